@@ -1,0 +1,5 @@
+"""Bulk reward redemption: the rules (pure), the adapters (AWS) and the flows that join them.
+
+`rules` import the standard library and each other. `adapters` import rules. `flows` import
+both. The Lambda handlers in `functions/` import everything. A test holds that direction.
+"""

@@ -1,0 +1,1 @@
+"""What the service says to AWS: one module a service or table."""

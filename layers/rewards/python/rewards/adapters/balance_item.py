@@ -1,0 +1,184 @@
+"""A balance as one DynamoDB item, and its size (docs/data-model.md shows real ones).
+
+The rewards and redemptions are one JSON text each: botocore decodes nested maps ten times
+slower than a flat string, and an item near 1 KB costs one write unit.
+"""
+
+import json
+from typing import Any
+
+from rewards.adapters.batch_get import Item
+from rewards.rules.balance import Balance, Page, Redemption, Totals
+from rewards.rules.redemption import Reward
+
+BALANCE = "B#"
+PARTICIPANT = "P#"
+HISTORY = "H#"
+
+_dumps = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+
+
+def escape(part: str) -> str:
+    """An id as a part of a sort key; `#` separates parts."""
+    return part.replace("%", "%25").replace("#", "%23")
+
+
+def unescape(part: str) -> str:
+    return part.replace("%23", "#").replace("%25", "%")
+
+
+def balance_key(user_id: str, unit: str) -> str:
+    """The sort key of a balance in its account's partition."""
+    return f"{BALANCE}{escape(user_id)}#{unit}"
+
+
+def participant_key(user_id: str) -> str:
+    return f"{PARTICIPANT}{user_id}"
+
+
+def history_key(balance: Balance, version: int) -> str:
+    """Sorts a balance's pages by the youngest redemption in them; the version tells ties apart."""
+    prefix = history_prefix(balance.user_id, balance.unit)
+    return f"{prefix}{balance.archived_until:013d}#{version:010d}"
+
+
+def history_prefix(user_id: str, unit: str) -> str:
+    return f"{HISTORY}{escape(user_id)}#{escape(unit)}#"
+
+
+def split_balance_key(sort_key: str) -> tuple[str, str]:
+    """User and unit of a balance's sort key."""
+    user_id, _, unit = sort_key[len(BALANCE) :].partition("#")
+    return unescape(user_id), unit
+
+
+def encode(balance: Balance) -> Item:
+    """The balance's attributes without its key and version."""
+    item = {"rewards": {"S": encode_rewards(balance.rewards)}}
+    if balance.redemptions:
+        item["redemptions"] = {"S": encode_redemptions(balance.redemptions)}
+    if balance.archived.count or balance.archived_until:
+        totals = balance.archived
+        item["archived"] = {
+            "S": _dumps(
+                [
+                    balance.archived_until,
+                    totals.count,
+                    totals.assigned,
+                    totals.redeemed,
+                    totals.expired,
+                    totals.cancelled,
+                ]
+            )
+        }
+    return item
+
+
+def decode(item: Item) -> Balance:
+    """The balance in an item, with its key."""
+    user_id, unit = split_balance_key(item["sk"]["S"])
+    archived_until, *totals = json.loads(item["archived"]["S"]) if "archived" in item else [0]
+    return Balance(
+        account_id=item["pk"]["S"],
+        user_id=user_id,
+        unit=unit,
+        version=int(item["version"]["N"]),
+        rewards=decode_rewards(item["rewards"]["S"]),
+        redemptions=decode_redemptions(item["redemptions"]["S"]) if "redemptions" in item else [],
+        archived=Totals(*totals),
+        archived_until=archived_until,
+    )
+
+
+def encode_rewards(rewards: list[Reward] | tuple[Reward, ...]) -> str:
+    """`[[programs], [reward, ...]]`, a reward being a list whose trailing nulls are cut off."""
+    programs: dict[str, int] = {}
+    rows = []
+    for reward in rewards:
+        program = None
+        if reward.program_id is not None:
+            program = programs.setdefault(reward.program_id, len(programs))
+        row: list[Any] = [
+            reward.ordinal,
+            reward.id,
+            reward.assigned_credit,
+            reward.left,
+            reward.date_given,
+            reward.date_expires,
+            program,
+            reward.date_scheduled_for,
+            reward.date_cancelled,
+        ]
+        while row[-1] is None:
+            row.pop()
+        rows.append(row)
+    return _dumps([list(programs), rows])
+
+
+def decode_rewards(text: str) -> list[Reward]:
+    programs, rows = json.loads(text)
+    rewards = []
+    for row in rows:
+        ordinal, identifier, assigned, left, given, *rest = row
+        expires, program, scheduled, cancelled = (*rest, None, None, None, None)[:4]
+        rewards.append(
+            Reward(
+                ordinal,
+                identifier,
+                assigned,
+                left,
+                given,
+                expires,
+                scheduled,
+                cancelled,
+                None if program is None else programs[program],
+            )
+        )
+    return rewards
+
+
+def encode_redemptions(redemptions: list[Redemption] | tuple[Redemption, ...]) -> str:
+    return _dumps(
+        [
+            [r.date, r.value, r.import_id, r.line, r.row_id, [number for part in r.parts for number in part]]
+            for r in redemptions
+        ]
+    )
+
+
+def decode_redemptions(text: str) -> list[Redemption]:
+    return [
+        Redemption(date, value, import_id, line, row_id, tuple(zip(flat[::2], flat[1::2], strict=True)))
+        for date, value, import_id, line, row_id, flat in json.loads(text)
+    ]
+
+
+def encode_page(page: Page) -> Item:
+    return {
+        "rewards": {"S": encode_rewards(page.rewards)},
+        "redemptions": {"S": encode_redemptions(page.redemptions)},
+    }
+
+
+def item_bytes(item: Item) -> int:
+    """The item's size by AWS's rule: UTF-8 bytes of names and values; a number takes about
+    half a byte a digit, plus one and its sign.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
+    """
+    size = 0
+    for name, value in item.items():
+        size += len(name.encode())
+        for kind, text in value.items():
+            size += (len(text.strip("-0")) + 1) // 2 + 1 if kind == "N" else len(text.encode())
+    return size
+
+
+def write_units(size: int) -> int:
+    """Write capacity units of a standard write of an item of `size` bytes: one a started KB."""
+    return max(1, -(-size // 1024))
+
+
+def read_units(size: int) -> int:
+    """Read capacity units of a strongly consistent read: one a started 4 KB."""
+    return max(1, -(-size // 4096))

@@ -1,0 +1,23 @@
+"""AWS clients: made once a Lambda container, retried by botocore."""
+
+from functools import cache
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+# Our own loops handle throttled items of a batch; botocore handles whole requests. Presigned
+# POSTs and URLs need signature version 4 in every region.
+_CONFIG = Config(
+    retries={"mode": "standard", "total_max_attempts": 5},
+    connect_timeout=3,
+    read_timeout=20,
+    signature_version="v4",
+)
+_S3_CONFIG = _CONFIG.merge(Config(signature_version="s3v4"))
+
+
+@cache
+def client(service: str) -> Any:
+    """The client of a service, the same one at every call."""
+    return boto3.client(service, config=_S3_CONFIG if service == "s3" else _CONFIG)  # type: ignore[call-overload]

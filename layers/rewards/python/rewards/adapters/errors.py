@@ -1,0 +1,64 @@
+"""What can go wrong on the way to AWS, in the project's words.
+
+    ServiceError
+    ├── ThrottledError       asked too fast: wait and ask again
+    └── ConditionFailedError somebody else was faster: read again and decide again
+
+Anything else botocore raises is let through: it is a fault, and the message is retried.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from botocore.exceptions import ClientError
+
+THROTTLES = frozenset(
+    {
+        "ProvisionedThroughputExceededException",
+        "ProvisionedThroughputExceeded",
+        "RequestLimitExceeded",
+        "ThrottlingException",
+        "ThrottlingError",
+        "TransactionInProgressException",
+        "InternalServerError",
+    }
+)
+CONDITIONS = frozenset({"ConditionalCheckFailedException", "ConditionalCheckFailed"})
+
+
+class ServiceError(Exception):
+    """A service did not do what was asked; nothing was changed by the request."""
+
+
+class ThrottledError(ServiceError):
+    """The service asked us to slow down."""
+
+
+class ConditionFailedError(ServiceError):
+    """The item was not what the write expected."""
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn botocore's error codes into the errors above, by code, never by message.
+
+    A cancelled transaction is a throttle if that was any item's only reason, else a failed
+    condition; a conflict with another transaction counts as a throttle.
+    """
+    try:
+        yield
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        if code in CONDITIONS:
+            raise ConditionFailedError(code) from error
+        if code in THROTTLES:
+            raise ThrottledError(code) from error
+        if code == "TransactionCanceledException":
+            reasons = {
+                reason.get("Code", "None") for reason in error.response.get("CancellationReasons", [])
+            } - {"None"}
+            if reasons & CONDITIONS:
+                raise ConditionFailedError(code) from error
+            if reasons <= THROTTLES | {"TransactionConflict"}:
+                raise ThrottledError(code) from error
+        raise

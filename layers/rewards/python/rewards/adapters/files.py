@@ -1,0 +1,122 @@
+"""Uploads, results and reports in S3."""
+
+import io
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Any
+
+from rewards.rules.outcomes import Answer, Outcome
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_MEBIBYTE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A pinned version of an uploaded object; `size` in bytes, `modified` in Unix milliseconds."""
+
+    bucket: str
+    key: str
+    version_id: str
+    size: int
+    modified: int
+    metadata: dict[str, str]
+
+
+class _Stream(io.RawIOBase):
+    """An S3 body as a raw stream, so that the standard library buffers and decodes it.
+
+    What is read is added to `digest` (of hashlib) where one is given.
+    """
+
+    def __init__(self, body: Any, digest: Any = None) -> None:
+        self._body = body
+        self._digest = digest
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._body.read(len(buffer))
+        buffer[: len(data)] = data
+        if self._digest is not None:
+            self._digest.update(data)
+        return len(data)
+
+    def close(self) -> None:
+        self._body.close()
+        super().close()
+
+
+class Files:
+    """Reads uploads; writes and reads what imports and exports put into the files bucket."""
+
+    def __init__(self, client: "S3Client", bucket: str) -> None:
+        self._client = client
+        self._bucket = bucket
+
+    def describe(self, bucket: str, key: str, version_id: str | None) -> Upload:
+        """An uploaded object as it is now; its version is pinned from here on."""
+        version: Any = {"VersionId": version_id} if version_id else {}
+        head = self._client.head_object(Bucket=bucket, Key=key, **version)
+        return Upload(
+            bucket=bucket,
+            key=key,
+            version_id=head.get("VersionId", ""),
+            size=head["ContentLength"],
+            modified=int(head["LastModified"].timestamp() * 1000),
+            metadata=head.get("Metadata", {}),
+        )
+
+    def open_upload(self, bucket: str, key: str, version_id: str, digest: Any = None) -> IO[bytes]:
+        """The bytes of an upload, streamed, and digested on the way."""
+        version: Any = {"VersionId": version_id} if version_id else {}
+        body = self._client.get_object(Bucket=bucket, Key=key, **version)["Body"]
+        return io.BufferedReader(_Stream(body, digest), buffer_size=_MEBIBYTE)
+
+    def put_part(self, import_id: str, part: str, answers: Iterable[Answer]) -> None:
+        """Write a part of an import's answers, in line order; writing it again is harmless."""
+        lines = [json.dumps(_cells(answer), ensure_ascii=False, separators=(",", ":")) for answer in answers]
+        body = "\n".join(lines).encode()
+        self._client.put_object(Bucket=self._bucket, Key=f"imports/{import_id}/parts/{part}.jsonl", Body=body)
+
+    def answers(self, import_id: str, group: str) -> Iterator[Answer]:
+        """All answers of one group of parts (`chunk` or `checked`), in line order."""
+        pages = self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=self._bucket, Prefix=f"imports/{import_id}/parts/{group}-"
+        )
+        for page in pages:
+            for found in page.get("Contents", []):
+                body = self._client.get_object(Bucket=self._bucket, Key=found["Key"])["Body"].read()
+                for line in body.splitlines():
+                    line_number, outcome, *rest = json.loads(line)
+                    yield Answer(line_number, Outcome(outcome), *rest)
+
+    def save(self, path: str, key: str, content_type: str) -> None:
+        """Upload a local file, in several parts where it is large."""
+        self._client.upload_file(path, self._bucket, key, ExtraArgs={"ContentType": content_type})
+
+    def signed_url(self, key: str, seconds: int) -> str:
+        """A URL that downloads one file for a short while, under the file's own name."""
+        name = key.rpartition("/")[2]
+        return self._client.generate_presigned_url(
+            "get_object",
+            Params={
+                "Bucket": self._bucket,
+                "Key": key,
+                "ResponseContentDisposition": f'attachment; filename="{name}"',
+            },
+            ExpiresIn=seconds,
+        )
+
+
+def part_name(group: str, number: int) -> str:
+    """Parts sort by number within their group."""
+    return f"{group}-{number:06d}"
+
+
+def _cells(answer: Answer) -> list[Any]:
+    return [answer.line, answer.outcome, answer.message, answer.unit, answer.redeemed, answer.available]

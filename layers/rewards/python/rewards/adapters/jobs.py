@@ -1,0 +1,257 @@
+"""The table `Jobs`: imports, their chunks, exports, download links, files seen.
+
+    pk                sk             what
+    IMPORT#<id>       META           the import's record and its counts
+    IMPORT#<id>       CHUNK#<n>      chunk n is counted
+    EXPORT#<id>       META           the export's record
+    LINK#<sha256>     META           what a download link opens
+    FILE#<sha256>     META           the import that redeemed a file with these bytes
+
+Records are plain dictionaries with the names of CONTRACT section 5; credits are integers.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+
+from rewards.adapters.errors import ConditionFailedError, ThrottledError, translated
+from rewards.adapters.retry import Backoff
+from rewards.rules.outcomes import Answer, Outcome
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+Record = dict[str, Any]
+
+IMPORT = "IMPORT"
+EXPORT = "EXPORT"
+LINK = "LINK"
+FILE = "FILE"
+
+
+class _Deserializer(TypeDeserializer):
+    """Whole numbers only: the table holds counts, credits and Unix milliseconds."""
+
+    def _deserialize_n(self, value: str) -> int:
+        return int(value)
+
+
+_serialize = TypeSerializer().serialize
+_deserialize = _Deserializer().deserialize
+
+
+class Jobs:
+    """Records of imports and exports."""
+
+    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def get(self, kind: str, identifier: str) -> Record | None:
+        """A record as it is now (strongly consistent), or None."""
+        return self._get(f"{kind}#{identifier}", "META")
+
+    def create(self, kind: str, identifier: str, record: Record) -> bool:
+        """Put a new record; False, and nothing changed, if it is there already."""
+        try:
+            # Only what a person lists is in the index by kind.
+            listed = {"kind": kind, "id": identifier} if kind in (IMPORT, EXPORT) else {}
+            self._put(f"{kind}#{identifier}", "META", {**listed, **record})
+        except ConditionFailedError:
+            return False
+        return True
+
+    def update(
+        self, kind: str, identifier: str, changes: Record, unless: Iterable[str] = (), **expected: Any
+    ) -> bool:
+        """Set attributes of a record; False, and nothing changed, if it is not as expected.
+
+        `expected` are attributes' values now; `unless` are statuses that the record must not have.
+        """
+        names = {f"#c{place}": name for place, name in enumerate(changes)}
+        values = {f":c{place}": value for place, value in enumerate(changes.values())}
+        conditions = ["attribute_exists(pk)"]
+        for place, (name, value) in enumerate(expected.items()):
+            names[f"#e{place}"], values[f":e{place}"] = name, value
+            conditions.append(f"#e{place} = :e{place}")
+        for place, status in enumerate(unless):
+            names["#s"], values[f":s{place}"] = "status", status
+            conditions.append(f"#s <> :s{place}")
+        try:
+            with translated():
+                self._client.update_item(
+                    TableName=self._table,
+                    Key=_key(f"{kind}#{identifier}", "META"),
+                    UpdateExpression="SET " + ", ".join(f"#c{p} = :c{p}" for p in range(len(changes))),
+                    ConditionExpression=" AND ".join(conditions),
+                    ExpressionAttributeNames=names,
+                    ExpressionAttributeValues={name: _serialize(value) for name, value in values.items()},
+                )
+        except ConditionFailedError:
+            return False
+        return True
+
+    def history(self, kind: str, limit: int, offset: int) -> tuple[list[Record], int]:
+        """Records of a kind, newest first, from `offset`; and how many there are in all.
+
+        Reads the index by kind, which holds keys only: a list of a thousand costs four read units.
+        """
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            IndexName="ByKind",
+            KeyConditionExpression="kind = :kind",
+            ExpressionAttributeValues={":kind": {"S": kind}},
+            ScanIndexForward=False,
+        )
+        keys = [item["pk"]["S"] for page in pages for item in page["Items"]]
+        records = (self._get(pk, "META") for pk in keys[offset : offset + limit])
+        return [record for record in records if record is not None], len(keys)
+
+    def lease(self, kind: str, identifier: str, now: int, until: int) -> bool:
+        """Take a job's last step for ourselves until a moment; False while somebody else has it.
+
+        Who was refused may forget it: the holder's own message comes again if the holder dies.
+        """
+        try:
+            with translated():
+                self._client.update_item(
+                    TableName=self._table,
+                    Key=_key(f"{kind}#{identifier}", "META"),
+                    UpdateExpression="SET leasedUntil = :until",
+                    ConditionExpression="attribute_exists(pk) AND "
+                    "(attribute_not_exists(leasedUntil) OR leasedUntil < :now)",
+                    ExpressionAttributeValues={":until": {"N": str(until)}, ":now": {"N": str(now)}},
+                )
+        except ConditionFailedError:
+            return False
+        return True
+
+    def is_chunk_counted(self, import_id: str, chunk: int) -> bool:
+        return self._get(f"{IMPORT}#{import_id}", _chunk(chunk)) is not None
+
+    def count_chunk(
+        self, import_id: str, chunk: int, answers: Iterable[Answer], expires: int, backoff: Backoff
+    ) -> None:
+        """Add a chunk's answers to the import's counts, once, however often this is asked.
+
+        `expires` (Unix seconds) is when the chunk's own record may go.
+        """
+        processed, outcomes, redeemed = tally(answers)
+        names = {"#done": "chunksDone", "#rows": "processed"}
+        values: dict[str, Any] = {":one": {"N": "1"}, ":rows": {"N": str(processed)}}
+        adds = ["#done :one", "#rows :rows"]
+        for prefix, counts in (("outcomes", outcomes), ("redeemed", redeemed)):
+            for place, (name, count) in enumerate(counts.items()):
+                names[f"#{prefix}"], names[f"#{prefix}{place}"] = prefix, name
+                values[f":{prefix}{place}"] = {"N": str(count)}
+                adds.append(f"#{prefix}.#{prefix}{place} :{prefix}{place}")
+        while True:
+            try:
+                with translated():
+                    self._client.transact_write_items(
+                        TransactItems=[
+                            {
+                                "Put": {
+                                    "TableName": self._table,
+                                    "Item": {
+                                        **_key(f"{IMPORT}#{import_id}", _chunk(chunk)),
+                                        "ttl": {"N": str(expires)},
+                                    },
+                                    "ConditionExpression": "attribute_not_exists(pk)",
+                                }
+                            },
+                            {
+                                "Update": {
+                                    "TableName": self._table,
+                                    "Key": _key(f"{IMPORT}#{import_id}", "META"),
+                                    "UpdateExpression": "ADD " + ", ".join(adds),
+                                    "ConditionExpression": "attribute_exists(pk)",
+                                    "ExpressionAttributeNames": names,
+                                    "ExpressionAttributeValues": values,
+                                }
+                            },
+                        ]
+                    )
+                return
+            except ConditionFailedError:
+                if self.is_chunk_counted(import_id, chunk):
+                    return
+                raise
+            except ThrottledError:
+                backoff.wait()
+
+    def claim_file(self, digest: str, import_id: str) -> str | None:
+        """Say that this import redeems a file with these bytes; the earlier import's id if one did.
+
+        An import that was refused redeemed nothing, so its claim is taken over.
+        """
+        while True:
+            record = self.get(FILE, digest)
+            if record is None:
+                if self.create(FILE, digest, {"importId": import_id}):
+                    return None
+                continue
+            owner: str = record["importId"]
+            if owner == import_id:
+                return None
+            earlier = self.get(IMPORT, owner)
+            if earlier is not None and earlier["status"] != "ABORTED":
+                return owner
+            if self.update(FILE, digest, {"importId": import_id}, importId=owner):
+                return None
+
+    def create_link(self, key: str, expires: int) -> str:
+        """A new unguessable token that opens one file until `expires` (Unix seconds).
+
+        Only the token's hash is stored: who reads the table cannot open files.
+        """
+        token = secrets.token_urlsafe(24)
+        self.create(LINK, _hashed(token), {"key": key, "expires": expires, "ttl": expires + 30 * 86_400})
+        return token
+
+    def link(self, token: str) -> Record | None:
+        """What a token opens: `key`, and `expires` in Unix seconds."""
+        return self.get(LINK, _hashed(token))
+
+    def _get(self, pk: str, sk: str) -> Record | None:
+        with translated():
+            response = self._client.get_item(TableName=self._table, Key=_key(pk, sk), ConsistentRead=True)
+        item = response.get("Item")
+        return {name: _deserialize(value) for name, value in item.items()} if item else None
+
+    def _put(self, pk: str, sk: str, record: Mapping[str, Any]) -> None:
+        item = {name: _serialize(value) for name, value in record.items()}
+        with translated():
+            self._client.put_item(
+                TableName=self._table,
+                Item={**_key(pk, sk), **item},
+                ConditionExpression="attribute_not_exists(pk)",
+            )
+
+
+def tally(answers: Iterable[Answer]) -> tuple[int, dict[str, int], dict[str, int]]:
+    """How many answers, how many of each outcome, and the credits redeemed by unit."""
+    processed = 0
+    outcomes: dict[str, int] = {}
+    redeemed: dict[str, int] = {}
+    for answer in answers:
+        processed += 1
+        outcomes[answer.outcome] = outcomes.get(answer.outcome, 0) + 1
+        if answer.outcome is Outcome.REDEEMED:
+            redeemed[answer.unit] = redeemed.get(answer.unit, 0) + answer.redeemed
+    return processed, outcomes, redeemed
+
+
+def _key(pk: str, sk: str) -> dict[str, dict[str, str]]:
+    return {"pk": {"S": pk}, "sk": {"S": sk}}
+
+
+def _chunk(number: int) -> str:
+    return f"CHUNK#{number:06d}"
+
+
+def _hashed(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

@@ -1,0 +1,40 @@
+"""Waiting between tries, when a service throttles us or somebody else was faster."""
+
+import random
+import time
+from collections.abc import Callable
+
+# (delay in seconds) -> None; tests and the simulation put their own clock here.
+Sleep = Callable[[float], None]
+
+
+class OutOfTimeError(Exception):
+    """The work cannot be ended in the time that is left; the message will be delivered again."""
+
+
+class Backoff:
+    """Full jitter, doubling from `base` to `cap` seconds, until `deadline` says that time is up.
+
+    https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+    """
+
+    def __init__(
+        self,
+        time_left: Callable[[], float] = lambda: 60.0,
+        base: float = 0.02,
+        cap: float = 3.0,
+        sleep: Sleep = time.sleep,
+    ) -> None:
+        self._time_left = time_left
+        self._base = base
+        self._cap = cap
+        self._sleep = sleep
+        self._tries = 0
+
+    def wait(self) -> None:
+        """Wait before the next try. Raises OutOfTimeError when it could not be ended any more."""
+        delay = random.uniform(0, min(self._cap, self._base * 2**self._tries))
+        if self._time_left() < delay + 5:
+            raise OutOfTimeError
+        self._tries += 1
+        self._sleep(delay)

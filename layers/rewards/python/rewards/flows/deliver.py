@@ -1,0 +1,57 @@
+"""Telling a person that something is done: download links, and email that never loses the work."""
+
+import re
+from collections.abc import Callable
+
+from rewards.adapters.jobs import Jobs
+from rewards.adapters.mailer import Mailer
+from rewards.rules.mail import Email
+
+_DAY = 86_400_000
+
+# One address, nothing that could add a header or a second recipient.
+_ADDRESS = re.compile(r"[^@\s,;<>\"]{1,64}@[^@\s,;<>\"]{1,255}")
+
+
+class Delivery:
+    """Makes links and sends emails. `now` gives Unix milliseconds; links work `retention_days`."""
+
+    def __init__(
+        self,
+        jobs: Jobs,
+        mailer: Mailer,
+        public_url: str,
+        notification_email: str,
+        retention_days: int,
+        now: Callable[[], int],
+    ) -> None:
+        self._jobs = jobs
+        self._mailer = mailer
+        self._public_url = public_url.rstrip("/")
+        self._notification_email = notification_email
+        self._retention = retention_days * _DAY
+        self._now = now
+
+    def works_until(self, made: int) -> int:
+        """Until when a file made at a moment can be downloaded (both Unix milliseconds)."""
+        return made + self._retention
+
+    def link(self, key: str, works_until: int) -> str:
+        """A new link of the stack's own that opens one file."""
+        token = self._jobs.create_link(key, works_until // 1000)
+        return f"{self._public_url}/download/{token}"
+
+    def mail(self, kind: str, identifier: str, to: str | None, email: Email) -> None:
+        """Send a job's email, and say so on its record.
+
+        Where SES fails, botocore's error is raised, so that the message is delivered again.
+        """
+        address = to if to and _ADDRESS.fullmatch(to) else self._notification_email
+        self._mailer.send(address, email)
+        self._jobs.update(
+            kind, identifier, {"mailtoEmail": address, "dateMailed": self._now(), "mailError": None}
+        )
+
+    def give_up(self, kind: str, identifier: str, error: str) -> None:
+        """Record that a job's email could not be sent after all retries."""
+        self._jobs.update(kind, identifier, {"mailError": error[:500]})

@@ -1,0 +1,69 @@
+"""Ordering an export and asking after it."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from rewards.adapters.jobs import EXPORT, Jobs, Record
+from rewards.adapters.queues import Queues
+from rewards.rules import ids
+
+# The original system's names of the one report that stands behind all three.
+REDEEMABLE = "REDEEMABLE_REWARD_BALANCE"
+TYPES = {REDEEMABLE: REDEEMABLE, f"QUERY/{REDEEMABLE}": REDEEMABLE, "USER_REWARD_BALANCE": REDEEMABLE}
+FORMATS = ("CSV", "XLSX")
+DEFAULT_NAME = "Available reward balances by user"
+
+
+class Exports:
+    """Orders of exports. `now` gives Unix milliseconds."""
+
+    def __init__(self, jobs: Jobs, queues: Queues, export_queue_url: str, now: Callable[[], int]) -> None:
+        self._jobs = jobs
+        self._queues = queues
+        self._export_queue_url = export_queue_url
+        self._now = now
+
+    def order(
+        self,
+        kind: str,
+        file_format: str,
+        name: str,
+        requester: str,
+        params: Mapping[str, Any],
+        email: str | None,
+    ) -> Record:
+        """Order an export; its record. The report is on its way when this returns."""
+        export_id = ids.new_id(self._now())
+        record: Record = {
+            "type": kind,
+            "format": file_format,
+            "name": name or DEFAULT_NAME,
+            "requester": requester,
+            "params": dict(params),
+            "mailtoEmail": email,
+            "status": "PENDING",
+            "dateCreated": self._now(),
+            "dateCompleted": None,
+            "dateExpires": None,
+            "recordCount": None,
+            "error": None,
+        }
+        self._jobs.create(EXPORT, export_id, record)
+        self._queues.send(self._export_queue_url, {"kind": "report", "exportId": export_id})
+        return {"id": export_id, **record}
+
+    def get(self, export_id: str) -> Record | None:
+        """An export's record with its status as of now, or None."""
+        record = self._jobs.get(EXPORT, export_id) if ids.is_id(export_id) else None
+        return self._as_of_now(record) if record else None
+
+    def history(self, limit: int, offset: int) -> tuple[list[Record], int]:
+        """Exports, newest first, and how many there are in all."""
+        records, total = self._jobs.history(EXPORT, limit, offset)
+        return [self._as_of_now(record) for record in records], total
+
+    def _as_of_now(self, record: Record) -> Record:
+        expires = record["dateExpires"]
+        if record["status"] == "COMPLETED" and expires is not None and expires <= self._now():
+            return {**record, "status": "EXPIRED"}
+        return record

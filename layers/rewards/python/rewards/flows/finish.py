@@ -1,0 +1,178 @@
+"""The end of an import: results.csv, failed.csv, the status, the email.
+
+The upload is read once more beside the answers, both in line order, so that memory does not
+grow with the file. A row without an answer is one that wanted nothing: UNCHANGED.
+"""
+
+import csv
+import heapq
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import IO
+
+from rewards.adapters.files import Files
+from rewards.adapters.jobs import IMPORT, Jobs, Record
+from rewards.flows.deliver import Delivery
+from rewards.flows.redeem import is_complete
+from rewards.flows.validate import REWARD_COLUMNS, REWARD_TYPE
+from rewards.rules import mail
+from rewards.rules.outcomes import SETTLED, Answer, Outcome
+from rewards.rules.sheets import read_sheet
+from rewards.rules.units import format_value
+
+# As long as the function may run (milliseconds); its queue shows the message again only later.
+LEASE = 900_000
+
+_OURS = ("line", "outcome", "redeemedValue", "availableValue", "message")
+
+
+class ResultsError(Exception):
+    """The answers do not cover the import's rows: a part is missing or double."""
+
+
+class Finisher:
+    """Finishes imports. `now` gives Unix milliseconds."""
+
+    def __init__(self, jobs: Jobs, files: Files, delivery: Delivery, now: Callable[[], int]) -> None:
+        self._jobs = jobs
+        self._files = files
+        self._delivery = delivery
+        self._now = now
+
+    def run(self, import_id: str) -> None:
+        """Finish an import whose chunks are all counted; anything else is left alone.
+
+        Running it again is harmless: what was done is not done again.
+        """
+        record = self._jobs.get(IMPORT, import_id)
+        if record is None or not (is_complete(record) or record["status"] in ("COMPLETED", "ABORTED")):
+            return
+        if record.get("dateMailed") or not self._jobs.lease(
+            IMPORT, import_id, self._now(), self._now() + LEASE
+        ):
+            return
+        try:
+            self._finish(import_id)
+        finally:
+            self._jobs.update(IMPORT, import_id, {"leasedUntil": 0})
+
+    def _finish(self, import_id: str) -> None:
+        record = self._jobs.get(IMPORT, import_id)
+        if record is None:
+            return
+        if is_complete(record) and not record.get("results"):
+            self._write_results(import_id, record)
+            done = {"results": True, "dateCompleted": self._now()}
+            if not self._jobs.update(IMPORT, import_id, {"status": "COMPLETED", **done}, status="PROCESSING"):
+                self._jobs.update(IMPORT, import_id, done)
+            record = self._jobs.get(IMPORT, import_id) or record
+        if not record.get("dateMailed"):
+            self._mail(import_id, record)
+
+    def give_up(self, import_id: str, error: str) -> None:
+        """Finishing failed for good: the import ends all the same, and its record says what is missing."""
+        record = self._jobs.get(IMPORT, import_id)
+        if record is None:
+            return
+        if is_complete(record) and not record.get("results"):
+            problem = {
+                "code": "RESULTS_FAILED",
+                "message": "Every row was processed and counted, but results.csv could not be written.",
+            }
+            changes = {"status": "COMPLETED", "error": problem, "dateCompleted": self._now()}
+            self._jobs.update(IMPORT, import_id, changes, status="PROCESSING")
+        if not record.get("dateMailed"):
+            self._delivery.give_up(IMPORT, import_id, error)
+
+    def _write_results(self, import_id: str, record: Record) -> None:
+        folder = f"imports/{import_id}"
+        with tempfile.TemporaryDirectory() as directory:
+            results, failed = Path(directory, "results.csv"), Path(directory, "failed.csv")
+            with closing(
+                self._files.open_upload(record["bucket"], record["key"], record["versionId"])
+            ) as stream:
+                any_failed = self._join(import_id, record, stream, results, failed)
+            self._files.save(str(results), f"{folder}/results.csv", "text/csv; charset=utf-8")
+            if any_failed:
+                self._files.save(str(failed), f"{folder}/failed.csv", "text/csv; charset=utf-8")
+
+    def _join(self, import_id: str, record: Record, stream: IO[bytes], results: Path, failed: Path) -> bool:
+        """Write both files; whether there is any failed row."""
+        json_columns = REWARD_COLUMNS if record["type"] == REWARD_TYPE else ()
+        sheet = read_sheet(stream, record["fileName"], json_columns)
+        width = len(sheet.header)
+        # As the upload began, so do the results: spreadsheets need the mark, scripts trip over it.
+        encoding = "utf-8-sig" if sheet.bom else "utf-8"
+        rows = answered = failures = 0
+        with (
+            results.open("w", encoding=encoding, newline="") as results_file,
+            failed.open("w", encoding=encoding, newline="") as failed_file,
+        ):
+            to_results, to_failed = csv.writer(results_file), csv.writer(failed_file)
+            to_results.writerow([*sheet.header, *_OURS])
+            to_failed.writerow([*sheet.header, "outcome", "message"])
+            answers = self._answers(import_id)
+            answer = next(answers, None)
+            for line, row in sheet.rows:
+                rows += 1
+                cells, extra = _fitted(row, width)
+                if answer is None or answer.line != line:
+                    to_results.writerow([*cells, *_answer_cells(Answer(line, Outcome.UNCHANGED)), *extra])
+                    continue
+                answered += 1
+                to_results.writerow([*cells, *_answer_cells(answer), *extra])
+                if answer.outcome not in SETTLED:
+                    failures += 1
+                    to_failed.writerow([*cells, answer.outcome, answer.message, *extra])
+                answer = next(answers, None)
+        expected = record["rows"] - record["outcomes"].get(Outcome.UNCHANGED, 0)
+        if record["type"] == REWARD_TYPE:
+            expected = record["rows"]  # a reward that was loaded before is an answer of a chunk
+        if answer is not None or rows != record["rows"] or answered != expected:
+            raise ResultsError(f"{answered} of {expected} answers, {rows} of {record['rows']} rows")
+        return failures > 0
+
+    def _answers(self, import_id: str) -> Iterator[Answer]:
+        return heapq.merge(
+            self._files.answers(import_id, "checked"),
+            self._files.answers(import_id, "chunk"),
+            key=lambda answer: answer.line,
+        )
+
+    def _mail(self, import_id: str, record: Record) -> None:
+        summary = mail.ImportSummary(
+            name=record["name"],
+            file_name=record["fileName"],
+            import_id=import_id,
+            dry_run=record["dryRun"],
+            loads_rewards=record["type"] == REWARD_TYPE,
+            outcomes=record["outcomes"],
+            redeemed=record["redeemed"],
+        )
+        if record["status"] == "ABORTED":
+            email = mail.import_rejected(summary, record["error"]["code"], record["error"]["message"])
+        else:
+            until = self._delivery.works_until(record["dateCompleted"])
+            any_failed = any(Outcome(outcome) not in SETTLED for outcome in record["outcomes"])
+            folder = f"imports/{import_id}"
+            email = mail.import_finished(
+                summary,
+                self._delivery.link(f"{folder}/results.csv", until),
+                self._delivery.link(f"{folder}/failed.csv", until) if any_failed else None,
+                until,
+                cancelled=record["status"] == "CANCELLED",
+            )
+        self._delivery.mail(IMPORT, import_id, record["mailtoEmail"], email)
+
+
+def _fitted(row: Sequence[str], width: int) -> tuple[list[str], list[str]]:
+    """The row's cells in the header's width, and any cells beyond it, which are kept at the end."""
+    return [*row[:width], *[""] * (width - len(row))], [cell for cell in row[width:] if cell]
+
+
+def _answer_cells(answer: Answer) -> list[str]:
+    available = "" if answer.available is None else format_value(answer.available, answer.unit)
+    redeemed = format_value(answer.redeemed, answer.unit) if answer.redeemed else "0"
+    return [str(answer.line), answer.outcome, redeemed, available, answer.message]

@@ -1,0 +1,158 @@
+"""Chunk -> balances: each row redeemed at most once, each row answered exactly once.
+
+Read the balances, decide, write each on condition that nobody else did meanwhile; who lost
+reads and decides again. A row that finds its own trace in the balance was redeemed before its
+answer was lost on the way, so it is answered and not redeemed.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from rewards.adapters.accounts import Accounts, BalanceKey, Written
+from rewards.adapters.files import Files, part_name
+from rewards.adapters.jobs import IMPORT, Jobs
+from rewards.adapters.queues import Queues
+from rewards.adapters.retry import Backoff
+from rewards.flows.load import Loader
+from rewards.rules import ids, row_ids
+from rewards.rules.balance import Balance, Redemption, Wanted, needs_history, redeem, settle
+from rewards.rules.chunks import Chunk
+from rewards.rules.outcomes import Answer, Outcome
+
+# A chunk's own record outlives every copy of its message (SQS keeps them 14 days).
+_CHUNK_SECONDS = 30 * 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why rows of a chunk are not to be redeemed any more."""
+
+    outcome: Outcome
+    message: str
+
+
+GIVEN_UP = Refusal(
+    Outcome.NOT_PROCESSED,
+    "The system could not process this row; nothing was redeemed. Upload failed.csv to try again.",
+)
+_CANCELLED = Refusal(Outcome.CANCELLED, "The import was cancelled before this row was redeemed.")
+
+
+class Redeemer:
+    """Works off chunks. `now` gives Unix milliseconds; `loader` is None where nothing is ever loaded."""
+
+    def __init__(
+        self,
+        accounts: Accounts,
+        jobs: Jobs,
+        files: Files,
+        queues: Queues,
+        finish_queue_url: str,
+        now: Callable[[], int],
+        loader: Loader | None = None,
+    ) -> None:
+        self._accounts = accounts
+        self._jobs = jobs
+        self._files = files
+        self._queues = queues
+        self._finish_queue_url = finish_queue_url
+        self._now = now
+        self._loader = loader
+
+    def run(self, chunk: Chunk, backoff: Backoff, refusal: Refusal | None = None) -> None:
+        """Answer every row of a chunk, and count the chunk, once. Running it again is harmless.
+
+        With a `refusal` nothing is redeemed any more; rows that were redeemed already still say so.
+        """
+        record = self._jobs.get(IMPORT, chunk.import_id)
+        if record is None:
+            raise LookupError(f"no import {chunk.import_id}")
+        if not self._jobs.is_chunk_counted(chunk.import_id, chunk.number):
+            if record["status"] == "CANCELLED":
+                refusal = refusal or _CANCELLED
+            answers = self._answer(chunk, backoff, refusal)
+            self._files.put_part(chunk.import_id, part_name("chunk", chunk.number), answers)
+            expires = self._now() // 1000 + _CHUNK_SECONDS
+            self._jobs.count_chunk(chunk.import_id, chunk.number, answers, expires, backoff)
+        self._ask_to_finish_if_complete(chunk.import_id)
+
+    def _answer(self, chunk: Chunk, backoff: Backoff, refusal: Refusal | None) -> list[Answer]:
+        if not chunk.grants:
+            return self._redeem(chunk, backoff, refusal)
+        if refusal is None and self._loader is not None:
+            return self._loader.load(chunk.import_id, chunk.grants, backoff)
+        reason = refusal or GIVEN_UP
+        return [Answer(grant.line, reason.outcome, reason.message, grant.unit) for grant in chunk.grants]
+
+    def _redeem(self, chunk: Chunk, backoff: Backoff, refusal: Refusal | None) -> list[Answer]:
+        answers: dict[int, Answer] = {}
+        pending: dict[BalanceKey, list[Wanted]] = {}
+        for wanted in chunk.wanted:
+            pending.setdefault((wanted.account_id, wanted.user_id, wanted.unit), []).append(wanted)
+        while pending:
+            balances = self._accounts.read(pending, backoff)
+            changed = []
+            for key, rows in pending.items():
+                balance = balances.get(key)
+                if balance is None:
+                    answers.update((row.line, self._no_balance(row, refusal)) for row in rows)
+                    continue
+                known = len(balance.redemptions)
+                answers.update((a.line, a) for a in self._decide(balance, rows, chunk.import_id, refusal))
+                if len(balance.redemptions) != known and not chunk.dry_run:
+                    changed.append(balance)
+            written = self._accounts.write(changed, self._now())
+            again = [b for b, result in zip(changed, written, strict=True) if result is not Written.DONE]
+            pending = {key: pending[key] for key in ((b.account_id, b.user_id, b.unit) for b in again)}
+            if pending:
+                backoff.wait()
+        return [answers[wanted.line] for wanted in chunk.wanted]
+
+    def _decide(
+        self, balance: Balance, rows: Sequence[Wanted], import_id: str, refusal: Refusal | None
+    ) -> Iterable[Answer]:
+        """Redeem rows from a balance in memory, in the file's order; their answers if the write succeeds."""
+        now = self._now()
+        since = min(_earliest(row, import_id) for row in rows)
+        history: list[Redemption] = []
+        if needs_history(balance, since):
+            history = self._accounts.history(balance, since)
+        for row in rows:
+            if refusal is None:
+                yield redeem(balance, row, import_id, now, history)
+            else:
+                yield settle(balance, row, import_id, refusal.outcome, refusal.message, now, history)
+
+    def _no_balance(self, row: Wanted, refusal: Refusal | None) -> Answer:
+        if refusal is not None:
+            return Answer(row.line, refusal.outcome, refusal.message, row.unit)
+        units = self._accounts.units_of(row.account_id, row.user_id)
+        if units:
+            return Answer(
+                row.line,
+                Outcome.UNIT_MISMATCH,
+                f"This participant has no balance in {row.unit}, but in {', '.join(units)}.",
+                row.unit,
+            )
+        return Answer(
+            row.line,
+            Outcome.NO_BALANCE,
+            f"There is no participant {row.user_id!r} in account {row.account_id!r} with a reward.",
+            row.unit,
+        )
+
+    def _ask_to_finish_if_complete(self, import_id: str) -> None:
+        record = self._jobs.get(IMPORT, import_id)
+        if record is not None and is_complete(record):
+            self._queues.send(self._finish_queue_url, {"kind": "finish", "importId": import_id})
+
+
+def is_complete(record: dict[str, object]) -> bool:
+    """Whether an import is sealed and all its chunks are counted."""
+    return record["status"] in ("PROCESSING", "CANCELLED") and record["chunksDone"] == record["chunks"]
+
+
+def _earliest(row: Wanted, import_id: str) -> int:
+    """Before this moment (Unix ms), when its report was made, the row cannot have been redeemed."""
+    export_id = row_ids.export_of(row.row_id) if row.row_id else None
+    return min(ids.time_of(export_id or import_id), ids.time_of(import_id))

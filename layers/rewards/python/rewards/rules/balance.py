@@ -1,0 +1,271 @@
+"""A balance: what one participant has in one unit, and what was redeemed from it.
+
+It is one stored item (docs/data-model.md), so a redemption is one conditional write: the
+rewards shrink and the redemption is recorded together, or neither happens. That record is
+what makes a retry, a redelivery or a second upload find its own trace.
+
+To stay near 1 KB the balance hands closed rewards and old redemptions to history pages.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from rewards.rules.outcomes import Answer, Outcome
+from rewards.rules.redemption import (
+    InsufficientBalanceError,
+    Reward,
+    allocate,
+    available_value,
+    is_available,
+    redemption_order,
+)
+from rewards.rules.units import format_value
+
+# A grant that would give a balance more rewards than this is refused, so that the item stays
+# under DynamoDB's 400 KB; a redemption never fails for size.
+MAX_OPEN_REWARDS = 2_000
+
+# The clocks of two machines may differ by this much (milliseconds).
+CLOCK_MARGIN = 5 * 60 * 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Redemption:
+    """A redemption that was applied: when (Unix ms), for which row, and which reward gave how much.
+
+    `parts` are pairs of a reward's ordinal and the credits it gave.
+    """
+
+    date: int
+    value: int
+    import_id: str | None
+    line: int
+    row_id: str | None
+    parts: tuple[tuple[int, int], ...]
+
+
+@dataclass(slots=True)
+class Totals:
+    """Sums over rewards that went to history; credits, and how many rewards."""
+
+    count: int = 0
+    assigned: int = 0
+    redeemed: int = 0
+    expired: int = 0
+    cancelled: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What leaves a balance for history in one step."""
+
+    rewards: tuple[Reward, ...]
+    redemptions: tuple[Redemption, ...]
+
+
+@dataclass(slots=True)
+class Balance:
+    """What one participant has in one unit.
+
+    `archived_until` is the date of the youngest redemption that went to history (0: none
+    did); `version` moves with every write.
+    """
+
+    account_id: str
+    user_id: str
+    unit: str
+    version: int = 0
+    rewards: list[Reward] = field(default_factory=list)
+    redemptions: list[Redemption] = field(default_factory=list)
+    archived: Totals = field(default_factory=Totals)
+    archived_until: int = 0
+
+    def available(self, now: int, program_id: str | None = None) -> int:
+        return available_value(self.rewards, now, program_id)
+
+    @property
+    def total_redeemed(self) -> int:
+        return self.archived.redeemed + sum(reward.redeemed_credit for reward in self.rewards)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One row that wants a redemption: `value` credits of one balance, for one import's line."""
+
+    line: int
+    account_id: str
+    user_id: str
+    unit: str
+    value: int
+    program_id: str | None = None
+    row_id: str | None = None
+
+
+def needs_history(balance: Balance, since: int) -> bool:
+    """Whether a redemption made after `since` may already have left the balance for history.
+
+    `since` is when the row's report (or, without rowId, its import) was made: the row cannot
+    have been redeemed earlier. So a fresh report never needs the look-up.
+    """
+    return balance.archived_until >= since - CLOCK_MARGIN
+
+
+def redeem(
+    balance: Balance, wanted: Wanted, import_id: str, now: int, history: Iterable[Redemption] = ()
+) -> Answer:
+    """Redeem one row from a balance, in place, at most once.
+
+    `history` are the older redemptions of this balance where `needs_history` asks for them.
+    The balance has changed exactly if the answer says REDEEMED and `find` knew nothing before.
+    """
+    before = find(balance, wanted, import_id, history)
+    if before is not None:
+        return _answer_again(balance, wanted, before, import_id, now)
+    try:
+        parts = allocate(balance.rewards, wanted.value, now, wanted.program_id)
+    except InsufficientBalanceError as error:
+        shown, asked = (format_value(credits, wanted.unit) for credits in (error.available, wanted.value))
+        of_program = f" from program {wanted.program_id}" if wanted.program_id else ""
+        return Answer(
+            wanted.line,
+            Outcome.INSUFFICIENT_BALANCE,
+            f"{asked} {wanted.unit} was asked, {shown} is available{of_program}. Nothing was redeemed.",
+            wanted.unit,
+            available=error.available,
+        )
+    for reward, part in parts:
+        reward.left -= part
+    balance.redemptions.append(
+        Redemption(
+            # Never before an earlier one, so that history pages are in order.
+            date=max(now, balance.archived_until, *(r.date for r in balance.redemptions[-1:])),
+            value=wanted.value,
+            import_id=import_id,
+            line=wanted.line,
+            row_id=wanted.row_id,
+            parts=tuple((reward.ordinal, part) for reward, part in parts),
+        )
+    )
+    return _redeemed(balance, wanted, now, _how(parts, wanted.unit))
+
+
+def settle(
+    balance: Balance,
+    wanted: Wanted,
+    import_id: str,
+    outcome: Outcome,
+    message: str,
+    now: int,
+    history: Iterable[Redemption] = (),
+) -> Answer:
+    """The answer to a row that is not to be redeemed any more: its own trace, else `outcome`."""
+    before = find(balance, wanted, import_id, history)
+    if before is not None:
+        return _answer_again(balance, wanted, before, import_id, now)
+    available = balance.available(now, wanted.program_id)
+    return Answer(wanted.line, outcome, message, wanted.unit, available=available)
+
+
+def find(
+    balance: Balance, wanted: Wanted, import_id: str, history: Iterable[Redemption] = ()
+) -> Redemption | None:
+    """The redemption this row made before: by its rowId, else by its import and line."""
+    for redemption in (*balance.redemptions, *history):
+        if redemption.import_id == import_id and redemption.line == wanted.line:
+            return redemption
+        if wanted.row_id is not None and redemption.row_id == wanted.row_id:
+            return redemption
+    return None
+
+
+def grant(balance: Balance, rewards: Iterable[Reward]) -> None:
+    """Add new rewards to a balance, in place; each gets the next ordinal."""
+    first = balance.archived.count + len(balance.rewards) + 1
+    for ordinal, reward in enumerate(rewards, start=first):
+        reward.ordinal = ordinal
+        balance.rewards.append(reward)
+    balance.rewards.sort(key=redemption_order)
+
+
+def archive(balance: Balance, now: int, keep: int = 1) -> Page | None:
+    """Take closed rewards and all but the `keep` youngest redemptions out of the balance.
+
+    Returns the page for history, or None where there is nothing to take.
+    """
+    closed = tuple(reward for reward in balance.rewards if is_closed(reward, now))
+    old = tuple(balance.redemptions[: max(0, len(balance.redemptions) - keep)])
+    if not closed and not old:
+        return None
+    balance.rewards = [reward for reward in balance.rewards if not is_closed(reward, now)]
+    balance.redemptions = balance.redemptions[len(old) :]
+    for reward in closed:
+        balance.archived.count += 1
+        balance.archived.assigned += reward.assigned_credit
+        balance.archived.redeemed += reward.redeemed_credit
+        if reward.date_cancelled is not None:
+            balance.archived.cancelled += reward.left
+        else:
+            balance.archived.expired += reward.left
+    if old:
+        balance.archived_until = old[-1].date
+    return Page(closed, old)
+
+
+def is_closed(reward: Reward, now: int) -> bool:
+    """Whether a reward can never be spent again: used up, cancelled or expired."""
+    return (
+        reward.left == 0
+        or reward.date_cancelled is not None
+        or (reward.date_expires is not None and reward.date_expires <= now)
+    )
+
+
+def open_count(balance: Balance, now: int) -> int:
+    """How many rewards of the balance still count towards MAX_OPEN_REWARDS."""
+    return sum(1 for reward in balance.rewards if not is_closed(reward, now))
+
+
+def next_expiry(balance: Balance, now: int, program_id: str | None = None) -> int | None:
+    """The earliest `dateExpires` among the available rewards, Unix ms, or None."""
+    dates = [
+        reward.date_expires
+        for reward in balance.rewards
+        if reward.date_expires is not None
+        and is_available(reward, now)
+        and (program_id is None or reward.program_id == program_id)
+    ]
+    return min(dates, default=None)
+
+
+def _answer_again(balance: Balance, wanted: Wanted, before: Redemption, import_id: str, now: int) -> Answer:
+    if before.import_id == import_id and before.line == wanted.line:
+        # Our own trace: the row was redeemed, but its answer was lost on the way.
+        by_ordinal = {reward.ordinal: reward for reward in balance.rewards}
+        known = [(by_ordinal[n], part) for n, part in before.parts if n in by_ordinal]
+        how = _how(known, wanted.unit) if len(known) == len(before.parts) else ""
+        return _redeemed(balance, wanted, now, how)
+    value = format_value(before.value, wanted.unit)
+    where = f"import {before.import_id}, line {before.line}" if before.import_id else "another request"
+    return Answer(
+        wanted.line,
+        Outcome.ALREADY_REDEEMED,
+        f"{value} {wanted.unit} was redeemed for this row by {where}. Nothing was redeemed again.",
+        wanted.unit,
+        available=balance.available(now, wanted.program_id),
+    )
+
+
+def _redeemed(balance: Balance, wanted: Wanted, now: int, how: str) -> Answer:
+    return Answer(
+        wanted.line,
+        Outcome.REDEEMED,
+        how,
+        wanted.unit,
+        redeemed=wanted.value,
+        available=balance.available(now, wanted.program_id),
+    )
+
+
+def _how(parts: Iterable[tuple[Reward, int]], unit: str) -> str:
+    """Which reward gave how much, in the order they were spent."""
+    return "; ".join(f"{format_value(part, unit)} from {reward.id}" for reward, part in parts)

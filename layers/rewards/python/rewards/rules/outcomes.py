@@ -1,0 +1,73 @@
+"""What can happen to a row (CONTRACT 3.1 and 6) and why a file is refused (3.2)."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """One a row, always exactly one."""
+
+    REDEEMED = "REDEEMED"
+    LOADED = "LOADED"
+    UNCHANGED = "UNCHANGED"
+    ALREADY_REDEEMED = "ALREADY_REDEEMED"
+    INVALID_VALUE = "INVALID_VALUE"
+    NOT_POSITIVE = "NOT_POSITIVE"
+    TRUNCATES_TO_ZERO = "TRUNCATES_TO_ZERO"
+    MISSING_FIELD = "MISSING_FIELD"
+    ROW_CHANGED = "ROW_CHANGED"
+    DUPLICATE_ROW = "DUPLICATE_ROW"
+    NO_BALANCE = "NO_BALANCE"
+    UNIT_MISMATCH = "UNIT_MISMATCH"
+    INSUFFICIENT_BALANCE = "INSUFFICIENT_BALANCE"
+    CANCELLED = "CANCELLED"
+    NOT_PROCESSED = "NOT_PROCESSED"
+    # Only when rewards are loaded:
+    UNSUPPORTED_TYPE = "UNSUPPORTED_TYPE"
+    ID_IN_USE = "ID_IN_USE"
+    BALANCE_FULL = "BALANCE_FULL"
+
+
+# Nothing to mend: these rows are not in failed.csv. A row that was redeemed before is done.
+SETTLED = frozenset({Outcome.REDEEMED, Outcome.LOADED, Outcome.UNCHANGED, Outcome.ALREADY_REDEEMED})
+
+
+class FileProblem(StrEnum):
+    """Why a whole file is refused; nothing of it is redeemed."""
+
+    UNSUPPORTED_FORMAT = "UNSUPPORTED_FORMAT"
+    EMPTY_FILE = "EMPTY_FILE"
+    MISSING_COLUMNS = "MISSING_COLUMNS"
+    UNREADABLE_FILE = "UNREADABLE_FILE"
+    FILE_TOO_LARGE = "FILE_TOO_LARGE"
+    DUPLICATE_FILE = "DUPLICATE_FILE"
+    # Not the file's fault: reading it failed again and again.
+    VALIDATION_FAILED = "VALIDATION_FAILED"
+
+
+class FileRefusedError(Exception):
+    """The file as a whole is refused.
+
+    `code` is the machine's word, `message` says where the fault is and how to mend it.
+    """
+
+    def __init__(self, code: FileProblem, message: str) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of one row.
+
+    `redeemed` and `available` are credits of the row's `unit`; `available` is what is left
+    after, None where it is not known.
+    """
+
+    line: int
+    outcome: Outcome
+    message: str = ""
+    unit: str = ""
+    redeemed: int = 0
+    available: int | None = None

@@ -1,0 +1,116 @@
+"""The redemption rule (CONTRACT section 1).
+
+Inside a balance only AVAILABLE rewards are spent: earliest `dateExpires` first, then
+earliest `dateGiven`, then `id`. Rewards that never expire come last. A reward may be
+redeemed in part; a value is redeemed entirely or not at all.
+
+Credits are integers in the unit's smallest step; dates are Unix milliseconds UTC or None.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """What a reward is at a moment; it can be more than one of these."""
+
+    PENDING = "PENDING"
+    AVAILABLE = "AVAILABLE"
+    REDEEMED = "REDEEMED"
+    EXPIRED = "EXPIRED"
+    CANCELLED = "CANCELLED"
+
+
+@dataclass(slots=True)
+class Reward:
+    """What redemption needs to know of one reward.
+
+    `ordinal` numbers the rewards of a balance in the order they were granted; records of
+    redemptions name a reward by it.
+    """
+
+    ordinal: int
+    id: str
+    assigned_credit: int
+    left: int
+    date_given: int
+    date_expires: int | None = None
+    date_scheduled_for: int | None = None
+    date_cancelled: int | None = None
+    program_id: str | None = None
+
+    @property
+    def redeemed_credit(self) -> int:
+        return self.assigned_credit - self.left
+
+
+def statuses(reward: Reward, now: int) -> set[Status]:
+    """A reward's statuses at a moment, derived from its dates and credits."""
+    if reward.date_cancelled is not None:
+        return {Status.CANCELLED}
+    if reward.left == 0:
+        return {Status.REDEEMED}
+    found = set()
+    if reward.date_expires is not None and reward.date_expires <= now:
+        found.add(Status.EXPIRED)
+    if reward.date_scheduled_for is not None and reward.date_scheduled_for > now:
+        found.add(Status.PENDING)
+    return found or {Status.AVAILABLE}
+
+
+def is_available(reward: Reward, now: int) -> bool:
+    """Whether the reward can be spent now. The same as `AVAILABLE in statuses(...)`, without the set."""
+    return (
+        reward.left > 0
+        and reward.date_cancelled is None
+        and (reward.date_expires is None or reward.date_expires > now)
+        and (reward.date_scheduled_for is None or reward.date_scheduled_for <= now)
+    )
+
+
+def redemption_order(reward: Reward) -> tuple[bool, int, int, str]:
+    """The sort key by which rewards are spent."""
+    return (reward.date_expires is None, reward.date_expires or 0, reward.date_given, reward.id)
+
+
+def spendable(rewards: Iterable[Reward], now: int, program_id: str | None = None) -> Iterator[Reward]:
+    """The rewards that may be spent now; only one program's where one is asked for."""
+    return (
+        reward
+        for reward in rewards
+        if is_available(reward, now) and (program_id is None or reward.program_id == program_id)
+    )
+
+
+def available_value(rewards: Iterable[Reward], now: int, program_id: str | None = None) -> int:
+    """What is left of the rewards that may be spent now."""
+    return sum(reward.left for reward in spendable(rewards, now, program_id))
+
+
+class InsufficientBalanceError(Exception):
+    """More was asked than is available; `available` says what is."""
+
+    def __init__(self, available: int) -> None:
+        super().__init__(f"only {available} available")
+        self.available = available
+
+
+def allocate(
+    rewards: Iterable[Reward], value: int, now: int, program_id: str | None = None
+) -> list[tuple[Reward, int]]:
+    """Which reward gives how much of `value`; the rewards may come in any order.
+
+    Changes nothing. Raises InsufficientBalanceError when the value is more than is available.
+    """
+    if value <= 0:
+        raise ValueError(f"a redemption is positive, not {value}")
+    parts = []
+    still = value
+    for reward in sorted(spendable(rewards, now, program_id), key=redemption_order):
+        part = min(reward.left, still)
+        parts.append((reward, part))
+        still -= part
+        if still == 0:
+            return parts
+    raise InsufficientBalanceError(value - still)

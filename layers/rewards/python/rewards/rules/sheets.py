@@ -1,0 +1,70 @@
+"""An upload as a sheet: a header and rows of text, whatever the file's format."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import IO, Any
+
+from rewards.rules.csv_file import has_bom, read_rows
+from rewards.rules.outcomes import FileProblem, FileRefusedError
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """`rows` come with their numbers, the header being row 1; `bom` says how the file began."""
+
+    header: list[str]
+    rows: Iterator[tuple[int, list[str]]]
+    bom: bool = False
+
+
+def read_sheet(stream: IO[bytes], file_name: str, json_columns: Sequence[str] = ()) -> Sheet:
+    """Read a CSV file or, where `json_columns` are named, JSON Lines with (some of) these names.
+
+    Raises FileRefusedError for a format that is not accepted, and for a file without a header.
+    """
+    suffix = file_name.rpartition(".")[2].lower()
+    if suffix in ("jsonl", "ndjson") and json_columns:
+        return Sheet(list(json_columns), _json_rows(stream, json_columns))
+    if suffix != "csv":
+        formats = ".csv and .jsonl" if json_columns else ".csv"
+        raise FileRefusedError(
+            FileProblem.UNSUPPORTED_FORMAT, f"{file_name!r} is not in an accepted format: {formats}."
+        )
+    bom = has_bom(stream)
+    rows = read_rows(stream)
+    _, header = next(rows, (0, None))
+    if header is None:
+        raise FileRefusedError(FileProblem.EMPTY_FILE, "The file has no rows, not even a header.")
+    return Sheet(header, rows, bom)
+
+
+def _json_rows(stream: IO[bytes], columns: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
+    for number, line in enumerate(stream, start=1):
+        if not line.strip():
+            continue
+        try:
+            # Numbers stay the text they are: no binary floating point touches a value.
+            value = json.loads(line, parse_float=str, parse_int=str)
+        except ValueError as error:
+            raise FileRefusedError(
+                FileProblem.UNREADABLE_FILE, f"Line {number} is not JSON: {error}. Each line is one object."
+            ) from error
+        if not isinstance(value, dict):
+            raise FileRefusedError(FileProblem.UNREADABLE_FILE, f"Line {number} is not a JSON object.")
+        cells = {name: _json_cell(value, name) for name in columns}
+        yield number, list(cells.values())
+
+
+def _json_cell(value: dict[str, Any], name: str) -> str:
+    """The text under `user.id`, be it written flat or as an object in an object."""
+    found = value.get(name)
+    if found is None and "." in name:
+        outer, _, inner = name.partition(".")
+        nested = value.get(outer)
+        found = nested.get(inner) if isinstance(nested, dict) else None
+    if found is None:
+        return ""
+    text = found if isinstance(found, str) else json.dumps(found, ensure_ascii=False)
+    # JSON can spell half a surrogate pair, which no file or table can hold.
+    return text.encode("utf-8", "replace").decode()

@@ -1,0 +1,18 @@
+"""Text that spreadsheets open: no cell of ours may run as a formula.
+
+A cell that starts with `=`, `+`, `-`, `@`, tab or carriage return gets an apostrophe in
+front (OWASP, CSV injection), and so does one that already looks neutralised. Import takes
+one apostrophe off again, so that every text survives the round trip.
+"""
+
+_STARTERS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def neutralise(text: str) -> str:
+    """A text as a cell that no spreadsheet runs."""
+    return "'" + text if text.lstrip("'").startswith(_STARTERS) else text
+
+
+def restore(cell: str) -> str:
+    """The text that `neutralise` made this cell of; any other cell unchanged."""
+    return cell[1:] if cell.startswith("'") and cell.lstrip("'").startswith(_STARTERS) else cell

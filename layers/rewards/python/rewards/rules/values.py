@@ -1,0 +1,139 @@
+"""Reading `valueToRedeem`: one grammar, no guesses, no binary floating point (CONTRACT section 3).
+
+    value    = [sign] [money] number | number [money]     (spaces allowed between)
+    money    = the unit's own currency code or symbol
+    number   = whole [mark [digits]] | mark digits
+    whole    = digits | 1 to 3 digits, then groups of exactly 3, all parted by the same separator
+
+The decimal mark is the point and thousands are parted by commas, spaces or apostrophes; in
+semicolon- and tab-separated files mark and comma may change places. A cell that reads
+differently with comma and point changed, as `1,234` does, is refused with both readings.
+"""
+
+from dataclasses import dataclass
+
+from rewards.rules.outcomes import Outcome
+from rewards.rules.units import decimals, format_value, symbols
+
+MAX_DIGITS = 30
+
+_SPACES = " \t\u00a0\u202f\u2009"
+_THOUSANDS = ("'", "\u2019", *_SPACES)
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A value to redeem, in credits; 0 means that the row is to be left alone."""
+
+    credits: int
+
+
+@dataclass(frozen=True, slots=True)
+class BadValue:
+    """Why a cell is no value to redeem."""
+
+    outcome: Outcome
+    message: str
+
+
+def read_value(cell: str, unit: str, decimal_comma: bool = False) -> Value | BadValue:
+    """Read a cell of `valueToRedeem`; digits beyond the unit's decimals are cut off, never rounded.
+
+    `decimal_comma` says that the file may write decimals with a comma (its separator is not one).
+    """
+    text = cell.strip(_SPACES)
+    if not text:
+        return Value(0)
+    negative, text = _take_sign(text)
+    bare = _without_money(text, unit)
+    if negative is False and bare != text:
+        negative, bare = _take_sign(bare)
+    readings = _readings(bare, decimal_comma)
+    if not readings:
+        return BadValue(
+            Outcome.INVALID_VALUE,
+            f"{_shown(cell)} is not a number: write digits and, for cents, a decimal point.",
+        )
+    if len(readings) > 1:
+        one, other = sorted(readings)
+        return BadValue(
+            Outcome.INVALID_VALUE,
+            f"{_shown(cell)} can be read as {one} or as {other}: write it without thousands separators.",
+        )
+    whole, _, fraction = readings.pop().partition(".")
+    if len(whole.lstrip("0")) > MAX_DIGITS:
+        return BadValue(Outcome.INVALID_VALUE, f"{_shown(cell)} is too long to be an amount.")
+    places = decimals(unit)
+    credits = int(whole + fraction[:places].ljust(places, "0"))
+    positive = credits > 0 or bool(fraction.strip("0"))
+    if negative and positive:
+        return BadValue(
+            Outcome.NOT_POSITIVE, f"{_shown(cell)} is negative: only positive values are redeemed."
+        )
+    if positive and credits == 0:
+        return BadValue(
+            Outcome.TRUNCATES_TO_ZERO,
+            f"{_shown(cell)} is below the smallest step of {unit}, {format_value(1, unit)}.",
+        )
+    return Value(credits)
+
+
+def _readings(text: str, decimal_comma: bool) -> set[str]:
+    """The ways to read the text as a number, each as digits with at most one point."""
+    with_point = _reading(text, ".", ",")
+    with_comma = _reading(text, ",", ".")
+    if not decimal_comma and (with_point is None or "," not in text):
+        with_comma = None
+    return {reading for reading in (with_point, with_comma) if reading is not None}
+
+
+def _reading(text: str, mark: str, separator: str) -> str | None:
+    whole, _, fraction = text.partition(mark)
+    if fraction and not _is_digits(fraction):
+        return None
+    if not whole:
+        return "0." + fraction if fraction else None
+    if not _is_digits(whole):
+        whole = _ungrouped(whole, (separator, *_THOUSANDS))
+    return (whole + "." + fraction).rstrip(".") if whole else None
+
+
+def _ungrouped(whole: str, separators: tuple[str, ...]) -> str:
+    """The digits of a whole number parted in thousands, or nothing where it is not one."""
+    for separator in separators:
+        first, *groups = whole.split(separator)
+        if (
+            groups
+            and len(first) <= 3
+            and not first.startswith("0")
+            and all(_is_digits(group) for group in (first, *groups))
+            and all(len(group) == 3 for group in groups)
+        ):
+            return first + "".join(groups)
+    return ""
+
+
+def _is_digits(text: str) -> bool:
+    return text.isascii() and text.isdigit()
+
+
+def _take_sign(text: str) -> tuple[bool, str]:
+    if text[:1] in ("-", "\u2212"):
+        return True, text[1:].strip(_SPACES)
+    if text[:1] == "+":
+        return False, text[1:].strip(_SPACES)
+    return False, text
+
+
+def _without_money(text: str, unit: str) -> str:
+    for symbol in symbols(unit):
+        if text.startswith(symbol):
+            return text[len(symbol) :].strip(_SPACES)
+        if text.endswith(symbol):
+            return text[: -len(symbol)].strip(_SPACES)
+    return text
+
+
+def _shown(cell: str) -> str:
+    """A cell's text for a message, cut where it is long."""
+    return repr(cell if len(cell) <= 40 else cell[:37] + "...")

@@ -1,0 +1,100 @@
+"""What is decided of a row without its balance."""
+
+import pytest
+
+from rewards.rules import ids
+from rewards.rules.balance import Wanted
+from rewards.rules.import_rows import RowChecker
+from rewards.rules.outcomes import FileProblem, FileRefusedError, Outcome
+from rewards.rules.row_ids import make_row_id
+from tests.unit.days import DAY, NOW
+
+HEADER = ["accountId", "userId", "unit", "valueToRedeem", "rowId", "programId"]
+EXPORT = ids.new_id(NOW - DAY)
+
+
+def check(*rows, header=HEADER):
+    checker = RowChecker(header, NOW)
+    return [checker.check(row, line) for line, row in enumerate(rows, start=2)]
+
+
+def row(account="acme", user="ann", unit="POINT", value="5", row_id="", program=""):
+    return [account, user, unit, value, row_id, program]
+
+
+def test_a_good_row_wants_its_value_from_its_balance():
+    row_id = make_row_id(EXPORT, "acme", "ann", "POINT", None)
+    assert check(row(row_id=row_id)) == [Wanted(2, "acme", "ann", "POINT", 5, None, row_id)]
+
+
+@pytest.mark.parametrize("value", ["", "0", " 0.00 "])
+def test_a_row_without_a_value_is_left_alone_whatever_else_is_in_it(value):
+    assert check(row(account="", value=value))[0].outcome is Outcome.UNCHANGED
+
+
+@pytest.mark.parametrize("field", ["account", "user", "unit"])
+def test_a_blank_id_or_unit_is_named(field):
+    answer = check(row(**{field: " "}))[0]
+    assert answer.outcome is Outcome.MISSING_FIELD
+    assert field in answer.message
+
+
+@pytest.mark.parametrize("edit", [{"account": "other"}, {"user": "bob"}, {"unit": "CENTS"}, {"program": "P"}])
+def test_a_row_id_beside_other_ids_shows_that_the_row_was_changed(edit):
+    row_id = make_row_id(EXPORT, "acme", "ann", "POINT", None)
+    assert check(row(row_id=row_id, **edit))[0].outcome is Outcome.ROW_CHANGED
+
+
+@pytest.mark.parametrize("row_id", ["x", "R" + "Z" * 31, "R" + "a" * 31, "1.2E+11"])
+def test_a_row_id_that_no_report_made_is_refused(row_id):
+    assert check(row(row_id=row_id))[0].outcome is Outcome.ROW_CHANGED
+
+
+def test_a_row_id_from_the_future_is_refused():
+    forged = make_row_id(ids.new_id(NOW + DAY), "acme", "ann", "POINT", None)
+    assert check(row(row_id=forged))[0].outcome is Outcome.ROW_CHANGED
+
+
+def test_the_second_row_of_a_balance_is_a_duplicate_and_names_the_first():
+    first, second = check(row(value="1"), row(value="2"))
+    assert isinstance(first, Wanted)
+    assert second.outcome is Outcome.DUPLICATE_ROW
+    assert "line 2" in second.message
+
+
+def test_the_same_balance_for_two_programs_is_no_duplicate():
+    assert all(isinstance(found, Wanted) for found in check(row(program="P"), row(program="Q"), row()))
+
+
+def test_a_row_that_is_left_alone_makes_no_duplicate():
+    assert isinstance(check(row(value="0"), row(value="5"))[1], Wanted)
+
+
+def test_a_row_with_more_cells_than_the_header_was_damaged():
+    assert check([*row(), "", "extra"])[0].outcome is Outcome.ROW_CHANGED
+    assert isinstance(check([*row(), "", ""])[0], Wanted)
+
+
+def test_headers_match_without_regard_to_case_spaces_and_underscores():
+    header = ["USER ID", "account_id", "Unit", " value to Redeem "]
+    assert check(["ann", "acme", "POINT", "5"], header=header) == [Wanted(2, "acme", "ann", "POINT", 5)]
+
+
+def test_missing_columns_are_all_named():
+    with pytest.raises(FileRefusedError) as refusal:
+        RowChecker(["userId", "unit"], NOW)
+    assert refusal.value.code is FileProblem.MISSING_COLUMNS
+    assert "accountId and valueToRedeem" in refusal.value.message
+
+
+def test_a_needed_column_that_stands_twice_is_refused():
+    with pytest.raises(FileRefusedError):
+        RowChecker([*HEADER, "Value To Redeem"], NOW)
+
+
+def test_neutralised_ids_are_restored():
+    assert check(row(account="'=acme", user="'+1@x"))[0] == Wanted(2, "=acme", "+1@x", "POINT", 5)
+
+
+def test_ids_too_long_for_the_table_have_no_balance():
+    assert check(row(account="é" * 129))[0].outcome is Outcome.NO_BALANCE

@@ -1,0 +1,120 @@
+"""The grammar of valueToRedeem, as a table."""
+
+import pytest
+
+from rewards.rules.outcomes import Outcome
+from rewards.rules.values import BadValue, Value, read_value
+
+INVALID, NEGATIVE, TOO_SMALL = Outcome.INVALID_VALUE, Outcome.NOT_POSITIVE, Outcome.TRUNCATES_TO_ZERO
+
+
+@pytest.mark.parametrize(
+    ("cell", "unit", "credits"),
+    [
+        ("10.55", "CASH/USD", 1055),
+        ("10.5", "CASH/USD", 1050),
+        ("10", "CASH/USD", 1000),
+        ("10.", "CASH/USD", 1000),
+        (".5", "CASH/USD", 50),
+        ("  10.55\t", "CASH/USD", 1055),
+        ("+5", "POINT", 5),
+        ("007", "POINT", 7),
+        ("1055", "CENTS", 1055),
+        ("10.556", "CASH/USD", 1055),
+        ("7.9", "POINT", 7),
+        ("1000", "CASH/JPY", 1000),
+        ("1.2345", "CASH/KWD", 1234),
+        ("5.55", "USD", 555),
+        ("5.55", "CREDIT/EUR", 555),
+        ("", "POINT", 0),
+        ("  ", "POINT", 0),
+        ("0", "POINT", 0),
+        ("0.00", "CASH/USD", 0),
+        ("-0", "POINT", 0),
+        ("1,234.56", "CASH/USD", 123456),
+        ("1,234,567", "POINT", 1234567),
+        ("1 234.5", "CASH/USD", 123450),
+        ("1'234'567", "POINT", 1234567),
+        ("$10.55", "CASH/USD", 1055),
+        ("US$ 10.55", "CASH/USD", 1055),
+        ("10.55 USD", "CASH/USD", 1055),
+        ("€5", "CASH/EUR", 500),
+        ("5 €", "EUR", 500),
+        ("1.234", "CASH/USD", 123),
+    ],
+)
+def test_a_value_is_read(cell, unit, credits):
+    assert read_value(cell, unit) == Value(credits)
+
+
+@pytest.mark.parametrize(
+    ("cell", "unit", "credits"),
+    [
+        ("10,55", "CASH/USD", 1055),
+        ("1.234,56", "CASH/USD", 123456),
+        ("1,234.56", "CASH/USD", 123456),
+        ("10.55", "CASH/USD", 1055),
+        ("0,001", "CASH/KWD", 1),
+        ("1.234.567", "POINT", 1234567),
+    ],
+)
+def test_a_file_with_other_separators_may_have_decimal_commas(cell, unit, credits):
+    assert read_value(cell, unit, decimal_comma=True) == Value(credits)
+
+
+@pytest.mark.parametrize(
+    ("cell", "unit", "outcome"),
+    [
+        ("ten", "CASH/USD", INVALID),
+        ("1e3", "POINT", INVALID),
+        ("1.2E+11", "POINT", INVALID),
+        ("NaN", "POINT", INVALID),
+        ("Infinity", "POINT", INVALID),
+        ("\uff11\uff12", "POINT", INVALID),
+        ("\u0663", "POINT", INVALID),
+        ("1_000", "POINT", INVALID),
+        ("0x10", "POINT", INVALID),
+        ("10,55", "CASH/USD", INVALID),
+        ("12,34,567", "POINT", INVALID),
+        ("1,2345", "POINT", INVALID),
+        ("1.2.3", "POINT", INVALID),
+        (".", "POINT", INVALID),
+        ("$", "CASH/USD", INVALID),
+        ("€5", "CASH/USD", INVALID),
+        ("5 GBP", "CASH/USD", INVALID),
+        ("$5", "POINT", INVALID),
+        ("(5)", "POINT", INVALID),
+        ("--5", "POINT", INVALID),
+        ("9" * 31, "POINT", INVALID),
+        ("-5", "POINT", NEGATIVE),
+        ("\u22125", "POINT", NEGATIVE),
+        ("-$5", "CASH/USD", NEGATIVE),
+        ("$-5", "CASH/USD", NEGATIVE),
+        ("-0.001", "CASH/USD", NEGATIVE),
+        ("0.009", "CASH/USD", TOO_SMALL),
+        ("0.9", "POINT", TOO_SMALL),
+    ],
+)
+def test_a_value_that_is_none_is_refused(cell, unit, outcome):
+    found = read_value(cell, unit)
+    assert isinstance(found, BadValue)
+    assert found.outcome is outcome
+
+
+@pytest.mark.parametrize(
+    ("cell", "decimal_comma", "readings"),
+    [
+        ("1,234", False, ("1.234", "1234")),
+        ("1.234", True, ("1.234", "1234")),
+        ("1,234", True, ("1.234", "1234")),
+    ],
+)
+def test_a_value_with_two_readings_is_refused_and_both_are_named(cell, decimal_comma, readings):
+    found = read_value(cell, "CASH/USD", decimal_comma)
+    assert isinstance(found, BadValue)
+    assert found.outcome is INVALID
+    assert all(reading in found.message for reading in readings)
+
+
+def test_no_digit_is_lost_in_long_values():
+    assert read_value("12345678901234567890.12", "CASH/USD") == Value(1234567890123456789012)
