@@ -1,0 +1,100 @@
+"""The last chunk is counted, or a message died: finish the import, or end what died."""
+
+import json
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from rewards.adapters.accounts import Accounts
+from rewards.adapters.clients import client
+from rewards.adapters.files import Files
+from rewards.adapters.jobs import Jobs
+from rewards.adapters.mailer import Mailer
+from rewards.adapters.queues import Queues
+from rewards.adapters.retry import Backoff
+from rewards.clock import now
+from rewards.flows.dead_letters import DeadLetters
+from rewards.flows.deliver import Delivery
+from rewards.flows.finish import Finisher
+from rewards.flows.redeem import Redeemer
+from rewards.flows.report import Reporter
+from rewards.flows.validate import Validation
+from rewards.settings import load
+
+logger = Logger()
+processor = BatchProcessor(EventType.SQS)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    accounts_table: str
+    jobs_table: str
+    files_bucket: str
+    redemption_queue_url: str
+    finish_queue_url: str
+    finish_queue_arn: str
+    sender_email: str
+    notification_email: str
+    retention_days: int
+    public_url: str
+
+
+@cache
+def settings() -> Settings:
+    return load(Settings)
+
+
+@cache
+def finisher() -> Finisher:
+    jobs, files, delivery = _jobs(), _files(), _delivery()
+    return Finisher(jobs, files, delivery, now)
+
+
+@cache
+def dead_letters() -> DeadLetters:
+    accounts, queues = Accounts(client("dynamodb"), settings().accounts_table), Queues(client("sqs"))
+    finish_queue = settings().finish_queue_url
+    return DeadLetters(
+        redeemer=Redeemer(accounts, _jobs(), _files(), queues, finish_queue, now),
+        validation=Validation(_jobs(), _files(), queues, settings().redemption_queue_url, finish_queue, now),
+        finisher=finisher(),
+        reporter=Reporter(accounts, _jobs(), _files(), _delivery(), now),
+    )
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> Any:
+    run = partial(_run, lambda: context.get_remaining_time_in_millis() / 1000)
+    return process_partial_response(event, run, processor, context)
+
+
+def _run(time_left: Any, record: SQSRecord) -> None:
+    if record.event_source_arn == settings().finish_queue_arn:
+        import_id = json.loads(record.body)["importId"]
+        finisher().run(import_id)
+        logger.info("finished", extra={"import_id": import_id})
+    else:
+        logger.warning("dead letter", extra={"body": record.body[:500]})
+        dead_letters().bury(record.body, Backoff(time_left))
+
+
+@cache
+def _jobs() -> Jobs:
+    return Jobs(client("dynamodb"), settings().jobs_table)
+
+
+@cache
+def _files() -> Files:
+    return Files(client("s3"), settings().files_bucket)
+
+
+@cache
+def _delivery() -> Delivery:
+    mailer = Mailer(client("sesv2"), settings().sender_email)
+    chosen = settings()
+    return Delivery(_jobs(), mailer, chosen.public_url, chosen.notification_email, chosen.retention_days, now)

@@ -1,0 +1,62 @@
+"""A chunk of rows: redeem them (or load them), and count the chunk."""
+
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from rewards.adapters.accounts import Accounts
+from rewards.adapters.catalogue import Catalogue
+from rewards.adapters.clients import client
+from rewards.adapters.files import Files
+from rewards.adapters.jobs import Jobs
+from rewards.adapters.queues import Queues
+from rewards.adapters.retry import Backoff
+from rewards.clock import now
+from rewards.flows.load import Loader
+from rewards.flows.redeem import Redeemer
+from rewards.rules import chunks
+from rewards.settings import load
+
+logger = Logger()
+processor = BatchProcessor(EventType.SQS)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    accounts_table: str
+    rewards_table: str
+    jobs_table: str
+    files_bucket: str
+    finish_queue_url: str
+
+
+@cache
+def redeemer() -> Redeemer:
+    settings = load(Settings)
+    accounts = Accounts(client("dynamodb"), settings.accounts_table)
+    return Redeemer(
+        accounts=accounts,
+        jobs=Jobs(client("dynamodb"), settings.jobs_table),
+        files=Files(client("s3"), settings.files_bucket),
+        queues=Queues(client("sqs")),
+        finish_queue_url=settings.finish_queue_url,
+        now=now,
+        loader=Loader(accounts, Catalogue(client("dynamodb"), settings.rewards_table), now),
+    )
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> Any:
+    run = partial(_run, lambda: context.get_remaining_time_in_millis() / 1000)
+    return process_partial_response(event, run, processor, context)
+
+
+def _run(time_left: Any, record: SQSRecord) -> None:
+    chunk = chunks.parse(record.body)
+    redeemer().run(chunk, Backoff(time_left))
+    logger.info("redeemed", extra={"import_id": chunk.import_id, "chunk": chunk.number})

@@ -1,0 +1,49 @@
+"""An object landed in the upload bucket: validate it and queue its rows."""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+from urllib.parse import unquote_plus
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from rewards.adapters.clients import client
+from rewards.adapters.files import Files
+from rewards.adapters.jobs import Jobs
+from rewards.adapters.queues import Queues
+from rewards.clock import now
+from rewards.flows.validate import Validation
+from rewards.settings import load
+
+logger = Logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    jobs_table: str
+    files_bucket: str
+    redemption_queue_url: str
+    finish_queue_url: str
+
+
+@cache
+def validation() -> Validation:
+    settings = load(Settings)
+    return Validation(
+        jobs=Jobs(client("dynamodb"), settings.jobs_table),
+        files=Files(client("s3"), settings.files_bucket),
+        queues=Queues(client("sqs")),
+        redemption_queue_url=settings.redemption_queue_url,
+        finish_queue_url=settings.finish_queue_url,
+        now=now,
+    )
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> None:
+    for record in event["Records"]:
+        uploaded = record["s3"]["object"]
+        bucket, key = record["s3"]["bucket"]["name"], unquote_plus(uploaded["key"])
+        import_id = validation().run(bucket, key, uploaded.get("versionId"))
+        logger.info("validated", extra={"key": key, "import_id": import_id})

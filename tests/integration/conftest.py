@@ -1,0 +1,66 @@
+"""One emulated AWS a test process; tables, buckets and queues of its own for every test."""
+
+import itertools
+from functools import cache
+
+import pytest
+
+from infra.local.ministack import MiniStack
+from tests.integration.world import World
+
+_numbers = itertools.count()
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "/integration/" in str(item.path):
+            item.add_marker(pytest.mark.integration)
+
+
+@pytest.fixture(scope="session")
+def aws():
+    instance = MiniStack.start()
+    yield instance
+    instance.stop()
+
+
+@pytest.fixture
+def world(aws):
+    clients = cache(aws.client)
+    number = next(_numbers)
+    names = {name: f"{name}-{number}" for name in ("accounts", "rewards", "jobs", "upload", "files")}
+    dynamodb = clients("dynamodb")
+    text = {"AttributeType": "S"}
+    for table, keys in (("accounts", ["pk", "sk"]), ("rewards", ["id"])):
+        dynamodb.create_table(
+            TableName=names[table],
+            KeySchema=[
+                {"AttributeName": k, "KeyType": t} for k, t in zip(keys, ("HASH", "RANGE"), strict=False)
+            ],
+            AttributeDefinitions=[{"AttributeName": k, **text} for k in keys],
+            BillingMode="PAY_PER_REQUEST",
+        )
+    dynamodb.create_table(
+        TableName=names["jobs"],
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        AttributeDefinitions=[{"AttributeName": k, **text} for k in ("pk", "sk", "kind")],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "ByKind",
+                "KeySchema": [
+                    {"AttributeName": "kind", "KeyType": "HASH"},
+                    {"AttributeName": "pk", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
+            }
+        ],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    for bucket in (names["upload"], names["files"]):
+        clients("s3").create_bucket(Bucket=bucket)
+    clients("s3").put_bucket_versioning(Bucket=names["upload"], VersioningConfiguration={"Status": "Enabled"})
+    urls = {
+        queue: clients("sqs").create_queue(QueueName=f"{queue}-{number}")["QueueUrl"]
+        for queue in ("redeem", "finish", "export")
+    }
+    return World(clients, names, urls)

@@ -1,0 +1,296 @@
+"""Whatever is delivered twice, retried or crashes half-way: a row redeems once, and every import ends."""
+
+import json
+import threading
+
+import pytest
+from botocore.exceptions import ClientError
+
+from rewards.adapters.accounts import Written
+from rewards.flows.redeem import GIVEN_UP
+from rewards.rules import chunks, ids
+from rewards.rules.balance import Wanted, redeem
+from rewards.rules.row_ids import make_row_id
+from tests.integration.world import quick, row, sheet
+
+ROWS = 120  # three chunks of 40
+
+
+class CrashError(Exception):
+    """The process dies here."""
+
+
+@pytest.fixture
+def world(world, monkeypatch):
+    monkeypatch.setattr(chunks, "MAX_ROWS", 40)
+    world.load([{"id": f"r{n}", "user.id": f"u{n}", "assignedCredit": 100} for n in range(ROWS)])
+    return world
+
+
+@pytest.fixture
+def file(world):
+    """A file that asks 60 of every user, and every tenth row wrongly."""
+    return sheet([row("x" if n % 10 == 0 else "60", user=f"u{n}") for n in range(ROWS)])
+
+
+def check_whole(world, import_id):
+    """Every row has its one right outcome, counted once, and every balance agrees."""
+    record = world.record(import_id)
+    assert record["status"] == "COMPLETED"
+    assert record["outcomes"] == {"REDEEMED": ROWS * 9 // 10, "INVALID_VALUE": ROWS // 10}
+    assert record["redeemed"] == {"POINT": 60 * ROWS * 9 // 10}
+    assert record["rows"] == record["processed"] == ROWS
+    results = world.results(record)
+    assert [(r["userId"], r["line"]) for r in results] == [(f"u{n}", str(n + 2)) for n in range(ROWS)]
+    assert [r["outcome"] for r in results] == [
+        "INVALID_VALUE" if n % 10 == 0 else "REDEEMED" for n in range(ROWS)
+    ]
+    keys = [("acme", f"u{n}", "POINT") for n in range(ROWS)]
+    balances = world.accounts.read(keys, quick())
+    assert [balances[key].available(world.now()) for key in keys] == [
+        100 if n % 10 == 0 else 40 for n in range(ROWS)
+    ]
+
+
+def crash_at(monkeypatch, target, name, after):
+    """Let the next call of a method crash, before or after its effect."""
+    real = getattr(target, name)
+
+    def crashing(*args, **more):
+        monkeypatch.setattr(target, name, real)
+        if after:
+            real(*args, **more)
+        raise CrashError
+
+    monkeypatch.setattr(target, name, crashing)
+
+
+def test_messages_delivered_twice_and_out_of_order_change_nothing(world, file):
+    event = world.put("redemptions/a.csv", file)
+    import_id = world.validation.run(*event)
+    assert world.validation.run(*event) == import_id
+    bodies = world.take("redeem")
+    for body in (*reversed(bodies), *bodies):
+        world.deliver("redeem", body)
+    world.run()
+    check_whole(world, import_id)
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize(
+    ("part", "name"),
+    [
+        ("accounts", "write"),
+        ("files", "put_part"),
+        ("jobs", "count_chunk"),
+        ("queues", "send"),
+    ],
+)
+def test_a_worker_that_dies_at_any_step_is_repeated_without_harm(world, file, monkeypatch, part, name, after):
+    import_id = world.validation.run(*world.put("redemptions/a.csv", file))
+    bodies = world.take("redeem")
+    for body in bodies[:-1]:
+        world.deliver("redeem", body)
+    crash_at(monkeypatch, getattr(world, part), name, after)
+    with pytest.raises(CrashError):
+        world.deliver("redeem", bodies[-1])
+    world.deliver("redeem", bodies[-1])
+    world.run()
+    check_whole(world, import_id)
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize(
+    ("part", "name"),
+    [
+        ("jobs", "create"),
+        ("files", "put_part"),
+        ("jobs", "claim_file"),
+        ("jobs", "update"),
+        ("queues", "send_all"),
+        ("queues", "send"),
+    ],
+)
+def test_a_validation_that_dies_at_any_step_is_repeated_without_harm(
+    world, file, monkeypatch, part, name, after
+):
+    event = world.put("redemptions/a.csv", file)
+    crash_at(monkeypatch, getattr(world, part), name, after)
+    with pytest.raises(CrashError):
+        world.validation.run(*event)
+    world.run()
+    import_id = world.validation.run(*event)
+    world.run()
+    check_whole(world, import_id)
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize(("part", "name"), [("files", "save"), ("jobs", "update"), ("mailer", "send")])
+def test_a_finish_that_dies_at_any_step_is_repeated_without_harm(world, file, monkeypatch, part, name, after):
+    import_id = world.validation.run(*world.put("redemptions/a.csv", file))
+    for body in world.take("redeem"):
+        world.deliver("redeem", body)
+    mails = len(world.mailer.sent)
+    crash_at(monkeypatch, getattr(world, part), name, after)
+    with pytest.raises(CrashError):
+        world.finisher.run(import_id)
+    world.run()
+    check_whole(world, import_id)
+    assert len(world.mailer.sent) > mails
+
+
+def test_a_chunk_that_fails_for_good_is_answered_not_processed_and_the_import_ends(world, file, monkeypatch):
+    import_id = world.validation.run(*world.put("redemptions/a.csv", file))
+    bodies = world.take("redeem")
+    # The dead chunk's balances were written, its answers were lost; of the other nothing was done.
+    crash_at(monkeypatch, world.files, "put_part", after=False)
+    with pytest.raises(CrashError):
+        world.deliver("redeem", bodies[0])
+    world.deliver("redeem", bodies[2])
+    for body in bodies[:2]:
+        world.dead_letters.bury(body, quick())
+    world.run()
+    record = world.record(import_id)
+    lost = len(chunks.parse(bodies[1]).wanted)
+    assert record["status"] == "COMPLETED"
+    assert record["outcomes"]["NOT_PROCESSED"] == lost
+    assert record["outcomes"]["REDEEMED"] == ROWS * 9 // 10 - lost
+    assert sum(r["outcome"] == "NOT_PROCESSED" for r in world.results(record, "failed.csv")) == lost
+    for body in bodies:
+        world.deliver("redeem", body)
+    assert world.record(import_id)["outcomes"] == record["outcomes"], "a late delivery changes nothing"
+    assert world.available("acme", f"u{chunks.parse(bodies[1]).wanted[0].user_id[1:]}", "POINT") == 100
+
+
+def test_a_validation_that_dies_for_good_before_its_chunks_are_sent_aborts_the_import(
+    world, file, monkeypatch
+):
+    bucket, key, version = world.put("redemptions/a.csv", file)
+    crash_at(monkeypatch, world.jobs, "claim_file", after=True)
+    with pytest.raises(CrashError):
+        world.validation.run(bucket, key, version)
+    event = {"Records": [{"s3": {"bucket": {"name": bucket}, "object": {"key": key, "versionId": version}}}]}
+    world.dead_letters.bury(json.dumps({"requestPayload": event}), quick())
+    world.run()
+    record = world.jobs.history("IMPORT", 1, 0)[0][0]
+    assert (record["status"], record["error"]["code"]) == ("ABORTED", "VALIDATION_FAILED")
+    assert "VALIDATION_FAILED" in world.mailer.sent[-1][1].subject
+    assert world.available("acme", "u1", "POINT") == 100
+
+
+def test_a_validation_that_dies_for_good_while_sending_is_carried_to_its_end(world, file, monkeypatch):
+    bucket, key, version = world.put("redemptions/a.csv", file)
+    crash_at(monkeypatch, world.queues, "send_all", after=False)
+    with pytest.raises(CrashError):
+        world.validation.run(bucket, key, version)
+    event = {"Records": [{"s3": {"bucket": {"name": bucket}, "object": {"key": key, "versionId": version}}}]}
+    world.dead_letters.bury(json.dumps({"requestPayload": event}), quick())
+    world.run()
+    check_whole(world, world.jobs.history("IMPORT", 1, 0)[0][0]["id"])
+
+
+def test_an_email_that_cannot_be_sent_is_recorded_and_loses_nothing(world, file):
+    world.mailer.refuses = True
+    import_id = world.validation.run(*world.put("redemptions/a.csv", file))
+    for body in world.take("redeem"):
+        world.deliver("redeem", body)
+    finish = world.take("finish")[-1]
+    for _ in range(3):
+        with pytest.raises(RuntimeError):
+            world.deliver("finish", finish)
+    world.dead_letters.bury(finish, quick())
+    check_whole(world, import_id)
+    assert world.record(import_id)["mailError"]
+
+
+def test_results_that_cannot_be_written_do_not_keep_the_import_open(world, file):
+    bucket, key, version = world.put("redemptions/a.csv", file)
+    import_id = world.validation.run(bucket, key, version)
+    for body in world.take("redeem"):
+        world.deliver("redeem", body)
+    world.s3.delete_object(Bucket=bucket, Key=key, VersionId=version)
+    finish = world.take("finish")[-1]
+    with pytest.raises(ClientError):
+        world.deliver("finish", finish)
+    world.dead_letters.bury(finish, quick())
+    record = world.record(import_id)
+    assert (record["status"], record["error"]["code"]) == ("COMPLETED", "RESULTS_FAILED")
+
+
+def test_a_message_that_nobody_understands_stays_where_the_alarm_sees_it(world):
+    with pytest.raises(ValueError, match="unknown dead letter"):
+        world.dead_letters.bury('{"hello": 1}', quick())
+
+
+def test_a_dead_chunk_of_rewards_is_answered_too(world):
+    import_id = world.validation.run(
+        *world.put(
+            "rewards/more.csv",
+            "id,type,unit,assignedCredit,user.id,user.accountId\nn1,CREDIT,POINT,5,u1,acme\n",
+        )
+    )
+    world.redeemer.run(chunks.parse(world.take("redeem")[0]), quick(), GIVEN_UP)
+    world.run()
+    assert world.record(import_id)["outcomes"] == {"NOT_PROCESSED": 1}
+
+
+# --- One balance, several writers ---
+
+
+def wanted(line, value=10, row_id=None):
+    return Wanted(line, "acme", "u1", "POINT", value, None, row_id)
+
+
+def test_of_two_writers_who_read_the_same_version_one_loses(world):
+    one, other = world.balance("acme", "u1"), world.balance("acme", "u1")
+    redeem(one, wanted(1), ids.new_id(world.now()), world.now())
+    redeem(other, wanted(2), ids.new_id(world.now()), world.now())
+    assert world.accounts.write([one], world.now()) == [Written.DONE]
+    assert world.accounts.write([other], world.now()) == [Written.LOST]
+    assert world.available("acme", "u1") == 90
+
+
+def test_a_batch_says_of_each_balance_whether_it_was_written(world):
+    balances = [world.balance("acme", f"u{n}") for n in range(30)]
+    stale = world.balance("acme", "u7")
+    for balance in (stale, *balances):
+        redeem(balance, wanted(1), ids.new_id(world.now()), world.now())
+    world.accounts.write([stale], world.now())
+    written = world.accounts.write(balances, world.now())
+    assert [n for n, result in enumerate(written) if result is Written.LOST] == [7]
+    assert written.count(Written.DONE) == 29
+
+
+def test_threads_that_race_for_one_balance_never_overdraw_it(world):
+    def race(number):
+        chunk = chunks.Chunk(import_ids[number], 1, False, tuple(wanted(line, 15) for line in range(2, 6)))
+        answers.extend(world.redeemer._redeem(chunk, quick(), None))
+
+    import_ids = [ids.new_id(world.now()) for _ in range(4)]
+    answers = []
+    threads = [threading.Thread(target=race, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    redeemed = [answer for answer in answers if answer.outcome == "REDEEMED"]
+    assert len(redeemed) == 6, "six times 15 of 100"
+    assert len(answers) == 16
+    assert world.available("acme", "u1") == 10
+
+
+def test_a_row_id_is_remembered_after_its_redemption_went_to_history(world):
+    export = ids.new_id(world.now())
+    row_id = make_row_id(export, "acme", "u1", "POINT", None)
+    first = world.upload("redemptions/first.csv", sheet([row("1", user="u1", rowId=row_id)]))
+    for number in range(40):
+        world.upload(f"redemptions/{number}.csv", sheet([row("1", user="u1", note=str(number))]))
+    balance = world.balance("acme", "u1")
+    assert balance.archived_until, "some went to history"
+    assert row_id not in {redemption.row_id for redemption in balance.redemptions}
+    assert len(balance.redemptions) < 20
+    again = world.upload("redemptions/again.csv", sheet([row("1", user="u1", rowId=row_id)]))
+    assert again["outcomes"] == {"ALREADY_REDEEMED": 1}
+    assert first["id"] in world.results(again)[0]["message"]
+    assert balance.total_redeemed == 41
+    assert world.available("acme", "u1") == 59

@@ -1,0 +1,202 @@
+"""Rewards in, report out."""
+
+import io
+from decimal import Decimal
+
+import pytest
+from openpyxl import load_workbook
+
+from rewards.rules import ids, row_ids
+from rewards.rules.report import COLUMNS
+from tests.integration.world import DAY, row, sheet
+
+HEADER = "id,type,unit,assignedCredit,user.id,user.accountId,dateExpires,junk\n"
+
+
+def test_loading_the_same_reward_again_changes_nothing(world):
+    rows = [{"id": "r1", "assignedCredit": 100}]
+    assert world.load(rows)["outcomes"] == {"LOADED": 1}
+    world.upload("redemptions/a.csv", sheet([row("100")]))
+    assert world.load(rows)["outcomes"] == {"UNCHANGED": 1}
+    assert world.available() == 0
+
+
+def test_a_reward_id_belongs_to_one_participant(world):
+    record = world.load(
+        [{"id": "r1", "assignedCredit": 100}, {"id": "r1", "assignedCredit": 9, "user.id": "bob"}]
+    )
+    assert record["outcomes"] == {"LOADED": 1, "ID_IN_USE": 1}
+    assert "'ann'" in world.results(record)[1]["message"]
+
+
+def test_a_chunk_delivered_twice_says_loaded_both_times(world):
+    import_id = world.validation.run(*world.put("rewards/a.csv", HEADER + "r1,CREDIT,POINT,5,ann,acme,,\n"))
+    (body,) = world.take("redeem")
+    real, world.files.put_part = world.files.put_part, lambda *_: 1 / 0
+    with pytest.raises(ZeroDivisionError):
+        world.deliver("redeem", body)
+    world.files.put_part = real
+    world.deliver("redeem", body)
+    assert world.record(import_id)["outcomes"] == {"LOADED": 1}
+
+
+def test_one_bad_reward_never_stops_the_others(world):
+    lines = [
+        "r1,CREDIT,POINT,5,ann,acme,,",
+        "r2,PCT_DISCOUNT,POINT,5,ann,acme,,",
+        "r3,CREDIT,POINT,5.5,ann,acme,,",
+        "r4,CREDIT,POINT,0,ann,acme,,",
+        "r5,CREDIT,,5,ann,acme,,",
+        "r6,CREDIT,POINT,5,ann,acme,tomorrow,",
+        "r7,CREDIT,POINT,5,ann,acme,2099-12-31T23:59:59+01:00,",
+    ]
+    record = world.upload("rewards/a.csv", HEADER + "\n".join(lines))
+    expected = ["LOADED", "UNSUPPORTED_TYPE", "INVALID_VALUE", "NOT_POSITIVE", "MISSING_FIELD"]
+    expected += ["INVALID_VALUE", "LOADED"]
+    assert [r["outcome"] for r in world.results(record)] == expected
+    assert world.balance().rewards[0].date_expires == 4_102_441_199_000
+
+
+def test_one_participant_may_have_more_rewards_than_fit_a_transaction(world):
+    record = world.load([{"id": f"r{n}", "assignedCredit": 1} for n in range(450)])
+    assert record["outcomes"] == {"LOADED": 450}
+    assert world.available() == 450
+
+
+def test_two_thousand_open_rewards_fit_and_can_all_be_redeemed_at_once(world):
+    record = world.load(
+        [
+            {
+                "id": f"{n:064d}",
+                "assignedCredit": 1,
+                "programId": f"{n % 2:0128d}",
+                "dateExpires": world.now() + DAY,
+            }
+            for n in range(2_001)
+        ]
+    )
+    assert record["outcomes"] == {"LOADED": 2_000, "BALANCE_FULL": 1}
+    assert world.upload("redemptions/a.csv", sheet([row("2000")]))["outcomes"] == {"REDEEMED": 1}
+    assert world.available() == 0
+    assert world.load([{"id": "new", "assignedCredit": 1}])["outcomes"] == {"LOADED": 1}
+
+
+def test_what_is_known_of_a_participant_is_kept_and_renewed(world):
+    world.load([{"id": "r1", "assignedCredit": 1, "user": {"firstName": "Ann", "email": "a@x.com"}}])
+    world.load([{"id": "r2", "assignedCredit": 1, "user": {"email": "new@x.com"}}])
+    (shown,) = world.report()
+    assert (shown["firstName"], shown["email"]) == ("Ann", "new@x.com")
+
+
+def test_the_report_shows_what_is_available_now_and_nothing_else(world):
+    now = world.now()
+    soon, late = now + DAY, now + 9 * DAY
+    world.load(
+        [
+            {"id": "a", "assignedCredit": 1055, "unit": "CASH/USD", "dateExpires": late, "programId": "P"},
+            {"id": "b", "assignedCredit": 100, "unit": "CASH/USD", "dateExpires": soon, "redeemedCredit": 40},
+            {"id": "c", "assignedCredit": 7, "unit": "CASH/USD", "dateScheduledFor": late},
+            {"id": "d", "assignedCredit": 7, "unit": "CASH/USD", "dateCancelled": now - DAY},
+            {"id": "e", "assignedCredit": 7, "unit": "POINT", "dateExpires": now - DAY},
+            {
+                "id": "f",
+                "assignedCredit": 3,
+                "user.id": "=cmd",
+                "user": {"firstName": "@x", "segments": "a,b"},
+            },
+        ]
+    )
+    formula, money = world.report()
+    assert list(money) == list(COLUMNS)
+    export = world.exports.history(1, 0)[0][0]
+    assert row_ids.export_of(money.pop("rowId")) == export["id"]
+    assert money.pop("nextExpiry").startswith("20")
+    assert money == {
+        "firstName": "", "lastName": "", "email": "", "dateBlocked": "", "segments": "", "programId": "",
+        "unitName": "CASH", "currency": "USD", "unit": "CASH/USD", "userId": "ann", "accountId": "acme",
+        "availableValue": "11.15", "valueToRedeem": "0", "totalRedeemedValue": "0.40",
+    }  # fmt: skip
+    assert (formula["userId"], formula["firstName"], formula["segments"]) == ("'=cmd", "'@x", "a,b")
+    assert (export["recordCount"], export["totals"]) == (2, {"CASH/USD": 1115, "POINT": 3})
+
+
+def test_a_report_for_one_program_shows_and_redeems_only_its_rewards(world):
+    world.load([{"id": "a", "assignedCredit": 5, "programId": "P"}, {"id": "b", "assignedCredit": 9}])
+    (shown,) = world.report(programId="P")
+    assert (shown["availableValue"], shown["programId"]) == ("5", "P")
+    record = world.upload("redemptions/a.csv", sheet([{**shown, "valueToRedeem": "6"}]))
+    assert record["outcomes"] == {"INSUFFICIENT_BALANCE": 1}
+
+
+def test_the_report_is_sorted_and_can_be_limited_to_a_unit(world):
+    people = [("b", "1"), ("a", "2"), ("a", "1")]
+    world.load(
+        [
+            {
+                "id": f"{account}{user}{unit}",
+                "assignedCredit": 5,
+                "user.accountId": account,
+                "user.id": user,
+                "unit": unit,
+            }
+            for account, user in people
+            for unit in ("POINT", "CENTS")
+        ]
+    )
+    shown = [(r["accountId"], r["userId"], r["unit"]) for r in world.report()]
+    assert shown == sorted(shown)
+    assert len(shown) == 6
+    assert {r["unit"] for r in world.report(unit="CENTS")} == {"CENTS"}
+
+
+def test_a_report_row_filled_in_and_uploaded_redeems_ids_that_spreadsheets_would_run(world):
+    world.load([{"id": "f", "assignedCredit": 3, "user.id": "=cmd", "user.accountId": "+49"}])
+    (shown,) = world.report()
+    record = world.upload("redemptions/a.csv", sheet([{**shown, "valueToRedeem": "3"}]))
+    assert record["outcomes"] == {"REDEEMED": 1}
+
+
+def test_the_workbook_keeps_ids_as_text_and_values_as_numbers(world):
+    world.load(
+        [
+            {
+                "id": "a",
+                "assignedCredit": 1055,
+                "unit": "CASH/USD",
+                "user.accountId": "007",
+                "user.id": "1E5",
+            },
+            {"id": "b", "assignedCredit": 5, "user": {"firstName": "bad\u0001name"}},
+        ]
+    )
+    world.exports.order("REDEEMABLE_REWARD_BALANCE", "XLSX", "", "test", {}, None)
+    world.run()
+    export = world.exports.history(1, 0)[0][0]
+    book = load_workbook(
+        io.BytesIO(world.bytes(f"exports/{export['id']}/available-reward-balances-by-user.xlsx"))
+    )
+    cells = {c.value: book.active.cell(2, place) for place, c in enumerate(book.active[1], start=1)}
+    assert tuple(cells) == COLUMNS
+    assert (cells["accountId"].value, cells["accountId"].data_type) == ("007", "s")
+    assert (cells["userId"].value, cells["userId"].data_type) == ("1E5", "s")
+    assert Decimal(str(cells["availableValue"].value)) == Decimal("10.55")
+    assert cells["valueToRedeem"].number_format == "0.00", "a narrower format would save 10.55 as 11"
+    assert book.active.freeze_panes == "A2"
+
+
+def test_reports_expire_after_the_retention_time(world):
+    world.load([{"id": "a", "assignedCredit": 5}])
+    world.report()
+    export = world.exports.history(1, 0)[0][0]
+    assert export["status"] == "COMPLETED"
+    world.now.ahead = 31 * DAY
+    assert world.exports.get(export["id"])["status"] == "EXPIRED"
+    assert world.exports.get(ids.new_id(0)) is None
+
+
+def test_a_report_that_fails_for_good_says_so_and_tells_the_person(world):
+    record = world.exports.order("REDEEMABLE_REWARD_BALANCE", "CSV", "Mine", "test", {}, None)
+    (body,) = world.take("export")
+    world.dead_letters.bury(body, None)
+    assert world.exports.get(record["id"])["status"] == "ABORTED"
+    assert world.mailer.sent[-1][1].subject == "Report failed: Mine"

@@ -1,0 +1,177 @@
+"""The flows on an emulated AWS, in this process: what Lambda and SQS would do, one step at a time."""
+
+import csv
+import io
+import json
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from rewards.adapters.accounts import Accounts
+from rewards.adapters.catalogue import Catalogue
+from rewards.adapters.files import Files
+from rewards.adapters.jobs import IMPORT, Jobs
+from rewards.adapters.queues import Queues
+from rewards.adapters.retry import Backoff
+from rewards.flows.dead_letters import DeadLetters
+from rewards.flows.deliver import Delivery
+from rewards.flows.exports import Exports
+from rewards.flows.finish import Finisher
+from rewards.flows.load import Loader
+from rewards.flows.redeem import Redeemer
+from rewards.flows.report import Reporter
+from rewards.flows.validate import Validation
+from rewards.rules import chunks
+from rewards.rules.balance import Balance
+
+DAY = 86_400_000
+BOM = "\ufeff"
+
+
+class Clock:
+    """The real time, and days that a test lets pass."""
+
+    def __init__(self) -> None:
+        self.ahead = 0
+
+    def __call__(self) -> int:
+        return time.time_ns() // 1_000_000 + self.ahead
+
+
+class RecordingMailer:
+    """Keeps emails instead of sending them, or refuses them."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, Any]] = []
+        self.refuses = False
+
+    def send(self, to: str, email: Any) -> str:
+        if self.refuses:
+            raise RuntimeError("SES refused")
+        self.sent.append((to, email))
+        return "id"
+
+
+def quick() -> Backoff:
+    return Backoff(lambda: 30.0, base=0.001, cap=0.01)
+
+
+@dataclass
+class World:
+    """Two buckets, three tables, three queues, and the flows on them."""
+
+    clients: Any
+    names: dict[str, str]
+    urls: dict[str, str]
+    now: Clock = field(default_factory=Clock)
+    mailer: Any = field(default_factory=RecordingMailer)
+
+    def __post_init__(self) -> None:
+        dynamodb, s3, sqs = (self.clients(name) for name in ("dynamodb", "s3", "sqs"))
+        self.s3, self.sqs = s3, sqs
+        self.accounts = Accounts(dynamodb, self.names["accounts"])
+        self.catalogue = Catalogue(dynamodb, self.names["rewards"])
+        self.jobs = Jobs(dynamodb, self.names["jobs"])
+        self.files = Files(s3, self.names["files"])
+        self.queues = Queues(sqs)
+        delivery = Delivery(self.jobs, self.mailer, "https://example.com", "ops@example.com", 30, self.now)
+        redeem, finish = self.urls["redeem"], self.urls["finish"]
+        loader = Loader(self.accounts, self.catalogue, self.now)
+        self.validation = Validation(self.jobs, self.files, self.queues, redeem, finish, self.now, quick)
+        self.redeemer = Redeemer(self.accounts, self.jobs, self.files, self.queues, finish, self.now, loader)
+        self.finisher = Finisher(self.jobs, self.files, delivery, self.now)
+        self.reporter = Reporter(self.accounts, self.jobs, self.files, delivery, self.now)
+        self.exports = Exports(self.jobs, self.queues, self.urls["export"], self.now)
+        self.dead_letters = DeadLetters(self.redeemer, self.validation, self.finisher, self.reporter)
+
+    # --- What people do ---
+
+    def put(self, key: str, body: bytes | str, **metadata: str) -> tuple[str, str, str]:
+        """Upload an object; what its S3 event would say."""
+        body = body.encode() if isinstance(body, str) else body
+        found = self.s3.put_object(Bucket=self.names["upload"], Key=key, Body=body, Metadata=metadata)
+        return self.names["upload"], key, found["VersionId"]
+
+    def upload(self, key: str, body: bytes | str, **metadata: str) -> dict[str, Any]:
+        """Upload a file and let everything happen; the import's record at the end."""
+        import_id = self.validation.run(*self.put(key, body, **metadata))
+        self.run()
+        return self.record(import_id)
+
+    def load(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
+        """Load rewards; what a row does not say is made up."""
+        base = {"type": "CREDIT", "user.accountId": "acme", "user.id": "ann", "unit": "POINT"}
+        return self.upload("rewards/rewards.jsonl", "\n".join(json.dumps({**base, **row}) for row in rows))
+
+    def report(self, **params: str) -> list[dict[str, str]]:
+        """Order the report as CSV; its rows."""
+        self.exports.order("REDEEMABLE_REWARD_BALANCE", "CSV", "", "test", params, None)
+        self.run()
+        export = self.exports.history(1, 0)[0][0]
+        assert export["status"] == "COMPLETED", export["error"]
+        return self.csv(f"exports/{export['id']}/available-reward-balances-by-user.csv")
+
+    # --- What AWS does ---
+
+    def run(self) -> None:
+        """Deliver messages until no queue has any."""
+        while True:
+            bodies = [(name, body) for name in ("export", "redeem", "finish") for body in self.take(name)]
+            if not bodies:
+                return
+            for name, body in bodies:
+                self.deliver(name, body)
+
+    def deliver(self, queue: str, body: str) -> None:
+        if queue == "redeem":
+            self.redeemer.run(chunks.parse(body), quick())
+        elif queue == "finish":
+            self.finisher.run(json.loads(body)["importId"])
+        else:
+            self.reporter.run(json.loads(body)["exportId"])
+
+    def take(self, queue: str) -> list[str]:
+        """Take all messages off a queue."""
+        url, bodies = self.urls[queue], []
+        while messages := self.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+            for message in messages:
+                bodies.append(message["Body"])
+                self.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return bodies
+
+    # --- What can be seen ---
+
+    def record(self, import_id: str) -> dict[str, Any]:
+        return {"id": import_id, **self.jobs.get(IMPORT, import_id)}
+
+    def results(self, record: dict[str, Any], name: str = "results.csv") -> list[dict[str, str]]:
+        return self.csv(f"imports/{record['id']}/{name}")
+
+    def csv(self, key: str) -> list[dict[str, str]]:
+        text = self.bytes(key).decode("utf-8-sig")
+        return list(csv.DictReader(io.StringIO(text, newline="")))
+
+    def bytes(self, key: str) -> bytes:
+        return self.s3.get_object(Bucket=self.names["files"], Key=key)["Body"].read()
+
+    def balance(self, account: str = "acme", user: str = "ann", unit: str = "POINT") -> Balance:
+        return self.accounts.read([(account, user, unit)], quick())[account, user, unit]
+
+    def available(self, *key: str) -> int:
+        return self.balance(*key).available(self.now())
+
+
+def sheet(rows: list[dict[str, Any]], columns: list[str] | None = None) -> str:
+    """Rows as a CSV file."""
+    columns = columns or list(rows[0])
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, columns, restval="", extrasaction="ignore")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def row(
+    value: Any, account: str = "acme", user: str = "ann", unit: str = "POINT", **more: str
+) -> dict[str, Any]:
+    return {"accountId": account, "userId": user, "unit": unit, "valueToRedeem": value, **more}
