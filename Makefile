@@ -1,0 +1,93 @@
+# Everything a developer does. `make help` lists it; nothing has to be installed beforehand but Python 3.11
+# or later and make.
+
+PYTHON ?= python3
+VENV := .venv/.installed
+MINISTACK_VENV := .venv-ministack/.installed
+BIN := .venv/bin
+
+export SAM_CLI_TELEMETRY := 0
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+SAM := AWS_DEFAULT_REGION=us-east-1 $(BIN)/sam
+TEMPLATE := infra/template.yaml
+LOCAL_STACK := .build/local/stack/template.yaml
+SOURCES := $(sort $(TEMPLATE) $(shell find functions layers -type f -not -name '*.pyc'))
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup build build-aws demo up down logs test lint format clean FORCE
+
+help: ## List the targets
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+setup: $(VENV) $(MINISTACK_VENV) ## Install what is needed, into .venv and .venv-ministack
+
+build: $(LOCAL_STACK) ## Build the template for this machine
+
+build-aws: $(VENV) ## Build the template for AWS, as `sam build` does, into .build/aws
+	$(SAM) build --template $(TEMPLATE) --build-dir .build/aws/stack
+
+demo: $(LOCAL_STACK) ## Show the whole process: load, report, redeem, emails
+	@PYTHONPATH=layers/rewards/python $(BIN)/python -m infra.local.demo
+
+up: $(LOCAL_STACK) ## Start the local stack, or update the running one, and tell how to use it
+	@$(BIN)/python -m infra.local up
+
+down: $(VENV) ## Stop the local stack
+	@$(BIN)/python -m infra.local down
+
+logs: $(VENV) ## Show what the functions of the local stack have logged
+	@$(BIN)/python -m infra.local logs
+
+test: lint $(LOCAL_STACK) ## Lint, then all tests: unit, integration, end to end
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+
+lint: $(VENV) ## Check style, types and the template
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/cfn-lint $(TEMPLATE)
+	$(SAM) validate --lint --template $(TEMPLATE)
+
+format: $(VENV) ## Put the code into the common style
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+clean: ## Remove what was built, and stop the local stack
+	@if [ -e .local/stack.json ]; then $(BIN)/python -m infra.local down; fi
+	rm -rf .build .local .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+# --- Virtual environments: made anew when their list changes ---
+
+$(VENV): requirements-dev.txt
+	$(call new_environment,.venv,requirements-dev.txt)
+
+$(MINISTACK_VENV): infra/local/requirements.txt
+	$(call new_environment,.venv-ministack,infra/local/requirements.txt)
+
+# The pip that comes with Python may be years old, and takes three times as long over the same list.
+PIP_VERSION := 26.3
+
+# Debian keeps what venv needs in a package of its own.
+define new_environment
+@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed")'
+@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { apt-get update -qq && apt-get install --yes -qq python3-venv; }
+$(PYTHON) -m venv --clear $(1)
+$(1)/bin/pip install --quiet pip==$(PIP_VERSION)
+$(1)/bin/pip install --quiet --no-compile --requirement $(2)
+@touch $(1)/.installed
+endef
+
+# --- The build for this machine ---
+
+# sam's cache knows nothing of a file that two layers share.
+$(LOCAL_STACK): $(SOURCES) .build/sources $(VENV) $(MINISTACK_VENV)
+	$(if $(filter layers/layer.mk,$?),rm -rf .build/local/cache)
+	LAYER_TARGET=host PYTHON=$(CURDIR)/.venv-ministack/bin/python $(SAM) build --template $(TEMPLATE) \
+		--build-dir $(@D) --cached --cache-dir .build/local/cache >.build/log 2>&1 || { cat .build/log; exit 1; }
+	@touch $@
+
+# Changes when a source is added, renamed or removed.
+.build/sources: FORCE
+	@mkdir -p $(@D)
+	@echo '$(SOURCES)' | cmp -s - $@ || echo '$(SOURCES)' > $@

@@ -1,0 +1,42 @@
+"""Where MiniStack's IAM asks for another right than AWS does, the roles get that one too, on this machine.
+
+The template stays as AWS wants it.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from infra.local.ministack import MiniStack
+
+# For the action that AWS asks for: the one that MiniStack does, and on what, if not on the same.
+_ASKED_HERE = {
+    "dynamodb:PartiQLUpdate": ("dynamodb:BatchExecuteStatement", "*"),
+    "ses:SendEmail": ("ses:SendEmail", "*"),
+    "sqs:SendMessage": ("sqs:SendMessageBatch", None),
+}
+
+
+def allow_ministacks_own_actions(aws: MiniStack, roles: Iterable[str]) -> None:
+    """Give the roles what they need here in place of what their policies name."""
+    iam = aws.client("iam")
+    for role in roles:
+        extra = [
+            {"Effect": "Allow", "Action": action, "Resource": resource or statement["Resource"]}
+            for statement in _statements(iam, role)
+            for name in _listed(statement["Action"])
+            if name in _ASKED_HERE
+            for action, resource in [_ASKED_HERE[name]]
+        ]
+        if extra:
+            policy = json.dumps({"Version": "2012-10-17", "Statement": extra})
+            iam.put_role_policy(RoleName=role, PolicyName="asked-by-ministack-only", PolicyDocument=policy)
+
+
+def _statements(iam: Any, role: str) -> Iterator[Any]:
+    for name in iam.list_role_policies(RoleName=role)["PolicyNames"]:
+        yield from iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]["Statement"]
+
+
+def _listed(actions: str | list[str]) -> list[str]:
+    return [actions] if isinstance(actions, str) else actions
