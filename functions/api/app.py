@@ -24,11 +24,17 @@ def _refused(error: ApiError) -> Response[str]:
     return Response(error.status, body=error.body, headers=dict(error.headers))
 
 
+def _failed(error: Exception) -> Response[str]:
+    logger.exception("unexpected", exc_info=error)
+    return _refused(ApiError(500, "INTERNAL_ERROR", "Something went wrong here. Try again later."))
+
+
 def _no_route(_: NotFoundError) -> Response[str]:
     return _refused(ApiError(404, "NOT_FOUND", "There is nothing at this address."))
 
 
 app.exception_handler(ApiError)(_refused)
+app.exception_handler(Exception)(_failed)
 app.not_found(_no_route)
 
 

@@ -34,10 +34,11 @@ _FIELDS = (
 @router.post("/export")
 def order(_tenant: str) -> tuple[dict[str, Any], int]:
     body = _body()
+    kind, file_format = body.get("type"), body.get("format") or "CSV"
     problems = []
-    if body.get("type") not in TYPES:
+    if not isinstance(kind, str) or kind not in TYPES:
         problems.append(f"type must be one of {', '.join(TYPES)}")
-    if body.get("format", "CSV") not in FORMATS:
+    if file_format not in FORMATS:
         problems.append(f"format must be one of {', '.join(FORMATS)}")
     texts = {name: body.get(name) or default for name, default in (("name", ""), ("requester", "API"))}
     problems += [f"{name} must be a text" for name, value in texts.items() if not isinstance(value, str)]
@@ -52,8 +53,8 @@ def order(_tenant: str) -> tuple[dict[str, Any], int]:
     if problems:
         raise ApiError(400, "VALIDATION_ERROR", "The order is not valid.", problems)
     record = wiring.exports().order(
-        TYPES[body["type"]],
-        body.get("format", "CSV"),
+        TYPES[str(kind)],
+        file_format,
         texts["name"][:200],
         texts["requester"][:200],
         wanted,
@@ -94,12 +95,11 @@ def _export(export_id: str) -> dict[str, Any]:
 def _body() -> dict[str, Any]:
     try:
         body = router.current_event.json_body
-    except (json.JSONDecodeError, TypeError, UnicodeDecodeError):
+        json.dumps(body, ensure_ascii=False).encode()  # half a surrogate pair can be spelt, but not stored
+    except (ValueError, TypeError):
         body = None
     if not isinstance(body, dict):
-        raise ApiError(
-            400, "VALIDATION_ERROR", "The body must be a JSON object.", ["body must be a JSON object"]
-        )
+        raise ApiError(400, "VALIDATION_ERROR", "The body must be a JSON object.", ["body must be a JSON object"])
     return body
 
 

@@ -21,13 +21,13 @@ def allow_ministacks_own_actions(aws: MiniStack, roles: Iterable[str]) -> None:
     """Give the roles what they need here in place of what their policies name."""
     iam = aws.client("iam")
     for role in roles:
-        extra = [
-            {"Effect": "Allow", "Action": action, "Resource": resource or statement["Resource"]}
-            for statement in _statements(iam, role)
-            for name in _listed(statement["Action"])
-            if name in _ASKED_HERE
-            for action, resource in [_ASKED_HERE[name]]
-        ]
+        extra = []
+        for statement in _statements(iam, role):
+            for name in _listed(statement["Action"]):
+                if name in _ASKED_HERE:
+                    action, resource = _ASKED_HERE[name]
+                    resource = resource or statement["Resource"]
+                    extra.append({"Effect": "Allow", "Action": action, "Resource": resource})
         if extra:
             policy = json.dumps({"Version": "2012-10-17", "Statement": extra})
             iam.put_role_policy(RoleName=role, PolicyName="asked-by-ministack-only", PolicyDocument=policy)

@@ -1,0 +1,110 @@
+"""The built template, deployed once a test process on a local stack of its own."""
+
+import base64
+import io
+import json
+import re
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+
+import pandas as pd
+import pytest
+
+from infra.local import stack
+
+WAIT_SECONDS = 60.0
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "/e2e/" in str(item.path):
+            item.add_marker(pytest.mark.e2e)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the API answered."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_):
+        return None
+
+
+class Service:
+    """The service as its users reach it: a bucket, an address, a mailbox."""
+
+    def __init__(self, local: stack.Stack) -> None:
+        self.local = local
+        self.s3 = local.aws.client("s3")
+
+    def call(self, method, path, body=None, key=None, base=None, **headers):
+        """A request to the API, with the API key unless another one is given ("" for none)."""
+        key = self.local.api_key if key is None else key
+        if key:
+            headers["Authorization"] = "Basic " + base64.b64encode(f"any:{key}".encode()).decode()
+        data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
+        url = path if path.startswith("http") else (base or self.local.api) + path
+        request = urllib.request.Request(url, data, headers, method=method)
+        try:
+            with urllib.request.build_opener(_NoRedirect).open(request, timeout=30) as response:
+                return Answer(response.status, dict(response.headers), response.read())
+        except urllib.error.HTTPError as error:
+            return Answer(error.code, dict(error.headers), error.read())
+
+    def upload(self, key, body, **metadata):
+        """Drop a file into the upload bucket; the finished import's record."""
+        known = {each["id"] for each in self.imports()}
+        body = body.encode() if isinstance(body, str) else body
+        self.s3.put_object(Bucket=self.local.upload_bucket, Key=key, Body=body, Metadata=metadata)
+        (new,) = self.wait(lambda: [each["id"] for each in self.imports() if each["id"] not in known])
+        return self.wait(lambda: self.ended(f"/import/{new}"))
+
+    def imports(self):
+        return self.call("GET", "/import/history/list?limit=100").json["data"]
+
+    def ended(self, path):
+        record = self.call("GET", path).json
+        return record if record["status"] not in ("PENDING", "VALIDATING", "PROCESSING") else None
+
+    def mail_about(self, text):
+        """The email that says this, once it has come."""
+        return self.wait(lambda: next((mail for mail in self.local.aws.outbox() if text in mail.text), None))
+
+    def wait(self, condition):
+        deadline = time.monotonic() + WAIT_SECONDS
+        while time.monotonic() < deadline:
+            found = condition()
+            if found:
+                return found
+            time.sleep(0.05)
+        raise AssertionError(f"not in {WAIT_SECONDS} s; the log ends:\n{self.local.aws.log()[-3000:]}")
+
+    def open_link(self, url):
+        """Follow a link from an email, as a browser without any password does."""
+        with urllib.request.urlopen(url, timeout=30) as response:
+            return response.read()
+
+    def csv_behind(self, url):
+        content = io.BytesIO(self.open_link(url))
+        return pd.read_csv(content, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+
+
+def links(mail):
+    return re.findall(r"https?://\S+/download/\S+", mail.text)
+
+
+@pytest.fixture(scope="module")
+def service():
+    with stack.start() as local:
+        yield Service(local)

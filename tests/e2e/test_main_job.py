@@ -1,0 +1,158 @@
+"""The main job on the deployed template, as people and programs meet it."""
+
+import pytest
+
+from tests.e2e.conftest import links
+
+REWARDS = """\
+id,type,unit,assignedCredit,user.id,user.accountId,dateExpires,user.firstName
+r1,CREDIT,CASH/USD,1000,ann@example.com,0007,4102444800000,Ann
+r2,CREDIT,CASH/USD,500,ann@example.com,0007,4070908800000,Ann
+r3,CREDIT,POINT,30,=bob,0007,,Bob
+r4,PCT_DISCOUNT,POINT,30,bob,0007,,Bob
+"""
+
+
+@pytest.fixture(scope="module")
+def loaded(service):
+    record = service.upload("rewards/rewards.csv", REWARDS)
+    assert record["stats"]["outcomes"] == {"LOADED": 3, "UNSUPPORTED_TYPE": 1}
+    return service
+
+
+@pytest.fixture(scope="module")
+def report(loaded):
+    order = loaded.call("POST", "/export", {"type": "REDEEMABLE_REWARD_BALANCE", "name": "For payroll"})
+    assert order.status == 201
+    mail = loaded.mail_about("For payroll")
+    assert mail.subject == "Report ready: For payroll, 2 rows"
+    return order.json["id"], mail
+
+
+def test_the_report_comes_by_email_and_its_link_opens_without_a_password(loaded, report):
+    export_id, mail = report
+    sheet = loaded.csv_behind(links(mail)[0])
+    assert list(sheet["userId"]) == ["'=bob", "ann@example.com"]
+    assert list(sheet["availableValue"]) == ["30", "15.00"]
+    assert links(mail)[0] in mail.html
+    assert "15.00" in mail.text
+    record = loaded.call("GET", f"/export/{export_id}").json
+    assert (record["status"], record["recordCount"], record["format"]) == ("COMPLETED", 2, "CSV")
+    assert record["mailtoEmail"] == "operators@example.com"
+
+
+def test_the_filled_in_report_is_redeemed_oldest_expiry_first_and_only_once(loaded, report):
+    sheet = loaded.csv_behind(links(report[1])[0])
+    sheet["valueToRedeem"] = ["31", "6.009"]
+    body = sheet.to_csv(index=False)
+    record = loaded.upload("redemptions/Zahlung März+1.csv", body, email="olivia@example.com")
+    assert record["status"] == "COMPLETED"
+    assert record["fileName"] == "Zahlung März+1.csv"
+    assert record["stats"] == {
+        "rows": 2,
+        "processed": 2,
+        "outcomes": {"REDEEMED": 1, "INSUFFICIENT_BALANCE": 1},
+        "redeemed": {"CASH/USD": 600},
+    }
+    mail = loaded.mail_about(record["id"])
+    assert mail.to == ["olivia@example.com"]
+    results, failed = (loaded.csv_behind(link) for link in links(mail))
+    assert list(results["outcome"]) == ["INSUFFICIENT_BALANCE", "REDEEMED"]
+    assert results["message"][1] == "5.00 from r2; 1.00 from r1"
+    # The upload has a column of this name itself; what is left now stands in ours, behind it.
+    assert list(results["availableValue.1"]) == ["30", "9.00"]
+    assert list(failed["outcome"]) == ["INSUFFICIENT_BALANCE"]
+    assert list(results.columns[: len(sheet.columns)]) == list(sheet.columns)
+
+    again = loaded.upload("redemptions/again.csv", body)
+    assert again["stats"]["outcomes"] == {"ALREADY_REDEEMED": 1, "INSUFFICIENT_BALANCE": 1}
+    assert again["stats"]["redeemed"] == {}
+
+
+def test_a_preview_changes_nothing(loaded):
+    body = "accountId,userId,unit,valueToRedeem\n0007,'=bob,POINT,30\n"
+    for _ in range(2):
+        record = loaded.upload("preview/a.csv", body)
+        assert (record["dryRun"], record["stats"]["outcomes"]) == (True, {"REDEEMED": 1})
+
+
+def test_a_rejected_file_says_why_and_how_to_mend_it(loaded):
+    record = loaded.upload("redemptions/bad.csv", "accountId,userId\n0007,ann@example.com\n")
+    assert (record["status"], record["error"]["code"]) == ("ABORTED", "MISSING_COLUMNS")
+    mail = loaded.mail_about(record["id"])
+    assert "unit and valueToRedeem" in mail.text
+    assert "fresh report" in mail.text
+
+
+def test_a_workbook_is_served_under_its_own_name(loaded):
+    order = {"type": "USER_REWARD_BALANCE", "format": "XLSX", "params": {"unit": "POINT"}}
+    export_id = loaded.call("POST", "/export", order).json["id"]
+    loaded.wait(lambda: loaded.ended(f"/export/{export_id}"))
+    answer = loaded.call("GET", f"/export/{export_id}/download")
+    assert answer.status == 303
+    file = loaded.call("GET", answer.headers["Location"], key="")
+    assert file.body[:2] == b"PK"
+    assert "available-reward-balances-by-user.xlsx" in file.headers["Content-Disposition"]
+
+
+def test_the_histories_list_newest_first_and_page(loaded, report):
+    listed = loaded.call("GET", "/export/history/list?limit=1&offset=0").json
+    assert listed["count"] == 1
+    assert listed["totalCount"] >= 1
+    ids = [each["id"] for each in loaded.imports()]
+    assert ids == sorted(ids, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("key", "headers"),
+    [("", {}), ("wrong", {}), ("", {"Authorization": "Bearer x"}), ("", {"Authorization": "Basic %%%"})],
+)
+@pytest.mark.parametrize("path", ["/export/history/list", "/nowhere", "/import/1/results"])
+def test_nothing_is_told_without_the_key(service, path, key, headers):
+    answer = service.call("GET", path, key=key, **headers)
+    assert (answer.status, answer.json["apiErrorCode"]) == (401, "UNAUTHORIZED")
+    assert service.local.api_key.encode() not in answer.body
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "code"),
+    [
+        ("GET", "/export/none", None, 404, "EXPORT_NOT_FOUND"),
+        ("GET", "/import/none", None, 404, "IMPORT_NOT_FOUND"),
+        ("GET", "/nowhere", None, 404, "NOT_FOUND"),
+        ("GET", "/export/history/list?limit=0", None, 400, "VALIDATION_ERROR"),
+        ("GET", "/export/history/list?offset=x", None, 400, "VALIDATION_ERROR"),
+        ("POST", "/export", {"type": "NONSENSE"}, 400, "VALIDATION_ERROR"),
+        ("POST", "/export", {"type": ["a"]}, 400, "VALIDATION_ERROR"),
+        ("POST", "/export", {"type": "USER_REWARD_BALANCE", "params": 1}, 400, "VALIDATION_ERROR"),
+        ("POST", "/export", b"{", 400, "VALIDATION_ERROR"),
+        ("POST", "/export", b"[]", 400, "VALIDATION_ERROR"),
+        ("POST", "/export", None, 400, "VALIDATION_ERROR"),
+    ],
+)
+def test_a_request_that_cannot_be_done_is_answered_in_the_contracts_words(
+    service, method, path, body, status, code
+):
+    answer = service.call(method, path, body)
+    assert (answer.status, answer.json["statusCode"], answer.json["apiErrorCode"]) == (status, status, code)
+    assert answer.json["message"]
+    assert "rsCode" in answer.json
+
+
+def test_another_tenant_is_not_found(service):
+    base = service.local.outputs["ApiUrl"] + "/api/v1/other"
+    answer = service.call("GET", "/export/history/list", base=base)
+    assert (answer.status, answer.json["apiErrorCode"]) == (404, "TENANT_NOT_FOUND")
+
+
+def test_a_link_that_nobody_sent_opens_nothing_and_says_so_in_words(service):
+    answer = service.call("GET", "/download/" + "A" * 32, key="", base=service.local.outputs["ApiUrl"])
+    assert answer.status == 404
+    assert b"<h1>This link opens nothing</h1>" in answer.body
+
+
+def test_the_stack_tells_what_the_contract_names(service):
+    outputs = {"ApiUrl", "UploadBucket", "FilesBucket", "ApiKeySecret", "RedemptionQueueUrl", "DeadLetterQueueUrl"}
+    assert outputs <= set(service.local.outputs)
+    parameters = {"TenantAlias", "SenderEmail", "NotificationEmail", "RetentionDays", "MaxConcurrency"}
+    assert parameters <= set(service.local.parameters)
