@@ -99,7 +99,8 @@ def _body() -> dict[str, Any]:
     except (ValueError, TypeError):
         body = None
     if not isinstance(body, dict):
-        raise ApiError(400, "VALIDATION_ERROR", "The body must be a JSON object.", ["body must be a JSON object"])
+        problem = "The body must be a JSON object."
+        raise ApiError(400, "VALIDATION_ERROR", problem, [problem])
     return body
 
 

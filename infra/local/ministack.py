@@ -78,8 +78,12 @@ class MiniStack:
                 shutil.rmtree(home, ignore_errors=True)
             folder = home or Path(tempfile.mkdtemp(prefix="ministack-"))
             instance, process = cls._launch(folder, environment or {})
-            if instance._answers_within(START_SECONDS, process):
-                return instance
+            try:
+                if instance._answers_within(START_SECONDS, process):
+                    return instance
+            except BaseException:  # an impatient Ctrl-C, too
+                instance.stop()
+                raise
             log = instance.log()
             instance.stop()
             if "already in use" not in log or attempt == PORT_ATTEMPTS:  # somebody else took the port
@@ -134,7 +138,8 @@ class MiniStack:
         """End it and its functions' processes, and remove its folder. Stopping twice is harmless."""
         deadline = time.monotonic() + STOP_SECONDS
         while self._group_exists() and time.monotonic() < deadline:
-            os.killpg(self.pid, signal.SIGKILL)  # there is nothing in it to be saved
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)  # there is nothing in it to be saved
             time.sleep(0.02)
         shutil.rmtree(self.home, ignore_errors=True)
 

@@ -152,7 +152,14 @@ def test_a_link_that_nobody_sent_opens_nothing_and_says_so_in_words(service):
 
 
 def test_the_stack_tells_what_the_contract_names(service):
-    outputs = {"ApiUrl", "UploadBucket", "FilesBucket", "ApiKeySecret", "RedemptionQueueUrl", "DeadLetterQueueUrl"}
+    outputs = {
+        "ApiUrl",
+        "UploadBucket",
+        "FilesBucket",
+        "ApiKeySecret",
+        "RedemptionQueueUrl",
+        "DeadLetterQueueUrl",
+    }
     assert outputs <= set(service.local.outputs)
     parameters = {"TenantAlias", "SenderEmail", "NotificationEmail", "RetentionDays", "MaxConcurrency"}
     assert parameters <= set(service.local.parameters)

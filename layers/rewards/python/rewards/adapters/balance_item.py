@@ -172,13 +172,3 @@ def item_bytes(item: Item) -> int:
         for kind, text in value.items():
             size += (len(text.strip("-0")) + 1) // 2 + 1 if kind == "N" else len(text.encode())
     return size
-
-
-def write_units(size: int) -> int:
-    """Write capacity units of a standard write of an item of `size` bytes: one a started KB."""
-    return max(1, -(-size // 1024))
-
-
-def read_units(size: int) -> int:
-    """Read capacity units of a strongly consistent read: one a started 4 KB."""
-    return max(1, -(-size // 4096))

@@ -1,0 +1,172 @@
+"""The handlers, each with a real event of its own from `events/`."""
+
+import contextlib
+import importlib
+import json
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from infra.local.ministack import CREDENTIALS, REGION
+from rewards.adapters.clients import client
+from rewards.rules import chunks
+from tests.integration.world import row, sheet
+
+ROOT = Path(__file__).parents[2]
+CONTEXT = SimpleNamespace(
+    function_name="f",
+    memory_limit_in_mb=128,
+    invoked_function_arn="arn:aws:lambda:us-east-1:000000000000:function:f",
+    aws_request_id="id",
+    get_remaining_time_in_millis=lambda: 60_000,
+)
+
+
+def event(name):
+    return json.loads((ROOT / "events" / f"{name}.json").read_text())
+
+
+@pytest.fixture
+def handler(world, aws, monkeypatch):
+    """Gives a function's handler, which finds the test's own tables, buckets and queues."""
+    variables = {
+        **CREDENTIALS,
+        "AWS_ENDPOINT_URL": aws.endpoint,
+        "AWS_DEFAULT_REGION": REGION,
+        "ACCOUNTS_TABLE": world.names["accounts"],
+        "REWARDS_TABLE": world.names["rewards"],
+        "JOBS_TABLE": world.names["jobs"],
+        "FILES_BUCKET": world.names["files"],
+        "REDEMPTION_QUEUE_URL": world.urls["redeem"],
+        "FINISH_QUEUE_URL": world.urls["finish"],
+        "FINISH_QUEUE_ARN": event("finish")["Records"][0]["eventSourceARN"],
+        "EXPORT_QUEUE_URL": world.urls["export"],
+        "SENDER_EMAIL": "rewards@example.com",
+        "NOTIFICATION_EMAIL": "ops@example.com",
+        "RETENTION_DAYS": "30",
+        "PUBLIC_URL": "https://example.com",
+        "TENANT_ALIAS": "default",
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with contextlib.suppress(aws.client("sesv2").exceptions.AlreadyExistsException):
+        aws.client("sesv2").create_email_identity(EmailIdentity="rewards@example.com")
+    client.cache_clear()
+    before = set(sys.modules)
+
+    def load(function):
+        monkeypatch.syspath_prepend(ROOT / "functions" / function)
+        return importlib.import_module("app").handler
+
+    yield load
+    client.cache_clear()
+    for name in set(sys.modules) - before:
+        if str(ROOT / "functions") in str(getattr(sys.modules[name], "__file__", "")):
+            del sys.modules[name]
+
+
+def with_body(name, body):
+    """An SQS event whose message is about something that exists here."""
+    changed = event(name)
+    changed["Records"][0]["body"] = body if isinstance(body, str) else json.dumps(body)
+    return changed
+
+
+def uploaded(world, body):
+    """The S3 event, about an object that exists here."""
+    changed = event("validate-s3-put")
+    place = changed["Records"][0]["s3"]
+    _, _, version = world.put("redemptions/2026-11 payout (final).csv", body)
+    place["bucket"]["name"] = world.names["upload"]
+    place["object"]["versionId"] = version
+    return changed
+
+
+def started(world):
+    """An import whose one chunk is on the queue; its id and the chunk's message."""
+    world.load([{"id": "r1", "assignedCredit": 100}])
+    import_id = world.validation.run(*world.put("redemptions/a.csv", sheet([row("60")])))
+    (body,) = world.take("redeem")
+    return import_id, body
+
+
+def test_validate_takes_an_s3_event_whose_key_is_url_encoded(world, handler):
+    handler("validate")(uploaded(world, sheet([row("60")])), CONTEXT)
+    (body,) = world.take("redeem")
+    assert chunks.parse(body).wanted[0].value == 60
+    assert world.jobs.history("IMPORT", 1, 0)[0][0]["fileName"] == "2026-11 payout (final).csv"
+
+
+def test_redeem_takes_a_chunk(world, handler):
+    import_id, body = started(world)
+    assert handler("redeem")(with_body("redeem-chunk", body), CONTEXT) == {"batchItemFailures": []}
+    assert world.record(import_id)["outcomes"] == {"REDEEMED": 1}
+
+
+def test_the_recorded_chunk_is_one_that_redeem_understands():
+    chunk = chunks.parse(event("redeem-chunk")["Records"][0]["body"])
+    assert [wanted.value for wanted in chunk.wanted] == [1055, 7]
+
+
+def test_finish_takes_the_order_to_finish(world, handler):
+    import_id, body = started(world)
+    world.deliver("redeem", body)
+    order = {"kind": "finish", "importId": import_id}
+    handler("finish")(with_body("finish", order), CONTEXT)
+    assert world.record(import_id)["status"] == "COMPLETED"
+    assert world.record(import_id)["dateMailed"]
+
+
+def test_finish_ends_a_dead_chunk(world, handler):
+    import_id, body = started(world)
+    handler("finish")(with_body("dead-letter-chunk", body), CONTEXT)
+    assert world.record(import_id)["outcomes"] == {"NOT_PROCESSED": 1}
+    assert world.available() == 100
+
+
+def test_finish_ends_a_dead_validation(world, handler):
+    dead = event("dead-letter-validate")
+    body = json.loads(dead["Records"][0]["body"])
+    body["requestPayload"] = uploaded(world, sheet([row("60")]))
+    handler("finish")(with_body("dead-letter-validate", body), CONTEXT)
+    assert world.jobs.history("IMPORT", 1, 0)[0][0]["error"]["code"] == "VALIDATION_FAILED"
+
+
+def test_report_takes_an_order(world, handler):
+    record = world.exports.order("REDEEMABLE_REWARD_BALANCE", "CSV", "", "test", {}, None)
+    (body,) = world.take("export")
+    handler("report")(with_body("report-order", body), CONTEXT)
+    assert world.exports.get(record["id"])["status"] == "COMPLETED"
+
+
+def test_the_api_takes_an_order_and_passes_it_on(world, handler):
+    answer = handler("api")(event("api-export"), CONTEXT)
+    assert answer["statusCode"] == 201
+    (body,) = world.take("export")
+    assert json.loads(body)["exportId"] == json.loads(answer["body"])["id"]
+
+
+def test_the_api_refuses_everybody_for_whom_the_authorizer_said_nothing(world, handler):
+    stranger = event("api-export")
+    for granted in ({"lambda": {}}, {"lambda": None}, {}):
+        stranger["requestContext"]["authorizer"] = granted
+        assert handler("api")(stranger, CONTEXT)["statusCode"] == 401
+    del stranger["requestContext"]["authorizer"]
+    assert handler("api")(stranger, CONTEXT)["statusCode"] == 401
+
+
+@pytest.mark.parametrize(("secret", "role"), [("the-api-key", "operator"), ("another", None)])
+def test_the_authorizer_knows_the_key(aws, handler, monkeypatch, secret, role):
+    made = aws.client("secretsmanager").create_secret(Name=f"key-{secret}", SecretString=secret)
+    monkeypatch.setenv("API_KEY_SECRET", made["ARN"])
+    answer = handler("authorizer")(event("authorizer"), CONTEXT)
+    assert answer["context"].get("role") == role
+
+
+def test_a_function_without_its_settings_says_all_that_is_missing(handler, monkeypatch):
+    for name in ("JOBS_TABLE", "FILES_BUCKET"):
+        monkeypatch.delenv(name)
+    with pytest.raises(Exception, match="JOBS_TABLE is not set; FILES_BUCKET is not set"):
+        handler("validate")(event("validate-s3-put"), CONTEXT)
