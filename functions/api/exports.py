@@ -58,7 +58,6 @@ def order(_tenant: str) -> tuple[dict[str, Any], int]:
         texts["name"][:200],
         texts["requester"][:200],
         wanted,
-        email=None,
     )
     return _shown(record), 201
 

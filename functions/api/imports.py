@@ -9,8 +9,9 @@ import wiring
 from errors import ApiError
 from paging import paging, redirect
 from rewards.adapters.jobs import IMPORT
+from rewards.clock import now
 from rewards.rules import ids
-from rewards.rules.outcomes import SETTLED, Outcome
+from rewards.rules.outcomes import any_failed
 
 router = APIGatewayHttpRouter()
 
@@ -44,22 +45,22 @@ def show(_tenant: str, import_id: str) -> dict[str, Any]:
 
 @router.get("/import/<import_id>/results")
 def results(_tenant: str, import_id: str) -> Response[str]:
-    return _file(import_id, "results.csv", needed=True)
+    return _file(_import(import_id), "results.csv")
 
 
 @router.get("/import/<import_id>/failed")
 def failed(_tenant: str, import_id: str) -> Response[str]:
-    outcomes = _import(import_id)["outcomes"]
-    return _file(import_id, "failed.csv", needed=any(Outcome(o) not in SETTLED for o in outcomes))
+    return _file(_import(import_id), "failed.csv")
 
 
-def _file(import_id: str, name: str, needed: bool) -> Response[str]:
-    record = _import(import_id)
-    if record["status"] == "ABORTED" or not needed:
-        raise ApiError(404, "NO_SUCH_FILE", f"This import has no {name}.")
-    if not record.get("results"):
+def _file(record: dict[str, Any], name: str) -> Response[str]:
+    if record["status"] in ("VALIDATING", "PROCESSING"):
         raise ApiError(409, "IMPORT_NOT_FINISHED", "The import is not finished yet.")
-    return redirect(wiring.files().signed_url(f"imports/{import_id}/{name}", wiring.SIGNED_SECONDS))
+    if not record.get("results") or (name == "failed.csv" and not any_failed(record["outcomes"])):
+        raise ApiError(404, "NO_SUCH_FILE", f"This import has no {name}.")
+    if record["dateExpires"] <= now():
+        raise ApiError(410, "IMPORT_EXPIRED", "The file is gone; it is kept for a limited time only.")
+    return redirect(wiring.files().signed_url(f"imports/{record['id']}/{name}", wiring.SIGNED_SECONDS))
 
 
 def _import(import_id: str) -> dict[str, Any]:

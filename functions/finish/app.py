@@ -11,6 +11,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from rewards.adapters.accounts import Accounts
+from rewards.adapters.catalogue import Catalogue
 from rewards.adapters.clients import client
 from rewards.adapters.files import Files
 from rewards.adapters.jobs import Jobs
@@ -21,6 +22,7 @@ from rewards.clock import now
 from rewards.flows.dead_letters import DeadLetters
 from rewards.flows.deliver import Delivery
 from rewards.flows.finish import Finisher
+from rewards.flows.load import Loader
 from rewards.flows.redeem import Redeemer
 from rewards.flows.report import Reporter
 from rewards.flows.validate import Validation
@@ -33,6 +35,7 @@ processor = BatchProcessor(EventType.SQS)
 @dataclass(frozen=True, slots=True)
 class Settings:
     accounts_table: str
+    rewards_table: str
     jobs_table: str
     files_bucket: str
     redemption_queue_url: str
@@ -59,15 +62,16 @@ def finisher() -> Finisher:
 def dead_letters() -> DeadLetters:
     accounts, queues = Accounts(client("dynamodb"), settings().accounts_table), Queues(client("sqs"))
     finish_queue = settings().finish_queue_url
+    loader = Loader(accounts, Catalogue(client("dynamodb"), settings().rewards_table), now)
     return DeadLetters(
-        redeemer=Redeemer(accounts, _jobs(), _files(), queues, finish_queue, now),
+        redeemer=Redeemer(accounts, _jobs(), _files(), queues, finish_queue, now, loader),
         validation=Validation(_jobs(), _files(), queues, settings().redemption_queue_url, finish_queue, now),
         finisher=finisher(),
         reporter=Reporter(accounts, _jobs(), _files(), _delivery(), now),
     )
 
 
-@logger.inject_lambda_context
+@logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> Any:
     run = partial(_run, lambda: context.get_remaining_time_in_millis() / 1000)
     return process_partial_response(event, run, processor, context)
@@ -76,8 +80,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
 def _run(time_left: Any, record: SQSRecord) -> None:
     if record.event_source_arn == settings().finish_queue_arn:
         import_id = json.loads(record.body)["importId"]
+        logger.append_keys(import_id=import_id)
         finisher().run(import_id)
-        logger.info("finished", extra={"import_id": import_id})
+        logger.info("finished")
     else:
         logger.warning("dead letter", extra={"body": record.body[:500]})
         dead_letters().bury(record.body, Backoff(time_left))

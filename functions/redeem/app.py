@@ -50,7 +50,7 @@ def redeemer() -> Redeemer:
     )
 
 
-@logger.inject_lambda_context
+@logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> Any:
     run = partial(_run, lambda: context.get_remaining_time_in_millis() / 1000)
     return process_partial_response(event, run, processor, context)
@@ -58,5 +58,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
 
 def _run(time_left: Any, record: SQSRecord) -> None:
     chunk = chunks.parse(record.body)
+    logger.append_keys(import_id=chunk.import_id, chunk=chunk.number)
     redeemer().run(chunk, Backoff(time_left))
-    logger.info("redeemed", extra={"import_id": chunk.import_id, "chunk": chunk.number})
+    logger.info("answered")

@@ -51,12 +51,13 @@ def reporter() -> Reporter:
     )
 
 
-@logger.inject_lambda_context
+@logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> Any:
     return process_partial_response(event, _run, processor, context)
 
 
 def _run(record: SQSRecord) -> None:
     export_id = json.loads(record.body)["exportId"]
+    logger.append_keys(export_id=export_id)
     reporter().run(export_id)
-    logger.info("reported", extra={"export_id": export_id})
+    logger.info("reported")

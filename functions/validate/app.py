@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
-from urllib.parse import unquote_plus
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -12,8 +11,9 @@ from rewards.adapters.clients import client
 from rewards.adapters.files import Files
 from rewards.adapters.jobs import Jobs
 from rewards.adapters.queues import Queues
+from rewards.adapters.retry import Backoff
 from rewards.clock import now
-from rewards.flows.validate import Validation
+from rewards.flows.validate import Validation, uploads_in
 from rewards.settings import load
 
 logger = Logger()
@@ -40,10 +40,9 @@ def validation() -> Validation:
     )
 
 
-@logger.inject_lambda_context
+@logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> None:
-    for record in event["Records"]:
-        uploaded = record["s3"]["object"]
-        bucket, key = record["s3"]["bucket"]["name"], unquote_plus(uploaded["key"])
-        import_id = validation().run(bucket, key, uploaded.get("versionId"))
-        logger.info("validated", extra={"key": key, "import_id": import_id})
+    backoff = Backoff(lambda: context.get_remaining_time_in_millis() / 1000)
+    for upload in uploads_in(event):
+        logger.append_keys(key=upload.key)
+        logger.info("validated", extra={"import_id": validation().run(upload, backoff)})

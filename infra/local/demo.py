@@ -105,7 +105,7 @@ class Operator:
     def balances(self, keys: list[BalanceKey]) -> dict[BalanceKey, list[Reward]]:
         """The rewards of some balances, straight from the table."""
         accounts = Accounts(self._local.aws.client("dynamodb"), self._local.resources["AccountsTable"])
-        return {key: balance.rewards for key, balance in accounts.read(keys, Backoff()).items()}
+        return {key: balance.rewards for key, balance in accounts.read(keys, Backoff.for_seconds(10)).items()}
 
 
 def wait_for(condition: Callable[[], T | None], what: str) -> T:

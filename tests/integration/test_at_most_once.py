@@ -6,10 +6,11 @@ import threading
 import pytest
 from botocore.exceptions import ClientError
 
-from rewards.adapters.accounts import Written
-from rewards.flows.redeem import GIVEN_UP
+from rewards.adapters.errors import EmailNotSentError
+from rewards.flows.finish import LEASE, LeaseTakenError
 from rewards.rules import chunks, ids
 from rewards.rules.balance import Wanted, redeem
+from rewards.rules.outcomes import FileProblem
 from rewards.rules.row_ids import make_row_id
 from tests.integration.world import quick, row, sheet
 
@@ -52,6 +53,12 @@ def check_whole(world, import_id):
     ]
 
 
+def dead_validation(upload):
+    """What Lambda sends when the validation of an upload failed for good."""
+    about = {"bucket": {"name": upload.bucket}, "object": {"key": upload.key, "versionId": upload.version_id}}
+    return json.dumps({"requestPayload": {"Records": [{"s3": about}]}})
+
+
 def crash_at(monkeypatch, target, name, after):
     """Let the next call of a method crash, before or after its effect."""
     real = getattr(target, name)
@@ -67,8 +74,8 @@ def crash_at(monkeypatch, target, name, after):
 
 def test_messages_delivered_twice_and_out_of_order_change_nothing(world, file):
     event = world.put("redemptions/a.csv", file)
-    import_id = world.validation.run(*event)
-    assert world.validation.run(*event) == import_id
+    import_id = world.validate(event)
+    assert world.validate(event) == import_id
     bodies = world.take("redeem")
     for body in (*reversed(bodies), *bodies):
         world.deliver("redeem", body)
@@ -87,7 +94,7 @@ def test_messages_delivered_twice_and_out_of_order_change_nothing(world, file):
     ],
 )
 def test_a_worker_that_dies_at_any_step_is_repeated_without_harm(world, file, monkeypatch, part, name, after):
-    import_id = world.validation.run(*world.put("redemptions/a.csv", file))
+    import_id = world.validate(world.put("redemptions/a.csv", file))
     bodies = world.take("redeem")
     for body in bodies[:-1]:
         world.deliver("redeem", body)
@@ -108,7 +115,6 @@ def test_a_worker_that_dies_at_any_step_is_repeated_without_harm(world, file, mo
         ("jobs", "claim_file"),
         ("jobs", "update"),
         ("queues", "send_all"),
-        ("queues", "send"),
     ],
 )
 def test_a_validation_that_dies_at_any_step_is_repeated_without_harm(
@@ -117,9 +123,9 @@ def test_a_validation_that_dies_at_any_step_is_repeated_without_harm(
     event = world.put("redemptions/a.csv", file)
     crash_at(monkeypatch, getattr(world, part), name, after)
     with pytest.raises(CrashError):
-        world.validation.run(*event)
+        world.validate(event)
     world.run()
-    import_id = world.validation.run(*event)
+    import_id = world.validate(event)
     world.run()
     check_whole(world, import_id)
 
@@ -127,7 +133,7 @@ def test_a_validation_that_dies_at_any_step_is_repeated_without_harm(
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize(("part", "name"), [("files", "save"), ("jobs", "update"), ("mailer", "send")])
 def test_a_finish_that_dies_at_any_step_is_repeated_without_harm(world, file, monkeypatch, part, name, after):
-    import_id = world.validation.run(*world.put("redemptions/a.csv", file))
+    import_id = world.validate(world.put("redemptions/a.csv", file))
     for body in world.take("redeem"):
         world.deliver("redeem", body)
     mails = len(world.mailer.sent)
@@ -140,7 +146,7 @@ def test_a_finish_that_dies_at_any_step_is_repeated_without_harm(world, file, mo
 
 
 def test_a_chunk_that_fails_for_good_is_answered_not_processed_and_the_import_ends(world, file, monkeypatch):
-    import_id = world.validation.run(*world.put("redemptions/a.csv", file))
+    import_id = world.validate(world.put("redemptions/a.csv", file))
     bodies = world.take("redeem")
     # The dead chunk's balances were written, its answers were lost; of the other nothing was done.
     crash_at(monkeypatch, world.files, "put_part", after=False)
@@ -165,12 +171,11 @@ def test_a_chunk_that_fails_for_good_is_answered_not_processed_and_the_import_en
 def test_a_validation_that_dies_for_good_before_its_chunks_are_sent_aborts_the_import(
     world, file, monkeypatch
 ):
-    bucket, key, version = world.put("redemptions/a.csv", file)
+    upload = world.put("redemptions/a.csv", file)
     crash_at(monkeypatch, world.jobs, "claim_file", after=True)
     with pytest.raises(CrashError):
-        world.validation.run(bucket, key, version)
-    event = {"Records": [{"s3": {"bucket": {"name": bucket}, "object": {"key": key, "versionId": version}}}]}
-    world.dead_letters.bury(json.dumps({"requestPayload": event}), quick())
+        world.validate(upload)
+    world.dead_letters.bury(dead_validation(upload), quick())
     world.run()
     record = world.jobs.history("IMPORT", 1, 0)[0][0]
     assert (record["status"], record["error"]["code"]) == ("ABORTED", "VALIDATION_FAILED")
@@ -179,24 +184,63 @@ def test_a_validation_that_dies_for_good_before_its_chunks_are_sent_aborts_the_i
 
 
 def test_a_validation_that_dies_for_good_while_sending_is_carried_to_its_end(world, file, monkeypatch):
-    bucket, key, version = world.put("redemptions/a.csv", file)
+    upload = world.put("redemptions/a.csv", file)
     crash_at(monkeypatch, world.queues, "send_all", after=False)
     with pytest.raises(CrashError):
-        world.validation.run(bucket, key, version)
-    event = {"Records": [{"s3": {"bucket": {"name": bucket}, "object": {"key": key, "versionId": version}}}]}
-    world.dead_letters.bury(json.dumps({"requestPayload": event}), quick())
+        world.validate(upload)
+    world.dead_letters.bury(dead_validation(upload), quick())
     world.run()
     check_whole(world, world.jobs.history("IMPORT", 1, 0)[0][0]["id"])
 
 
+def test_an_import_that_is_aborted_while_it_is_read_sends_not_one_chunk(world, file, monkeypatch):
+    upload = world.put("redemptions/a.csv", file)
+    claim = world.jobs.claim_file
+
+    def claim_while_another_delivery_dies(digest, import_id):
+        claim(digest, import_id)
+        monkeypatch.undo()
+        world.validation._abort(import_id, FileProblem.VALIDATION_FAILED, "")
+
+    monkeypatch.setattr(world.jobs, "claim_file", claim_while_another_delivery_dies)
+    import_id = world.validate(upload)
+    assert world.take("redeem") == []
+    assert world.record(import_id)["status"] == "ABORTED"
+
+
+def test_a_validation_that_is_run_again_later_makes_the_same_chunks(world):
+    soon = make_row_id(ids.new_id(world.now() + 200_000), "acme", "u1", "POINT", None)
+    later = make_row_id(ids.new_id(world.now() + 900_000), "acme", "u2", "POINT", None)
+    body = sheet([row("1", user="u1", rowId=soon), row("1", user="u2", rowId=later), row("1", user="u3")])
+    upload = world.put("redemptions/a.csv", body)
+    import_id = world.validate(upload)
+    sent = world.take("redeem")
+    world.jobs.update("IMPORT", import_id, {"sent": False})
+    world.now.ahead = 3_600_000
+    world.validate(upload)
+    assert world.take("redeem") == sent
+
+
+def test_who_finds_an_import_being_finished_keeps_the_message(world, file):
+    import_id = world.validate(world.put("redemptions/a.csv", file))
+    for body in world.take("redeem"):
+        world.deliver("redeem", body)
+    assert world.jobs.lease("IMPORT", import_id, world.now(), world.now() + LEASE)
+    with pytest.raises(LeaseTakenError):
+        world.finisher.run(import_id)
+    world.now.ahead = LEASE + 1
+    world.finisher.run(import_id)
+    check_whole(world, import_id)
+
+
 def test_an_email_that_cannot_be_sent_is_recorded_and_loses_nothing(world, file):
     world.mailer.refuses = True
-    import_id = world.validation.run(*world.put("redemptions/a.csv", file))
+    import_id = world.validate(world.put("redemptions/a.csv", file))
     for body in world.take("redeem"):
         world.deliver("redeem", body)
     finish = world.take("finish")[-1]
     for _ in range(3):
-        with pytest.raises(RuntimeError):
+        with pytest.raises(EmailNotSentError):
             world.deliver("finish", finish)
     world.dead_letters.bury(finish, quick())
     check_whole(world, import_id)
@@ -204,17 +248,23 @@ def test_an_email_that_cannot_be_sent_is_recorded_and_loses_nothing(world, file)
 
 
 def test_results_that_cannot_be_written_do_not_keep_the_import_open(world, file):
-    bucket, key, version = world.put("redemptions/a.csv", file)
-    import_id = world.validation.run(bucket, key, version)
+    upload = world.put("redemptions/a.csv", file)
+    import_id = world.validate(upload)
     for body in world.take("redeem"):
         world.deliver("redeem", body)
-    world.s3.delete_object(Bucket=bucket, Key=key, VersionId=version)
+    world.s3.delete_object(Bucket=upload.bucket, Key=upload.key, VersionId=upload.version_id)
     finish = world.take("finish")[-1]
     with pytest.raises(ClientError):
         world.deliver("finish", finish)
     world.dead_letters.bury(finish, quick())
     record = world.record(import_id)
     assert (record["status"], record["error"]["code"]) == ("COMPLETED", "RESULTS_FAILED")
+    told = world.mailer.sent[-1][1]
+    assert "without results" in told.subject
+    assert "download" not in told.text
+    mails = len(world.mailer.sent)
+    world.deliver("finish", finish)
+    assert len(world.mailer.sent) == mails, "a late order to finish promises nothing"
 
 
 def test_a_message_that_nobody_understands_stays_where_the_alarm_sees_it(world):
@@ -222,16 +272,20 @@ def test_a_message_that_nobody_understands_stays_where_the_alarm_sees_it(world):
         world.dead_letters.bury('{"hello": 1}', quick())
 
 
-def test_a_dead_chunk_of_rewards_is_answered_too(world):
-    import_id = world.validation.run(
-        *world.put(
-            "rewards/more.csv",
-            "id,type,unit,assignedCredit,user.id,user.accountId\nn1,CREDIT,POINT,5,u1,acme\n",
-        )
-    )
-    world.redeemer.run(chunks.parse(world.take("redeem")[0]), quick(), GIVEN_UP)
+def test_a_dead_chunk_of_rewards_says_what_was_loaded_and_what_was_not(world, monkeypatch):
+    monkeypatch.setattr(chunks, "MAX_ROWS", 1)
+    header = "id,type,unit,assignedCredit,user.id,user.accountId\n"
+    lines = "n1,CREDIT,POINT,5,new,acme\nn2,CREDIT,POINT,5,new,acme\n"
+    import_id = world.validate(world.put("rewards/more.csv", header + lines))
+    bodies = world.take("redeem")
+    crash_at(monkeypatch, world.files, "put_part", after=False)
+    with pytest.raises(CrashError):
+        world.deliver("redeem", bodies[0])
+    for body in bodies:
+        world.dead_letters.bury(body, quick())
     world.run()
-    assert world.record(import_id)["outcomes"] == {"NOT_PROCESSED": 1}
+    assert world.record(import_id)["outcomes"] == {"LOADED": 1, "NOT_PROCESSED": 1}
+    assert world.available("acme", "new") == 5
 
 
 # --- One balance, several writers ---
@@ -245,8 +299,8 @@ def test_of_two_writers_who_read_the_same_version_one_loses(world):
     one, other = world.balance("acme", "u1"), world.balance("acme", "u1")
     redeem(one, wanted(1), ids.new_id(world.now()), world.now())
     redeem(other, wanted(2), ids.new_id(world.now()), world.now())
-    assert world.accounts.write([one], world.now()) == [Written.DONE]
-    assert world.accounts.write([other], world.now()) == [Written.LOST]
+    assert world.accounts.write([one], world.now()) == [True]
+    assert world.accounts.write([other], world.now()) == [False]
     assert world.available("acme", "u1") == 90
 
 
@@ -257,8 +311,7 @@ def test_a_batch_says_of_each_balance_whether_it_was_written(world):
         redeem(balance, wanted(1), ids.new_id(world.now()), world.now())
     world.accounts.write([stale], world.now())
     written = world.accounts.write(balances, world.now())
-    assert [n for n, result in enumerate(written) if result is Written.LOST] == [7]
-    assert written.count(Written.DONE) == 29
+    assert [n for n, result in enumerate(written) if not result] == [7]
 
 
 def test_threads_that_race_for_one_balance_never_overdraw_it(world):

@@ -78,16 +78,16 @@ def uploaded(world, body):
     """The S3 event, about an object that exists here."""
     changed = event("validate-s3-put")
     place = changed["Records"][0]["s3"]
-    _, _, version = world.put("redemptions/2026-11 payout (final).csv", body)
+    upload = world.put("redemptions/2026-11 payout (final).csv", body)
     place["bucket"]["name"] = world.names["upload"]
-    place["object"]["versionId"] = version
+    place["object"]["versionId"] = upload.version_id
     return changed
 
 
 def started(world):
     """An import whose one chunk is on the queue; its id and the chunk's message."""
     world.load([{"id": "r1", "assignedCredit": 100}])
-    import_id = world.validation.run(*world.put("redemptions/a.csv", sheet([row("60")])))
+    import_id = world.validate(world.put("redemptions/a.csv", sheet([row("60")])))
     (body,) = world.take("redeem")
     return import_id, body
 
@@ -135,7 +135,7 @@ def test_finish_ends_a_dead_validation(world, handler):
 
 
 def test_report_takes_an_order(world, handler):
-    record = world.exports.order("REDEEMABLE_REWARD_BALANCE", "CSV", "", "test", {}, None)
+    record = world.exports.order("REDEEMABLE_REWARD_BALANCE", "CSV", "", "test", {})
     (body,) = world.take("export")
     handler("report")(with_body("report-order", body), CONTEXT)
     assert world.exports.get(record["id"])["status"] == "COMPLETED"
@@ -163,6 +163,17 @@ def test_the_authorizer_knows_the_key(aws, handler, monkeypatch, secret, role):
     monkeypatch.setenv("API_KEY_SECRET", made["ARN"])
     answer = handler("authorizer")(event("authorizer"), CONTEXT)
     assert answer["context"].get("role") == role
+
+
+@pytest.mark.parametrize("header", ["", "Basic", "Basic é", "Basic Og==", "Bearer x", "Basic ////"])
+def test_the_authorizer_knows_nobody_by_a_header_that_is_none(aws, handler, monkeypatch, header):
+    made = aws.client("secretsmanager").create_secret(
+        Name=f"empty-{header!r}".encode().hex(), SecretString="key"
+    )
+    monkeypatch.setenv("API_KEY_SECRET", made["ARN"])
+    asked = event("authorizer")
+    asked["headers"]["authorization"] = header
+    assert handler("authorizer")(asked, CONTEXT)["context"] == {}
 
 
 def test_a_function_without_its_settings_says_all_that_is_missing(handler, monkeypatch):

@@ -6,7 +6,7 @@ from rewards.adapters.jobs import IMPORT
 from rewards.rules import ids
 from rewards.rules.outcomes import Outcome
 from rewards.rules.row_ids import make_row_id
-from tests.integration.world import BOM, DAY, row, sheet
+from tests.integration.world import BOM, DAY, quick, row, sheet
 
 
 @pytest.fixture
@@ -135,6 +135,7 @@ def test_the_uploads_own_columns_come_back_unchanged(world):
         ("a.csv", sheet([row("60")]).encode() + b'acme,"ann,POINT,1\r\n', "UNREADABLE_FILE"),
         ("a.csv", sheet([row("60")]).encode() + b"acme,\xff\xfe,POINT,1\r\n", "UNREADABLE_FILE"),
         ("a.csv", sheet([row("60")]).encode() + b"x" * (1 << 21), "UNREADABLE_FILE"),
+        ("a.csv", sheet([row("60")]).encode() + b'"' + b"x\n" * (1 << 20) + b'"', "UNREADABLE_FILE"),
     ],
 )
 def test_a_refused_file_redeems_nothing_however_late_the_fault_stands(world, name, body, code):
@@ -155,18 +156,18 @@ def test_an_aborted_import_does_not_keep_its_file_from_being_uploaded_again(worl
 
     monkeypatch.setattr(world.jobs, "claim_file", claim_and_die)
     with pytest.raises(RuntimeError):
-        world.validation.run(*event)
+        world.validate(event)
     monkeypatch.undo()
-    world.validation.give_up(*event)
+    world.validation.give_up(event, quick())
     assert outcomes(world.upload("redemptions/again.csv", body)) == {"REDEEMED": 1}
 
 
 def test_a_folder_made_in_the_console_is_no_upload(world):
-    assert world.validation.run(*world.put("redemptions/", b"")) is None
+    assert world.validate(world.put("redemptions/", b"")) is None
 
 
 def test_a_cancelled_import_redeems_no_more_and_keeps_what_it_redeemed(world):
-    import_id = world.validation.run(*world.put("redemptions/a.csv", sheet([row("60")])))
+    import_id = world.validate(world.put("redemptions/a.csv", sheet([row("60")])))
     world.jobs.update(IMPORT, import_id, {"status": "CANCELLED"}, status="PROCESSING")
     world.run()
     record = world.record(import_id)

@@ -30,7 +30,7 @@ def test_a_reward_id_belongs_to_one_participant(world):
 
 
 def test_a_chunk_delivered_twice_says_loaded_both_times(world):
-    import_id = world.validation.run(*world.put("rewards/a.csv", HEADER + "r1,CREDIT,POINT,5,ann,acme,,\n"))
+    import_id = world.validate(world.put("rewards/a.csv", HEADER + "r1,CREDIT,POINT,5,ann,acme,,\n"))
     (body,) = world.take("redeem")
     real, world.files.put_part = world.files.put_part, lambda *_: 1 / 0
     with pytest.raises(ZeroDivisionError):
@@ -79,6 +79,54 @@ def test_two_thousand_open_rewards_fit_and_can_all_be_redeemed_at_once(world):
     assert world.upload("redemptions/a.csv", sheet([row("2000")]))["outcomes"] == {"REDEEMED": 1}
     assert world.available() == 0
     assert world.load([{"id": "new", "assignedCredit": 1}])["outcomes"] == {"LOADED": 1}
+
+
+def test_rewards_with_the_longest_ids_stop_at_what_an_item_holds_and_stop_no_other_row(world):
+    longest = {"assignedCredit": 10**15 - 1, "dateExpires": world.now() + DAY}
+    rows = [{"id": f"{n:064d}", "programId": f"{n:0128d}", **longest} for n in range(1_200)]
+    record = world.load([*rows, {"id": "other", "assignedCredit": 1, "user.id": "bob"}])
+    assert set(record["outcomes"]) == {"LOADED", "BALANCE_FULL"}
+    assert record["outcomes"]["LOADED"] > 800
+    assert world.available("acme", "bob") == 1
+    whole = world.available()
+    assert world.upload("redemptions/a.csv", sheet([row(str(whole))]))["outcomes"] == {"REDEEMED": 1}
+
+
+def test_a_second_row_of_a_refused_reward_is_refused_as_well(world):
+    world.load([{"id": f"r{n}", "assignedCredit": 1} for n in range(2_000)])
+    assert world.load([{"id": "x", "assignedCredit": 1}] * 2)["outcomes"] == {"BALANCE_FULL": 2}
+
+
+def test_a_file_of_many_units_is_counted_in_chunks_of_few(world):
+    units = [f"unit-of-a-long-name-to-fill-the-expression-{n:03d}" for n in range(120)]
+    assert world.load([{"id": unit, "assignedCredit": 9, "unit": unit} for unit in units])["chunks"] == 3
+    record = world.upload("redemptions/a.csv", sheet([row("2", unit=unit) for unit in units]))
+    assert record["redeemed"] == dict.fromkeys(units, 2)
+
+
+@pytest.mark.parametrize(
+    "user", ["a#b%23", "\uffff", "emoji \U0001f600", "line\nbreak", '"quoted", \\', "001"]
+)
+def test_every_id_survives_from_loading_to_redeeming(world, user):
+    world.load([{"id": "r", "assignedCredit": 9, "user.id": user}])
+    (shown,) = world.report()
+    assert shown["userId"] == user
+    assert world.upload("redemptions/a.csv", sheet([{**shown, "valueToRedeem": "9"}]))["outcomes"] == {
+        "REDEEMED": 1
+    }
+
+
+@pytest.mark.parametrize("date", ["20261231", "1798675199", "2026-13-01", "99999999999999999"])
+def test_a_date_that_would_mean_1970_is_refused(world, date):
+    assert world.load([{"id": "r", "assignedCredit": 9, "dateExpires": date}])["outcomes"] == {
+        "INVALID_VALUE": 1
+    }
+
+
+@pytest.mark.parametrize("body", ["[1]", "{", '{"id": ' + "[" * 100_000, "x" * (1 << 21)])
+def test_a_line_that_is_no_json_object_refuses_the_file(world, body):
+    record = world.upload("rewards/a.jsonl", body)
+    assert record["error"]["code"] == "UNREADABLE_FILE"
 
 
 def test_what_is_known_of_a_participant_is_kept_and_renewed(world):
@@ -169,7 +217,7 @@ def test_the_workbook_keeps_ids_as_text_and_values_as_numbers(world):
             {"id": "b", "assignedCredit": 5, "user": {"firstName": "bad\u0001name"}},
         ]
     )
-    world.exports.order("REDEEMABLE_REWARD_BALANCE", "XLSX", "", "test", {}, None)
+    world.exports.order("REDEEMABLE_REWARD_BALANCE", "XLSX", "", "test", {})
     world.run()
     export = world.exports.history(1, 0)[0][0]
     book = load_workbook(
@@ -195,7 +243,7 @@ def test_reports_expire_after_the_retention_time(world):
 
 
 def test_a_report_that_fails_for_good_says_so_and_tells_the_person(world):
-    record = world.exports.order("REDEEMABLE_REWARD_BALANCE", "CSV", "Mine", "test", {}, None)
+    record = world.exports.order("REDEEMABLE_REWARD_BALANCE", "CSV", "Mine", "test", {})
     (body,) = world.take("export")
     world.dead_letters.bury(body, None)
     assert world.exports.get(record["id"])["status"] == "ABORTED"

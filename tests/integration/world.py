@@ -9,6 +9,7 @@ from typing import Any
 
 from rewards.adapters.accounts import Accounts
 from rewards.adapters.catalogue import Catalogue
+from rewards.adapters.errors import EmailNotSentError
 from rewards.adapters.files import Files
 from rewards.adapters.jobs import IMPORT, Jobs
 from rewards.adapters.queues import Queues
@@ -20,7 +21,7 @@ from rewards.flows.finish import Finisher
 from rewards.flows.load import Loader
 from rewards.flows.redeem import Redeemer
 from rewards.flows.report import Reporter
-from rewards.flows.validate import Validation
+from rewards.flows.validate import Uploaded, Validation
 from rewards.rules import chunks
 from rewards.rules.balance import Balance
 
@@ -47,12 +48,13 @@ class RecordingMailer:
 
     def send(self, to: str, email: Any) -> str:
         if self.refuses:
-            raise RuntimeError("SES refused")
+            raise EmailNotSentError("SES refused")
         self.sent.append((to, email))
         return "id"
 
 
 def quick() -> Backoff:
+    """Waits next to nothing."""
     return Backoff(lambda: 30.0, base=0.001, cap=0.01)
 
 
@@ -77,7 +79,7 @@ class World:
         delivery = Delivery(self.jobs, self.mailer, "https://example.com", "ops@example.com", 30, self.now)
         redeem, finish = self.urls["redeem"], self.urls["finish"]
         loader = Loader(self.accounts, self.catalogue, self.now)
-        self.validation = Validation(self.jobs, self.files, self.queues, redeem, finish, self.now, quick)
+        self.validation = Validation(self.jobs, self.files, self.queues, redeem, finish, self.now)
         self.redeemer = Redeemer(self.accounts, self.jobs, self.files, self.queues, finish, self.now, loader)
         self.finisher = Finisher(self.jobs, self.files, delivery, self.now)
         self.reporter = Reporter(self.accounts, self.jobs, self.files, delivery, self.now)
@@ -86,17 +88,21 @@ class World:
 
     # --- What people do ---
 
-    def put(self, key: str, body: bytes | str, **metadata: str) -> tuple[str, str, str]:
+    def put(self, key: str, body: bytes | str, **metadata: str) -> Uploaded:
         """Upload an object; what its S3 event would say."""
         body = body.encode() if isinstance(body, str) else body
         found = self.s3.put_object(Bucket=self.names["upload"], Key=key, Body=body, Metadata=metadata)
-        return self.names["upload"], key, found["VersionId"]
+        return Uploaded(self.names["upload"], key, found["VersionId"])
 
     def upload(self, key: str, body: bytes | str, **metadata: str) -> dict[str, Any]:
         """Upload a file and let everything happen; the import's record at the end."""
-        import_id = self.validation.run(*self.put(key, body, **metadata))
+        import_id = self.validate(self.put(key, body, **metadata))
         self.run()
         return self.record(import_id)
+
+    def validate(self, uploaded: Uploaded) -> str:
+        """Deliver the S3 event of an upload; the import's id."""
+        return self.validation.run(uploaded, quick())
 
     def load(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
         """Load rewards; what a row does not say is made up."""
@@ -105,7 +111,7 @@ class World:
 
     def report(self, **params: str) -> list[dict[str, str]]:
         """Order the report as CSV; its rows."""
-        self.exports.order("REDEEMABLE_REWARD_BALANCE", "CSV", "", "test", params, None)
+        self.exports.order("REDEEMABLE_REWARD_BALANCE", "CSV", "", "test", params)
         self.run()
         export = self.exports.history(1, 0)[0][0]
         assert export["status"] == "COMPLETED", export["error"]

@@ -3,8 +3,8 @@
 import dataclasses
 
 from rewards.adapters import balance_item
-from rewards.rules.balance import Balance, Wanted, archive, find, grant, needs_history, redeem, settle
-from rewards.rules.outcomes import Outcome
+from rewards.rules.balance import Balance, Wanted, archive, find, grant, leaving, needs_history, redeem
+from rewards.rules.outcomes import Outcome, Refusal
 from rewards.rules.redemption import Reward
 from tests.unit.days import DAY, NOW, last_month, tomorrow, yesterday
 
@@ -15,6 +15,12 @@ def a_balance(*lefts, **more):
     balance = Balance("acme", "ann", "CASH/USD", version=1)
     grant(balance, [Reward(0, f"r{n}", left, left, last_month + n, **more) for n, left in enumerate(lefts)])
     return balance
+
+
+def to_history(balance):
+    page = leaving(balance, NOW)
+    archive(balance, page)
+    return page
 
 
 def lefts(balance):
@@ -67,10 +73,9 @@ def test_too_much_changes_nothing_and_says_what_is_available():
 def test_what_was_redeemed_says_so_even_when_the_rest_is_given_up():
     balance = a_balance(500)
     redeem(balance, ROW, "import1", NOW)
-    kept = settle(balance, ROW, "import1", Outcome.NOT_PROCESSED, "", NOW)
-    lost = settle(
-        balance, dataclasses.replace(ROW, line=8, row_id=None), "import1", Outcome.NOT_PROCESSED, "", NOW
-    )
+    given_up = Refusal(Outcome.NOT_PROCESSED, "")
+    kept = redeem(balance, ROW, "import1", NOW, refusal=given_up)
+    lost = redeem(balance, dataclasses.replace(ROW, line=8, row_id=None), "import1", NOW, refusal=given_up)
     assert (kept.outcome, lost.outcome) == (Outcome.REDEEMED, Outcome.NOT_PROCESSED)
     assert lefts(balance) == [350]
 
@@ -80,7 +85,7 @@ def test_history_takes_closed_rewards_and_old_redemptions_and_keeps_the_sums():
     balance.rewards[2].date_expires = yesterday
     for line, value in ((1, 100), (2, 50)):
         redeem(balance, dataclasses.replace(ROW, line=line, value=value, row_id=None), "import1", NOW)
-    page = archive(balance, NOW)
+    page = to_history(balance)
     assert [reward.id for reward in page.rewards] == ["r0", "r2"]
     assert [redemption.line for redemption in page.redemptions] == [1]
     assert [reward.id for reward in balance.rewards] == ["r1"]
@@ -91,7 +96,7 @@ def test_history_takes_closed_rewards_and_old_redemptions_and_keeps_the_sums():
 def test_new_rewards_never_take_the_number_of_an_archived_one():
     balance = a_balance(100, 100)
     redeem(balance, ROW, "import1", NOW)
-    archive(balance, NOW)
+    to_history(balance)
     grant(balance, [Reward(0, "new", 1, 1, NOW)])
     assert sorted(reward.ordinal for reward in balance.rewards) == [2, 3]
 
@@ -100,7 +105,7 @@ def test_a_redemption_in_history_is_found_again():
     balance = a_balance(1000)
     redeem(balance, ROW, "import1", NOW)
     redeem(balance, dataclasses.replace(ROW, line=8, row_id=None), "import1", NOW)
-    page = archive(balance, NOW)
+    page = to_history(balance)
     again = dataclasses.replace(ROW, line=1)
     assert find(balance, again, "import2") is None
     assert redeem(balance, again, "import2", NOW, page.redemptions).outcome is Outcome.ALREADY_REDEEMED
@@ -128,7 +133,7 @@ def test_a_balance_survives_being_stored():
     balance.rewards[0].date_cancelled = NOW
     balance.rewards[1].program_id = None
     redeem(balance, dataclasses.replace(ROW, value=3), "import1", NOW)
-    archive(balance, NOW)
+    to_history(balance)
     key = {
         "pk": {"S": "acme"},
         "sk": {"S": balance_item.balance_key("ann", "CASH/USD")},

@@ -40,6 +40,8 @@ INVALID, NEGATIVE, TOO_SMALL = Outcome.INVALID_VALUE, Outcome.NOT_POSITIVE, Outc
         ("10.55 USD", "CASH/USD", 1055),
         ("€5", "CASH/EUR", 500),
         ("5 €", "EUR", 500),
+        ("5 US$", "CASH/USD", 500),
+        ("5 SFr.", "CASH/CHF", 500),
         ("1.234", "CASH/USD", 123),
     ],
 )

@@ -2,15 +2,14 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from enum import Enum, auto
 from typing import TYPE_CHECKING, Any
 
 from rewards.adapters import balance_item
 from rewards.adapters.batch_get import Item, batch_get
 from rewards.adapters.errors import CONDITIONS, THROTTLES, ConditionFailedError, ThrottledError, translated
 from rewards.adapters.retry import Backoff
-from rewards.rules.balance import CLOCK_MARGIN, Balance, Page, Redemption, archive
-from rewards.rules.reward_rows import PARTICIPANT
+from rewards.rules.balance import CLOCK_MARGIN, Balance, Page, Redemption, archive, leaving
+from rewards.rules.reward_rows import PARTICIPANT_FACTS
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -26,13 +25,8 @@ MAX_GRANTS = _ACTIONS - 2  # a transaction also writes the balance and perhaps a
 _WORTH_A_PAGE = 300
 _SPILL = 4  # ... and at least a quarter of the item, so that large balances do not move often
 
-
-class Written(Enum):
-    """What became of one conditional write."""
-
-    DONE = auto()
-    LOST = auto()  # somebody else was faster: read again, decide again
-    THROTTLED = auto()  # nothing was written: wait, then the same as LOST
+# What a scan needs, under aliases: some of the names are reserved words.
+_SCANNED = [f"#{name}" for name in ("pk", "sk", "version", "rewards", "archived", *PARTICIPANT_FACTS)]
 
 
 class Accounts:
@@ -73,32 +67,36 @@ class Accounts:
             for redemption in balance_item.decode_redemptions(page["redemptions"]["S"])
         ]
 
-    def write(self, balances: Sequence[Balance], now: int) -> list[Written]:
+    def write(self, balances: Sequence[Balance], now: int) -> list[bool]:
         """Write changed balances, each on condition that nobody else did since it was read.
 
-        Returns what became of each, in their order. Each balance stands there once only.
+        Says of each, in their order, whether it was written. One that was not, because somebody
+        else was faster or DynamoDB was too busy, is to be read and decided again. Each balance
+        stands there once only.
         """
-        results: list[Written] = [Written.THROTTLED] * len(balances)
-        light = []
+        written = [False] * len(balances)
+        light: list[tuple[int, Item, int]] = []
         for place, balance in enumerate(balances):
-            page = _page_for(balance, now)
+            item = _item(balance)
+            page = _page_for(balance, item, now)
             if page is None:
-                light.append(place)
+                light.append((place, item, balance.version))
             else:
-                results[place] = self._transact(balance, page, [])
+                written[place] = self._transact(balance, page, [])
         for start in range(0, len(light), _STATEMENTS):
-            places = light[start : start + _STATEMENTS]
-            statements = [self._statement(balances[place]) for place in places]
-            for place, written in zip(places, self._execute(statements), strict=True):
-                results[place] = written
-        return results
+            batch = light[start : start + _STATEMENTS]
+            done = self._execute([self._statement(item, version) for _, item, version in batch])
+            for (place, _, _), result in zip(batch, done, strict=True):
+                written[place] = result
+        return written
 
-    def write_granted(self, balance: Balance, claims: Sequence[Any], now: int) -> Written:
+    def write_granted(self, balance: Balance, claims: Sequence[Any], now: int) -> bool:
         """Write a balance with its new rewards, and claim the rewards' ids, all or nothing.
 
-        `claims` are the catalogue's actions, at most MAX_GRANTS. LOST also when an id is taken by now.
+        `claims` are the catalogue's actions, at most MAX_GRANTS. False, and nothing was written,
+        also when one of the ids is taken by now.
         """
-        return self._transact(balance, _page_for(balance, now), list(claims))
+        return self._transact(balance, _page_for(balance, _item(balance), now), list(claims))
 
     def read_participants(
         self, keys: Iterable[tuple[str, str]], backoff: Backoff
@@ -106,16 +104,21 @@ class Accounts:
         """What is known of participants, by (account, user)."""
         pairs = [(account, balance_item.participant_key(user)) for account, user in keys]
         return {
-            (item["pk"]["S"], item["sk"]["S"][len(balance_item.PARTICIPANT) :]): _participant(item)
+            (item["pk"]["S"], item["sk"]["S"][len(balance_item.PARTICIPANT_PREFIX) :]): _participant(item)
             for item in self._get(pairs, backoff)
         }
 
     def write_participant(self, account_id: str, user_id: str, facts: Mapping[str, str]) -> None:
-        """Replace what is known of a participant."""
-        item: dict[str, Any] = {"pk": {"S": account_id}, "sk": {"S": balance_item.participant_key(user_id)}}
-        item.update({name: {"S": text} for name, text in facts.items() if text})
+        """Renew some of what is known of a participant, and leave the rest."""
+        names = {f"#{place}": name for place, name in enumerate(facts)}
         with translated():
-            self._client.put_item(TableName=self._table, Item=item)
+            self._client.update_item(
+                TableName=self._table,
+                Key={"pk": {"S": account_id}, "sk": {"S": balance_item.participant_key(user_id)}},
+                UpdateExpression="SET " + ", ".join(f"#{place} = :{place}" for place in range(len(facts))),
+                ExpressionAttributeNames=names,
+                ExpressionAttributeValues={f":{n}": {"S": text} for n, text in enumerate(facts.values())},
+            )
 
     def scan(self, segments: int = 4) -> Iterator[Balance | tuple[str, str, Mapping[str, str]]]:
         """Every balance, and every participant as (account, user, facts), in no order."""
@@ -131,15 +134,24 @@ class Accounts:
                         waiting[segment] = pool.submit(self._scan_page, segment, segments, key)
                     for item in response["Items"]:
                         kind = item["sk"]["S"][:2]
-                        if kind == balance_item.BALANCE:
+                        if kind == balance_item.BALANCE_PREFIX:
                             yield balance_item.decode(item)
-                        elif kind == balance_item.PARTICIPANT:
+                        elif kind == balance_item.PARTICIPANT_PREFIX:
                             yield item["pk"]["S"], item["sk"]["S"][2:], _participant(item)
 
     def _scan_page(self, segment: int, segments: int, start: Any) -> Any:
         more = {"ExclusiveStartKey": start} if start else {}
         return self._client.scan(
-            TableName=self._table, Segment=segment, TotalSegments=segments, ConsistentRead=True, **more
+            TableName=self._table,
+            Segment=segment,
+            TotalSegments=segments,
+            ConsistentRead=True,
+            # Spares the network and the parser; what is read is billed all the same.
+            FilterExpression="NOT begins_with(sk, :history)",
+            ProjectionExpression=", ".join(_SCANNED),
+            ExpressionAttributeNames={alias: alias[1:] for alias in _SCANNED},
+            ExpressionAttributeValues={":history": {"S": balance_item.HISTORY_PREFIX}},
+            **more,
         )
 
     def _get(self, keys: Iterable[tuple[str, str]], backoff: Backoff) -> Iterator[Item]:
@@ -162,91 +174,75 @@ class Accounts:
         for page in pages:
             yield from page["Items"]  # type: ignore[misc]
 
-    def _statement(self, balance: Balance) -> Any:
-        item = balance_item.encode(balance)
+    def _statement(self, item: Item, version: int) -> Any:
+        redemptions = item.get("redemptions", {"S": "[]"})
+        read = {"N": str(version)}
         return {
             "Statement": self._update,
-            "Parameters": [
-                item["rewards"],
-                item.get("redemptions", {"S": "[]"}),
-                {"N": str(balance.version + 1)},
-                {"S": balance.account_id},
-                {"S": balance_item.balance_key(balance.user_id, balance.unit)},
-                {"N": str(balance.version)},
-            ],
+            "Parameters": [item["rewards"], redemptions, item["version"], item["pk"], item["sk"], read],
         }
 
-    def _execute(self, statements: list[Any]) -> list[Written]:
+    def _execute(self, statements: list[Any]) -> list[bool]:
         try:
             with translated():
                 response = self._client.batch_execute_statement(Statements=statements)
         except ThrottledError:
-            return [Written.THROTTLED] * len(statements)
-        return [_written(answer.get("Error")) for answer in response["Responses"]]
+            return [False] * len(statements)
+        return [_was_written(answer.get("Error")) for answer in response["Responses"]]
 
-    def _transact(self, balance: Balance, page: Page | None, actions: list[Any]) -> Written:
+    def _transact(self, balance: Balance, page: Page | None, actions: list[Any]) -> bool:
         """Write a balance, whatever of it goes to history, and other puts: all or nothing."""
-        version = balance.version + 1
-        item: dict[str, Any] = {
-            "pk": {"S": balance.account_id},
-            "sk": {"S": balance_item.balance_key(balance.user_id, balance.unit)},
-            "version": {"N": str(version)},
-            **balance_item.encode(balance),
-        }
-        put: dict[str, Any] = {"TableName": self._table, "Item": item}
+        item = _item(balance)
+        put: Any = {"TableName": self._table, "Item": item}
         if balance.version:
-            put["ConditionExpression"] = "version = :v"
-            put["ExpressionAttributeValues"] = {":v": {"N": str(balance.version)}}
+            put["ConditionExpression"] = "version = :read"
+            put["ExpressionAttributeValues"] = {":read": {"N": str(balance.version)}}
         else:
             put["ConditionExpression"] = "attribute_not_exists(pk)"
         actions.append({"Put": put})
         if page is not None:
-            history = {
-                "pk": {"S": balance.account_id},
-                "sk": {"S": balance_item.history_key(balance, version)},
-                **balance_item.encode_page(page),
-            }
+            key = {"pk": item["pk"], "sk": {"S": balance_item.history_key(balance)}}
+            history = {**key, **balance_item.encode_page(page)}
             actions.append({"Put": {"TableName": self._table, "Item": history}})
         try:
             with translated():
                 self._client.transact_write_items(TransactItems=actions)
-        except ConditionFailedError:
-            return Written.LOST
-        except ThrottledError:
-            return Written.THROTTLED
-        return Written.DONE
+        except (ConditionFailedError, ThrottledError):
+            return False
+        return True
 
 
-def _page_for(balance: Balance, now: int) -> Page | None:
-    """What should go to history with this write: nothing while the item is small or little can go."""
-    size = balance_item.item_bytes(balance_item.encode(balance)) + 100
+def _item(balance: Balance) -> Item:
+    """The whole item as it is to be written: the next version."""
+    return {
+        "pk": {"S": balance.account_id},
+        "sk": {"S": balance_item.balance_key(balance.user_id, balance.unit)},
+        "version": {"N": str(balance.version + 1)},
+        **balance_item.encode(balance),
+    }
+
+
+def _page_for(balance: Balance, item: Item, now: int) -> Page | None:
+    """Takes out of the balance what should go to history with this write; None, and the balance
+    stays as it is, while the item is small or little can go."""
+    size = balance_item.item_bytes(item)
     if size <= 1024:
         return None
-    copy = Balance(
-        balance.account_id,
-        balance.user_id,
-        balance.unit,
-        rewards=balance.rewards,
-        redemptions=balance.redemptions,
-    )
-    page = archive(copy, now)
-    if page is None or balance_item.item_bytes(balance_item.encode_page(page)) < max(
-        _WORTH_A_PAGE, size // _SPILL
-    ):
+    page = leaving(balance, now)
+    if balance_item.item_bytes(balance_item.encode_page(page)) < max(_WORTH_A_PAGE, size // _SPILL):
         return None
-    return archive(balance, now)
+    archive(balance, page)
+    return page
 
 
-def _written(error: Any) -> Written:
+def _was_written(error: Any) -> bool:
+    """What one statement's part of a batch's answer says."""
     if error is None:
-        return Written.DONE
-    code = error.get("Code", "")
-    if code in CONDITIONS:
-        return Written.LOST
-    if code in THROTTLES or code == "TransactionConflict":
-        return Written.THROTTLED
-    raise RuntimeError(f"DynamoDB refused a write: {code}: {error.get('Message')}")
+        return True
+    if error["Code"] in CONDITIONS | THROTTLES | {"TransactionConflict"}:
+        return False
+    raise RuntimeError(f"DynamoDB refused a write: {error['Code']}: {error.get('Message')}")
 
 
 def _participant(item: Item) -> Mapping[str, str]:
-    return {name: item[name]["S"] for name in PARTICIPANT if name in item}
+    return {name: item[name]["S"] for name in PARTICIPANT_FACTS if name in item}

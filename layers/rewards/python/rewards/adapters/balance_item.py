@@ -11,9 +11,9 @@ from rewards.adapters.batch_get import Item
 from rewards.rules.balance import Balance, Page, Redemption, Totals
 from rewards.rules.redemption import Reward
 
-BALANCE = "B#"
-PARTICIPANT = "P#"
-HISTORY = "H#"
+BALANCE_PREFIX = "B#"
+PARTICIPANT_PREFIX = "P#"
+HISTORY_PREFIX = "H#"
 
 _dumps = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
@@ -29,26 +29,26 @@ def unescape(part: str) -> str:
 
 def balance_key(user_id: str, unit: str) -> str:
     """The sort key of a balance in its account's partition."""
-    return f"{BALANCE}{escape(user_id)}#{unit}"
+    return f"{BALANCE_PREFIX}{escape(user_id)}#{unit}"
 
 
 def participant_key(user_id: str) -> str:
-    return f"{PARTICIPANT}{user_id}"
+    return f"{PARTICIPANT_PREFIX}{user_id}"
 
 
-def history_key(balance: Balance, version: int) -> str:
+def history_key(balance: Balance) -> str:
     """Sorts a balance's pages by the youngest redemption in them; the version tells ties apart."""
     prefix = history_prefix(balance.user_id, balance.unit)
-    return f"{prefix}{balance.archived_until:013d}#{version:010d}"
+    return f"{prefix}{balance.archived_until:013d}#{balance.version + 1:010d}"
 
 
 def history_prefix(user_id: str, unit: str) -> str:
-    return f"{HISTORY}{escape(user_id)}#{escape(unit)}#"
+    return f"{HISTORY_PREFIX}{escape(user_id)}#{escape(unit)}#"
 
 
 def split_balance_key(sort_key: str) -> tuple[str, str]:
     """User and unit of a balance's sort key."""
-    user_id, _, unit = sort_key[len(BALANCE) :].partition("#")
+    user_id, _, unit = sort_key[len(BALANCE_PREFIX) :].partition("#")
     return unescape(user_id), unit
 
 

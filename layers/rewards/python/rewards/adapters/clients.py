@@ -6,15 +6,15 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-# Our own loops handle throttled items of a batch; botocore handles whole requests. Presigned
-# POSTs and URLs need signature version 4 in every region.
+# Our own loops handle throttled items of a batch; botocore handles whole requests.
 _CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 5},
     connect_timeout=3,
     read_timeout=20,
-    signature_version="v4",
 )
-_S3_CONFIG = _CONFIG.merge(Config(signature_version="s3v4"))
+# Signed URLs name the bucket's own region: a young bucket answers the global host with a redirect
+# that breaks the signature.
+_S3_CONFIG = _CONFIG.merge(Config(signature_version="s3v4", s3={"addressing_style": "virtual"}))
 
 
 @cache

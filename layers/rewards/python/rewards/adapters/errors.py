@@ -2,6 +2,7 @@
 
     ServiceError
     ├── ThrottledError       asked too fast: wait and ask again
+    ├── EmailNotSentError    SES did not take it
     └── ConditionFailedError somebody else was faster: read again and decide again
 
 Anything else botocore raises is let through: it is a fault, and the message is retried.
@@ -21,17 +22,22 @@ THROTTLES = frozenset(
         "ThrottlingError",
         "TransactionInProgressException",
         "InternalServerError",
+        "TransactionConflictException",
     }
 )
 CONDITIONS = frozenset({"ConditionalCheckFailedException", "ConditionalCheckFailed"})
 
 
 class ServiceError(Exception):
-    """A service did not do what was asked; nothing was changed by the request."""
+    """A service did not do what was asked, as far as is known: look again before asking again."""
 
 
 class ThrottledError(ServiceError):
     """The service asked us to slow down."""
+
+
+class EmailNotSentError(ServiceError):
+    """SES refused an email, or was not there."""
 
 
 class ConditionFailedError(ServiceError):

@@ -4,7 +4,7 @@ import io
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from rewards.rules.outcomes import Answer, Outcome
 
@@ -71,7 +71,7 @@ class Files:
             metadata=head.get("Metadata", {}),
         )
 
-    def open_upload(self, bucket: str, key: str, version_id: str, digest: Any = None) -> IO[bytes]:
+    def open_upload(self, bucket: str, key: str, version_id: str, digest: Any = None) -> io.BufferedReader:
         """The bytes of an upload, streamed, and digested on the way."""
         version: Any = {"VersionId": version_id} if version_id else {}
         body = self._client.get_object(Bucket=bucket, Key=key, **version)["Body"]

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
+from rewards.adapters.batch_get import batch_get
 from rewards.adapters.errors import ConditionFailedError, ThrottledError, translated
 from rewards.adapters.retry import Backoff
 from rewards.rules.outcomes import Answer, Outcome
@@ -64,12 +65,11 @@ class Jobs:
             return False
         return True
 
-    def update(
-        self, kind: str, identifier: str, changes: Record, unless: Iterable[str] = (), **expected: Any
-    ) -> bool:
-        """Set attributes of a record; False, and nothing changed, if it is not as expected.
+    def update(self, kind: str, identifier: str, changes: Record, **expected: Any) -> bool:
+        """Set attributes of a record; False, and nothing changed, if it is not as `expected`.
 
-        `expected` are attributes' values now; `unless` are statuses that the record must not have.
+        `expected` are attributes' values now. A record that is being counted on may be busy: then
+        it is tried again for a few seconds.
         """
         names = {f"#c{place}": name for place, name in enumerate(changes)}
         values = {f":c{place}": value for place, value in enumerate(changes.values())}
@@ -77,27 +77,29 @@ class Jobs:
         for place, (name, value) in enumerate(expected.items()):
             names[f"#e{place}"], values[f":e{place}"] = name, value
             conditions.append(f"#e{place} = :e{place}")
-        for place, status in enumerate(unless):
-            names["#s"], values[f":s{place}"] = "status", status
-            conditions.append(f"#s <> :s{place}")
-        try:
-            with translated():
-                self._client.update_item(
-                    TableName=self._table,
-                    Key=_key(f"{kind}#{identifier}", "META"),
-                    UpdateExpression="SET " + ", ".join(f"#c{p} = :c{p}" for p in range(len(changes))),
-                    ConditionExpression=" AND ".join(conditions),
-                    ExpressionAttributeNames=names,
-                    ExpressionAttributeValues={name: _serialize(value) for name, value in values.items()},
-                )
-        except ConditionFailedError:
-            return False
-        return True
+        backoff = Backoff.for_seconds(10)
+        while True:
+            try:
+                with translated():
+                    self._client.update_item(
+                        TableName=self._table,
+                        Key=_key(f"{kind}#{identifier}", "META"),
+                        UpdateExpression="SET " + ", ".join(f"#c{p} = :c{p}" for p in range(len(changes))),
+                        ConditionExpression=" AND ".join(conditions),
+                        ExpressionAttributeNames=names,
+                        ExpressionAttributeValues={name: _serialize(value) for name, value in values.items()},
+                    )
+            except ConditionFailedError:
+                return False
+            except ThrottledError:
+                backoff.wait()
+            else:
+                return True
 
     def history(self, kind: str, limit: int, offset: int) -> tuple[list[Record], int]:
         """Records of a kind, newest first, from `offset`; and how many there are in all.
 
-        Reads the index by kind, which holds keys only: a list of a thousand costs four read units.
+        The index by kind holds keys only: to pass a thousand of them costs four read units.
         """
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
@@ -106,9 +108,11 @@ class Jobs:
             ExpressionAttributeValues={":kind": {"S": kind}},
             ScanIndexForward=False,
         )
-        keys = [item["pk"]["S"] for page in pages for item in page["Items"]]
-        records = (self._get(pk, "META") for pk in keys[offset : offset + limit])
-        return [record for record in records if record is not None], len(keys)
+        found = [item["pk"]["S"] for page in pages for item in page["Items"]]
+        keys = (_key(pk, "META") for pk in found[offset : offset + limit])
+        items = batch_get(self._client, self._table, keys, Backoff.for_seconds(10))
+        records = [_record(item) for item in items]
+        return sorted(records, key=lambda record: str(record["pk"]), reverse=True), len(found)
 
     def lease(self, kind: str, identifier: str, now: int, until: int) -> bool:
         """Take a job's last step for ourselves until a moment; False while somebody else has it.
@@ -220,7 +224,7 @@ class Jobs:
         with translated():
             response = self._client.get_item(TableName=self._table, Key=_key(pk, sk), ConsistentRead=True)
         item = response.get("Item")
-        return {name: _deserialize(value) for name, value in item.items()} if item else None
+        return _record(item) if item else None
 
     def _put(self, pk: str, sk: str, record: Mapping[str, Any]) -> None:
         item = {name: _serialize(value) for name, value in record.items()}
@@ -243,6 +247,10 @@ def tally(answers: Iterable[Answer]) -> tuple[int, dict[str, int], dict[str, int
         if answer.outcome is Outcome.REDEEMED:
             redeemed[answer.unit] = redeemed.get(answer.unit, 0) + answer.redeemed
     return processed, outcomes, redeemed
+
+
+def _record(item: Mapping[str, Any]) -> Record:
+    return {name: _deserialize(value) for name, value in item.items()}
 
 
 def _key(pk: str, sk: str) -> dict[str, dict[str, str]]:

@@ -1,7 +1,10 @@
 """Email by SES."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
+from rewards.adapters.errors import EmailNotSentError
 from rewards.rules.mail import Email
 
 if TYPE_CHECKING:
@@ -16,18 +19,18 @@ class Mailer:
         self._sender = sender
 
     def send(self, to: str, email: Email) -> str:
-        """Send one email; SES's message id. Raises botocore's error where SES refuses it."""
-        response = self._client.send_email(
-            FromEmailAddress=self._sender,
-            Destination={"ToAddresses": [to]},
-            Content={
-                "Simple": {
-                    "Subject": {"Data": email.subject, "Charset": "UTF-8"},
-                    "Body": {
-                        "Text": {"Data": email.text, "Charset": "UTF-8"},
-                        "Html": {"Data": email.html, "Charset": "UTF-8"},
-                    },
-                }
-            },
-        )
+        """Send one email; SES's message id. Raises EmailNotSentError."""
+        body = {"Text": _utf8(email.text), "Html": _utf8(email.html)}
+        try:
+            response = self._client.send_email(
+                FromEmailAddress=self._sender,
+                Destination={"ToAddresses": [to]},
+                Content={"Simple": {"Subject": _utf8(email.subject), "Body": body}},
+            )
+        except (ClientError, BotoCoreError) as error:
+            raise EmailNotSentError(str(error)) from error
         return response["MessageId"]
+
+
+def _utf8(text: str) -> Any:
+    return {"Data": text, "Charset": "UTF-8"}

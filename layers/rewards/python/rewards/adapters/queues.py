@@ -44,6 +44,9 @@ class Queues:
                 QueueUrl=queue_url,
                 Entries=[{"Id": place, "MessageBody": body} for place, body in waiting.items()],
             )
+            for refused in response.get("Failed", []):
+                if refused["SenderFault"]:
+                    raise RuntimeError(f"SQS refused a message: {refused['Code']}: {refused.get('Message')}")
             for sent in response.get("Successful", []):
                 del waiting[sent["Id"]]
             if waiting:

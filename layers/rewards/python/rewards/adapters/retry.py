@@ -8,6 +8,10 @@ from collections.abc import Callable
 Sleep = Callable[[float], None]
 
 
+# Seconds that are kept to end the work in an orderly way.
+_SPARE = 5.0
+
+
 class OutOfTimeError(Exception):
     """The work cannot be ended in the time that is left; the message will be delivered again."""
 
@@ -20,7 +24,7 @@ class Backoff:
 
     def __init__(
         self,
-        time_left: Callable[[], float] = lambda: 60.0,
+        time_left: Callable[[], float],
         base: float = 0.02,
         cap: float = 3.0,
         sleep: Sleep = time.sleep,
@@ -31,10 +35,16 @@ class Backoff:
         self._sleep = sleep
         self._tries = 0
 
+    @classmethod
+    def for_seconds(cls, seconds: float) -> "Backoff":
+        """One that gives up after a while, for work that knows no deadline of its own."""
+        end = time.monotonic() + seconds + _SPARE
+        return cls(lambda: end - time.monotonic())
+
     def wait(self) -> None:
         """Wait before the next try. Raises OutOfTimeError when it could not be ended any more."""
         delay = random.uniform(0, min(self._cap, self._base * 2**self._tries))
-        if self._time_left() < delay + 5:
+        if self._time_left() < delay + _SPARE:
             raise OutOfTimeError
         self._tries += 1
         self._sleep(delay)

@@ -5,13 +5,12 @@ alarm watches it.
 """
 
 import json
-from urllib.parse import unquote_plus
 
 from rewards.adapters.retry import Backoff
 from rewards.flows.finish import Finisher
 from rewards.flows.redeem import GIVEN_UP, Redeemer
 from rewards.flows.report import Reporter
-from rewards.flows.validate import Validation
+from rewards.flows.validate import Validation, uploads_in
 from rewards.rules import chunks
 
 
@@ -38,17 +37,12 @@ class DeadLetters:
         if kind in (chunks.REDEEM, chunks.LOAD):
             self._redeemer.run(chunks.parse(body), backoff, GIVEN_UP)
         elif kind == "finish":
-            self._finisher.give_up(
-                message["importId"], "The import's results or email failed after all retries."
-            )
+            self._finisher.give_up(message["importId"])
         elif kind == "report":
-            self._reporter.give_up(message["exportId"], "The report or its email failed after all retries.")
+            self._reporter.give_up(message["exportId"])
         elif "requestPayload" in message:
             # What Lambda sends when an asynchronous invocation failed for good: the S3 event inside.
-            for record in message["requestPayload"]["Records"]:
-                uploaded = record["s3"]["object"]
-                self._validation.give_up(
-                    record["s3"]["bucket"]["name"], unquote_plus(uploaded["key"]), uploaded.get("versionId")
-                )
+            for upload in uploads_in(message["requestPayload"]):
+                self._validation.give_up(upload, backoff)
         else:
             raise ValueError(f"unknown dead letter: {body[:200]}")

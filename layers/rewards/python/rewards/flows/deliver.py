@@ -44,7 +44,7 @@ class Delivery:
     def mail(self, kind: str, identifier: str, to: str | None, email: Email) -> None:
         """Send a job's email, and say so on its record.
 
-        Where SES fails, botocore's error is raised, so that the message is delivered again.
+        Where SES fails, EmailNotSentError is raised, so that the message is delivered again.
         """
         address = to if to and _ADDRESS.fullmatch(to) else self._notification_email
         self._mailer.send(address, email)

@@ -30,7 +30,6 @@ class Exports:
         name: str,
         requester: str,
         params: Mapping[str, Any],
-        email: str | None,
     ) -> Record:
         """Order an export; its record. The report is on its way when this returns."""
         export_id = ids.new_id(self._now())
@@ -40,7 +39,7 @@ class Exports:
             "name": name or DEFAULT_NAME,
             "requester": requester,
             "params": dict(params),
-            "mailtoEmail": email,
+            "mailtoEmail": None,
             "status": "PENDING",
             "dateCreated": self._now(),
             "dateCompleted": None,

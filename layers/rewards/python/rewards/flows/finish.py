@@ -9,16 +9,17 @@ import heapq
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from io import BufferedReader
 from pathlib import Path
-from typing import IO
 
+from rewards.adapters.errors import EmailNotSentError
 from rewards.adapters.files import Files
 from rewards.adapters.jobs import IMPORT, Jobs, Record
 from rewards.flows.deliver import Delivery
 from rewards.flows.redeem import is_complete
 from rewards.flows.validate import REWARD_COLUMNS, REWARD_TYPE
 from rewards.rules import mail
-from rewards.rules.outcomes import SETTLED, Answer, Outcome
+from rewards.rules.outcomes import SETTLED, Answer, Outcome, any_failed
 from rewards.rules.sheets import read_sheet
 from rewards.rules.units import format_value
 
@@ -30,6 +31,16 @@ _OURS = ("line", "outcome", "redeemedValue", "availableValue", "message")
 
 class ResultsError(Exception):
     """The answers do not cover the import's rows: a part is missing or double."""
+
+
+class LeaseTakenError(Exception):
+    """Somebody else is finishing this import."""
+
+
+_RESULTS_FAILED = {
+    "code": "RESULTS_FAILED",
+    "message": "Every row was processed and counted, but results.csv could not be written.",
+}
 
 
 class Finisher:
@@ -44,47 +55,42 @@ class Finisher:
     def run(self, import_id: str) -> None:
         """Finish an import whose chunks are all counted; anything else is left alone.
 
-        Running it again is harmless: what was done is not done again.
+        Running it again is harmless: what was done is not done again. Raises LeaseTakenError while
+        somebody else is at it: who has the message keeps it until the import has ended.
         """
         record = self._jobs.get(IMPORT, import_id)
-        if record is None or not (is_complete(record) or record["status"] in ("COMPLETED", "ABORTED")):
+        if record is None or record.get("dateMailed") or not _has_ended(record):
             return
-        if record.get("dateMailed") or not self._jobs.lease(
-            IMPORT, import_id, self._now(), self._now() + LEASE
-        ):
-            return
+        if not self._jobs.lease(IMPORT, import_id, self._now(), self._now() + LEASE):
+            raise LeaseTakenError(import_id)
         try:
-            self._finish(import_id)
+            if is_complete(record) and not record.get("results"):
+                self._write_results(import_id, record)
+                self._end(import_id, {"results": True})
+            self._mail(import_id)
         finally:
             self._jobs.update(IMPORT, import_id, {"leasedUntil": 0})
 
-    def _finish(self, import_id: str) -> None:
-        record = self._jobs.get(IMPORT, import_id)
-        if record is None:
-            return
-        if is_complete(record) and not record.get("results"):
-            self._write_results(import_id, record)
-            done = {"results": True, "dateCompleted": self._now()}
-            if not self._jobs.update(IMPORT, import_id, {"status": "COMPLETED", **done}, status="PROCESSING"):
-                self._jobs.update(IMPORT, import_id, done)
-            record = self._jobs.get(IMPORT, import_id) or record
-        if not record.get("dateMailed"):
-            self._mail(import_id, record)
+    def give_up(self, import_id: str) -> None:
+        """Finishing failed for good: the import ends all the same, and says what is missing.
 
-    def give_up(self, import_id: str, error: str) -> None:
-        """Finishing failed for good: the import ends all the same, and its record says what is missing."""
+        The person is told if that is possible; else the record says that it was not.
+        """
         record = self._jobs.get(IMPORT, import_id)
-        if record is None:
+        if record is None or record.get("dateMailed") or not _has_ended(record):
             return
         if is_complete(record) and not record.get("results"):
-            problem = {
-                "code": "RESULTS_FAILED",
-                "message": "Every row was processed and counted, but results.csv could not be written.",
-            }
-            changes = {"status": "COMPLETED", "error": problem, "dateCompleted": self._now()}
-            self._jobs.update(IMPORT, import_id, changes, status="PROCESSING")
-        if not record.get("dateMailed"):
-            self._delivery.give_up(IMPORT, import_id, error)
+            self._end(import_id, {"error": _RESULTS_FAILED})
+        try:
+            self._mail(import_id)
+        except EmailNotSentError as error:
+            self._delivery.give_up(IMPORT, import_id, str(error))
+
+    def _end(self, import_id: str, changes: Record) -> None:
+        now = self._now()
+        done = {**changes, "dateCompleted": now, "dateExpires": self._delivery.works_until(now)}
+        if not self._jobs.update(IMPORT, import_id, {**done, "status": "COMPLETED"}, status="PROCESSING"):
+            self._jobs.update(IMPORT, import_id, done)
 
     def _write_results(self, import_id: str, record: Record) -> None:
         folder = f"imports/{import_id}"
@@ -98,7 +104,9 @@ class Finisher:
             if any_failed:
                 self._files.save(str(failed), f"{folder}/failed.csv", "text/csv; charset=utf-8")
 
-    def _join(self, import_id: str, record: Record, stream: IO[bytes], results: Path, failed: Path) -> bool:
+    def _join(
+        self, import_id: str, record: Record, stream: BufferedReader, results: Path, failed: Path
+    ) -> bool:
         """Write both files; whether there is any failed row."""
         json_columns = REWARD_COLUMNS if record["type"] == REWARD_TYPE else ()
         sheet = read_sheet(stream, record["fileName"], json_columns)
@@ -127,9 +135,8 @@ class Finisher:
                     failures += 1
                     to_failed.writerow([*cells, answer.outcome, answer.message, *extra])
                 answer = next(answers, None)
-        expected = record["rows"] - record["outcomes"].get(Outcome.UNCHANGED, 0)
-        if record["type"] == REWARD_TYPE:
-            expected = record["rows"]  # a reward that was loaded before is an answer of a chunk
+        unasked = record["outcomes"].get(Outcome.UNCHANGED, 0) if record["type"] != REWARD_TYPE else 0
+        expected = record["rows"] - unasked  # a reward that was loaded before is an answer of a chunk
         if answer is not None or rows != record["rows"] or answered != expected:
             raise ResultsError(f"{answered} of {expected} answers, {rows} of {record['rows']} rows")
         return failures > 0
@@ -141,30 +148,38 @@ class Finisher:
             key=lambda answer: answer.line,
         )
 
-    def _mail(self, import_id: str, record: Record) -> None:
+    def _mail(self, import_id: str) -> None:
+        record = self._jobs.get(IMPORT, import_id) or {}
         summary = mail.ImportSummary(
             name=record["name"],
             file_name=record["fileName"],
             import_id=import_id,
             dry_run=record["dryRun"],
             loads_rewards=record["type"] == REWARD_TYPE,
+            cancelled=record["status"] == "CANCELLED",
             outcomes=record["outcomes"],
             redeemed=record["redeemed"],
         )
         if record["status"] == "ABORTED":
             email = mail.import_rejected(summary, record["error"]["code"], record["error"]["message"])
+        elif not record.get("results"):
+            email = mail.import_without_results(summary, record["error"]["message"])
         else:
-            until = self._delivery.works_until(record["dateCompleted"])
-            any_failed = any(Outcome(outcome) not in SETTLED for outcome in record["outcomes"])
+            until = record["dateExpires"]
+            failed = any_failed(record["outcomes"])
             folder = f"imports/{import_id}"
             email = mail.import_finished(
                 summary,
                 self._delivery.link(f"{folder}/results.csv", until),
-                self._delivery.link(f"{folder}/failed.csv", until) if any_failed else None,
+                self._delivery.link(f"{folder}/failed.csv", until) if failed else None,
                 until,
-                cancelled=record["status"] == "CANCELLED",
             )
         self._delivery.mail(IMPORT, import_id, record["mailtoEmail"], email)
+
+
+def _has_ended(record: Record) -> bool:
+    """Whether there is no row left to answer."""
+    return is_complete(record) or record["status"] in ("COMPLETED", "ABORTED")
 
 
 def _fitted(row: Sequence[str], width: int) -> tuple[list[str], list[str]]:

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
-from rewards.adapters.accounts import MAX_GRANTS, Accounts, BalanceKey, Written
+from rewards.adapters.accounts import MAX_GRANTS, Accounts, BalanceKey
+from rewards.adapters.balance_item import encode_rewards
 from rewards.adapters.catalogue import Catalogue, Claim
 from rewards.adapters.retry import Backoff
-from rewards.rules.balance import MAX_OPEN_REWARDS, Balance, grant, open_count
-from rewards.rules.outcomes import Answer, Outcome
+from rewards.rules.balance import MAX_OPEN_BYTES, MAX_OPEN_REWARDS, Balance, grant, open_rewards
+from rewards.rules.outcomes import Answer, Outcome, Refusal
 from rewards.rules.reward_rows import Grant
 
 
@@ -18,68 +19,80 @@ class Loader:
         self._catalogue = catalogue
         self._now = now
 
-    def load(self, import_id: str, grants: Sequence[Grant], backoff: Backoff) -> list[Answer]:
-        """Load grants at most once each; an answer for every one, in their order."""
-        self._write_participants(grants, backoff)
+    def load(
+        self, import_id: str, grants: Sequence[Grant], backoff: Backoff, refusal: Refusal | None = None
+    ) -> list[Answer]:
+        """Load grants at most once each; an answer for every one, in their order.
+
+        With a `refusal` nothing is loaded any more, but what was loaded still says so.
+        """
+        if refusal is None:
+            self._write_participants(grants, backoff)
         answers: dict[int, Answer] = {}
         pending = list(grants)
         while pending:
-            claims = self._catalogue.read((g.reward.id for g in pending), backoff)
+            claims = self._catalogue.read((each.reward.id for each in pending), backoff)
             fresh: dict[str, Grant] = {}
-            for g in pending:
-                claim = claims.get(g.reward.id)
-                twin = fresh.setdefault(g.reward.id, g)
+            for each in pending:
+                claim = claims.get(each.reward.id)
                 if claim is not None:
-                    answers[g.line] = _claimed(g, claim, import_id)
-                elif twin is not g:
-                    answers[g.line] = _claimed(g, _claim_of(twin, import_id), import_id)
-            pending = self._grant(
-                import_id, [g for g in fresh.values() if g.line not in answers], answers, backoff
-            )
-            if pending:
+                    answers[each.line] = _claimed(each, claim, import_id)
+                elif refusal is not None:
+                    answers[each.line] = Answer(each.line, refusal.outcome, refusal.message, each.unit)
+                else:
+                    # A second row of the same id waits until the first has its answer.
+                    fresh.setdefault(each.reward.id, each)
+            lost = self._grant(import_id, fresh.values(), answers, backoff)
+            pending = [each for each in pending if each.line not in answers]
+            if lost:
                 backoff.wait()
-        return [answers[g.line] for g in grants]
+        return [answers[each.line] for each in grants]
 
     def _grant(
-        self, import_id: str, grants: Sequence[Grant], answers: dict[int, Answer], backoff: Backoff
-    ) -> list[Grant]:
-        """Write what can be written now; returns the grants whose write was lost."""
+        self, import_id: str, grants: Iterable[Grant], answers: dict[int, Answer], backoff: Backoff
+    ) -> bool:
+        """Write what can be written now, and answer it; whether a write was lost to somebody else."""
         by_balance: dict[BalanceKey, list[Grant]] = {}
-        for g in grants:
-            by_balance.setdefault((g.account_id, g.user_id, g.unit), []).append(g)
+        for each in grants:
+            by_balance.setdefault((each.account_id, each.user_id, each.unit), []).append(each)
         balances = self._accounts.read(by_balance, backoff)
-        lost = []
+        lost = False
         for key, group in by_balance.items():
-            # What does not fit one transaction waits for the next round, which reads again.
-            batch, later = group[:MAX_GRANTS], group[MAX_GRANTS:]
             balance = balances.get(key) or Balance(*key)
-            room = max(0, MAX_OPEN_REWARDS - open_count(balance, self._now()))
-            for g in batch[room:]:
-                answers[g.line] = _full(g)
-            batch = batch[:room]
-            if not batch:
-                lost += later
+            # What does not fit one transaction waits for the next round, which reads again.
+            batch = group[:MAX_GRANTS]
+            fitting = self._fitting(balance, batch)
+            answers.update((each.line, _full(each)) for each in batch[len(fitting) :])
+            if not fitting:
                 continue
-            grant(balance, (g.reward for g in batch))
-            actions = [self._catalogue.claim(g, import_id) for g in batch]
-            if self._accounts.write_granted(balance, actions, self._now()) is Written.DONE:
-                for g in batch:
-                    answers[g.line] = _loaded(g, balance, self._now())
+            grant(balance, (each.reward for each in fitting))
+            claims = [self._catalogue.claim(each, import_id) for each in fitting]
+            if self._accounts.write_granted(balance, claims, self._now()):
+                answers.update((each.line, _loaded(each, balance, self._now())) for each in fitting)
             else:
-                lost += batch
-            lost += later
+                lost = True
         return lost
+
+    def _fitting(self, balance: Balance, grants: Sequence[Grant]) -> Sequence[Grant]:
+        """As many of the grants, from the first, as the balance's limits admit."""
+        standing = open_rewards(balance, self._now())
+        fitting = grants[: max(0, MAX_OPEN_REWARDS - len(standing))]
+        while fitting:
+            size = len(encode_rewards([*standing, *(each.reward for each in fitting)]).encode())
+            if size <= MAX_OPEN_BYTES:
+                break
+            fitting = fitting[:-1]
+        return fitting
 
     def _write_participants(self, grants: Iterable[Grant], backoff: Backoff) -> None:
         wanted: dict[tuple[str, str], dict[str, str]] = {}
-        for g in grants:
-            if g.participant:
-                wanted.setdefault((g.account_id, g.user_id), {}).update(g.participant)
+        for each in grants:
+            if each.participant:
+                wanted.setdefault((each.account_id, each.user_id), {}).update(each.participant)
         known = self._accounts.read_participants(wanted, backoff)
         for key, facts in wanted.items():
-            before = dict(known.get(key, {}))
-            if {**before, **facts} != before:
-                self._accounts.write_participant(*key, {**before, **facts})
+            if not facts.items() <= known.get(key, {}).items():
+                self._accounts.write_participant(*key, facts)
 
 
 def _claim_of(g: Grant, import_id: str) -> Claim:
@@ -111,7 +124,7 @@ def _full(g: Grant) -> Answer:
     return Answer(
         g.line,
         Outcome.BALANCE_FULL,
-        f"This participant has {MAX_OPEN_REWARDS:,} open rewards in {g.unit}, as many as a balance holds. "
+        f"This participant has as many open rewards in {g.unit} as a balance holds. "
         "Redeem some, then load this row again.",
         g.unit,
     )

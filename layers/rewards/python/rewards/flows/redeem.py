@@ -5,41 +5,32 @@ reads and decides again. A row that finds its own trace in the balance was redee
 answer was lost on the way, so it is answered and not redeemed.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
-from rewards.adapters.accounts import Accounts, BalanceKey, Written
+from rewards.adapters.accounts import Accounts, BalanceKey
 from rewards.adapters.files import Files, part_name
 from rewards.adapters.jobs import IMPORT, Jobs
 from rewards.adapters.queues import Queues
 from rewards.adapters.retry import Backoff
 from rewards.flows.load import Loader
 from rewards.rules import ids, row_ids
-from rewards.rules.balance import Balance, Redemption, Wanted, needs_history, redeem, settle
+from rewards.rules.balance import Balance, Redemption, Wanted, needs_history, redeem
 from rewards.rules.chunks import Chunk
-from rewards.rules.outcomes import Answer, Outcome
+from rewards.rules.outcomes import Answer, Outcome, Refusal
 
 # A chunk's own record outlives every copy of its message (SQS keeps them 14 days).
 _CHUNK_SECONDS = 30 * 86_400
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why rows of a chunk are not to be redeemed any more."""
-
-    outcome: Outcome
-    message: str
-
-
 GIVEN_UP = Refusal(
     Outcome.NOT_PROCESSED,
-    "The system could not process this row; nothing was redeemed. Upload failed.csv to try again.",
+    "The system could not process this row; nothing was changed. Upload failed.csv to try again.",
 )
 _CANCELLED = Refusal(Outcome.CANCELLED, "The import was cancelled before this row was redeemed.")
 
 
 class Redeemer:
-    """Works off chunks. `now` gives Unix milliseconds; `loader` is None where nothing is ever loaded."""
+    """Works off chunks. `now` gives Unix milliseconds."""
 
     def __init__(
         self,
@@ -49,7 +40,7 @@ class Redeemer:
         queues: Queues,
         finish_queue_url: str,
         now: Callable[[], int],
-        loader: Loader | None = None,
+        loader: Loader,
     ) -> None:
         self._accounts = accounts
         self._jobs = jobs
@@ -77,12 +68,9 @@ class Redeemer:
         self._ask_to_finish_if_complete(chunk.import_id)
 
     def _answer(self, chunk: Chunk, backoff: Backoff, refusal: Refusal | None) -> list[Answer]:
-        if not chunk.grants:
-            return self._redeem(chunk, backoff, refusal)
-        if refusal is None and self._loader is not None:
-            return self._loader.load(chunk.import_id, chunk.grants, backoff)
-        reason = refusal or GIVEN_UP
-        return [Answer(grant.line, reason.outcome, reason.message, grant.unit) for grant in chunk.grants]
+        if chunk.grants:
+            return self._loader.load(chunk.import_id, chunk.grants, backoff, refusal)
+        return self._redeem(chunk, backoff, refusal)
 
     def _redeem(self, chunk: Chunk, backoff: Backoff, refusal: Refusal | None) -> list[Answer]:
         answers: dict[int, Answer] = {}
@@ -102,26 +90,22 @@ class Redeemer:
                 if len(balance.redemptions) != known and not chunk.dry_run:
                     changed.append(balance)
             written = self._accounts.write(changed, self._now())
-            again = [b for b, result in zip(changed, written, strict=True) if result is not Written.DONE]
-            pending = {key: pending[key] for key in ((b.account_id, b.user_id, b.unit) for b in again)}
+            lost = [balance for balance, done in zip(changed, written, strict=True) if not done]
+            pending = {key: pending[key] for key in ((b.account_id, b.user_id, b.unit) for b in lost)}
             if pending:
                 backoff.wait()
         return [answers[wanted.line] for wanted in chunk.wanted]
 
     def _decide(
         self, balance: Balance, rows: Sequence[Wanted], import_id: str, refusal: Refusal | None
-    ) -> Iterable[Answer]:
+    ) -> list[Answer]:
         """Redeem rows from a balance in memory, in the file's order; their answers if the write succeeds."""
         now = self._now()
         since = min(_earliest(row, import_id) for row in rows)
         history: list[Redemption] = []
         if needs_history(balance, since):
             history = self._accounts.history(balance, since)
-        for row in rows:
-            if refusal is None:
-                yield redeem(balance, row, import_id, now, history)
-            else:
-                yield settle(balance, row, import_id, refusal.outcome, refusal.message, now, history)
+        return [redeem(balance, row, import_id, now, history, refusal) for row in rows]
 
     def _no_balance(self, row: Wanted, refusal: Refusal | None) -> Answer:
         if refusal is not None:

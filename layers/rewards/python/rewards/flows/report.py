@@ -2,11 +2,12 @@
 
 import csv
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
 
 from rewards.adapters.accounts import Accounts
+from rewards.adapters.errors import EmailNotSentError
 from rewards.adapters.files import Files
 from rewards.adapters.jobs import EXPORT, Jobs, Record
 from rewards.flows.deliver import Delivery
@@ -49,14 +50,15 @@ class Reporter:
         if not record.get("dateMailed"):
             self._mail(export_id, record)
 
-    def give_up(self, export_id: str, error: str) -> None:
+    def give_up(self, export_id: str) -> None:
         """The report failed for good: its record says so, and the person is told if that is possible."""
         problem = {"code": "EXPORT_FAILED", "message": "The report could not be made. Order it again later."}
         aborted = {"status": "ABORTED", "error": problem, "dateCompleted": self._now()}
-        if self._jobs.update(EXPORT, export_id, aborted, status="PENDING"):
+        self._jobs.update(EXPORT, export_id, aborted, status="PENDING")
+        try:
             self.run(export_id)
-        else:
-            self._delivery.give_up(EXPORT, export_id, error)
+        except EmailNotSentError as error:
+            self._delivery.give_up(EXPORT, export_id, str(error))
 
     def _make(self, export_id: str, record: Record) -> Record:
         """Write the file; the changes to the record."""
@@ -64,9 +66,19 @@ class Reporter:
         unit, program = record["params"].get("unit"), record["params"].get("programId")
         balances, participants = self._gather(as_of, unit, program)
         totals: dict[str, int] = {}
-        for balance in balances:
-            totals[balance.unit] = totals.get(balance.unit, 0) + balance.available(as_of, program)
-        rows = self._rows(balances, participants, export_id, as_of, program)
+        for balance, available in balances:
+            totals[balance.unit] = totals.get(balance.unit, 0) + available
+        rows = (
+            report_row(
+                balance,
+                available,
+                participants.get((balance.account_id, balance.user_id), {}),
+                export_id,
+                as_of,
+                program,
+            )
+            for balance, available in balances
+        )
         with tempfile.TemporaryDirectory() as directory:
             path = Path(directory, "report")
             if record["format"] == "XLSX":
@@ -90,33 +102,21 @@ class Reporter:
 
     def _gather(
         self, now: int, unit: str | None, program: str | None
-    ) -> tuple[list[Balance], dict[tuple[str, str], dict[str, str]]]:
-        """The balances with something available, in the report's order, and all participants."""
+    ) -> tuple[list[tuple[Balance, int]], dict[tuple[str, str], Mapping[str, str]]]:
+        """The balances with what is available of them, in the report's order, and all participants."""
         balances = []
         participants = {}
         for found in self._accounts.scan():
             if isinstance(found, Balance):
-                if (unit is None or found.unit == unit) and found.available(now, program) > 0:
-                    balances.append(found)
+                if unit is None or found.unit == unit:
+                    available = found.available(now, program)
+                    if available > 0:
+                        balances.append((found, available))
             else:
                 account_id, user_id, facts = found
-                participants[account_id, user_id] = dict(facts)
-        balances.sort(key=lambda balance: (balance.account_id, balance.user_id, balance.unit))
+                participants[account_id, user_id] = facts
+        balances.sort(key=lambda each: (each[0].account_id, each[0].user_id, each[0].unit))
         return balances, participants
-
-    def _rows(
-        self,
-        balances: Iterable[Balance],
-        participants: dict[tuple[str, str], dict[str, str]],
-        export_id: str,
-        now: int,
-        program: str | None,
-    ) -> Iterator[list[Cell]]:
-        for balance in balances:
-            facts = participants.get((balance.account_id, balance.user_id), {})
-            row = report_row(balance, facts, export_id, now, program)
-            if row is not None:
-                yield row
 
     def _mail(self, export_id: str, record: Record) -> None:
         if record["status"] == "COMPLETED":

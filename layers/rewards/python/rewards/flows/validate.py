@@ -8,10 +8,12 @@ end, and a validation that dies while sending is simply run again.
 
 import hashlib
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import IO
+from io import BufferedReader
+from typing import IO, Any
+from urllib.parse import unquote_plus
 
 from rewards.adapters.files import Files, Upload, part_name
 from rewards.adapters.jobs import IMPORT, Jobs, Record
@@ -50,6 +52,24 @@ class _Found:
     outcomes: dict[str, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Uploaded:
+    """What an S3 event says of an object."""
+
+    bucket: str
+    key: str
+    version_id: str | None
+
+
+def uploads_in(event: Mapping[str, Any]) -> Iterator[Uploaded]:
+    """The objects that an S3 event tells of; keys come URL-encoded."""
+    for record in event["Records"]:
+        uploaded = record["s3"]["object"]
+        yield Uploaded(
+            record["s3"]["bucket"]["name"], unquote_plus(uploaded["key"]), uploaded.get("versionId")
+        )
+
+
 class Validation:
     """Validates uploads. `now` gives Unix milliseconds."""
 
@@ -61,7 +81,6 @@ class Validation:
         redemption_queue_url: str,
         finish_queue_url: str,
         now: Callable[[], int],
-        backoff: Callable[[], Backoff] = Backoff,
     ) -> None:
         self._jobs = jobs
         self._files = files
@@ -69,44 +88,41 @@ class Validation:
         self._redemption_queue_url = redemption_queue_url
         self._finish_queue_url = finish_queue_url
         self._now = now
-        self._backoff = backoff
 
-    def run(self, bucket: str, key: str, version_id: str | None) -> str | None:
+    def run(self, upload: Uploaded, backoff: Backoff) -> str | None:
         """Validate an uploaded object; the import's id. Running it again is harmless."""
-        found = self._import_of(bucket, key, version_id)
-        if found is None:
-            return None
-        import_id, record = found
-        if record["status"] == "VALIDATING" or (record["status"] == "PROCESSING" and not record["sent"]):
-            try:
-                self._validate(import_id, record)
-            except FileRefusedError as refusal:
-                self._abort(import_id, refusal.code, refusal.message)
-        # Asking twice is harmless; not asking after a crash would leave the import open.
-        self._queues.send(self._finish_queue_url, {"kind": "finish", "importId": import_id})
-        return import_id
+        found = self._import_of(upload)
+        return self._run(*found, backoff) if found else None
 
-    def give_up(self, bucket: str, key: str, version_id: str | None) -> None:
+    def give_up(self, upload: Uploaded, backoff: Backoff) -> None:
         """Validation failed for good. Nothing was sent before the import was sealed, so it is aborted;
         of a sealed import some chunks may be under way, so it is validated to its end."""
-        found = self._import_of(bucket, key, version_id)
+        found = self._import_of(upload)
         if found is not None:
-            import_id, record = found
-            if record["status"] == "VALIDATING":
-                self._abort(
-                    import_id,
-                    FileProblem.VALIDATION_FAILED,
-                    "The file could not be read after several tries.",
-                )
-            self.run(bucket, key, version_id)
+            import_id, _ = found
+            problem = "The file could not be read after several tries."
+            self._abort(import_id, FileProblem.VALIDATION_FAILED, problem)
+            self._run(import_id, self._jobs.get(IMPORT, import_id) or {}, backoff)
 
-    def _import_of(self, bucket: str, key: str, version_id: str | None) -> tuple[str, Record] | None:
+    def _run(self, import_id: str, record: Record, backoff: Backoff) -> str:
+        if record["status"] == "VALIDATING" or (record["status"] == "PROCESSING" and not record["sent"]):
+            try:
+                self._validate(import_id, record, backoff)
+            except FileRefusedError as refusal:
+                self._abort(import_id, refusal.code, refusal.message)
+        record = self._jobs.get(IMPORT, import_id) or record
+        if record["status"] == "ABORTED" or (record["status"] == "PROCESSING" and record["chunks"] == 0):
+            # Otherwise whoever counts the last chunk asks.
+            self._queues.send(self._finish_queue_url, {"kind": "finish", "importId": import_id})
+        return import_id
+
+    def _import_of(self, uploaded: Uploaded) -> tuple[str, Record] | None:
         """The import of an uploaded object, made if it is not there yet."""
-        prefix = next((prefix for prefix in PREFIXES if key.startswith(prefix)), None)
-        if prefix is None or key.endswith("/"):
+        prefix = next((prefix for prefix in PREFIXES if uploaded.key.startswith(prefix)), None)
+        if prefix is None or uploaded.key.endswith("/"):
             return None  # a folder made in the S3 console is no upload
-        upload = self._files.describe(bucket, key, version_id)
-        import_id = ids.id_of_object(upload.modified, bucket, key, upload.version_id)
+        upload = self._files.describe(uploaded.bucket, uploaded.key, uploaded.version_id)
+        import_id = ids.id_of_object(upload.modified, upload.bucket, upload.key, upload.version_id)
         record = self._record(upload, prefix)
         if not self._jobs.create(IMPORT, import_id, record):
             record = self._jobs.get(IMPORT, import_id) or record
@@ -148,7 +164,7 @@ class Validation:
             "redeemed": {},
         }
 
-    def _validate(self, import_id: str, record: Record) -> None:
+    def _validate(self, import_id: str, record: Record, backoff: Backoff) -> None:
         with tempfile.TemporaryFile("w+", encoding="utf-8") as spool:
             found = self._read(import_id, record, spool)
             # Refused rows are counted when the import is sealed; the others chunk by chunk.
@@ -159,11 +175,14 @@ class Validation:
                 "outcomes": found.outcomes,
                 "chunks": found.chunks,
             }
-            self._jobs.update(IMPORT, import_id, sealed, status="VALIDATING")
+            if not self._jobs.update(IMPORT, import_id, sealed, status="VALIDATING"):
+                now = self._jobs.get(IMPORT, import_id)
+                if now is None or now["status"] != "PROCESSING":
+                    return  # aborted meanwhile: not one chunk may leave
             spool.seek(0)
             waiting = (line.rstrip("\n") for line in spool)
-            self._queues.send_all(self._redemption_queue_url, waiting, self._backoff())
-        self._jobs.update(IMPORT, import_id, {"sent": True}, unless=("ABORTED",))
+            self._queues.send_all(self._redemption_queue_url, waiting, backoff)
+        self._jobs.update(IMPORT, import_id, {"sent": True})
 
     def _read(self, import_id: str, record: Record, spool: IO[str]) -> _Found:
         """Check every row; the chunks go to `spool`, a line each, and refused rows to parts."""
@@ -180,7 +199,7 @@ class Validation:
         with closing(
             self._files.open_upload(record["bucket"], record["key"], record["versionId"], digest)
         ) as stream:
-            wanted = self._wanted(_check_rows(record, stream, self._now()), found, refused)
+            wanted = self._wanted(_check_rows(record, stream), found, refused)
             for body in chunks.bodies(import_id, record["dryRun"], wanted):
                 found.chunks += 1
                 spool.write(body + "\n")
@@ -236,16 +255,17 @@ class _Refused:
             self._answers = []
 
 
-def _check_rows(record: Record, stream: IO[bytes], now: int) -> Iterator[Wanted | Grant | Answer]:
-    """What every row of an upload wants, or its answer, in order."""
+def _check_rows(record: Record, stream: BufferedReader) -> Iterator[Wanted | Grant | Answer]:
+    """What every row of an upload wants, or its answer, in order; the same however often it is read."""
+    uploaded = record["dateCreated"]
     redeems = record["type"] == REDEMPTION_TYPE
     sheet = read_sheet(stream, record["fileName"], json_columns=() if redeems else REWARD_COLUMNS)
     if redeems:
-        checker = RowChecker(sheet.header, now)
+        checker = RowChecker(sheet.header, uploaded)
         for line, row in sheet.rows:
             yield checker.check(row, line)
         return
     columns = find_columns(sheet.header, NEEDED, (*USED, *USED_OF_USER))
     for line, row in sheet.rows:
         cells = {name: row[place] if place < len(row) else "" for name, place in columns.items()}
-        yield read_grant(cells, line, now)
+        yield read_grant(cells, line, uploaded)

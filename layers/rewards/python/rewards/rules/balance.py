@@ -10,20 +10,22 @@ To stay near 1 KB the balance hands closed rewards and old redemptions to histor
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from rewards.rules.outcomes import Answer, Outcome
+from rewards.rules.outcomes import Answer, Outcome, Refusal
 from rewards.rules.redemption import (
     InsufficientBalanceError,
     Reward,
     allocate,
     available_value,
-    is_available,
     redemption_order,
+    spendable,
 )
 from rewards.rules.units import format_value
 
-# A grant that would give a balance more rewards than this is refused, so that the item stays
-# under DynamoDB's 400 KB; a redemption never fails for size.
+# A grant that would take a balance's open rewards beyond either limit is refused, so that the
+# item stays under DynamoDB's 400 KB whatever happens to it: up to a third more in closed rewards
+# that wait for history, and 40 KB for one redemption of them all. A redemption never fails for size.
 MAX_OPEN_REWARDS = 2_000
+MAX_OPEN_BYTES = 256 * 1024
 
 # The clocks of two machines may differ by this much (milliseconds).
 CLOCK_MARGIN = 5 * 60 * 1000
@@ -38,7 +40,7 @@ class Redemption:
 
     date: int
     value: int
-    import_id: str | None
+    import_id: str
     line: int
     row_id: str | None
     parts: tuple[tuple[int, int], ...]
@@ -111,16 +113,25 @@ def needs_history(balance: Balance, since: int) -> bool:
 
 
 def redeem(
-    balance: Balance, wanted: Wanted, import_id: str, now: int, history: Iterable[Redemption] = ()
+    balance: Balance,
+    wanted: Wanted,
+    import_id: str,
+    now: int,
+    history: Iterable[Redemption] = (),
+    refusal: Refusal | None = None,
 ) -> Answer:
     """Redeem one row from a balance, in place, at most once.
 
     `history` are the older redemptions of this balance where `needs_history` asks for them.
-    The balance has changed exactly if the answer says REDEEMED and `find` knew nothing before.
+    With a `refusal` nothing is redeemed any more, but a row that was redeemed still says so.
+    The balance has changed exactly if it has one redemption more.
     """
     before = find(balance, wanted, import_id, history)
     if before is not None:
         return _answer_again(balance, wanted, before, import_id, now)
+    if refusal is not None:
+        available = balance.available(now, wanted.program_id)
+        return Answer(wanted.line, refusal.outcome, refusal.message, wanted.unit, available=available)
     try:
         parts = allocate(balance.rewards, wanted.value, now, wanted.program_id)
     except InsufficientBalanceError as error:
@@ -149,23 +160,6 @@ def redeem(
     return _redeemed(balance, wanted, now, _how(parts, wanted.unit))
 
 
-def settle(
-    balance: Balance,
-    wanted: Wanted,
-    import_id: str,
-    outcome: Outcome,
-    message: str,
-    now: int,
-    history: Iterable[Redemption] = (),
-) -> Answer:
-    """The answer to a row that is not to be redeemed any more: its own trace, else `outcome`."""
-    before = find(balance, wanted, import_id, history)
-    if before is not None:
-        return _answer_again(balance, wanted, before, import_id, now)
-    available = balance.available(now, wanted.program_id)
-    return Answer(wanted.line, outcome, message, wanted.unit, available=available)
-
-
 def find(
     balance: Balance, wanted: Wanted, import_id: str, history: Iterable[Redemption] = ()
 ) -> Redemption | None:
@@ -187,18 +181,20 @@ def grant(balance: Balance, rewards: Iterable[Reward]) -> None:
     balance.rewards.sort(key=redemption_order)
 
 
-def archive(balance: Balance, now: int, keep: int = 1) -> Page | None:
-    """Take closed rewards and all but the `keep` youngest redemptions out of the balance.
+def leaving(balance: Balance, now: int) -> Page:
+    """What can go to history: closed rewards, and all redemptions but the youngest."""
+    return Page(
+        rewards=tuple(reward for reward in balance.rewards if is_closed(reward, now)),
+        redemptions=tuple(balance.redemptions[:-1]),
+    )
 
-    Returns the page for history, or None where there is nothing to take.
-    """
-    closed = tuple(reward for reward in balance.rewards if is_closed(reward, now))
-    old = tuple(balance.redemptions[: max(0, len(balance.redemptions) - keep)])
-    if not closed and not old:
-        return None
-    balance.rewards = [reward for reward in balance.rewards if not is_closed(reward, now)]
-    balance.redemptions = balance.redemptions[len(old) :]
-    for reward in closed:
+
+def archive(balance: Balance, page: Page) -> None:
+    """Take what `leaving` named out of the balance; the sums stay."""
+    gone = {reward.ordinal for reward in page.rewards}
+    balance.rewards = [reward for reward in balance.rewards if reward.ordinal not in gone]
+    balance.redemptions = balance.redemptions[len(page.redemptions) :]
+    for reward in page.rewards:
         balance.archived.count += 1
         balance.archived.assigned += reward.assigned_credit
         balance.archived.redeemed += reward.redeemed_credit
@@ -206,9 +202,8 @@ def archive(balance: Balance, now: int, keep: int = 1) -> Page | None:
             balance.archived.cancelled += reward.left
         else:
             balance.archived.expired += reward.left
-    if old:
-        balance.archived_until = old[-1].date
-    return Page(closed, old)
+    if page.redemptions:
+        balance.archived_until = page.redemptions[-1].date
 
 
 def is_closed(reward: Reward, now: int) -> bool:
@@ -220,21 +215,15 @@ def is_closed(reward: Reward, now: int) -> bool:
     )
 
 
-def open_count(balance: Balance, now: int) -> int:
-    """How many rewards of the balance still count towards MAX_OPEN_REWARDS."""
-    return sum(1 for reward in balance.rewards if not is_closed(reward, now))
+def open_rewards(balance: Balance, now: int) -> list[Reward]:
+    """The rewards of the balance that count towards its limits."""
+    return [reward for reward in balance.rewards if not is_closed(reward, now)]
 
 
 def next_expiry(balance: Balance, now: int, program_id: str | None = None) -> int | None:
     """The earliest `dateExpires` among the available rewards, Unix ms, or None."""
-    dates = [
-        reward.date_expires
-        for reward in balance.rewards
-        if reward.date_expires is not None
-        and is_available(reward, now)
-        and (program_id is None or reward.program_id == program_id)
-    ]
-    return min(dates, default=None)
+    available = spendable(balance.rewards, now, program_id)
+    return min((r.date_expires for r in available if r.date_expires is not None), default=None)
 
 
 def _answer_again(balance: Balance, wanted: Wanted, before: Redemption, import_id: str, now: int) -> Answer:
@@ -245,11 +234,11 @@ def _answer_again(balance: Balance, wanted: Wanted, before: Redemption, import_i
         how = _how(known, wanted.unit) if len(known) == len(before.parts) else ""
         return _redeemed(balance, wanted, now, how)
     value = format_value(before.value, wanted.unit)
-    where = f"import {before.import_id}, line {before.line}" if before.import_id else "another request"
     return Answer(
         wanted.line,
         Outcome.ALREADY_REDEEMED,
-        f"{value} {wanted.unit} was redeemed for this row by {where}. Nothing was redeemed again.",
+        f"{value} {wanted.unit} was redeemed for this row by import {before.import_id}, "
+        f"line {before.line}. Nothing was redeemed again.",
         wanted.unit,
         available=balance.available(now, wanted.program_id),
     )

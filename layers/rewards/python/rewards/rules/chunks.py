@@ -16,6 +16,8 @@ from rewards.rules.reward_rows import Grant
 # A chunk is a request's worth of work for a worker, and fits an SQS message of 256 KiB.
 MAX_ROWS = 500
 MAX_BYTES = 200 * 1024
+# The counts of a chunk are one DynamoDB expression, which ends at 4 KB.
+MAX_UNITS = 50
 
 REDEEM = "redeem"
 LOAD = "load"
@@ -36,18 +38,24 @@ def bodies(import_id: str, dry_run: bool, rows: Iterable[Wanted | Grant]) -> Ite
     """Message bodies that hold the rows, in order."""
     number = 0
     texts: list[str] = []
+    units: set[str] = set()
     size = 0
     kind = REDEEM
     for row in rows:
         kind = REDEEM if isinstance(row, Wanted) else LOAD
         text = _dumps(_wanted_cells(row) if isinstance(row, Wanted) else _grant_cells(row))
-        weight = len(text.encode()) + 1
-        if texts and (len(texts) == MAX_ROWS or size + weight > MAX_BYTES):
+        full = (
+            len(texts) == MAX_ROWS
+            or size + len(text) + 1 > MAX_BYTES
+            or (len(units) == MAX_UNITS and row.unit not in units)
+        )
+        if texts and full:
             number += 1
             yield _body(import_id, number, dry_run, kind, texts)
-            texts, size = [], 0
+            texts, units, size = [], set(), 0
         texts.append(text)
-        size += weight
+        units.add(row.unit)
+        size += len(text) + 1
     if texts:
         yield _body(import_id, number + 1, dry_run, kind, texts)
 
@@ -65,7 +73,8 @@ def parse(body: str) -> Chunk:
     )
 
 
-_dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+# ASCII: a few characters that ids may hold, SQS does not take.
+_dumps = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def _body(import_id: str, number: int, dry_run: bool, kind: str, texts: list[str]) -> str:

@@ -3,7 +3,6 @@
 import csv
 import io
 from collections.abc import Iterator
-from typing import IO
 
 from rewards.rules.outcomes import FileProblem, FileRefusedError
 
@@ -11,14 +10,15 @@ from rewards.rules.outcomes import FileProblem, FileRefusedError
 MAX_LINE = 1 << 20
 _BOM = b"\xef\xbb\xbf"
 
+csv.field_size_limit(MAX_LINE)
 
-def has_bom(stream: IO[bytes]) -> bool:
+
+def has_bom(stream: io.BufferedReader) -> bool:
     """Whether the file starts with a UTF-8 byte-order mark; nothing is consumed."""
-    peek = getattr(stream, "peek", None)
-    return bool(peek and peek(3)[:3] == _BOM)
+    return stream.peek(3)[:3] == _BOM
 
 
-def read_rows(stream: IO[bytes]) -> Iterator[tuple[int, list[str]]]:
+def read_rows(stream: io.BufferedReader) -> Iterator[tuple[int, list[str]]]:
     """The rows with their numbers as a spreadsheet shows them: the header is row 1.
 
     Blank lines are skipped, but counted. Raises FileRefusedError where the text is broken.

@@ -33,7 +33,7 @@ def find_columns(header: Sequence[str], needed: Sequence[str], used: Sequence[st
         raise FileRefusedError(
             FileProblem.MISSING_COLUMNS,
             f"The header row lacks {_listed(missing)}. It has: {seen or 'nothing'}. "
-            "Keep the report's header row, and save with commas between the columns.",
+            "Keep the header row, and save with commas between the columns.",
         )
     twice = [name for name in (*needed, *used) if len(places.get(normalise(name), ())) > 1]
     if twice:
@@ -48,12 +48,13 @@ def find_columns(header: Sequence[str], needed: Sequence[str], used: Sequence[st
 class RowChecker:
     """Checks the rows of one file in order; it remembers which balances stood on earlier lines."""
 
-    def __init__(self, header: Sequence[str], now: int, decimal_comma: bool = False) -> None:
+    def __init__(self, header: Sequence[str], uploaded: int, decimal_comma: bool = False) -> None:
+        """`uploaded` is when the file came (Unix ms): the answers must not depend on when it is read."""
         columns = find_columns(header, NEEDED, USED)
         self._account, self._user, self._unit, self._value = (columns[name] for name in NEEDED)
         self._row_id, self._program = (columns.get(name) for name in USED)
         self._width = len(header)
-        self._now = now
+        self._uploaded = uploaded
         self._decimal_comma = decimal_comma
         # One fingerprint a row that wants something: this is all that grows with the file.
         self._first_line: dict[int, int] = {}
@@ -95,7 +96,7 @@ class RowChecker:
             return Answer(
                 line,
                 Outcome.DUPLICATE_ROW,
-                f"The same account, user, unit and program stand on line {earlier}; that line counts.",
+                f"The same account, user, unit and program stand on line {earlier}; only that is looked at.",
             )
         if isinstance(value, BadValue):
             return Answer(line, value.outcome, value.message, unit)
@@ -111,8 +112,8 @@ class RowChecker:
     ) -> str | None:
         export_id = row_ids.export_of(row_id)
         # A rowId from the future is none of ours; believing it would let a redemption hide in
-        # history (see balance.needs_history, which looks back by the same margin).
-        if export_id is None or ids.time_of(export_id) > self._now + CLOCK_MARGIN:
+        # history (balance.needs_history looks back by more than this allows for).
+        if export_id is None or ids.time_of(export_id) > self._uploaded + CLOCK_MARGIN // 2:
             return f"rowId {row_id[:40]!r} was not made by a report of this system: it was changed."
         if not row_ids.belongs_to(row_id, account_id, user_id, unit, program_id):
             return (

@@ -53,6 +53,7 @@ class ImportSummary:
     import_id: str
     dry_run: bool
     loads_rewards: bool
+    cancelled: bool
     outcomes: Mapping[str, int]
     redeemed: Mapping[str, int]
 
@@ -65,12 +66,13 @@ _MENDING = {
     Outcome.MISSING_FIELD: "Copy the blank ids or unit from the report.",
     Outcome.ROW_CHANGED: "Take these rows from the report again: only valueToRedeem may be edited, "
     "and a sort must move whole rows.",
-    Outcome.DUPLICATE_ROW: "Of several rows for one balance the first counts; check that its value is right.",
+    Outcome.DUPLICATE_ROW: "Of several rows for one balance only the first is looked at. Delete these rows, "
+    "unless they are meant as a further redemption.",
     Outcome.NO_BALANCE: "There is no such participant, or no reward: check the ids.",
     Outcome.UNIT_MISMATCH: "Use the unit in which the participant has a balance; the message lists them.",
     Outcome.INSUFFICIENT_BALANCE: "More was asked than is available; the message says what is.",
     Outcome.CANCELLED: "The import was cancelled before these rows; upload failed.csv to redeem them.",
-    Outcome.NOT_PROCESSED: "The system could not process these rows and redeemed nothing for them; "
+    Outcome.NOT_PROCESSED: "The system could not process these rows and changed nothing for them; "
     "upload failed.csv to try again.",
     Outcome.UNSUPPORTED_TYPE: "Only rewards of type CREDIT carry a balance.",
     Outcome.ID_IN_USE: "A reward id belongs to one participant and unit.",
@@ -112,27 +114,10 @@ def import_finished(
     results_url: str,
     failed_url: str | None,
     works_until: int,
-    cancelled: bool = False,
 ) -> Email:
     """The import has ended and every row has its answer."""
-    done = Outcome.LOADED if summary.loads_rewards else Outcome.REDEEMED
-    failed = sum(count for outcome, count in summary.outcomes.items() if Outcome(outcome) not in SETTLED)
-    verb = "loaded" if summary.loads_rewards else "would be redeemed" if summary.dry_run else "redeemed"
-    what = "Preview" if summary.dry_run else "Import"
-    state = "cancelled" if cancelled else "finished"
-    blocks: list[Block] = [
-        Paragraph(
-            f"{what} of “{summary.file_name}” ({summary.import_id}) "
-            f"{'was cancelled' if cancelled else 'has finished'}."
-        )
-    ]
-    if summary.dry_run:
-        blocks.append(Paragraph("This was a preview: no balance was changed."))
-    blocks.append(Table("Rows by outcome", [(o, f"{n:,}") for o, n in sorted(summary.outcomes.items())]))
-    if summary.redeemed:
-        blocks.append(
-            Table("Would be redeemed" if summary.dry_run else "Total redeemed", _amounts(summary.redeemed))
-        )
+    what, state, result = _told(summary)
+    blocks: list[Block] = [_ended(summary), *_counts(summary)]
     blocks.append(Link("Results of every row (results.csv)", results_url))
     if failed_url:
         blocks.append(Link("Only the failed rows (failed.csv)", failed_url))
@@ -141,13 +126,52 @@ def import_finished(
         blocks.append(Table("", hints))
         blocks.append(
             Paragraph(
-                "Correct the rows in failed.csv and upload it as it is: its last two columns are ignored, "
-                "and rows that went through are not redeemed again."
+                "Correct the rows in failed.csv and upload it as it is: its last two columns are ignored."
             )
         )
     blocks.append(Paragraph(f"The links work until {_when(works_until)} and open only these files."))
-    result = f"{summary.outcomes.get(done, 0):,} {verb}" + (f", {failed:,} failed" if failed else "")
     return _email(f"{what} {state}: {summary.name}, {result}", blocks)
+
+
+def import_without_results(summary: ImportSummary, reason: str) -> Email:
+    """The import has ended, but its results could not be written."""
+    what, state, result = _told(summary)
+    blocks = [
+        _ended(summary),
+        *_counts(summary),
+        Paragraph(f"{reason} Uploading the same report rows again is safe and writes the answers anew."),
+    ]
+    return _email(f"{what} {state} without results: {summary.name}, {result}", blocks)
+
+
+def _told(summary: ImportSummary) -> tuple[str, str, str]:
+    """What it was, how it ended, and how many rows went through."""
+    done = Outcome.LOADED if summary.loads_rewards else Outcome.REDEEMED
+    verb = "loaded" if summary.loads_rewards else "would be redeemed" if summary.dry_run else "redeemed"
+    failed = sum(count for outcome, count in summary.outcomes.items() if Outcome(outcome) not in SETTLED)
+    result = f"{summary.outcomes.get(done, 0):,} {verb}" + (f", {failed:,} failed" if failed else "")
+    return (
+        "Preview" if summary.dry_run else "Import",
+        "cancelled" if summary.cancelled else "finished",
+        result,
+    )
+
+
+def _ended(summary: ImportSummary) -> Paragraph:
+    what, _, _ = _told(summary)
+    state = "was cancelled" if summary.cancelled else "has finished"
+    preview = " This was a preview: no balance was changed." if summary.dry_run else ""
+    return Paragraph(f"{what} of “{summary.file_name}” ({summary.import_id}) {state}.{preview}")
+
+
+def _counts(summary: ImportSummary) -> list[Block]:
+    blocks: list[Block] = [
+        Table("Rows by outcome", [(o, f"{n:,}") for o, n in sorted(summary.outcomes.items())])
+    ]
+    if summary.redeemed:
+        caption = "Would be redeemed" if summary.dry_run else "Total redeemed"
+        blocks.append(Table(caption, _amounts(summary.redeemed)))
+    return blocks
 
 
 def import_rejected(summary: ImportSummary, code: str, message: str) -> Email:
@@ -155,7 +179,7 @@ def import_rejected(summary: ImportSummary, code: str, message: str) -> Email:
     blocks: list[Block] = [
         Paragraph(f"The file “{summary.file_name}” ({summary.import_id}) was rejected. Nothing was changed."),
         Table("Reason", [(code, message)]),
-        Paragraph(_FILE_MENDING.get(FileProblem(code), "")),
+        Paragraph(_file_mending(FileProblem(code), summary.loads_rewards)),
     ]
     return _email(f"Import rejected: {summary.name}, {code}", blocks)
 
@@ -171,6 +195,12 @@ _FILE_MENDING = {
     FileProblem.VALIDATION_FAILED: "The fault is not in your file. Upload it again later; if it fails again, "
     "tell those who run this service.",
 }
+
+
+def _file_mending(problem: FileProblem, loads_rewards: bool) -> str:
+    if problem is FileProblem.MISSING_COLUMNS and loads_rewards:
+        return "A rewards file needs these columns; all others may be left out."
+    return _FILE_MENDING[problem]
 
 
 def _amounts(totals: Mapping[str, int]) -> list[tuple[str, str]]:
@@ -209,7 +239,7 @@ def _html(block: Block) -> str:
         case Paragraph(text):
             return f"<p>{escape(text)}</p>" if text else ""
         case Link(label, url):
-            return f'<p><a class="button" href="{escape(url)}">{escape(label)}</a></p>'
+            return f'<p><a href="{escape(url)}">{escape(label)}</a></p>'
         case Table(caption, rows):
             head = f"<caption>{escape(caption)}</caption>" if caption else ""
             cells = "".join(

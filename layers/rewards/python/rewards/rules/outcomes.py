@@ -1,5 +1,6 @@
 """What can happen to a row (CONTRACT 3.1 and 6) and why a file is refused (3.2)."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -55,6 +56,19 @@ class FileRefusedError(Exception):
         super().__init__(f"{code}: {message}")
         self.code = code
         self.message = message
+
+
+def any_failed(outcomes: Iterable[str]) -> bool:
+    """Whether there is a row to mend among these outcomes."""
+    return any(Outcome(outcome) not in SETTLED for outcome in outcomes)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why rows are not to be redeemed, or loaded, any more."""
+
+    outcome: Outcome
+    message: str
 
 
 @dataclass(frozen=True, slots=True)

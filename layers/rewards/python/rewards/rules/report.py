@@ -27,7 +27,6 @@ COLUMNS = (
     "nextExpiry",
     "rowId",
 )
-VALUE_COLUMNS = ("availableValue", "valueToRedeem", "totalRedeemedValue")
 FILE_NAME = "available-reward-balances-by-user"
 
 Cell = str | Decimal
@@ -35,19 +34,17 @@ Cell = str | Decimal
 
 def report_row(
     balance: Balance,
+    available: int,
     participant: Mapping[str, str],
     export_id: str,
     now: int,
     program_id: str | None = None,
-) -> list[Cell] | None:
-    """The cells of one balance in the order of COLUMNS, or None where nothing is available.
+) -> list[Cell]:
+    """The cells of one balance in the order of COLUMNS; `available` in credits.
 
     Values are decimals with the unit's decimals (a spreadsheet that showed 0 places would save
     10.55 as 11), the rest is text that is safe in a spreadsheet.
     """
-    available = balance.available(now, program_id)
-    if available <= 0:
-        return None
     expiry = next_expiry(balance, now, program_id)
     row_id = make_row_id(export_id, balance.account_id, balance.user_id, balance.unit, program_id)
     places = decimals(balance.unit)

@@ -21,8 +21,8 @@ USED = (
     "dateExpires",
     "dateCancelled",
 )
-PARTICIPANT = ("firstName", "lastName", "email", "dateBlocked", "segments")
-USED_OF_USER = tuple(f"user.{name}" for name in PARTICIPANT)
+PARTICIPANT_FACTS = ("firstName", "lastName", "email", "dateBlocked", "segments")
+USED_OF_USER = tuple(f"user.{name}" for name in PARTICIPANT_FACTS)
 
 MAX_REWARD_ID_BYTES = 64
 MAX_PROGRAM_ID_BYTES = 128
@@ -33,7 +33,8 @@ MAX_CREDIT = 10**15 - 1
 MAX_DATE = 253_402_300_799_999
 
 _CREDIT = re.compile(r"[0-9]{1,15}")
-_MILLISECONDS = re.compile(r"[0-9]{1,15}")
+# Fewer digits are seconds or a date like 20261231, and would mean a day in 1970.
+_MILLISECONDS = re.compile(r"[0-9]{12,15}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,9 @@ def _read(cells: Mapping[str, str], line: int, now: int) -> Grant:
         name=text["name"][:MAX_TEXT],
         reward_source=text["rewardSource"][:MAX_TEXT],
         participant={
-            name: fact[:MAX_TEXT] for name in PARTICIPANT if (fact := cells.get(f"user.{name}", "").strip())
+            name: fact[:MAX_TEXT]
+            for name in PARTICIPANT_FACTS
+            if (fact := cells.get(f"user.{name}", "").strip())
         },
     )
 
@@ -143,11 +146,13 @@ def _date(text: Mapping[str, str], name: str) -> int | None:
         milliseconds = int(value)
     else:
         try:
+            if value.isdigit():  # fromisoformat would take 20261231 for a day, others for milliseconds
+                raise ValueError
             moment = datetime.fromisoformat(value)
         except ValueError:
             raise _RowError(
                 Outcome.INVALID_VALUE,
-                f"{name} {value[:40]!r} is no date: write Unix milliseconds or ISO 8601, "
+                f"{name} {value[:40]!r} is no date: write Unix milliseconds (12 digits or more) or ISO 8601, "
                 "for example 2026-12-31T23:59:59Z.",
             ) from None
         moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -3,22 +3,25 @@
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import IO, Any
+from functools import partial
+from io import BufferedReader
+from typing import Any
 
-from rewards.rules.csv_file import has_bom, read_rows
+from rewards.rules.csv_file import MAX_LINE, has_bom, read_rows
 from rewards.rules.outcomes import FileProblem, FileRefusedError
 
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """`rows` come with their numbers, the header being row 1; `bom` says how the file began."""
+    """`rows` come with their numbers as a spreadsheet or an editor shows them: the header of a CSV
+    file is row 1. `bom` says how the file began."""
 
     header: list[str]
     rows: Iterator[tuple[int, list[str]]]
     bom: bool = False
 
 
-def read_sheet(stream: IO[bytes], file_name: str, json_columns: Sequence[str] = ()) -> Sheet:
+def read_sheet(stream: BufferedReader, file_name: str, json_columns: Sequence[str] = ()) -> Sheet:
     """Read a CSV file or, where `json_columns` are named, JSON Lines with (some of) these names.
 
     Raises FileRefusedError for a format that is not accepted, and for a file without a header.
@@ -39,14 +42,18 @@ def read_sheet(stream: IO[bytes], file_name: str, json_columns: Sequence[str] = 
     return Sheet(header, rows, bom)
 
 
-def _json_rows(stream: IO[bytes], columns: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
-    for number, line in enumerate(stream, start=1):
+def _json_rows(stream: BufferedReader, columns: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
+    for number, line in enumerate(iter(partial(stream.readline, MAX_LINE), b""), start=1):
+        if len(line) == MAX_LINE and not line.endswith(b"\n"):
+            raise FileRefusedError(
+                FileProblem.UNREADABLE_FILE, f"Line {number} is longer than {MAX_LINE:,} bytes."
+            )
         if not line.strip():
             continue
         try:
             # Numbers stay the text they are: no binary floating point touches a value.
             value = json.loads(line, parse_float=str, parse_int=str)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise FileRefusedError(
                 FileProblem.UNREADABLE_FILE, f"Line {number} is not JSON: {error}. Each line is one object."
             ) from error

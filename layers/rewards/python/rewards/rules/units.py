@@ -89,12 +89,9 @@ def format_value(credits: int, unit: str) -> str:
     return f"{sign}{whole}.{fraction:0{places}d}"
 
 
+@lru_cache(maxsize=1024)
 def symbols(unit: str) -> tuple[str, ...]:
-    """The currency code and symbols that a value in this unit may carry."""
+    """The currency code and symbols that a value in this unit may carry, longest first."""
     code = currency(unit)
-    return (code, *CURRENCY_SYMBOLS.get(code, ())) if code else ()
-
-
-def format_totals(totals: dict[str, int]) -> dict[str, str]:
-    """Totals per unit, by unit, as people see them."""
-    return {unit: format_value(credits, unit) for unit, credits in sorted(totals.items())}
+    known = (code, *CURRENCY_SYMBOLS.get(code, ())) if code else ()
+    return tuple(sorted(known, key=len, reverse=True))

@@ -1,0 +1,142 @@
+"""What adapters make of answers that services seldom give."""
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from rewards.adapters import clients
+from rewards.adapters.accounts import Accounts
+from rewards.adapters.batch_get import batch_get
+from rewards.adapters.errors import ConditionFailedError, ThrottledError, translated
+from rewards.adapters.files import Files
+from rewards.adapters.jobs import Jobs
+from rewards.adapters.queues import Queues
+from rewards.adapters.retry import Backoff, OutOfTimeError
+from rewards.rules.balance import Balance
+from rewards.rules.redemption import Reward
+from tests.unit.days import NOW
+
+
+def patient():
+    return Backoff(lambda: 60.0, sleep=lambda _: None)
+
+
+def failing(code, reasons=()):
+    response = {"Error": {"Code": code}, "CancellationReasons": [{"Code": reason} for reason in reasons]}
+    return ClientError(response, "Operation")
+
+
+class Scripted:
+    """A client whose every call gives the next answer, or raises it."""
+
+    def __init__(self, *answers):
+        self.answers = list(answers)
+        self.requests = []
+
+    def __getattr__(self, name):
+        def call(**request):
+            self.requests.append(request)
+            answer = self.answers.pop(0)
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+        return call
+
+
+def test_keys_that_dynamodb_left_out_are_asked_for_again():
+    def item(name):
+        return {"id": {"S": name}}
+
+    client = Scripted(
+        {"Responses": {"t": [item("a")]}, "UnprocessedKeys": {"t": {"Keys": [item("b")]}}},
+        failing("ThrottlingException"),
+        {"Responses": {"t": [item("b")]}, "UnprocessedKeys": {}},
+    )
+    assert list(batch_get(client, "t", [item("a"), item("b")], patient())) == [item("a"), item("b")]
+    assert [request["RequestItems"]["t"]["Keys"] for request in client.requests[1:]] == [[item("b")]] * 2
+
+
+@pytest.mark.parametrize(
+    ("reasons", "expected"),
+    [
+        (["None", "ConditionalCheckFailed"], ConditionFailedError),
+        (["ThrottlingError", "ConditionalCheckFailed"], ConditionFailedError),
+        (["TransactionConflict", "None"], ThrottledError),
+        (["ProvisionedThroughputExceeded"], ThrottledError),
+        (["ValidationError", "None"], ClientError),
+    ],
+)
+def test_a_cancelled_transaction_says_why(reasons, expected):
+    with pytest.raises(expected), translated():
+        raise failing("TransactionCanceledException", reasons)
+
+
+def test_each_statement_of_a_batch_has_its_own_fate():
+    codes = [None, "ConditionalCheckFailed", "ThrottlingError", "TransactionConflict"]
+    client = Scripted({"Responses": [{} if code is None else {"Error": {"Code": code}} for code in codes]})
+    balances = [Balance("acme", f"u{n}", "POINT", 1, [Reward(1, "r", 1, 1, NOW)]) for n in range(4)]
+    assert Accounts(client, "t").write(balances, NOW) == [True, False, False, False]
+
+
+def test_a_write_that_dynamodb_will_never_take_is_an_error():
+    client = Scripted({"Responses": [{"Error": {"Code": "ValidationError", "Message": "too large"}}]})
+    with pytest.raises(RuntimeError, match="too large"):
+        Accounts(client, "t").write([Balance("acme", "u", "POINT", 1)], NOW)
+
+
+def test_a_record_that_is_busy_is_updated_a_moment_later():
+    client = Scripted(failing("TransactionConflictException"), {})
+    assert Jobs(client, "t").update("IMPORT", "id", {"sent": True})
+    assert len(client.requests) == 2
+
+
+def test_messages_that_the_queue_did_not_take_are_sent_again():
+    failed = {"Id": "1", "SenderFault": False, "Code": "InternalError"}
+    client = Scripted({"Successful": [{"Id": "0"}], "Failed": [failed]}, {"Successful": [{"Id": "1"}]})
+    Queues(client).send_all("url", ["a", "b"], patient())
+    assert [e["MessageBody"] for e in client.requests[1]["Entries"]] == ["b"]
+
+
+def test_a_message_that_the_queue_will_never_take_is_an_error():
+    client = Scripted({"Failed": [{"Id": "0", "SenderFault": True, "Code": "InvalidMessageContents"}]})
+    with pytest.raises(RuntimeError, match="InvalidMessageContents"):
+        Queues(client).send_all("url", ["a"], patient())
+
+
+def test_messages_go_ten_or_as_many_as_fit_a_request():
+    client = Scripted(*({"Successful": [{"Id": str(n)} for n in range(10)]} for _ in range(2)))
+    client.send_message_batch = lambda **request: (
+        client.requests.append(request) or {"Successful": [{"Id": e["Id"]} for e in request["Entries"]]}
+    )
+    Queues(client).send_all("url", ["x" * 100_000] * 3 + ["y"] * 12, patient())
+    assert [len(request["Entries"]) for request in client.requests] == [2, 10, 3]
+
+
+def test_waiting_ends_while_there_is_time_to_end_the_work():
+    with pytest.raises(OutOfTimeError):
+        Backoff(lambda: 1.0).wait()
+
+
+def test_a_signed_url_names_the_buckets_own_region(monkeypatch):
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    s3 = boto3.session.Session().client("s3", config=clients._S3_CONFIG)
+    url = Files(s3, "bucket").signed_url("exports/1/report.csv", 300)
+    assert url.startswith("https://bucket.s3.eu-central-1.amazonaws.com/exports/1/report.csv?")
+    assert "X-Amz-Expires=300" in url
+
+
+def test_an_email_says_the_same_in_both_parts_and_runs_no_html():
+    from rewards.rules.mail import ImportSummary, import_finished
+
+    summary = ImportSummary(
+        "<b>x</b>\nBcc: a@b", "a&b.csv", "id", False, False, False, {"REDEEMED": 1}, {"POINT": 5}
+    )
+    email = import_finished(summary, "https://x/download/t", None, NOW)
+    assert "\n" not in email.subject
+    assert "<b>x" not in email.html
+    assert "a&amp;b.csv" in email.html
+    assert "a&b.csv" in email.text
+    assert "https://x/download/t" in email.text
