@@ -34,7 +34,7 @@ _FIELDS = (
 @router.post("/export")
 def order(_tenant: str) -> tuple[dict[str, Any], int]:
     body = _body()
-    kind, file_format = body.get("type"), body.get("format") or "CSV"
+    kind, file_format = body.get("type"), body.get("format", "CSV")
     problems = []
     if not isinstance(kind, str) or kind not in TYPES:
         problems.append(f"type must be one of {', '.join(TYPES)}")
@@ -95,7 +95,7 @@ def _body() -> dict[str, Any]:
     try:
         body = router.current_event.json_body
         json.dumps(body, ensure_ascii=False).encode()  # half a surrogate pair can be spelt, but not stored
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         body = None
     if not isinstance(body, dict):
         problem = "The body must be a JSON object."

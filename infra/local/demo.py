@@ -36,6 +36,7 @@ T = TypeVar("T")
 
 OPERATOR = "olivia@example.com"
 WAIT_SECONDS = 110.0
+ENDED = ("COMPLETED", "ABORTED")
 
 
 class DemoError(Exception):
@@ -70,7 +71,7 @@ class Operator:
         def ended() -> dict[str, Any] | None:
             record: dict[str, Any] = self.api("GET", f"/import/{import_id}")
             _show_bar(record["stats"]["processed"], record["stats"]["rows"], record["status"])
-            return record if record["status"] in ("COMPLETED", "ABORTED") else None
+            return record if record["status"] in ENDED else None
 
         record = wait_for(ended, "the end of the import")
         print()
@@ -371,8 +372,8 @@ def _show_bar(done: int, total: int, status: str) -> None:
     line = f"  [{'#' * filled}{'.' * (width - filled)}] {done:,} of {total:,} rows, {status}"
     if sys.stdout.isatty():
         print(f"\r{line:<90}", end="", flush=True)
-    elif not total or done == total:
-        print(f"\r{line:<90}", end="")
+    elif status in ENDED:
+        print(line, end="")
 
 
 if __name__ == "__main__":

@@ -6,8 +6,10 @@ import threading
 import pytest
 from botocore.exceptions import ClientError
 
-from rewards.adapters.errors import EmailNotSentError
-from rewards.flows.finish import LEASE, LeaseTakenError
+from rewards.adapters.errors import ConditionFailedError, EmailNotSentError
+from rewards.flows import redeem as redeem_flow
+from rewards.flows.finish import LEASE
+from rewards.flows.redeem import LeaseTakenError
 from rewards.rules import chunks, ids
 from rewards.rules.balance import Wanted, redeem
 from rewards.rules.outcomes import FileProblem
@@ -168,6 +170,69 @@ def test_a_chunk_that_fails_for_good_is_answered_not_processed_and_the_import_en
     assert world.available("acme", f"u{chunks.parse(bodies[1]).wanted[0].user_id[1:]}", "POINT") == 100
 
 
+def test_while_one_copy_of_a_chunk_is_worked_off_no_other_may_decide(world, file, monkeypatch):
+    import_id = world.validate(world.put("redemptions/a.csv", file))
+    body, *others = world.take("redeem")
+    real, refused = world.accounts.write, []
+
+    def write_while_copies_arrive(*args):
+        for deliver in (world.redeemer.run, world.redeemer.run):
+            with pytest.raises(LeaseTakenError):
+                deliver(chunks.parse(body), quick())
+        with pytest.raises(LeaseTakenError) as refusal:
+            world.dead_letters.bury(body, quick())
+        refused.append(refusal)
+        return real(*args)
+
+    monkeypatch.setattr(world.accounts, "write", write_while_copies_arrive)
+    world.deliver("redeem", body)
+    monkeypatch.undo()
+    assert refused
+    world.dead_letters.bury(body, quick())
+    for other in others:
+        world.deliver("redeem", other)
+    world.run()
+    check_whole(world, import_id)
+
+
+@pytest.mark.parametrize("step", ["write", "put_part", "count_chunk"])
+def test_a_worker_that_is_killed_leaves_its_chunk_to_the_next_after_a_while(world, file, monkeypatch, step):
+    import_id = world.validate(world.put("redemptions/a.csv", file))
+    part = {"write": world.accounts, "put_part": world.files, "count_chunk": world.jobs}[step]
+    real = getattr(part, step)
+
+    def killed(*args):
+        real(*args)
+        raise SystemExit
+
+    monkeypatch.setattr(part, step, killed)
+    bodies = world.take("redeem")
+    for body in bodies:
+        with pytest.raises(SystemExit):
+            world.deliver("redeem", body)
+    monkeypatch.undo()
+    if step != "count_chunk":
+        with pytest.raises(LeaseTakenError):
+            world.deliver("redeem", bodies[0])
+    world.now.ahead = redeem_flow.LEASE + 1
+    for body in bodies:
+        world.deliver("redeem", body)
+    world.run()
+    check_whole(world, import_id)
+
+
+def test_who_lost_the_lease_counts_nothing(world, file):
+    import_id = world.validate(world.put("redemptions/a.csv", file))
+    now = world.now()
+    assert world.jobs.lease_chunk(import_id, 1, "slow", now, now + 10)
+    assert world.jobs.lease_chunk(import_id, 1, "next", now + 20, now + 30)
+    with pytest.raises(ConditionFailedError):
+        world.jobs.count_chunk(import_id, 1, "slow", [], 0, quick())
+    world.jobs.count_chunk(import_id, 1, "next", [], 0, quick())
+    world.jobs.count_chunk(import_id, 1, "next", [], 0, quick())
+    assert world.record(import_id)["chunksDone"] == 1
+
+
 def test_a_validation_that_dies_for_good_before_its_chunks_are_sent_aborts_the_import(
     world, file, monkeypatch
 ):
@@ -225,7 +290,7 @@ def test_who_finds_an_import_being_finished_keeps_the_message(world, file):
     import_id = world.validate(world.put("redemptions/a.csv", file))
     for body in world.take("redeem"):
         world.deliver("redeem", body)
-    assert world.jobs.lease("IMPORT", import_id, world.now(), world.now() + LEASE)
+    assert world.jobs.lease(import_id, "somebody", world.now(), world.now() + LEASE)
     with pytest.raises(LeaseTakenError):
         world.finisher.run(import_id)
     world.now.ahead = LEASE + 1

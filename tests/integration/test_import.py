@@ -89,6 +89,24 @@ def test_a_preview_does_not_count_as_the_first_import_and_changes_nothing(world)
     assert outcomes(world.upload("redemptions/a.csv", body)) == {"REDEEMED": 1}
 
 
+def test_a_preview_says_that_the_file_was_imported_before(world):
+    body = sheet([row("60")])
+    world.upload("redemptions/a.csv", body)
+    assert world.upload("preview/a.csv", body)["error"]["code"] == "DUPLICATE_FILE"
+
+
+def test_a_cell_of_many_thousand_digits_is_one_bad_row(world):
+    body = sheet([row("0" * 5_000 + "60"), row("1" * 5_000, user="bob"), row("." + "1" * 5_000, user="x")])
+    expected = {"REDEEMED": 1, "INVALID_VALUE": 1, "TRUNCATES_TO_ZERO": 1}
+    assert outcomes(world.upload("redemptions/a.csv", body)) == expected
+
+
+def test_a_long_cell_in_a_column_that_nobody_reads_is_no_fault(world):
+    assert outcomes(world.upload("redemptions/a.csv", sheet([row("60", note="x" * 500_000)]))) == {
+        "REDEEMED": 1
+    }
+
+
 def test_a_program_spends_only_its_own_rewards(world):
     record = world.upload("redemptions/a.csv", sheet([row("101", programId="P")]))
     assert outcomes(record) == {"INSUFFICIENT_BALANCE": 1}

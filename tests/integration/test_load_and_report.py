@@ -21,6 +21,22 @@ def test_loading_the_same_reward_again_changes_nothing(world):
     assert world.available() == 0
 
 
+def test_a_row_that_is_not_loaded_changes_nothing_of_its_participant(world):
+    world.load([{"id": "r1", "assignedCredit": 100, "user": {"email": "old@x.com"}}])
+    world.load([{"id": "r1", "assignedCredit": 100, "user": {"email": "new@x.com"}}])
+    assert world.report()[0]["email"] == "old@x.com"
+
+
+def test_json_values_that_a_spreadsheet_would_run_are_neutralised_in_the_results(world):
+    record = world.load([{"id": "r1", "assignedCredit": 1, "user": {"firstName": '=HYPERLINK("x")'}}])
+    assert world.results(record)[0]["user.firstName"] == '\'=HYPERLINK("x")'
+
+
+@pytest.mark.parametrize("user", [{"a": 1}, [1], None, ""])
+def test_a_json_value_that_is_no_id_is_missing(world, user):
+    assert world.load([{"id": "r", "assignedCredit": 9, "user.id": user}])["outcomes"] == {"MISSING_FIELD": 1}
+
+
 def test_a_reward_id_belongs_to_one_participant(world):
     record = world.load(
         [{"id": "r1", "assignedCredit": 100}, {"id": "r1", "assignedCredit": 9, "user.id": "bob"}]

@@ -2,12 +2,18 @@
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ReadTimeoutError
 
 from rewards.adapters import clients
 from rewards.adapters.accounts import Accounts
 from rewards.adapters.batch_get import batch_get
-from rewards.adapters.errors import ConditionFailedError, ThrottledError, translated
+from rewards.adapters.errors import (
+    ConditionFailedError,
+    ThrottledError,
+    UnknownOutcomeError,
+    WriteRefusedError,
+    translated,
+)
 from rewards.adapters.files import Files
 from rewards.adapters.jobs import Jobs
 from rewards.adapters.queues import Queues
@@ -72,6 +78,11 @@ def test_a_cancelled_transaction_says_why(reasons, expected):
         raise failing("TransactionCanceledException", reasons)
 
 
+def test_of_a_request_without_an_answer_nothing_is_known():
+    with pytest.raises(UnknownOutcomeError), translated():
+        raise ReadTimeoutError(endpoint_url="https://dynamodb")
+
+
 def test_each_statement_of_a_batch_has_its_own_fate():
     codes = [None, "ConditionalCheckFailed", "ThrottlingError", "TransactionConflict"]
     client = Scripted({"Responses": [{} if code is None else {"Error": {"Code": code}} for code in codes]})
@@ -80,9 +91,12 @@ def test_each_statement_of_a_batch_has_its_own_fate():
 
 
 def test_a_write_that_dynamodb_will_never_take_is_an_error():
-    client = Scripted({"Responses": [{"Error": {"Code": "ValidationError", "Message": "too large"}}]})
-    with pytest.raises(RuntimeError, match="too large"):
-        Accounts(client, "t").write([Balance("acme", "u", "POINT", 1)], NOW)
+    refused = {"Error": {"Code": "ValidationError", "Message": "too large"}}
+    client = Scripted({"Responses": [refused] + [{}] * 24}, {"Responses": [{}] * 5})
+    balances = [Balance("acme", f"u{n}", "POINT", 1) for n in range(30)]
+    with pytest.raises(WriteRefusedError, match="u0: ValidationError: too large"):
+        Accounts(client, "t").write(balances, NOW)
+    assert not client.answers, "the others are written first"
 
 
 def test_a_record_that_is_busy_is_updated_a_moment_later():

@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from rewards.adapters import balance_item
 from rewards.adapters.batch_get import Item, batch_get
-from rewards.adapters.errors import CONDITIONS, THROTTLES, ConditionFailedError, ThrottledError, translated
+from rewards.adapters.errors import (
+    CONDITIONS,
+    THROTTLES,
+    ConditionFailedError,
+    ThrottledError,
+    WriteRefusedError,
+    translated,
+)
 from rewards.adapters.retry import Backoff
 from rewards.rules.balance import CLOCK_MARGIN, Balance, Page, Redemption, archive, leaving
 from rewards.rules.reward_rows import PARTICIPANT_FACTS
@@ -24,6 +31,8 @@ MAX_GRANTS = _ACTIONS - 2  # a transaction also writes the balance and perhaps a
 # When a balance with this many bytes to move is above one write unit, history takes them.
 _WORTH_A_PAGE = 300
 _SPILL = 4  # ... and at least a quarter of the item, so that large balances do not move often
+
+_TRY_AGAIN = CONDITIONS | THROTTLES | {"TransactionConflict"}
 
 # What a scan needs, under aliases: some of the names are reserved words.
 _SCANNED = [f"#{name}" for name in ("pk", "sk", "version", "rewards", "archived", *PARTICIPANT_FACTS)]
@@ -72,9 +81,11 @@ class Accounts:
 
         Says of each, in their order, whether it was written. One that was not, because somebody
         else was faster or DynamoDB was too busy, is to be read and decided again. Each balance
-        stands there once only.
+        stands there once only. Raises WriteRefusedError for one that will never be written, but
+        not before the others are.
         """
         written = [False] * len(balances)
+        refused: list[str] = []
         light: list[tuple[int, Item, int]] = []
         for place, balance in enumerate(balances):
             item = _item(balance)
@@ -85,9 +96,13 @@ class Accounts:
                 written[place] = self._transact(balance, page, [])
         for start in range(0, len(light), _STATEMENTS):
             batch = light[start : start + _STATEMENTS]
-            done = self._execute([self._statement(item, version) for _, item, version in batch])
-            for (place, _, _), result in zip(batch, done, strict=True):
-                written[place] = result
+            errors = self._execute([self._statement(item, version) for _, item, version in batch])
+            for (place, _, _), error in zip(batch, errors, strict=True):
+                written[place] = error is None
+                if error is not None and error["Code"] not in _TRY_AGAIN:
+                    refused.append(f"{balances[place].user_id}: {error['Code']}: {error.get('Message')}")
+        if refused:
+            raise WriteRefusedError("; ".join(refused))
         return written
 
     def write_granted(self, balance: Balance, claims: Sequence[Any], now: int) -> bool:
@@ -182,13 +197,14 @@ class Accounts:
             "Parameters": [item["rewards"], redemptions, item["version"], item["pk"], item["sk"], read],
         }
 
-    def _execute(self, statements: list[Any]) -> list[bool]:
+    def _execute(self, statements: list[Any]) -> list[Any]:
+        """The error of each statement, or None: a batch that is answered says nothing by itself."""
         try:
             with translated():
                 response = self._client.batch_execute_statement(Statements=statements)
         except ThrottledError:
-            return [False] * len(statements)
-        return [_was_written(answer.get("Error")) for answer in response["Responses"]]
+            return [{"Code": "ThrottlingError"}] * len(statements)
+        return [answer.get("Error") for answer in response["Responses"]]
 
     def _transact(self, balance: Balance, page: Page | None, actions: list[Any]) -> bool:
         """Write a balance, whatever of it goes to history, and other puts: all or nothing."""
@@ -233,15 +249,6 @@ def _page_for(balance: Balance, item: Item, now: int) -> Page | None:
         return None
     archive(balance, page)
     return page
-
-
-def _was_written(error: Any) -> bool:
-    """What one statement's part of a batch's answer says."""
-    if error is None:
-        return True
-    if error["Code"] in CONDITIONS | THROTTLES | {"TransactionConflict"}:
-        return False
-    raise RuntimeError(f"DynamoDB refused a write: {error['Code']}: {error.get('Message')}")
 
 
 def _participant(item: Item) -> Mapping[str, str]:

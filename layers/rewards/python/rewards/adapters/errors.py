@@ -2,6 +2,8 @@
 
     ServiceError
     ├── ThrottledError       asked too fast: wait and ask again
+    ├── WriteRefusedError    DynamoDB will never take this item
+    ├── UnknownOutcomeError  no answer came: it may have happened, or still happen
     ├── EmailNotSentError    SES did not take it
     └── ConditionFailedError somebody else was faster: read again and decide again
 
@@ -11,7 +13,7 @@ Anything else botocore raises is let through: it is a fault, and the message is 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, HTTPClientError
 
 THROTTLES = frozenset(
     {
@@ -34,6 +36,14 @@ class ServiceError(Exception):
 
 class ThrottledError(ServiceError):
     """The service asked us to slow down."""
+
+
+class WriteRefusedError(ServiceError):
+    """A write that DynamoDB will never take, such as one of an item above 400 KB."""
+
+
+class UnknownOutcomeError(ServiceError):
+    """No answer came: what was asked may have happened, or may still happen."""
 
 
 class EmailNotSentError(ServiceError):
@@ -68,3 +78,5 @@ def translated() -> Iterator[None]:
             if reasons <= THROTTLES | {"TransactionConflict"}:
                 raise ThrottledError(code) from error
         raise
+    except HTTPClientError as error:
+        raise UnknownOutcomeError(str(error)) from error

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from rewards.adapters.errors import translated
 from rewards.rules.outcomes import Answer, Outcome
 
 if TYPE_CHECKING:
@@ -81,7 +82,9 @@ class Files:
         """Write a part of an import's answers, in line order; writing it again is harmless."""
         lines = [json.dumps(_cells(answer), ensure_ascii=False, separators=(",", ":")) for answer in answers]
         body = "\n".join(lines).encode()
-        self._client.put_object(Bucket=self._bucket, Key=f"imports/{import_id}/parts/{part}.jsonl", Body=body)
+        key = f"imports/{import_id}/parts/{part}.jsonl"
+        with translated():
+            self._client.put_object(Bucket=self._bucket, Key=key, Body=body)
 
     def answers(self, import_id: str, group: str) -> Iterator[Answer]:
         """All answers of one group of parts (`chunk` or `checked`), in line order."""

@@ -2,7 +2,7 @@
 
     pk                sk             what
     IMPORT#<id>       META           the import's record and its counts
-    IMPORT#<id>       CHUNK#<n>      chunk n is counted
+    IMPORT#<id>       CHUNK#<n>      who has chunk n, or that it is counted
     EXPORT#<id>       META           the export's record
     LINK#<sha256>     META           what a download link opens
     FILE#<sha256>     META           the import that redeemed a file with these bytes
@@ -13,6 +13,7 @@ Records are plain dictionaries with the names of CONTRACT section 5; credits are
 import hashlib
 import secrets
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
@@ -114,34 +115,68 @@ class Jobs:
         records = [_record(item) for item in items]
         return sorted(records, key=lambda record: str(record["pk"]), reverse=True), len(found)
 
-    def lease(self, kind: str, identifier: str, now: int, until: int) -> bool:
-        """Take a job's last step for ourselves until a moment; False while somebody else has it.
+    def lease(self, import_id: str, owner: str, now: int, until: int) -> bool:
+        """Take the end of an import for ourselves until a moment; False while somebody else has it."""
+        return self._lease(import_id, "META", owner, now, until)
 
-        Who was refused may forget it: the holder's own message comes again if the holder dies.
+    def end_lease(self, import_id: str, owner: str) -> None:
+        """Let the next one take the end of an import."""
+        self.update(IMPORT, import_id, {"leasedUntil": 0}, leaseOwner=owner)
+
+    def lease_chunk(self, import_id: str, chunk: int, owner: str, now: int, until: int) -> bool | None:
+        """Take a chunk for ourselves until a moment (Unix ms), so that only one decides its rows.
+
+        True if it is ours; False while somebody else has it; None if it is counted already.
         """
+        if self._lease(import_id, _chunk(chunk), owner, now, until):
+            return True
+        record = self._get(f"{IMPORT}#{import_id}", _chunk(chunk))
+        return None if record is not None and record.get("counted") else False
+
+    def end_chunk_lease(self, import_id: str, chunk: int, owner: str) -> None:
+        """Let the next one take a chunk that we did not count."""
+        with suppress(ConditionFailedError), translated():
+            self._client.update_item(
+                TableName=self._table,
+                Key=_key(f"{IMPORT}#{import_id}", _chunk(chunk)),
+                UpdateExpression="SET leasedUntil = :never",
+                ConditionExpression="leaseOwner = :me",
+                ExpressionAttributeValues={":never": {"N": "0"}, ":me": {"S": owner}},
+            )
+
+    def _lease(self, import_id: str, sk: str, owner: str, now: int, until: int) -> bool:
         try:
             with translated():
                 self._client.update_item(
                     TableName=self._table,
-                    Key=_key(f"{kind}#{identifier}", "META"),
-                    UpdateExpression="SET leasedUntil = :until",
-                    ConditionExpression="attribute_exists(pk) AND "
-                    "(attribute_not_exists(leasedUntil) OR leasedUntil < :now)",
-                    ExpressionAttributeValues={":until": {"N": str(until)}, ":now": {"N": str(now)}},
+                    Key=_key(f"{IMPORT}#{import_id}", sk),
+                    UpdateExpression="SET leasedUntil = :until, leaseOwner = :me",
+                    # Ours already: the answer to our first try was lost on the way.
+                    ConditionExpression="attribute_not_exists(counted) AND "
+                    "(attribute_not_exists(leasedUntil) OR leasedUntil < :now OR leaseOwner = :me)",
+                    ExpressionAttributeValues={
+                        ":until": {"N": str(until)},
+                        ":now": {"N": str(now)},
+                        ":me": {"S": owner},
+                    },
                 )
         except ConditionFailedError:
             return False
         return True
 
-    def is_chunk_counted(self, import_id: str, chunk: int) -> bool:
-        return self._get(f"{IMPORT}#{import_id}", _chunk(chunk)) is not None
-
     def count_chunk(
-        self, import_id: str, chunk: int, answers: Iterable[Answer], expires: int, backoff: Backoff
+        self,
+        import_id: str,
+        chunk: int,
+        owner: str,
+        answers: Iterable[Answer],
+        expires: int,
+        backoff: Backoff,
     ) -> None:
-        """Add a chunk's answers to the import's counts, once, however often this is asked.
+        """Add a chunk's answers to the import's counts, once, and only for who has its lease.
 
-        `expires` (Unix seconds) is when the chunk's own record may go.
+        `expires` (Unix seconds) is when the chunk's own record may go. Raises ConditionFailedError
+        if the lease is lost.
         """
         processed, outcomes, redeemed = tally(answers)
         names = {"#done": "chunksDone", "#rows": "processed"}
@@ -152,40 +187,50 @@ class Jobs:
                 names[f"#{prefix}"], names[f"#{prefix}{place}"] = prefix, name
                 values[f":{prefix}{place}"] = {"N": str(count)}
                 adds.append(f"#{prefix}.#{prefix}{place} :{prefix}{place}")
+        actions: Any = [
+            {
+                "Update": {
+                    "TableName": self._table,
+                    "Key": _key(f"{IMPORT}#{import_id}", _chunk(chunk)),
+                    "UpdateExpression": "SET counted = :yes, #ttl = :ttl",
+                    "ConditionExpression": "leaseOwner = :me AND attribute_not_exists(counted)",
+                    "ExpressionAttributeNames": {"#ttl": "ttl"},
+                    "ExpressionAttributeValues": {
+                        ":yes": {"BOOL": True},
+                        ":ttl": {"N": str(expires)},
+                        ":me": {"S": owner},
+                    },
+                }
+            },
+            {
+                "Update": {
+                    "TableName": self._table,
+                    "Key": _key(f"{IMPORT}#{import_id}", "META"),
+                    "UpdateExpression": "ADD " + ", ".join(adds),
+                    "ConditionExpression": "attribute_exists(pk)",
+                    "ExpressionAttributeNames": names,
+                    "ExpressionAttributeValues": values,
+                }
+            },
+        ]
         while True:
             try:
                 with translated():
-                    self._client.transact_write_items(
-                        TransactItems=[
-                            {
-                                "Put": {
-                                    "TableName": self._table,
-                                    "Item": {
-                                        **_key(f"{IMPORT}#{import_id}", _chunk(chunk)),
-                                        "ttl": {"N": str(expires)},
-                                    },
-                                    "ConditionExpression": "attribute_not_exists(pk)",
-                                }
-                            },
-                            {
-                                "Update": {
-                                    "TableName": self._table,
-                                    "Key": _key(f"{IMPORT}#{import_id}", "META"),
-                                    "UpdateExpression": "ADD " + ", ".join(adds),
-                                    "ConditionExpression": "attribute_exists(pk)",
-                                    "ExpressionAttributeNames": names,
-                                    "ExpressionAttributeValues": values,
-                                }
-                            },
-                        ]
-                    )
+                    self._client.transact_write_items(TransactItems=actions)
                 return
             except ConditionFailedError:
-                if self.is_chunk_counted(import_id, chunk):
-                    return
+                record = self._get(f"{IMPORT}#{import_id}", _chunk(chunk)) or {}
+                if record.get("counted") and record["leaseOwner"] == owner:
+                    return  # it was us: the answer to an earlier try was lost
                 raise
             except ThrottledError:
                 backoff.wait()
+
+    def file_owner(self, digest: str) -> str | None:
+        """The import that redeemed a file with these bytes, unless it was refused in the end."""
+        record = self.get(FILE, digest)
+        earlier = self.get(IMPORT, record["importId"]) if record else None
+        return earlier["id"] if earlier and earlier["status"] != "ABORTED" else None
 
     def claim_file(self, digest: str, import_id: str) -> str | None:
         """Say that this import redeems a file with these bytes; the earlier import's id if one did.
@@ -197,15 +242,14 @@ class Jobs:
             if record is None:
                 if self.create(FILE, digest, {"importId": import_id}):
                     return None
-                continue
-            owner: str = record["importId"]
-            if owner == import_id:
+            elif record["importId"] == import_id:
                 return None
-            earlier = self.get(IMPORT, owner)
-            if earlier is not None and earlier["status"] != "ABORTED":
-                return owner
-            if self.update(FILE, digest, {"importId": import_id}, importId=owner):
-                return None
+            else:
+                owner = self.file_owner(digest)
+                if owner is not None:
+                    return owner
+                if self.update(FILE, digest, {"importId": import_id}, importId=record["importId"]):
+                    return None
 
     def create_link(self, key: str, expires: int) -> str:
         """A new unguessable token that opens one file until `expires` (Unix seconds).

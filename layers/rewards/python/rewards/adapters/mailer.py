@@ -20,7 +20,7 @@ class Mailer:
 
     def send(self, to: str, email: Email) -> str:
         """Send one email; SES's message id. Raises EmailNotSentError."""
-        body = {"Text": _utf8(email.text), "Html": _utf8(email.html)}
+        body: Any = {"Text": _utf8(email.text), "Html": _utf8(email.html)}
         try:
             response = self._client.send_email(
                 FromEmailAddress=self._sender,

@@ -11,16 +11,18 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from io import BufferedReader
 from pathlib import Path
+from secrets import token_hex
 
 from rewards.adapters.errors import EmailNotSentError
 from rewards.adapters.files import Files
 from rewards.adapters.jobs import IMPORT, Jobs, Record
 from rewards.flows.deliver import Delivery
-from rewards.flows.redeem import is_complete
+from rewards.flows.redeem import LeaseTakenError, is_complete
 from rewards.flows.validate import REWARD_COLUMNS, REWARD_TYPE
 from rewards.rules import mail
 from rewards.rules.outcomes import SETTLED, Answer, Outcome, any_failed
 from rewards.rules.sheets import read_sheet
+from rewards.rules.spreadsheet import neutralise
 from rewards.rules.units import format_value
 
 # As long as the function may run (milliseconds); its queue shows the message again only later.
@@ -31,10 +33,6 @@ _OURS = ("line", "outcome", "redeemedValue", "availableValue", "message")
 
 class ResultsError(Exception):
     """The answers do not cover the import's rows: a part is missing or double."""
-
-
-class LeaseTakenError(Exception):
-    """Somebody else is finishing this import."""
 
 
 _RESULTS_FAILED = {
@@ -61,7 +59,8 @@ class Finisher:
         record = self._jobs.get(IMPORT, import_id)
         if record is None or record.get("dateMailed") or not _has_ended(record):
             return
-        if not self._jobs.lease(IMPORT, import_id, self._now(), self._now() + LEASE):
+        owner = token_hex(8)
+        if not self._jobs.lease(import_id, owner, self._now(), self._now() + LEASE):
             raise LeaseTakenError(import_id)
         try:
             if is_complete(record) and not record.get("results"):
@@ -69,7 +68,7 @@ class Finisher:
                 self._end(import_id, {"results": True})
             self._mail(import_id)
         finally:
-            self._jobs.update(IMPORT, import_id, {"leasedUntil": 0})
+            self._jobs.end_lease(import_id, owner)
 
     def give_up(self, import_id: str) -> None:
         """Finishing failed for good: the import ends all the same, and says what is missing.
@@ -126,6 +125,8 @@ class Finisher:
             for line, row in sheet.rows:
                 rows += 1
                 cells, extra = _fitted(row, width)
+                if sheet.json:  # these cells have never been in a spreadsheet
+                    cells = [neutralise(cell) for cell in cells]
                 if answer is None or answer.line != line:
                     to_results.writerow([*cells, *_answer_cells(Answer(line, Outcome.UNCHANGED)), *extra])
                     continue

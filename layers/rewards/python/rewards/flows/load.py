@@ -26,8 +26,6 @@ class Loader:
 
         With a `refusal` nothing is loaded any more, but what was loaded still says so.
         """
-        if refusal is None:
-            self._write_participants(grants, backoff)
         answers: dict[int, Answer] = {}
         pending = list(grants)
         while pending:
@@ -46,6 +44,9 @@ class Loader:
             pending = [each for each in pending if each.line not in answers]
             if lost:
                 backoff.wait()
+        self._write_participants(
+            (each for each in grants if answers[each.line].outcome is Outcome.LOADED), backoff
+        )
         return [answers[each.line] for each in grants]
 
     def _grant(

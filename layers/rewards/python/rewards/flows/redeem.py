@@ -6,8 +6,10 @@ answer was lost on the way, so it is answered and not redeemed.
 """
 
 from collections.abc import Callable, Sequence
+from secrets import token_hex
 
 from rewards.adapters.accounts import Accounts, BalanceKey
+from rewards.adapters.errors import UnknownOutcomeError
 from rewards.adapters.files import Files, part_name
 from rewards.adapters.jobs import IMPORT, Jobs
 from rewards.adapters.queues import Queues
@@ -18,6 +20,10 @@ from rewards.rules.balance import Balance, Redemption, Wanted, needs_history, re
 from rewards.rules.chunks import Chunk
 from rewards.rules.outcomes import Answer, Outcome, Refusal
 
+# Longer than a worker lives (its function times out after 120 s), with a minute for clocks that
+# differ and for a request that is still on its way; shorter than its message stays invisible.
+LEASE = 180_000
+
 # A chunk's own record outlives every copy of its message (SQS keeps them 14 days).
 _CHUNK_SECONDS = 30 * 86_400
 
@@ -27,6 +33,10 @@ GIVEN_UP = Refusal(
     "The system could not process this row; nothing was changed. Upload failed.csv to try again.",
 )
 _CANCELLED = Refusal(Outcome.CANCELLED, "The import was cancelled before this row was redeemed.")
+
+
+class LeaseTakenError(Exception):
+    """Somebody else is at it; the message is to be delivered again later."""
 
 
 class Redeemer:
@@ -54,18 +64,37 @@ class Redeemer:
         """Answer every row of a chunk, and count the chunk, once. Running it again is harmless.
 
         With a `refusal` nothing is redeemed any more; rows that were redeemed already still say so.
+        Raises LeaseTakenError while another copy of the message is worked off: two that decide at
+        once could give a row two answers.
         """
         record = self._jobs.get(IMPORT, chunk.import_id)
         if record is None:
             raise LookupError(f"no import {chunk.import_id}")
-        if not self._jobs.is_chunk_counted(chunk.import_id, chunk.number):
-            if record["status"] == "CANCELLED":
-                refusal = refusal or _CANCELLED
-            answers = self._answer(chunk, backoff, refusal)
-            self._files.put_part(chunk.import_id, part_name("chunk", chunk.number), answers)
-            expires = self._now() // 1000 + _CHUNK_SECONDS
-            self._jobs.count_chunk(chunk.import_id, chunk.number, answers, expires, backoff)
+        if record["status"] == "ABORTED":
+            return  # of an aborted import nothing was sent by us
+        if record["status"] == "CANCELLED":
+            refusal = refusal or _CANCELLED
+        owner = token_hex(8)
+        leased = self._jobs.lease_chunk(
+            chunk.import_id, chunk.number, owner, self._now(), self._now() + LEASE
+        )
+        if leased is False:
+            raise LeaseTakenError(f"{chunk.import_id} chunk {chunk.number}")
+        if leased:
+            try:
+                self._answer_and_count(chunk, owner, backoff, refusal)
+            except UnknownOutcomeError:
+                raise  # a write may still be under way: nobody else before the lease has run out
+            except Exception:
+                self._jobs.end_chunk_lease(chunk.import_id, chunk.number, owner)
+                raise
         self._ask_to_finish_if_complete(chunk.import_id)
+
+    def _answer_and_count(self, chunk: Chunk, owner: str, backoff: Backoff, refusal: Refusal | None) -> None:
+        answers = self._answer(chunk, backoff, refusal)
+        self._files.put_part(chunk.import_id, part_name("chunk", chunk.number), answers)
+        expires = self._now() // 1000 + _CHUNK_SECONDS
+        self._jobs.count_chunk(chunk.import_id, chunk.number, owner, answers, expires, backoff)
 
     def _answer(self, chunk: Chunk, backoff: Backoff, refusal: Refusal | None) -> list[Answer]:
         if chunk.grants:

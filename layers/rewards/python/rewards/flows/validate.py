@@ -205,9 +205,9 @@ class Validation:
                 spool.write(body + "\n")
         refused.flush()
         if found.rows == 0:
-            raise FileRefusedError(FileProblem.EMPTY_FILE, "The file has a header row and nothing below it.")
-        if found.without_row_id and not record["dryRun"]:
-            self._refuse_twin(digest.hexdigest(), import_id)
+            raise FileRefusedError(FileProblem.EMPTY_FILE, "The file has no row to work on.")
+        if found.without_row_id:
+            self._refuse_twin(digest.hexdigest(), import_id, record["dryRun"])
         return found
 
     def _wanted(
@@ -224,8 +224,8 @@ class Validation:
             found.without_row_id |= isinstance(row, Wanted) and row.row_id is None
             yield row
 
-    def _refuse_twin(self, digest: str, import_id: str) -> None:
-        earlier = self._jobs.claim_file(digest, import_id)
+    def _refuse_twin(self, digest: str, import_id: str, dry_run: bool) -> None:
+        earlier = self._jobs.file_owner(digest) if dry_run else self._jobs.claim_file(digest, import_id)
         if earlier is not None:
             raise FileRefusedError(
                 FileProblem.DUPLICATE_FILE,

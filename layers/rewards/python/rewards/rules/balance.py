@@ -7,8 +7,9 @@ what makes a retry, a redelivery or a second upload find its own trace.
 To stay near 1 KB the balance hands closed rewards and old redemptions to history pages.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from rewards.rules.outcomes import Answer, Outcome, Refusal
 from rewards.rules.redemption import (
@@ -26,6 +27,9 @@ from rewards.rules.units import format_value
 # that wait for history, and 40 KB for one redemption of them all. A redemption never fails for size.
 MAX_OPEN_REWARDS = 2_000
 MAX_OPEN_BYTES = 256 * 1024
+
+# So many rewards are named in an answer; history names them all.
+_TOLD = 50
 
 # The clocks of two machines may differ by this much (milliseconds).
 CLOCK_MARGIN = 5 * 60 * 1000
@@ -255,6 +259,8 @@ def _redeemed(balance: Balance, wanted: Wanted, now: int, how: str) -> Answer:
     )
 
 
-def _how(parts: Iterable[tuple[Reward, int]], unit: str) -> str:
-    """Which reward gave how much, in the order they were spent."""
-    return "; ".join(f"{format_value(part, unit)} from {reward.id}" for reward, part in parts)
+def _how(parts: Sequence[tuple[Reward, int]], unit: str) -> str:
+    """Which reward gave how much, in the order they were spent; a cell of a spreadsheet holds so many."""
+    told = [f"{format_value(part, unit)} from {reward.id}" for reward, part in islice(parts, _TOLD)]
+    more = len(parts) - len(told)
+    return "; ".join(told) + (f"; and {more:,} rewards more" if more else "")

@@ -21,14 +21,14 @@ def has_bom(stream: io.BufferedReader) -> bool:
 def read_rows(stream: io.BufferedReader) -> Iterator[tuple[int, list[str]]]:
     """The rows with their numbers as a spreadsheet shows them: the header is row 1.
 
-    Blank lines are skipped, but counted. Raises FileRefusedError where the text is broken.
+    Blank rows are skipped, but counted. Raises FileRefusedError where the text is broken.
     """
     text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
     reader = csv.reader(_lines(text), strict=True)
     number = 0
     try:
         for number, row in enumerate(reader, start=1):
-            if row:
+            if any(row):
                 yield number, row
     except csv.Error as error:
         raise FileRefusedError(

@@ -229,8 +229,10 @@ def _text(block: Block) -> str:
         case Link(label, url):
             return f"{label}:\n{url}"
         case Table(caption, rows):
-            width = max((len(label) for label, _ in rows), default=0)
-            lines = [f"  {label:<{width}}  {value}" for label, value in rows]
+            # One line a row: units are free text, and could pretend to be a paragraph of ours.
+            cells = [(" ".join(label.split()), " ".join(value.split())) for label, value in rows]
+            width = max((len(label) for label, _ in cells), default=0)
+            lines = [f"  {label:<{width}}  {value}" for label, value in cells]
             return "\n".join([*([f"{caption}:"] if caption else []), *lines])
 
 

@@ -14,11 +14,12 @@ from rewards.rules.outcomes import FileProblem, FileRefusedError
 @dataclass(frozen=True, slots=True)
 class Sheet:
     """`rows` come with their numbers as a spreadsheet or an editor shows them: the header of a CSV
-    file is row 1. `bom` says how the file began."""
+    file is row 1. `bom` says how the file began, `json` that its cells are JSON values."""
 
     header: list[str]
     rows: Iterator[tuple[int, list[str]]]
     bom: bool = False
+    json: bool = False
 
 
 def read_sheet(stream: BufferedReader, file_name: str, json_columns: Sequence[str] = ()) -> Sheet:
@@ -28,7 +29,7 @@ def read_sheet(stream: BufferedReader, file_name: str, json_columns: Sequence[st
     """
     suffix = file_name.rpartition(".")[2].lower()
     if suffix in ("jsonl", "ndjson") and json_columns:
-        return Sheet(list(json_columns), _json_rows(stream, json_columns))
+        return Sheet(list(json_columns), _json_rows(stream, json_columns), json=True)
     if suffix != "csv":
         formats = ".csv and .jsonl" if json_columns else ".csv"
         raise FileRefusedError(
@@ -72,6 +73,8 @@ def _json_cell(value: dict[str, Any], name: str) -> str:
         found = nested.get(inner) if isinstance(nested, dict) else None
     if found is None:
         return ""
+    if isinstance(found, list | dict) and not name.endswith("segments"):
+        return ""  # no id, unit or date; the row will be told that it is missing
     text = found if isinstance(found, str) else json.dumps(found, ensure_ascii=False)
     # JSON can spell half a surrogate pair, which no file or table can hold.
     return text.encode("utf-8", "replace").decode()

@@ -60,11 +60,11 @@ def read_value(cell: str, unit: str, decimal_comma: bool = False) -> Value | Bad
             Outcome.INVALID_VALUE,
             f"{_shown(cell)} can be read as {one} or as {other}: write it without thousands separators.",
         )
-    whole, _, fraction = readings.pop().partition(".")
-    if len(whole.lstrip("0")) > MAX_DIGITS:
+    whole, _, fraction = readings.pop().lstrip("0").partition(".")
+    if len(whole) > MAX_DIGITS:
         return BadValue(Outcome.INVALID_VALUE, f"{_shown(cell)} is too long to be an amount.")
     places = decimals(unit)
-    credits = int(whole + fraction[:places].ljust(places, "0"))
+    credits = int("0" + whole + fraction[:places].ljust(places, "0"))
     positive = credits > 0 or bool(fraction.strip("0"))
     if negative and positive:
         return BadValue(
