@@ -154,8 +154,11 @@ class World:
         return self.csv(f"imports/{record['id']}/{name}")
 
     def csv(self, key: str) -> list[dict[str, str]]:
+        return self.csv_of(key, ",")
+
+    def csv_of(self, key: str, separator: str) -> list[dict[str, str]]:
         text = self.bytes(key).decode("utf-8-sig")
-        return list(csv.DictReader(io.StringIO(text, newline="")))
+        return list(csv.DictReader(io.StringIO(text, newline=""), delimiter=separator))
 
     def bytes(self, key: str) -> bytes:
         return self.s3.get_object(Bucket=self.names["files"], Key=key)["Body"].read()

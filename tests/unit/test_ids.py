@@ -20,7 +20,7 @@ def test_an_objects_import_has_the_same_id_at_every_delivery():
 def test_a_row_id_survives_spreadsheets():
     for export_number in range(200):
         row_id = make_row_id(ids.new_id(NOW + export_number), "acme", "ann", "POINT", None)
-        assert re.fullmatch("R[A-Z]{31}", row_id)
+        assert re.fullmatch("R[0-9A-Z]{31}", row_id)
 
 
 def test_a_row_id_knows_its_report_and_its_balance():

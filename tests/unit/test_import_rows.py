@@ -45,7 +45,7 @@ def test_a_row_id_beside_other_ids_shows_that_the_row_was_changed(edit):
     assert check(row(row_id=row_id, **edit))[0].outcome is Outcome.ROW_CHANGED
 
 
-@pytest.mark.parametrize("row_id", ["x", "R" + "Z" * 31, "R" + "a" * 31, "1.2E+11"])
+@pytest.mark.parametrize("row_id", ["x", "R" + "Z" * 31, "r" + "0" * 31, "R" + "I" * 31, "1.2E+11"])
 def test_a_row_id_that_no_report_made_is_refused(row_id):
     assert check(row(row_id=row_id))[0].outcome is Outcome.ROW_CHANGED
 

@@ -3,7 +3,7 @@
 import pytest
 
 from rewards.rules.outcomes import Outcome
-from rewards.rules.values import BadValue, Value, read_value
+from rewards.rules.values import BadValue, Marks, Value, read_value, shown_mark
 
 INVALID, NEGATIVE, TOO_SMALL = Outcome.INVALID_VALUE, Outcome.NOT_POSITIVE, Outcome.TRUNCATES_TO_ZERO
 
@@ -61,7 +61,7 @@ def test_a_value_is_read(cell, unit, credits):
     ],
 )
 def test_a_file_with_other_separators_may_have_decimal_commas(cell, unit, credits):
-    assert read_value(cell, unit, decimal_comma=True) == Value(credits)
+    assert read_value(cell, unit, Marks(comma_allowed=True)) == Value(credits)
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_a_value_that_is_none_is_refused(cell, unit, outcome):
     ],
 )
 def test_a_value_with_two_readings_is_refused_and_both_are_named(cell, decimal_comma, readings):
-    found = read_value(cell, "CASH/USD", decimal_comma)
+    found = read_value(cell, "CASH/USD", Marks(comma_allowed=decimal_comma))
     assert isinstance(found, BadValue)
     assert found.outcome is INVALID
     assert all(reading in found.message for reading in readings)
@@ -120,3 +120,24 @@ def test_a_value_with_two_readings_is_refused_and_both_are_named(cell, decimal_c
 
 def test_no_digit_is_lost_in_long_values():
     assert read_value("12345678901234567890.12", "CASH/USD") == Value(1234567890123456789012)
+
+
+@pytest.mark.parametrize(
+    ("cell", "mark"),
+    [("1,234.56", "."), ("1.234,56", ","), ("1,234", None), ("12.5", None), ("1,2.3", None), ("a,b.c", None)],
+)
+def test_a_cell_with_both_marks_shows_how_the_file_writes_numbers(cell, mark):
+    assert shown_mark(cell) == mark
+
+
+@pytest.mark.parametrize(
+    ("cell", "marks", "credits"),
+    [
+        ("1,234", Marks(seen="."), 123400),
+        ("1.234", Marks(comma_allowed=True, seen=","), 123400),
+        ("1,234", Marks(comma_allowed=True, seen=","), 123),
+        ("10.5", Marks(comma_allowed=True, seen=","), 1050),
+    ],
+)
+def test_what_the_file_shows_settles_what_could_be_read_in_two_ways(cell, marks, credits):
+    assert read_value(cell, "CASH/USD", marks) == Value(credits)

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import ClientError
+
 from rewards.adapters.errors import translated
 from rewards.rules.outcomes import Answer, Outcome
 
@@ -86,17 +88,25 @@ class Files:
         with translated():
             self._client.put_object(Bucket=self._bucket, Key=key, Body=body)
 
-    def answers(self, import_id: str, group: str) -> Iterator[Answer]:
-        """All answers of one group of parts (`chunk` or `checked`), in line order."""
-        pages = self._client.get_paginator("list_objects_v2").paginate(
-            Bucket=self._bucket, Prefix=f"imports/{import_id}/parts/{group}-"
-        )
-        for page in pages:
-            for found in page.get("Contents", []):
-                body = self._client.get_object(Bucket=self._bucket, Key=found["Key"])["Body"].read()
-                for line in body.splitlines():
-                    line_number, outcome, *rest = json.loads(line)
-                    yield Answer(line_number, Outcome(outcome), *rest)
+    def answers(self, import_id: str, group: str, parts: int) -> Iterator[Answer]:
+        """All answers of the parts 1 to `parts` of one group (`chunk` or `checked`), in line order."""
+        for number in range(1, parts + 1):
+            key = f"imports/{import_id}/parts/{part_name(group, number)}.jsonl"
+            body = self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+            for line in body.splitlines():
+                line_number, outcome, *rest = json.loads(line)
+                yield Answer(line_number, Outcome(outcome), *rest)
+
+    def open_file(self, key: str) -> io.BufferedReader | None:
+        """The bytes of a file that we made, streamed, or None if it is gone."""
+        try:
+            body = self._client.get_object(Bucket=self._bucket, Key=key)["Body"]
+        except ClientError as error:
+            # S3 says AccessDenied of a missing object to who may not list the bucket.
+            if error.response["Error"]["Code"] in ("NoSuchKey", "AccessDenied"):
+                return None
+            raise
+        return io.BufferedReader(_Stream(body), buffer_size=_MEBIBYTE)
 
     def save(self, path: str, key: str, content_type: str) -> None:
         """Upload a local file, in several parts where it is large."""

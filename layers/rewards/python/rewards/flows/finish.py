@@ -8,8 +8,7 @@ import csv
 import heapq
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
-from io import BufferedReader
+from functools import partial
 from pathlib import Path
 from secrets import token_hex
 
@@ -18,10 +17,10 @@ from rewards.adapters.files import Files
 from rewards.adapters.jobs import IMPORT, Jobs, Record
 from rewards.flows.deliver import Delivery
 from rewards.flows.redeem import LeaseTakenError, is_complete
-from rewards.flows.validate import REWARD_COLUMNS, REWARD_TYPE
+from rewards.flows.uploads import REWARD_TYPE, open_sheet
 from rewards.rules import mail
 from rewards.rules.outcomes import SETTLED, Answer, Outcome, any_failed
-from rewards.rules.sheets import read_sheet
+from rewards.rules.sheets import Sheet
 from rewards.rules.spreadsheet import neutralise
 from rewards.rules.units import format_value
 
@@ -95,32 +94,28 @@ class Finisher:
         folder = f"imports/{import_id}"
         with tempfile.TemporaryDirectory() as directory:
             results, failed = Path(directory, "results.csv"), Path(directory, "failed.csv")
-            with closing(
-                self._files.open_upload(record["bucket"], record["key"], record["versionId"])
-            ) as stream:
-                any_failed = self._join(import_id, record, stream, results, failed)
+            with open_sheet(self._files, record, record["encoding"]) as sheet:
+                any_failed = self._join(import_id, record, sheet, results, failed)
             self._files.save(str(results), f"{folder}/results.csv", "text/csv; charset=utf-8")
             if any_failed:
                 self._files.save(str(failed), f"{folder}/failed.csv", "text/csv; charset=utf-8")
 
-    def _join(
-        self, import_id: str, record: Record, stream: BufferedReader, results: Path, failed: Path
-    ) -> bool:
+    def _join(self, import_id: str, record: Record, sheet: Sheet, results: Path, failed: Path) -> bool:
         """Write both files; whether there is any failed row."""
-        json_columns = REWARD_COLUMNS if record["type"] == REWARD_TYPE else ()
-        sheet = read_sheet(stream, record["fileName"], json_columns)
         width = len(sheet.header)
         # As the upload began, so do the results: spreadsheets need the mark, scripts trip over it.
-        encoding = "utf-8-sig" if sheet.bom else "utf-8"
+        encoding = "utf-8-sig" if sheet.mark else "utf-8"
+        # And with its separator: a decimal comma in a copied cell would mean something else.
+        writer = partial(csv.writer, delimiter=sheet.separator)
         rows = answered = failures = 0
         with (
             results.open("w", encoding=encoding, newline="") as results_file,
             failed.open("w", encoding=encoding, newline="") as failed_file,
         ):
-            to_results, to_failed = csv.writer(results_file), csv.writer(failed_file)
+            to_results, to_failed = writer(results_file), writer(failed_file)
             to_results.writerow([*sheet.header, *_OURS])
             to_failed.writerow([*sheet.header, "outcome", "message"])
-            answers = self._answers(import_id)
+            answers = self._answers(import_id, record)
             answer = next(answers, None)
             for line, row in sheet.rows:
                 rows += 1
@@ -142,10 +137,10 @@ class Finisher:
             raise ResultsError(f"{answered} of {expected} answers, {rows} of {record['rows']} rows")
         return failures > 0
 
-    def _answers(self, import_id: str) -> Iterator[Answer]:
+    def _answers(self, import_id: str, record: Record) -> Iterator[Answer]:
         return heapq.merge(
-            self._files.answers(import_id, "checked"),
-            self._files.answers(import_id, "chunk"),
+            self._files.answers(import_id, "checked", record["parts"]),
+            self._files.answers(import_id, "chunk", record["chunks"]),
             key=lambda answer: answer.line,
         )
 

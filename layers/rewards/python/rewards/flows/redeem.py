@@ -6,6 +6,7 @@ answer was lost on the way, so it is answered and not redeemed.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from secrets import token_hex
 
 from rewards.adapters.accounts import Accounts, BalanceKey
@@ -123,7 +124,7 @@ class Redeemer:
             pending = {key: pending[key] for key in ((b.account_id, b.user_id, b.unit) for b in lost)}
             if pending:
                 backoff.wait()
-        return [answers[wanted.line] for wanted in chunk.wanted]
+        return [_with_note(answers[wanted.line], wanted) for wanted in chunk.wanted]
 
     def _decide(
         self, balance: Balance, rows: Sequence[Wanted], import_id: str, refusal: Refusal | None
@@ -158,6 +159,10 @@ class Redeemer:
         record = self._jobs.get(IMPORT, import_id)
         if record is not None and is_complete(record):
             self._queues.send(self._finish_queue_url, {"kind": "finish", "importId": import_id})
+
+
+def _with_note(answer: Answer, wanted: Wanted) -> Answer:
+    return replace(answer, message=f"{wanted.note} {answer.message}".strip()) if wanted.note else answer
 
 
 def is_complete(record: dict[str, object]) -> bool:

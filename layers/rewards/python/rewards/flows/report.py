@@ -68,7 +68,7 @@ class Reporter:
         totals: dict[str, int] = {}
         for balance, available in balances:
             totals[balance.unit] = totals.get(balance.unit, 0) + available
-        rows = (
+        rows = [
             report_row(
                 balance,
                 available,
@@ -78,19 +78,18 @@ class Reporter:
                 program,
             )
             for balance, available in balances
-        )
+        ]
         with tempfile.TemporaryDirectory() as directory:
+            # The CSV file is kept beside a workbook, too: it repairs rows that a spreadsheet damaged.
             path = Path(directory, "report")
+            write_csv(path, rows)
+            self._save(path, export_id, "CSV")
             if record["format"] == "XLSX":
                 # Only here: openpyxl is a quarter of a second of cold start.
                 from rewards.flows.workbook import write_workbook
 
                 write_workbook(path, rows)
-            else:
-                write_csv(path, rows)
-            self._files.save(
-                str(path), file_key(export_id, record["format"]), CONTENT_TYPES[record["format"]]
-            )
+                self._save(path, export_id, "XLSX")
         return {
             "status": "COMPLETED",
             "dateCompleted": self._now(),
@@ -99,6 +98,9 @@ class Reporter:
             "recordCount": len(balances),
             "totals": totals,
         }
+
+    def _save(self, path: Path, export_id: str, file_format: str) -> None:
+        self._files.save(str(path), file_key(export_id, file_format), CONTENT_TYPES[file_format])
 
     def _gather(
         self, now: int, unit: str | None, program: str | None

@@ -8,10 +8,9 @@ end, and a validation that dies while sending is simply run again.
 
 import hashlib
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from io import BufferedReader
+from itertools import chain, islice
 from typing import IO, Any
 from urllib.parse import unquote_plus
 
@@ -19,15 +18,17 @@ from rewards.adapters.files import Files, Upload, part_name
 from rewards.adapters.jobs import IMPORT, Jobs, Record
 from rewards.adapters.queues import Queues
 from rewards.adapters.retry import Backoff
+from rewards.flows.identities import find_identities
+from rewards.flows.uploads import REDEMPTION_TYPE, REWARD_TYPE, open_sheet
 from rewards.rules import chunks, ids
 from rewards.rules.balance import Wanted
-from rewards.rules.import_rows import RowChecker, find_columns
+from rewards.rules.csv_file import LAST_RESORT, NotUtf8Error
+from rewards.rules.header import find_columns
+from rewards.rules.import_rows import Identity, RowChecker
 from rewards.rules.outcomes import Answer, FileProblem, FileRefusedError, Outcome
 from rewards.rules.reward_rows import NEEDED, USED, USED_OF_USER, Grant, read_grant
-from rewards.rules.sheets import read_sheet
-
-REDEMPTION_TYPE = "REDEEMABLE_REWARD_BALANCE"
-REWARD_TYPE = "REWARD"
+from rewards.rules.sheets import Sheet
+from rewards.rules.values import Marks, shown_mark
 
 # Where an upload lands says what it is: (import type, dry run).
 PREFIXES = {
@@ -35,20 +36,22 @@ PREFIXES = {
     "preview/": (REDEMPTION_TYPE, True),
     "rewards/": (REWARD_TYPE, False),
 }
-MAX_FILE_BYTES = 2 << 30
 _PART_ROWS = 5_000
-
-REWARD_COLUMNS = (*NEEDED, *USED, *USED_OF_USER)
+# So many rows are looked at to see how the file writes numbers.
+_MARK_ROWS = 1_000
 
 
 @dataclass
 class _Found:
-    """What reading the file found, besides the rows that travel."""
+    """What reading the file found, besides the rows that travel; `parts` are those of refused rows."""
 
+    encoding: str | None = None
     rows: int = 0
     chunks: int = 0
     chunked_rows: int = 0
+    parts: int = 0
     without_row_id: bool = False
+    mismatched: set[str] = field(default_factory=set)
     outcomes: dict[str, int] = field(default_factory=dict)
 
 
@@ -156,8 +159,10 @@ class Validation:
             "versionId": upload.version_id,
             "size": upload.size,
             "sent": False,
+            "encoding": None,
             "rows": 0,
             "processed": 0,
+            "parts": 0,
             "chunks": 0,
             "chunksDone": 0,
             "outcomes": {},
@@ -170,59 +175,67 @@ class Validation:
             # Refused rows are counted when the import is sealed; the others chunk by chunk.
             sealed = {
                 "status": "PROCESSING",
+                "encoding": found.encoding,
                 "rows": found.rows,
                 "processed": found.rows - found.chunked_rows,
                 "outcomes": found.outcomes,
+                "parts": found.parts,
                 "chunks": found.chunks,
             }
             if not self._jobs.update(IMPORT, import_id, sealed, status="VALIDATING"):
                 now = self._jobs.get(IMPORT, import_id)
                 if now is None or now["status"] != "PROCESSING":
                     return  # aborted meanwhile: not one chunk may leave
+                if (now["rows"], now["chunks"]) != (found.rows, found.chunks):
+                    raise RuntimeError(f"import {import_id} reads otherwise than when it was sealed")
             spool.seek(0)
             waiting = (line.rstrip("\n") for line in spool)
             self._queues.send_all(self._redemption_queue_url, waiting, backoff)
         self._jobs.update(IMPORT, import_id, {"sent": True})
 
     def _read(self, import_id: str, record: Record, spool: IO[str]) -> _Found:
-        """Check every row; the chunks go to `spool`, a line each, and refused rows to parts."""
-        if record["size"] > MAX_FILE_BYTES:
-            raise FileRefusedError(
-                FileProblem.FILE_TOO_LARGE,
-                f"The file has {record['size']:,} bytes; {MAX_FILE_BYTES:,} are allowed.",
-            )
-        if record["size"] == 0:
-            raise FileRefusedError(FileProblem.EMPTY_FILE, "The file has no bytes.")
-        found = _Found()
-        refused = _Refused(self._files, import_id)
+        """Check every row; the chunks go to `spool`, a line each, and refused rows to parts.
+
+        The file is read again in the encoding of last resort if it is not UTF-8, and once more if
+        there are rows to repair by the reports that made them.
+        """
+        encoding: str | None = None
         digest = hashlib.sha256()
-        with closing(
-            self._files.open_upload(record["bucket"], record["key"], record["versionId"], digest)
-        ) as stream:
-            wanted = self._wanted(_check_rows(record, stream), found, refused)
-            for body in chunks.bodies(import_id, record["dryRun"], wanted):
-                found.chunks += 1
-                spool.write(body + "\n")
-        refused.flush()
+        try:
+            found = self._read_as(import_id, record, spool, encoding, {}, digest)
+        except NotUtf8Error:
+            encoding, digest = LAST_RESORT, hashlib.sha256()
+            found = self._read_as(import_id, record, spool, encoding, {}, digest)
+        if found.mismatched:
+            identities = find_identities(found.mismatched, self._jobs, self._files, self._now())
+            if identities:
+                found = self._read_as(import_id, record, spool, encoding, identities, hashlib.sha256())
         if found.rows == 0:
             raise FileRefusedError(FileProblem.EMPTY_FILE, "The file has no row to work on.")
         if found.without_row_id:
             self._refuse_twin(digest.hexdigest(), import_id, record["dryRun"])
         return found
 
-    def _wanted(
-        self, checked: Iterator[Wanted | Grant | Answer], found: _Found, refused: "_Refused"
-    ) -> Iterator[Wanted | Grant]:
-        for row in checked:
-            found.rows += 1
-            if isinstance(row, Answer):
-                found.outcomes[row.outcome] = found.outcomes.get(row.outcome, 0) + 1
-                if row.outcome is not Outcome.UNCHANGED:
-                    refused.add(row)
-                continue
-            found.chunked_rows += 1
-            found.without_row_id |= isinstance(row, Wanted) and row.row_id is None
-            yield row
+    def _read_as(
+        self,
+        import_id: str,
+        record: Record,
+        spool: IO[str],
+        encoding: str | None,
+        identities: Mapping[str, Identity],
+        digest: Any,
+    ) -> _Found:
+        spool.seek(0)
+        spool.truncate()
+        found = _Found(encoding)
+        refused = _Refused(self._files, import_id)
+        with open_sheet(self._files, record, encoding, digest) as sheet:
+            wanted = _wanted(_check_rows(record, sheet, identities, found.mismatched), found, refused)
+            for body in chunks.bodies(import_id, record["dryRun"], wanted):
+                found.chunks += 1
+                spool.write(body + "\n")
+        found.parts = refused.flush()
+        return found
 
     def _refuse_twin(self, digest: str, import_id: str, dry_run: bool) -> None:
         earlier = self._jobs.file_owner(digest) if dry_run else self._jobs.claim_file(digest, import_id)
@@ -248,24 +261,47 @@ class _Refused:
         if len(self._answers) == _PART_ROWS:
             self.flush()
 
-    def flush(self) -> None:
+    def flush(self) -> int:
+        """Write what was collected; how many parts there are by now."""
         if self._answers:
             self._parts += 1
             self._files.put_part(self._import_id, part_name("checked", self._parts), self._answers)
             self._answers = []
+        return self._parts
 
 
-def _check_rows(record: Record, stream: BufferedReader) -> Iterator[Wanted | Grant | Answer]:
+def _wanted(
+    checked: Iterable[Wanted | Grant | Answer], found: _Found, refused: _Refused
+) -> Iterator[Wanted | Grant]:
+    """The rows that travel; the others are answered, and all are counted."""
+    for row in checked:
+        found.rows += 1
+        if isinstance(row, Answer):
+            found.outcomes[row.outcome] = found.outcomes.get(row.outcome, 0) + 1
+            if row.outcome is not Outcome.UNCHANGED:
+                refused.add(row)
+            continue
+        found.chunked_rows += 1
+        found.without_row_id |= isinstance(row, Wanted) and row.row_id is None
+        yield row
+
+
+def _check_rows(
+    record: Record, sheet: Sheet, identities: Mapping[str, Identity], mismatched: set[str]
+) -> Iterator[Wanted | Grant | Answer]:
     """What every row of an upload wants, or its answer, in order; the same however often it is read."""
     uploaded = record["dateCreated"]
-    redeems = record["type"] == REDEMPTION_TYPE
-    sheet = read_sheet(stream, record["fileName"], json_columns=() if redeems else REWARD_COLUMNS)
-    if redeems:
-        checker = RowChecker(sheet.header, uploaded)
+    if record["type"] == REWARD_TYPE:
+        columns = find_columns(sheet.header, NEEDED, (*USED, *USED_OF_USER))
         for line, row in sheet.rows:
-            yield checker.check(row, line)
+            cells = {name: row[place] if place < len(row) else "" for name, place in columns.items()}
+            yield read_grant(cells, line, uploaded)
         return
-    columns = find_columns(sheet.header, NEEDED, (*USED, *USED_OF_USER))
-    for line, row in sheet.rows:
-        cells = {name: row[place] if place < len(row) else "" for name, place in columns.items()}
-        yield read_grant(cells, line, uploaded)
+    first = list(islice(sheet.rows, _MARK_ROWS))
+    cells_of_value = map(RowChecker(sheet.header, uploaded).value_cell, (row for _, row in first))
+    seen = {mark for mark in map(shown_mark, cells_of_value) if mark}
+    marks = Marks(comma_allowed=sheet.separator != ",", seen=seen.pop() if len(seen) == 1 else None)
+    checker = RowChecker(sheet.header, uploaded, marks, identities)
+    for line, row in chain(first, sheet.rows):
+        yield checker.check(row, line)
+    mismatched |= checker.mismatched

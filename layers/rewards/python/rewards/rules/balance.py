@@ -94,9 +94,12 @@ class Balance:
         return self.archived.redeemed + sum(reward.redeemed_credit for reward in self.rewards)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Wanted:
-    """One row that wants a redemption: `value` credits of one balance, for one import's line."""
+    """One row that wants a redemption: `value` credits of one balance, for one import's line.
+
+    `note` is what its answer has to tell besides, such as that the row was repaired.
+    """
 
     line: int
     account_id: str
@@ -105,6 +108,7 @@ class Wanted:
     value: int
     program_id: str | None = None
     row_id: str | None = None
+    note: str = ""
 
 
 def needs_history(balance: Balance, since: int) -> bool:

@@ -6,6 +6,7 @@ what was made in the same millisecond.
 
 import hashlib
 import secrets
+from functools import lru_cache
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _DIGITS = {character: value for value, character in enumerate(_ALPHABET)}
@@ -28,6 +29,7 @@ def id_of_object(milliseconds: int, bucket: str, key: str, version_id: str) -> s
     return make_id(milliseconds, int.from_bytes(digest[:4], "big"))
 
 
+@lru_cache(maxsize=64)  # the rows of a file come from few reports
 def time_of(identifier: str) -> int:
     """Unix milliseconds in an id."""
     return to_number(identifier) >> 32

@@ -1,13 +1,16 @@
 """What can be said of a redemption row without looking at its balance (CONTRACT section 3)."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from rewards.rules import ids, row_ids
 from rewards.rules.balance import CLOCK_MARGIN, Wanted
-from rewards.rules.outcomes import Answer, FileProblem, FileRefusedError, Outcome
+from rewards.rules.damage import is_damage
+from rewards.rules.header import find_columns, listed
+from rewards.rules.outcomes import Answer, Outcome
 from rewards.rules.spreadsheet import restore
-from rewards.rules.values import BadValue, read_value
+from rewards.rules.values import DEFAULT_MARKS, BadValue, Marks, Value, read_value
 
 NEEDED = ("accountId", "userId", "unit", "valueToRedeem")
 USED = ("rowId", "programId")
@@ -17,118 +20,159 @@ MAX_ID_BYTES = 256
 MAX_UNIT_BYTES = 64
 
 
-def normalise(name: str) -> str:
-    """A header name as it is compared: without regard to case, spaces and underscores."""
-    return "".join(name.split()).replace("_", "").lower()
+class Identity(NamedTuple):
+    """Whose a row of a report is."""
 
-
-def find_columns(header: Sequence[str], needed: Sequence[str], used: Sequence[str]) -> dict[str, int]:
-    """Where each known column stands. Refuses a header that lacks a needed one or has one twice."""
-    places: dict[str, list[int]] = {}
-    for place, name in enumerate(header):
-        places.setdefault(normalise(name), []).append(place)
-    missing = [name for name in needed if normalise(name) not in places]
-    if missing:
-        seen = ", ".join(name for name in header if name.strip())[:200]
-        raise FileRefusedError(
-            FileProblem.MISSING_COLUMNS,
-            f"The header row lacks {_listed(missing)}. It has: {seen or 'nothing'}. "
-            "Keep the header row, and save with commas between the columns.",
-        )
-    twice = [name for name in (*needed, *used) if len(places.get(normalise(name), ())) > 1]
-    if twice:
-        raise FileRefusedError(
-            FileProblem.UNREADABLE_FILE,
-            f"The header row has {_listed(twice)} more than once, so it is not clear which one counts. "
-            "Remove or rename the other column.",
-        )
-    return {name: places[normalise(name)][0] for name in (*needed, *used) if normalise(name) in places}
+    account_id: str
+    user_id: str
+    unit: str
+    program_id: str | None
 
 
 class RowChecker:
-    """Checks the rows of one file in order; it remembers which balances stood on earlier lines."""
+    """Checks the rows of one file in order; it remembers which balances stood on earlier lines.
 
-    def __init__(self, header: Sequence[str], uploaded: int, decimal_comma: bool = False) -> None:
+    Rows whose rowId does not fit their ids are refused, and their rowIds collected in
+    `mismatched`. Who finds those in the reports that made them checks the file once more with
+    the `identities`: then what a spreadsheet did to the ids is repaired.
+    """
+
+    def __init__(
+        self,
+        header: Sequence[str],
+        uploaded: int,
+        marks: Marks = DEFAULT_MARKS,
+        identities: Mapping[str, Identity] | None = None,
+    ) -> None:
         """`uploaded` is when the file came (Unix ms): the answers must not depend on when it is read."""
         columns = find_columns(header, NEEDED, USED)
         self._account, self._user, self._unit, self._value = (columns[name] for name in NEEDED)
         self._row_id, self._program = (columns.get(name) for name in USED)
         self._width = len(header)
         self._uploaded = uploaded
-        self._decimal_comma = decimal_comma
+        self._marks = marks
+        self._identities = identities or {}
+        self.mismatched: set[str] = set()
         # One fingerprint a row that wants something: this is all that grows with the file.
         self._first_line: dict[int, int] = {}
 
+    def value_cell(self, row: Sequence[str]) -> str:
+        """The row's cell of valueToRedeem."""
+        return row[self._value] if self._value < len(row) else ""
+
     def check(self, row: Sequence[str], line: int) -> Wanted | Answer:
         """What the row wants, or the answer to a row that needs no balance to be answered."""
-
-        def cell(place: int | None) -> str:
-            return row[place] if place is not None and place < len(row) else ""
-
-        value_cell = cell(self._value)
-        unit = restore(cell(self._unit)).strip()
-        value = read_value(value_cell, unit, self._decimal_comma)
+        if len(row) < self._width:
+            row = [*row, *[""] * (self._width - len(row))]
+        value_cell = row[self._value]
+        if value_cell in ("", "0"):
+            return Answer(line, Outcome.UNCHANGED)  # the usual rows that want nothing, at little cost
+        shown = self._shown(row)
+        value = read_value(value_cell, shown.unit, self._marks)
         if not isinstance(value, BadValue) and value.credits == 0:
             return Answer(line, Outcome.UNCHANGED)
-        account_id = restore(cell(self._account)).strip()
-        user_id = restore(cell(self._user)).strip()
-        program_id = restore(cell(self._program)).strip() or None
-        row_id = cell(self._row_id).strip() or None
-
-        named = zip(NEEDED, (account_id, user_id, unit), strict=False)
-        missing = [name for name, text in named if not text]
-        if missing:
-            return Answer(
-                line, Outcome.MISSING_FIELD, f"{_listed(missing)} is blank: copy it from the report."
-            )
-        if any(text.strip() for text in row[self._width :]):
-            return Answer(
-                line,
-                Outcome.ROW_CHANGED,
-                f"The row has {len(row)} cells, the header {self._width}: an unquoted comma moved the cells.",
-            )
-        if row_id is not None:
-            problem = self._row_id_problem(row_id, account_id, user_id, unit, program_id)
-            if problem:
-                return Answer(line, Outcome.ROW_CHANGED, problem)
-        earlier = self._first_line.setdefault(_fingerprint(account_id, user_id, unit, program_id), line)
+        problem = self._problem(row, shown)
+        if problem is not None:
+            return Answer(line, *problem)
+        found = self._identify(row, shown)
+        if isinstance(found, str):
+            return Answer(line, Outcome.ROW_CHANGED, found)
+        true, row_id, note = found
+        if true.unit != shown.unit:
+            value = read_value(value_cell, true.unit, self._marks)
+        earlier = self._first_line.setdefault(_fingerprint(true), line)
         if earlier != line:
-            return Answer(
-                line,
-                Outcome.DUPLICATE_ROW,
-                f"The same account, user, unit and program stand on line {earlier}; only that is looked at.",
+            said = (
+                f"The same account, user, unit and program stand on line {earlier}; only that is looked at."
             )
-        if isinstance(value, BadValue):
-            return Answer(line, value.outcome, value.message, unit)
-        if (
-            max(len(account_id.encode()), len(user_id.encode())) > MAX_ID_BYTES
-            or len(unit.encode()) > MAX_UNIT_BYTES
-        ):
-            return Answer(line, Outcome.NO_BALANCE, "No participant has an id or unit this long.", unit)
-        return Wanted(line, account_id, user_id, unit, value.credits, program_id, row_id)
+            return Answer(line, Outcome.DUPLICATE_ROW, said)
+        return _wanted(line, true, value, row_id, note)
 
-    def _row_id_problem(
-        self, row_id: str, account_id: str, user_id: str, unit: str, program_id: str | None
-    ) -> str | None:
+    def _problem(self, row: Sequence[str], shown: Identity) -> tuple[Outcome, str] | None:
+        """Why a row cannot be read, whatever it wants."""
+        if not (shown.account_id and shown.user_id and shown.unit):
+            missing = [name for name, text in _named(shown) if not text and name != "programId"]
+            return Outcome.MISSING_FIELD, f"{listed(missing)} is blank: copy it from the report."
+        if len(row) > self._width and any(text.strip() for text in row[self._width :]):
+            return (
+                Outcome.ROW_CHANGED,
+                f"The row has {len(row)} cells, the header {self._width}: "
+                "a separator inside a cell moved the others.",
+            )
+        return None
+
+    def _shown(self, row: Sequence[str]) -> Identity:
+        """Whose the row says it is."""
+        program = _text(row[self._program]) if self._program is not None else ""
+        return Identity(
+            _text(row[self._account]), _text(row[self._user]), _text(row[self._unit]), program or None
+        )
+
+    def _identify(self, row: Sequence[str], shown: Identity) -> tuple[Identity, str | None, str] | str:
+        """Whose the row is, its rowId, and what was repaired; or why it must be refused."""
+        row_id = row[self._row_id].strip() if self._row_id is not None else ""
+        if not row_id:
+            return shown, None, ""
         export_id = row_ids.export_of(row_id)
         # A rowId from the future is none of ours; believing it would let a redemption hide in
         # history (balance.needs_history looks back by more than this allows for).
         if export_id is None or ids.time_of(export_id) > self._uploaded + CLOCK_MARGIN // 2:
             return f"rowId {row_id[:40]!r} was not made by a report of this system: it was changed."
-        if not row_ids.belongs_to(row_id, account_id, user_id, unit, program_id):
+        if row_ids.belongs_to(row_id, shown.account_id, shown.user_id, shown.unit, shown.program_id):
+            return shown, row_id, ""
+        self.mismatched.add(row_id)
+        true = self._identities.get(row_id)
+        if true is None:
             return (
-                f"rowId does not belong to account {account_id!r}, user {user_id!r}, unit {unit!r}, "
-                f"program {program_id or ''!r}: a cell was edited, or a sort moved only some columns. "
-                "Take this row from the report again."
+                f"rowId does not belong to account {shown.account_id!r}, user {shown.user_id!r}, "
+                f"unit {shown.unit!r}, program {shown.program_id or ''!r}: a cell was edited, or a sort "
+                "moved only some columns. Take this row from the report again."
             )
-        return None
+        differences = [
+            (name, text, meant)
+            for (name, text), (_, meant) in zip(_named(shown), _named(true), strict=True)
+            # A report for one program names it in every row; the rowId says it, if the column is gone.
+            if text != meant and not (name == "programId" and self._program is None)
+        ]
+        said = "; ".join(f"{name} is {text!r}, in the report {meant!r}" for name, text, meant in differences)
+        if all(is_damage(text, meant) for _, text, meant in differences):
+            return true, row_id, f"Repaired by rowId: {said}." if said else ""
+        return f"The row was edited or mis-sorted: {said}. Take this row from the report again."
 
 
-def _fingerprint(*parts: str | None) -> int:
+def _wanted(
+    line: int, whose: Identity, value: Value | BadValue, row_id: str | None, note: str
+) -> Wanted | Answer:
+    if isinstance(value, BadValue):
+        return Answer(line, value.outcome, value.message, whose.unit)
+    if not _fits(whose):
+        return Answer(line, Outcome.NO_BALANCE, "No participant has an id or unit this long.", whose.unit)
+    account_id, user_id, unit, program_id = whose
+    return Wanted(line, account_id, user_id, unit, value.credits, program_id, row_id, note)
+
+
+def _text(cell: str) -> str:
+    return restore(cell).strip() if cell[:1] == "'" else cell.strip()
+
+
+def _named(identity: Identity) -> list[tuple[str, str]]:
+    return [
+        ("accountId", identity.account_id),
+        ("userId", identity.user_id),
+        ("unit", identity.unit),
+        ("programId", identity.program_id or ""),
+    ]
+
+
+def _fits(identity: Identity) -> bool:
+    if len(identity.account_id) + len(identity.user_id) <= MAX_UNIT_BYTES and len(identity.unit) <= 16:
+        return True  # the usual ids, whatever characters they are of
+    longest = max(len(identity.account_id.encode()), len(identity.user_id.encode()))
+    return longest <= MAX_ID_BYTES and len(identity.unit.encode()) <= MAX_UNIT_BYTES
+
+
+def _fingerprint(identity: Identity) -> int:
     """64 bits for a row's balance and program; a collision would refuse a row, never redeem one."""
-    text = "\0".join(part or "" for part in parts)
+    account_id, user_id, unit, program_id = identity
+    text = f"{account_id}\0{user_id}\0{unit}\0{program_id or ''}"
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:-1]) + " and " + names[-1] if len(names) > 1 else names[0]

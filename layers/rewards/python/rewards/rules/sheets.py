@@ -7,40 +7,28 @@ from functools import partial
 from io import BufferedReader
 from typing import Any
 
-from rewards.rules.csv_file import MAX_LINE, has_bom, read_rows
+from rewards.rules.csv_file import MAX_LINE
 from rewards.rules.outcomes import FileProblem, FileRefusedError
 
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """`rows` come with their numbers as a spreadsheet or an editor shows them: the header of a CSV
-    file is row 1. `bom` says how the file began, `json` that its cells are JSON values."""
+    """`rows` come with their numbers as a spreadsheet or an editor shows them.
+
+    `separator` is the CSV file's, and so that of its results; `mark` says that the results begin
+    with a byte-order mark, `json` that the cells have never been in a spreadsheet.
+    """
 
     header: list[str]
     rows: Iterator[tuple[int, list[str]]]
-    bom: bool = False
+    separator: str = ","
+    mark: bool = True
     json: bool = False
 
 
-def read_sheet(stream: BufferedReader, file_name: str, json_columns: Sequence[str] = ()) -> Sheet:
-    """Read a CSV file or, where `json_columns` are named, JSON Lines with (some of) these names.
-
-    Raises FileRefusedError for a format that is not accepted, and for a file without a header.
-    """
-    suffix = file_name.rpartition(".")[2].lower()
-    if suffix in ("jsonl", "ndjson") and json_columns:
-        return Sheet(list(json_columns), _json_rows(stream, json_columns), json=True)
-    if suffix != "csv":
-        formats = ".csv and .jsonl" if json_columns else ".csv"
-        raise FileRefusedError(
-            FileProblem.UNSUPPORTED_FORMAT, f"{file_name!r} is not in an accepted format: {formats}."
-        )
-    bom = has_bom(stream)
-    rows = read_rows(stream)
-    _, header = next(rows, (0, None))
-    if header is None:
-        raise FileRefusedError(FileProblem.EMPTY_FILE, "The file has no rows, not even a header.")
-    return Sheet(header, rows, bom)
+def read_json_lines(stream: BufferedReader, columns: Sequence[str]) -> Sheet:
+    """JSON Lines with (some of) these names, flat (`user.id`) or as objects in objects."""
+    return Sheet(list(columns), _json_rows(stream, columns), mark=False, json=True)
 
 
 def _json_rows(stream: BufferedReader, columns: Sequence[str]) -> Iterator[tuple[int, list[str]]]:

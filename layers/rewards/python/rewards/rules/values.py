@@ -7,22 +7,27 @@
 
 The decimal mark is the point and thousands are parted by commas, spaces or apostrophes; in
 semicolon- and tab-separated files mark and comma may change places. A cell that reads
-differently with comma and point changed, as `1,234` does, is refused with both readings.
+differently with comma and point changed, as `1,234` does, is refused with both readings,
+unless a cell with both marks, such as `1,234.56`, shows how the file writes numbers.
 """
 
+import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from rewards.rules.outcomes import Outcome
 from rewards.rules.units import decimals, format_value, symbols
 
 MAX_DIGITS = 30
 
+# Most cells; the grammar below says the same of them, and takes longer.
+_USUAL = re.compile(r"[0-9]{1,30}(?:\.[0-9]{0,30})?")
+
 _SPACES = " \t\u00a0\u202f\u2009"
 _THOUSANDS = ("'", "\u2019", *_SPACES)
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(NamedTuple):
     """A value to redeem, in credits; 0 means that the row is to be left alone."""
 
     credits: int
@@ -36,11 +41,31 @@ class BadValue:
     message: str
 
 
-def read_value(cell: str, unit: str, decimal_comma: bool = False) -> Value | BadValue:
-    """Read a cell of `valueToRedeem`; digits beyond the unit's decimals are cut off, never rounded.
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """How a file may write numbers: whether with a decimal comma, and the mark that it was seen to use."""
 
-    `decimal_comma` says that the file may write decimals with a comma (its separator is not one).
-    """
+    comma_allowed: bool = False
+    seen: str | None = None
+
+
+def shown_mark(cell: str) -> str | None:
+    """The decimal mark that a cell with both marks shows beyond doubt: `.` of `1,234.56`."""
+    text = cell.strip(_SPACES)
+    if "," not in text or "." not in text:
+        return None
+    marks = [mark for mark, other in ((".", ","), (",", ".")) if _reading(text, mark, other)]
+    return marks[0] if len(marks) == 1 else None
+
+
+DEFAULT_MARKS = Marks()
+
+
+def read_value(cell: str, unit: str, marks: Marks = DEFAULT_MARKS) -> Value | BadValue:
+    """Read a cell of `valueToRedeem`; digits beyond the unit's decimals are cut off, never rounded."""
+    if _USUAL.fullmatch(cell) and not marks.comma_allowed:
+        whole, _, fraction = cell.partition(".")
+        return _credits(cell, whole, fraction, unit)
     text = cell.strip(_SPACES)
     if not text:
         return Value(0)
@@ -48,7 +73,7 @@ def read_value(cell: str, unit: str, decimal_comma: bool = False) -> Value | Bad
     bare = _without_money(text, unit)
     if negative is False and bare != text:
         negative, bare = _take_sign(bare)
-    readings = _readings(bare, decimal_comma)
+    readings = _readings(bare, marks)
     if not readings:
         return BadValue(
             Outcome.INVALID_VALUE,
@@ -63,14 +88,17 @@ def read_value(cell: str, unit: str, decimal_comma: bool = False) -> Value | Bad
     whole, _, fraction = readings.pop().lstrip("0").partition(".")
     if len(whole) > MAX_DIGITS:
         return BadValue(Outcome.INVALID_VALUE, f"{_shown(cell)} is too long to be an amount.")
-    places = decimals(unit)
-    credits = int("0" + whole + fraction[:places].ljust(places, "0"))
-    positive = credits > 0 or bool(fraction.strip("0"))
-    if negative and positive:
+    if negative and (whole or fraction.strip("0")):
         return BadValue(
             Outcome.NOT_POSITIVE, f"{_shown(cell)} is negative: only positive values are redeemed."
         )
-    if positive and credits == 0:
+    return _credits(cell, whole, fraction, unit)
+
+
+def _credits(cell: str, whole: str, fraction: str, unit: str) -> Value | BadValue:
+    places = decimals(unit)
+    credits = int("0" + whole + fraction[:places].ljust(places, "0"))
+    if credits == 0 and fraction.strip("0"):
         return BadValue(
             Outcome.TRUNCATES_TO_ZERO,
             f"{_shown(cell)} is below the smallest step of {unit}, {format_value(1, unit)}.",
@@ -78,12 +106,16 @@ def read_value(cell: str, unit: str, decimal_comma: bool = False) -> Value | Bad
     return Value(credits)
 
 
-def _readings(text: str, decimal_comma: bool) -> set[str]:
+def _readings(text: str, marks: Marks) -> set[str]:
     """The ways to read the text as a number, each as digits with at most one point."""
     with_point = _reading(text, ".", ",")
     with_comma = _reading(text, ",", ".")
-    if not decimal_comma and (with_point is None or "," not in text):
+    if not marks.comma_allowed and (with_point is None or "," not in text):
         with_comma = None
+    if marks.seen == "." and with_point is not None:
+        with_comma = None
+    if marks.seen == "," and with_comma is not None:
+        with_point = None
     return {reading for reading in (with_point, with_comma) if reading is not None}
 
 
