@@ -16,7 +16,7 @@ from openpyxl.cell.rich_text import CellRichText, TextBlock
 from openpyxl.cell.text import InlineFont
 
 from rewards.flows import read_workbook as module
-from rewards.flows.read_workbook import read_workbook
+from rewards.flows.read_workbook import NOT_COMPUTED, read_workbook
 from rewards.rules.outcomes import FileProblem, FileRefusedError
 
 NEEDED = ("accountId", "userId", "unit", "valueToRedeem")
@@ -265,14 +265,19 @@ def test_booleans_errors_and_formulas():
         '<c><f>1+1</f><v>2</v></c><c t="str"><f>"a"</f><v>a_x0041_</v></c><c><f>A1</f></c>'
         '<c t="e"><f>1/0</f><v>#DIV/0!</v></c><c t="d"><v>2026-01-31</v></c></row>'
     )
-    assert made(row) == [(2, ["TRUE", "FALSE", "#N/A", "2", "aA", "", "#DIV/0!", "2026-01-31"])]
+    assert made(row) == [(2, ["TRUE", "FALSE", "#N/A", "2", "aA", NOT_COMPUTED, "#DIV/0!", "2026-01-31"])]
 
 
-def test_a_formula_without_a_result_is_blank():
+def test_a_formula_that_was_never_computed_is_not_taken_for_a_blank_cell():
     book = Workbook()
     book.active.append(HEADER)
     book.active.append(["a", "u", "CASH/USD", "=1+1"])
-    assert read(saved(book))[1:] == [(2, ["a", "u", "CASH/USD"])]
+    assert read(saved(book))[1:] == [(2, ["a", "u", "CASH/USD", NOT_COMPUTED])]
+
+
+def test_a_formula_whose_result_is_no_text_is_blank():
+    row = '<row r="2"><c t="str"><f>""</f><v></v></c><c><v>1</v></c></row>'
+    assert made(row) == [(2, ["", "1"])]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ The text of a cell:
 - number shown as a percentage: "50%"; as a date or time: "2026-01-31", "2026-01-31T12:30:00", or
   "12:30:00" (day 0 of the 1900 system), "########" before 1900 and after 9999. Not the number
   that is stored: nobody saw it, and an id that became a date must not pass.
-- "TRUE" and "FALSE"; errors as shown, "#N/A"; of a formula its stored result, "" if there is none.
+- "TRUE" and "FALSE"; errors as shown, "#N/A"; of a formula its stored result, or that it
+  was never computed: a blank cell would be taken for a row to leave alone.
 - what stands where a number should, and is none: as it is, for the rules to refuse.
 
 A file beyond any of the bounds below is refused. So is one in which a row or cell stands twice or
@@ -47,6 +48,8 @@ MAX_ROW = MAX_LINE  # characters, as in CSV
 MAX_CELLS = 1 << 25  # of a sheet, with the gaps before cells; the same for all other elements together
 MAX_TEXTS = 1 << 24  # shared texts; each takes 4 bytes and itself
 MAX_TEXT_BYTES = 1 << 28  # all shared texts in UTF-8; they are what memory grows by
+
+NOT_COMPUTED = "formula without a result"
 
 _MAX_TEXTS_PART = 1 << 29  # bytes of XML around the shared texts
 _MAX_SMALL_PART = 1 << 25  # bytes of XML: every other part but the sheets
@@ -212,7 +215,7 @@ def _tags(name: str) -> frozenset[str]:
     return frozenset(f"{namespace} {name}" for namespace in _NAMESPACES)
 
 
-_C, _V, _IS, _T, _RPH, _SI = (_tags(name) for name in ("c", "v", "is", "t", "rPh", "si"))
+_C, _V, _F, _IS, _T, _RPH, _SI = (_tags(name) for name in ("c", "v", "f", "is", "t", "rPh", "si"))
 _ROW, _SHEET_DATA, _WORKSHEET = (_tags(name) for name in ("row", "sheetData", "worksheet"))
 
 
@@ -358,7 +361,7 @@ class _SheetReader(_TextReader):
         self._row: list[str] | None = None
         self._cell: Mapping[str, str] | None = None
         self._column = -1
-        self._has_value = False
+        self._has_value = self._is_formula = False
         self._row_length = self._all_length = self._cells = 0
 
     def start(self, tag: str, attributes: Mapping[str, str]) -> None:
@@ -375,6 +378,8 @@ class _SheetReader(_TextReader):
             super().start(tag, attributes)
             if tag in _IS:
                 self._start_value()
+            elif tag in _F:
+                self._is_formula = True
 
     def end(self, tag: str) -> None:
         if tag in _V:
@@ -428,7 +433,8 @@ class _SheetReader(_TextReader):
             column = found
         if column >= MAX_COLUMNS:
             raise _too_large(f"{self.what} has more than {MAX_COLUMNS:,} columns in row {self._number}.")
-        self._cell, self._column, self._has_value = attributes, column, False
+        self._cell, self._column = attributes, column
+        self._has_value = self._is_formula = False
         self._cells += 1
 
     def _start_value(self) -> None:
@@ -439,12 +445,14 @@ class _SheetReader(_TextReader):
     def _end_cell(self) -> None:
         cell, self._cell = self._cell, None
         raw = self.take()
-        if not raw or cell is None or self._row is None:
+        if cell is None or self._row is None:
             return
         try:
-            text = self._cell_text(cell.get("t", "n"), cell.get("s", "0"), raw)
+            text = self._cell_text(cell.get("t", "n"), cell.get("s", "0"), raw) if raw else ""
         except LookupError as error:
             raise self.damaged(f"a cell refers to {error}, which does not exist") from error
+        if not text and self._is_formula and cell.get("t") != "str":
+            text = NOT_COMPUTED
         if not text:
             return
         gap = self._column - len(self._row)
