@@ -1,6 +1,9 @@
 """The main job on the deployed template, as people and programs meet it."""
 
+import io
+
 import pytest
+from openpyxl import load_workbook
 
 from tests.e2e.conftest import links
 
@@ -69,8 +72,29 @@ def test_the_filled_in_report_is_redeemed_oldest_expiry_first_and_only_once(load
     assert again["stats"]["redeemed"] == {}
 
 
+def test_a_workbook_filled_in_by_a_spreadsheet_is_redeemed(loaded):
+    order = {
+        "type": "USER_REWARD_BALANCE",
+        "format": "XLSX",
+        "name": "As a workbook",
+        "params": {"unit": "POINT"},
+    }
+    loaded.call("POST", "/export", order)
+    content = loaded.open_link(links(loaded.mail_about("As a workbook"))[0])
+    book = load_workbook(io.BytesIO(content))
+    places = {cell.value: cell.column for cell in book.active[1]}
+    book.active.cell(2, places["valueToRedeem"]).value = 2.9
+    book.active.cell(2, places["accountId"]).value = 7  # typed again: the zeros are gone
+    saved = io.BytesIO()
+    book.save(saved)
+    record = loaded.upload("redemptions/filled.xlsx", saved.getvalue())
+    assert record["stats"]["redeemed"] == {"POINT": 2}
+    (answer,) = loaded.csv_behind(links(loaded.mail_about(record["id"]))[0])["message"]
+    assert answer == "Repaired by rowId: accountId is '7', in the report '0007'. 2 from r3"
+
+
 def test_a_preview_changes_nothing(loaded):
-    body = "accountId,userId,unit,valueToRedeem\n0007,'=bob,POINT,30\n"
+    body = "accountId,userId,unit,valueToRedeem\n0007,'=bob,POINT,20\n"
     for _ in range(2):
         record = loaded.upload("preview/a.csv", body)
         assert (record["dryRun"], record["stats"]["outcomes"]) == (True, {"REDEEMED": 1})
