@@ -525,6 +525,8 @@ BROKEN = {
     "an external entity": {"sheet1": '<!DOCTYPE x SYSTEM "file:///etc/passwd">' + sheet_xml(HEADER_XML)},
     "a namespace without end": {"sheet1": f'<worksheet xmlns="{MAIN}" xmlns:x="{"x" * 999}"/>'},
     "a tag without end": {"sheet1": sheet_xml(f'<row r="{" " * (3 << 20)}"/>')},
+    "a comment without end": {"sheet1": sheet_xml(f"<!-- {'x' * (3 << 20)} -->")},
+    "blanks without end": {"sheet1": sheet_xml(" " * (3 << 20))},
     "nesting without end": {"sheet1": sheet_xml("<x>" * 100_000)},
     "nesting in styles": {"styles": "<x>" * 100_000},
 }  # fmt: skip

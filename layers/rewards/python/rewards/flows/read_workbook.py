@@ -55,7 +55,7 @@ _MAX_TEXTS_PART = 1 << 29  # bytes of XML around the shared texts
 _MAX_SMALL_PART = 1 << 25  # bytes of XML: every other part but the sheets
 _MAX_LISTED = 1 << 17  # cell styles and number formats, sheets, relations between parts
 _MAX_DIRECTORY = 1 << 21  # bytes of the zip's directory, some 20,000 parts
-_MAX_TAG = 1 << 20  # bytes
+_MAX_IDLE = 1 << 20  # bytes of XML from one tag to the next
 _MAX_NAMESPACE = 255  # characters; expat copies it for every name
 _MAX_DEPTH = 1_000
 _CHUNK = 1 << 14  # bytes of XML at a time; small, because they may stand for far more shared text
@@ -165,7 +165,7 @@ class _Package:
         parser.CharacterDataHandler = reader.text
         parser.StartNamespaceDeclHandler = reader.namespace
         parser.StartDoctypeDeclHandler = reader.doctype
-        fed = 0
+        idle = seen = 0
         for chunk in chain(self._chunks(name, reader.what, limit), (b"",)):
             if reader.done:
                 continue  # only for the checksum
@@ -173,10 +173,12 @@ class _Package:
                 parser.Parse(chunk, not chunk)
             except (expat.ExpatError, LookupError, ValueError) as error:  # the latter for odd encodings
                 raise reader.damaged(str(error)) from error
-            fed += len(chunk)
-            if fed - parser.CurrentByteIndex > _MAX_TAG:
-                raise reader.damaged("a tag without end")
             reader.check()
+            # Neither a tag nor a comment or blanks may go on for ever.
+            idle = 0 if reader.tags() != seen else idle + len(chunk)
+            seen = reader.tags()
+            if idle > _MAX_IDLE:
+                raise reader.damaged(f"{_MAX_IDLE:,} bytes without a tag")
             yield
 
     def _chunks(self, name: str, what: str, limit: int) -> Iterator[bytes]:
@@ -245,6 +247,10 @@ class _Reader:
     def doctype(self, *_: object) -> None:
         raise self.damaged("it defines entities, which no spreadsheet does")
 
+    def tags(self) -> int:
+        """How many tags have been opened."""
+        return self._elements
+
     def check(self) -> None:
         """Called after every chunk."""
         if self._depth > _MAX_DEPTH:
@@ -288,15 +294,16 @@ class _TextReader(_Reader):
         self._pieces: list[str] = []
         self._length = 0
 
-    def start(self, tag: str, attributes: Mapping[str, str]) -> None:
-        super().start(tag, attributes)
+    def start(self, tag: str, _attributes: Mapping[str, str]) -> None:
+        self._depth += 1
+        self._elements += 1
         if tag in _T:
             self._wanted = not self._phonetic
         elif tag in _RPH:
             self._phonetic = True
 
     def end(self, tag: str) -> None:
-        super().end(tag)
+        self._depth -= 1
         if tag in _T:
             self._wanted = False
         elif tag in _RPH:
@@ -311,8 +318,9 @@ class _TextReader(_Reader):
 
     def take(self) -> str:
         """The text gathered since the last time."""
-        text = "".join(self._pieces)
-        self._pieces.clear()
+        pieces = self._pieces
+        text = pieces[0] if len(pieces) == 1 else "".join(pieces)
+        pieces.clear()
         self._length = 0
         return text
 
@@ -329,8 +337,10 @@ class _SharedTexts(_TextReader):
         self._ends = array("I", [0])
 
     def end(self, tag: str) -> None:
-        super().end(tag)
-        if tag in _SI:
+        if tag not in _SI:
+            super().end(tag)
+        else:
+            self._depth -= 1
             text = _unescaped(self.take())
             if len(text) > MAX_CELL:
                 raise self.too_long()
@@ -357,7 +367,8 @@ class _SheetReader(_TextReader):
         super().__init__(f"Sheet “{name}”")
         self._cell_text = cell_text
         self.rows: list[Row] = []
-        self._number = 0
+        self._places = _columns()
+        self._number, self._row_name = 0, ""
         self._row: list[str] | None = None
         self._cell: Mapping[str, str] | None = None
         self._column = -1
@@ -395,6 +406,9 @@ class _SheetReader(_TextReader):
             super().end(tag)
             self.done = tag in _SHEET_DATA
 
+    def tags(self) -> int:
+        return self._elements + self._cells + self._number
+
     def check(self) -> None:
         super().check()
         if self._cells > MAX_CELLS:
@@ -418,6 +432,7 @@ class _SheetReader(_TextReader):
         if number > MAX_ROWS:
             raise _too_large(f"{self.what} has more than {MAX_ROWS:,} rows.")
         self._number, self._row = number, []
+        self._row_name = str(number)
         self._column, self._row_length = -1, 0
 
     def _start_cell(self, attributes: Mapping[str, str]) -> None:
@@ -427,8 +442,8 @@ class _SheetReader(_TextReader):
         reference = attributes.get("r")
         if reference is not None:
             letters = reference.rstrip(digits)
-            found = _columns().get(letters, MAX_COLUMNS)
-            if found < column or reference[len(letters) :] != str(self._number):
+            found = self._places.get(letters, MAX_COLUMNS)
+            if found < column or reference[len(letters) :] != self._row_name:
                 raise self.damaged(f"cell {reference[:20]} stands twice or in the wrong place")
             column = found
         if column >= MAX_COLUMNS:
@@ -444,7 +459,7 @@ class _SheetReader(_TextReader):
 
     def _end_cell(self) -> None:
         cell, self._cell = self._cell, None
-        raw = self.take()
+        raw = self.take() if self._pieces else ""
         if cell is None or self._row is None:
             return
         try:

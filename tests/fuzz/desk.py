@@ -1,0 +1,183 @@
+"""A whole import of any bytes, without AWS: validation, worker, results and email, on dictionaries."""
+
+import hashlib
+import io
+import zipfile
+from pathlib import Path
+
+from rewards.adapters.files import Upload
+from rewards.flows.finish import Finisher
+from rewards.flows.redeem import Redeemer
+from rewards.flows.validate import Uploaded, Validation
+from rewards.rules import chunks
+from rewards.rules.balance import Balance, grant
+from rewards.rules.outcomes import FileProblem
+from rewards.rules.redemption import Reward
+from tests.integration.world import quick
+
+NOW = 1_795_000_000_000
+NEEDED = b"accountId,userId,unit,valueToRedeem\r\n"
+FILES = Path(__file__).parents[1] / "corpus" / "files"
+
+# What the contract lets a file be refused for.
+PROBLEMS = {problem.value for problem in FileProblem} - {"VALIDATION_FAILED"}
+
+
+class Desk:
+    """In place of Jobs, Files, Queues, Accounts and Delivery, for one import of these bytes."""
+
+    def __init__(self, name, content):
+        self.name, self.content = name, content
+        self.record, self.parts, self.sent, self.saved, self.mails = {}, {}, [], {}, 0
+
+    # Jobs
+    def create(self, kind, import_id, record):
+        self.record = dict(record)
+        return True
+
+    def get(self, kind, import_id):
+        return dict(self.record) if kind == "IMPORT" else None
+
+    def update(self, kind, import_id, changes, status=None):
+        if status is not None and self.record["status"] != status:
+            return False
+        self.record.update(changes)
+        return True
+
+    def claim_file(self, digest, import_id):
+        assert digest == hashlib.sha256(self.content).hexdigest(), "the digest is not that of the upload"
+
+    def file_owner(self, digest):
+        return None
+
+    def lease(self, *_):
+        return True
+
+    lease_chunk = lease
+
+    def end_lease(self, *_):
+        pass
+
+    end_chunk_lease = end_lease
+
+    def count_chunk(self, import_id, number, owner, answers, *_):
+        self.record["chunksDone"] += 1
+        self.record["processed"] += len(answers)
+        for answer in answers:
+            self.record["outcomes"][answer.outcome] = self.record["outcomes"].get(answer.outcome, 0) + 1
+
+    # Files
+    def describe(self, bucket, key, version_id):
+        return Upload(bucket, key, "v1", len(self.content), NOW, {})
+
+    def open_upload(self, bucket, key, version_id, digest=None):
+        if digest is not None:
+            digest.update(self.content)
+        return io.BufferedReader(io.BytesIO(self.content))
+
+    def put_part(self, import_id, part, answers):
+        self.parts[part] = list(answers)
+
+    def answers(self, import_id, group, *_):
+        for part in sorted(self.parts):
+            if part.startswith(group):
+                yield from self.parts[part]
+
+    def save(self, path, key, content_type):
+        self.saved[key.rpartition("/")[2]] = Path(path).read_bytes()
+
+    # Queues
+    def send(self, url, message):
+        pass
+
+    def send_all(self, url, bodies, backoff):
+        self.sent += bodies
+
+    # Accounts
+    def read(self, keys, backoff):
+        found = {}
+        for key in keys:
+            if key[1] == "ann":
+                found[key] = Balance(*key)
+                grant(found[key], [Reward(0, "r1", 10**15, 10**15, NOW)])
+        return found
+
+    def write(self, changed, now):
+        return [True] * len(changed)
+
+    def units_of(self, account, user):
+        return []
+
+    # Delivery
+    def works_until(self, now):
+        return now
+
+    def link(self, key, until):
+        return "https://example.com/download/x"
+
+    def mail(self, kind, import_id, to, email):
+        text = email.subject + email.text + email.html
+        assert text.encode(), "an email that cannot be sent"
+        self.mails += 1
+
+
+def run(name, content):
+    """Import these bytes; (status, error code or outcomes). Raises where a promise is broken."""
+    desk = Desk(name, content)
+    clock = lambda: NOW  # noqa: E731
+    validation = Validation(desk, desk, desk, "redeem", "finish", clock)
+    import_id = validation.run(Uploaded("bucket", f"redemptions/{name}", "v1"), quick())
+    worker = Redeemer(desk, desk, desk, desk, "finish", clock, None)
+    for body in desk.sent:
+        worker.run(chunks.parse(body), quick())
+    Finisher(desk, desk, desk, clock).run(import_id)
+    record = desk.record
+    assert desk.mails == 1
+    if record["status"] == "ABORTED":
+        error = record["error"]
+        assert error["code"] in PROBLEMS
+        assert len(error["message"]) > 15
+        assert len(error["message"]) < 2_000, "the message is as long as the file"
+        assert error["message"].encode()
+        assert not desk.sent, "rows of a refused file were sent"
+        return "ABORTED", error["code"]
+    assert record["status"] == "COMPLETED", record["status"]
+    assert record["rows"] == record["processed"] == sum(record["outcomes"].values())
+    assert record["rows"] > 0
+    assert desk.saved["results.csv"].decode()
+    assert record["outcomes"].get("REDEEMED", 0) == 0 or b"ann" in flat(content), "who was redeemed?"
+    return "COMPLETED", record["outcomes"]
+
+
+def flat(content):
+    """Bytes in which a text can be looked for: without zip and without the zeros of UTF-16."""
+    if content[:2] == b"PK":
+        return b"ann"
+    return content.replace(b"\0", b"")
+
+
+def workbook(part, content):
+    """A whole workbook of which one part is these bytes."""
+    out = io.BytesIO()
+    with (
+        zipfile.ZipFile(FILES / "workbook.xlsx") as old,
+        zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new,
+    ):
+        for entry in old.namelist():
+            new.writestr(entry, content if entry == part else old.read(entry))
+    return out.getvalue()
+
+
+def parts():
+    """The parts of a workbook: name -> bytes."""
+    with zipfile.ZipFile(FILES / "workbook.xlsx") as book:
+        return {name: book.read(name) for name in book.namelist()}
+
+
+def seeds():
+    """(name, bytes) of real files to start from."""
+    return [
+        ("a" + path.suffix, path.read_bytes())
+        for path in sorted(FILES.iterdir())
+        if path.suffix in (".csv", ".xlsx") and path.stat().st_size < 10_000
+    ]
