@@ -2,7 +2,7 @@
 
     python3 -m venv /tmp/fuzz && /tmp/fuzz/bin/pip install atheris -r requirements-dev.txt
     PYTHONPATH=layers/rewards/python:. /tmp/fuzz/bin/python tests/fuzz/fuzz.py csv /tmp/fuzz-csv \
-        -max_total_time=600 -max_len=4096 -rss_limit_mb=2048
+        -keep_seed=1 -len_control=0 -max_total_time=600 -max_len=8000 -rss_limit_mb=2048
 
 What to fuzz: `csv` (bytes of a .csv), `xlsx` (bytes of an .xlsx), `sheet` (one part of a workbook that is
 whole otherwise: the first byte says which). The second argument is a folder that gathers inputs; it starts

@@ -69,7 +69,7 @@ def test_any_text_in_any_encoding_ends_with_an_answer(text, encoding):
     desk.run("a.csv", ("accountId;userId;unit;valueToRedeem\r" + text).encode(encoding, "surrogatepass"))
 
 
-@examples(400)
+@examples(250)
 @given(mutated(TEXTS, WORDS))
 def test_a_damaged_csv_file_ends_with_an_answer(content):
     desk.run("a.csv", content)
@@ -87,13 +87,13 @@ def test_a_damaged_workbook_ends_with_an_answer(content):
     desk.run("a.xlsx", content)
 
 
-@examples(150)
+@examples(100)
 @given(st.sampled_from(sorted(PARTS)).flatmap(lambda n: st.tuples(st.just(n), mutated([PARTS[n]], XML))))
 def test_a_workbook_with_a_damaged_part_ends_with_an_answer(part):
     desk.run("a.xlsx", desk.workbook(*part))
 
 
-@examples(200)
+@examples(120)
 @given(mutated([PARTS[SHEET]], XML))
 def test_a_workbook_with_a_damaged_sheet_ends_with_an_answer(sheet):
     desk.run("a.xlsx", desk.workbook(SHEET, sheet))

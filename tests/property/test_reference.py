@@ -236,7 +236,7 @@ def imported(shelf, import_id, body, now, preview):
     )
 
 
-@examples(400)
+@examples(250)
 @given(stories())
 def test_outcomes_values_and_what_is_left_obey_the_reference(story):
     held, row_ids, files = story
@@ -301,7 +301,7 @@ def stored(held, prefix, now):
     ]  # fmt: skip
 
 
-@examples(12, here=0.02)
+@examples(8, here=0.02)
 @given(stories())
 def test_the_same_through_every_table_queue_and_file(request, story):
     if not _worlds:

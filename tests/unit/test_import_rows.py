@@ -93,7 +93,7 @@ def test_a_needed_column_that_stands_twice_is_refused():
 
 
 def test_neutralised_ids_are_restored():
-    assert check(row(account="'=acme", user="'+1@x"))[0] == Wanted(2, "=acme", "+1@x", "POINT", 5)
+    assert check(row(account="'=acme", user=" '+1@x "))[0] == Wanted(2, "=acme", "+1@x", "POINT", 5)
 
 
 def test_ids_too_long_for_the_table_have_no_balance():

@@ -87,6 +87,8 @@ def test_a_file_with_other_separators_may_have_decimal_commas(cell, unit, credit
         ("$5", "POINT", INVALID),
         ("(5)", "POINT", INVALID),
         ("--5", "POINT", INVALID),
+        ("+$-5", "CASH/USD", INVALID),
+        ("-$-5", "CASH/USD", INVALID),
         ("9" * 31, "POINT", INVALID),
         ("-5", "POINT", NEGATIVE),
         ("\u22125", "POINT", NEGATIVE),

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from rewards.rules import ids, row_ids
 from rewards.rules.balance import CLOCK_MARGIN, Wanted
 from rewards.rules.damage import is_damage
+from rewards.rules.first_lines import FirstLines
 from rewards.rules.header import find_columns, listed
 from rewards.rules.outcomes import Answer, Outcome
 from rewards.rules.spreadsheet import restore
@@ -54,7 +55,7 @@ class RowChecker:
         self._identities = identities or {}
         self.mismatched: set[str] = set()
         # One fingerprint a row that wants something: this is all that grows with the file.
-        self._first_line: dict[int, int] = {}
+        self._first_lines = FirstLines()
 
     def value_cell(self, row: Sequence[str]) -> str:
         """The row's cell of valueToRedeem."""
@@ -80,7 +81,7 @@ class RowChecker:
         true, row_id, note = found
         if true.unit != shown.unit:
             value = read_value(value_cell, true.unit, self._marks)
-        earlier = self._first_line.setdefault(_fingerprint(true), line)
+        earlier = self._first_lines.first(_fingerprint(true), line)
         if earlier != line:
             said = (
                 f"The same account, user, unit and program stand on line {earlier}; only that is looked at."
@@ -152,7 +153,8 @@ def _wanted(
 
 
 def _text(cell: str) -> str:
-    return restore(cell).strip() if cell[:1] == "'" else cell.strip()
+    text = cell.strip()
+    return restore(text).strip() if text[:1] == "'" else text
 
 
 def _named(identity: Identity) -> list[tuple[str, str]]:

@@ -69,9 +69,9 @@ def read_value(cell: str, unit: str, marks: Marks = DEFAULT_MARKS) -> Value | Ba
     text = cell.strip(_SPACES)
     if not text:
         return Value(0)
-    negative, text = _take_sign(text)
-    bare = _without_money(text, unit)
-    if negative is False and bare != text:
+    negative, unsigned = _take_sign(text)
+    bare = _without_money(unsigned, unit)
+    if unsigned == text and bare != text:  # `$-5`: the sign may stand behind the money, but once
         negative, bare = _take_sign(bare)
     readings = _readings(bare, marks)
     if not readings:
