@@ -9,6 +9,7 @@ from typing import Any
 
 from rewards.adapters.files import Files
 from rewards.adapters.jobs import Record
+from rewards.flows.read_workbook import read_workbook
 from rewards.rules import import_rows, reward_rows
 from rewards.rules.csv_file import read_csv
 from rewards.rules.outcomes import FileProblem, FileRefusedError
@@ -87,9 +88,6 @@ def _refuse_what_is_no_csv(stream: BufferedReader) -> None:
 
 
 def _workbook(file: Any, needed: Sequence[str]) -> Sheet:
-    # Only here: its library is a quarter of a second of cold start.
-    from rewards.flows.read_workbook import read_workbook
-
     rows = read_workbook(file, needed)
     _, header = next(rows)
     return Sheet(header, rows)
