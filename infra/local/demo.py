@@ -228,7 +228,7 @@ def fill_in(report: pd.DataFrame) -> tuple[pd.DataFrame, Counter[str], dict[Bala
     sheet = report.copy()
     spent: dict[BalanceKey, int] = {}
     expected: Counter[str] = Counter()
-    mistakes = list(range(9))  # these rows are kept for the mistakes below
+    mistakes = range(9)  # these rows are kept for the mistakes below
     for place in range(len(sheet)):
         if place in mistakes:
             continue
@@ -251,11 +251,14 @@ def fill_in(report: pd.DataFrame) -> tuple[pd.DataFrame, Counter[str], dict[Bala
     mistake(1, "NOT_POSITIVE", valueToRedeem="-5")
     mistake(2, "TRUNCATES_TO_ZERO", valueToRedeem="0.0001")
     mistake(3, "MISSING_FIELD", valueToRedeem="1", userId="")
-    mistake(4, "ROW_CHANGED", valueToRedeem="1", accountId=str(int(sheet.loc[4, "accountId"])))
+    mistake(4, "ROW_CHANGED", valueToRedeem="1", accountId="another account")
     mistake(5, "INSUFFICIENT_BALANCE", valueToRedeem="99999999")
     mistake(6, "NO_BALANCE", valueToRedeem="1", userId="nobody@example.com", rowId="")
     mistake(7, "UNIT_MISMATCH", valueToRedeem="1", unit="TICKET", rowId="")
-    twice = next(place for place in range(9, len(sheet)) if sheet.loc[place, "valueToRedeem"] != "0")
+    wanting = [place for place in range(9, len(sheet)) if sheet.loc[place, "valueToRedeem"] != "0"]
+    twice, damaged = wanting[0], wanting[1]
+    # A spreadsheet took the zeros: no mistake, for the rowId knows better.
+    sheet.loc[damaged, "accountId"] = str(int(sheet.loc[damaged, "accountId"]))
     sheet.loc[8] = sheet.loc[twice]
     # The copy stands first, so it is the one that counts.
     expected["DUPLICATE_ROW"] += 1
