@@ -95,9 +95,9 @@ class Finisher:
         with tempfile.TemporaryDirectory() as directory:
             results, failed = Path(directory, "results.csv"), Path(directory, "failed.csv")
             with open_sheet(self._files, record, record["encoding"]) as sheet:
-                any_failed = self._join(import_id, record, sheet, results, failed)
+                has_failed_rows = self._join(import_id, record, sheet, results, failed)
             self._files.save(str(results), f"{folder}/results.csv", "text/csv; charset=utf-8")
-            if any_failed:
+            if has_failed_rows:
                 self._files.save(str(failed), f"{folder}/failed.csv", "text/csv; charset=utf-8")
 
     def _join(self, import_id: str, record: Record, sheet: Sheet, results: Path, failed: Path) -> bool:
