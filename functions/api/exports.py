@@ -81,7 +81,8 @@ def download(_tenant: str, export_id: str) -> Response[str]:
         raise ApiError(410, "EXPORT_EXPIRED", "The file is gone: order the report again.")
     if record["status"] != "COMPLETED":
         raise ApiError(409, f"EXPORT_{record['status']}", f"The export is {record['status'].lower()}.")
-    return redirect(wiring.files().signed_url(file_key(export_id, record["format"]), wiring.SIGNED_SECONDS))
+    key = file_key(export_id, record["format"], record["type"])
+    return redirect(wiring.files().signed_url(key, wiring.SIGNED_SECONDS))
 
 
 def _export(export_id: str) -> dict[str, Any]:

@@ -2,10 +2,10 @@
 
     python -m tests.bench.report [balances] [--type REWARD] [--format CSV|XLSX|both]
 
-The real Reporter runs in a process of its own, with real botocore clients. Only the wire is made up: each Scan
-is answered with a page of raw JSON that was written to disk before, each part of an upload is read and dropped.
-There are as many participants as balances, two rewards a balance on average, and every tenth balance has a page
-of history.
+The real Reporter runs in a process of its own, with real botocore clients. Only the wire is made up: each
+Scan is answered with a page of raw JSON that was written to disk before, each part of an upload is read and
+dropped. There are as many participants as balances, two rewards a balance on average, and every tenth balance
+has a page of history.
 """
 
 import argparse
@@ -20,12 +20,15 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-from unittest import mock
 
 import boto3
 from botocore.awsrequest import AWSResponse
 
 from rewards.adapters import balance_item
+from rewards.adapters.files import Files
+from rewards.adapters.scanner import Scanner
+from rewards.flows.deliver import Delivery
+from rewards.flows.report import ReportEnding, Reporter
 from rewards.rules.balance import Balance, Page, Redemption, Totals
 from rewards.rules.redemption import Reward, redemption_order
 
@@ -34,7 +37,6 @@ DAY = 86_400_000
 PAGE = 1 << 20  # a Scan reads one mebibyte of items at a time
 UNIT = 4096  # ... and costs a unit for every 4 KB of it, half a one if eventually consistent
 KINDS = ("REDEEMABLE_REWARD_BALANCE", "REWARD_BALANCE", "REWARD")
-SEGMENTS = 4
 
 _UNITS = ("CASH/USD", "POINT", "CREDIT/KWD", "freemonth")
 
@@ -76,7 +78,9 @@ def _reward(random_: random.Random, ordinal: int, left: int | None = None) -> Re
     expires = random_.choice((None, given + 730 * DAY))
     remains = assigned - 5 if left is None else left
     program = random_.choice((None, "refer-a-friend", "vip-2026"))
-    return Reward(ordinal, f"{random_.getrandbits(96):024x}", assigned, remains, given, expires, None, None, program)
+    return Reward(
+        ordinal, f"{random_.getrandbits(96):024x}", assigned, remains, given, expires, None, None, program
+    )
 
 
 def _claim(balance: Balance, reward: Reward) -> Any:
@@ -132,7 +136,9 @@ class _Pages:
         return self._sizes
 
     def _flush(self) -> None:
-        body = f'{{"Count":{len(self._shown)},"Items":[{",".join(self._shown)}],"ScannedCount":{self._scanned}}}'
+        body = (
+            f'{{"Count":{len(self._shown)},"Items":[{",".join(self._shown)}],"ScannedCount":{self._scanned}}}'
+        )
         (self._folder / f"{self.name}-{len(self._sizes):06d}.json").write_text(body)
         self._sizes.append(self._size)
         self._shown, self._size, self._scanned = [], 0, 0
@@ -233,6 +239,21 @@ def run(folder: Path, kind: str, file_format: str, params: dict[str, str]) -> No
     print(json.dumps(figures))  # noqa: T201 - its output is its purpose
 
 
+def reporter_on(
+    folder: Path, kind: str, file_format: str, params: dict[str, str]
+) -> tuple[Reporter, OneRecord, Wire]:
+    wire, jobs = Wire(folder), OneRecord(kind, file_format, params)
+    mailer = SimpleNamespace(send=lambda *_: "id")
+    delivery: Any = Delivery(jobs, mailer, "https://example.com", "ops@example.com", 30, now)
+    scanner = Scanner(wire.client("dynamodb"), "Accounts", "Rewards", now)
+    ending = ReportEnding(jobs, delivery, now)
+    return Reporter(scanner, jobs, Files(wire.client("s3"), "files"), ending, now), jobs, wire
+
+
+def now() -> int:
+    return NOW
+
+
 def main(arguments: Iterable[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.report")
     parser.add_argument("balances", type=int, nargs="?", default=1_000_000)
@@ -253,11 +274,8 @@ def main(arguments: Iterable[str] | None = None) -> None:
             write_pages(folder, chosen.balances)
         program = ["--program", chosen.program] if chosen.program else []
         for file_format in ("CSV", "XLSX") if chosen.format == "both" else (chosen.format,):
-            subprocess.run(
-                [sys.executable, "-m", "tests.bench.report", "--here", "--pages", folder, "--type", chosen.type,
-                 "--format", file_format, *program],
-                check=True,
-            )  # fmt: skip
+            here = ["--here", "--pages", folder, "--type", chosen.type, "--format", file_format, *program]
+            subprocess.run([sys.executable, "-m", "tests.bench.report", *here], check=True)
 
 
 if __name__ == "__main__":

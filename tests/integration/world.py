@@ -11,16 +11,17 @@ from rewards.adapters.accounts import Accounts
 from rewards.adapters.catalogue import Catalogue
 from rewards.adapters.errors import EmailNotSentError
 from rewards.adapters.files import Files
-from rewards.adapters.jobs import IMPORT, Jobs
+from rewards.adapters.jobs import EXPORT, IMPORT, Jobs
 from rewards.adapters.queues import Queues
 from rewards.adapters.retry import Backoff
+from rewards.adapters.scanner import Scanner
 from rewards.flows.dead_letters import DeadLetters
 from rewards.flows.deliver import Delivery
 from rewards.flows.exports import Exports
 from rewards.flows.finish import Finisher
 from rewards.flows.load import Loader
 from rewards.flows.redeem import Redeemer
-from rewards.flows.report import Reporter
+from rewards.flows.report import ReportEnding, Reporter, file_key
 from rewards.flows.validate import Uploaded, Validation
 from rewards.rules import chunks
 from rewards.rules.balance import Balance
@@ -82,9 +83,14 @@ class World:
         self.validation = Validation(self.jobs, self.files, self.queues, redeem, finish, self.now)
         self.redeemer = Redeemer(self.accounts, self.jobs, self.files, self.queues, finish, self.now, loader)
         self.finisher = Finisher(self.jobs, self.files, delivery, self.now)
-        self.reporter = Reporter(self.accounts, self.jobs, self.files, delivery, self.now)
+        # A Scanner wants a client of its own, so not the shared one.
+        scanner = Scanner(
+            self.clients.__wrapped__("dynamodb"), self.names["accounts"], self.names["rewards"], self.now
+        )
+        ending = ReportEnding(self.jobs, delivery, self.now)
+        self.reporter = Reporter(scanner, self.jobs, self.files, ending, self.now)
         self.exports = Exports(self.jobs, self.queues, self.urls["export"], self.now)
-        self.dead_letters = DeadLetters(self.redeemer, self.validation, self.finisher, self.reporter)
+        self.dead_letters = DeadLetters(self.redeemer, self.validation, self.finisher, ending)
 
     # --- What people do ---
 
@@ -109,13 +115,17 @@ class World:
         base = {"type": "CREDIT", "user.accountId": "acme", "user.id": "ann", "unit": "POINT"}
         return self.upload("rewards/rewards.jsonl", "\n".join(json.dumps({**base, **row}) for row in rows))
 
-    def report(self, **params: str) -> list[dict[str, str]]:
-        """Order the report as CSV; its rows."""
-        self.exports.order("REDEEMABLE_REWARD_BALANCE", "CSV", "", "test", params)
-        self.run()
-        export = self.exports.history(1, 0)[0][0]
+    def report(self, kind: str = "REDEEMABLE_REWARD_BALANCE", **params: str) -> list[dict[str, str]]:
+        """Order a report as CSV; its rows."""
+        export = self.export(kind, "CSV", **params)
         assert export["status"] == "COMPLETED", export["error"]
-        return self.csv(f"exports/{export['id']}/available-reward-balances-by-user.csv")
+        return self.csv(file_key(export["id"], "CSV", kind))
+
+    def export(self, kind: str, file_format: str, **params: str) -> dict[str, Any]:
+        """Order a report and let it be made; its record."""
+        export_id = self.exports.order(kind, file_format, "", "test", params)["id"]
+        self.run()
+        return {"id": export_id, **self.jobs.get(EXPORT, export_id)}
 
     # --- What AWS does ---
 
@@ -134,7 +144,7 @@ class World:
         elif queue == "finish":
             self.finisher.run(json.loads(body)["importId"])
         else:
-            self.reporter.run(json.loads(body)["exportId"])
+            self.reporter.run(json.loads(body)["exportId"], lambda: 60.0)
 
     def take(self, queue: str) -> list[str]:
         """Take all messages off a queue."""

@@ -1,7 +1,6 @@
 """The table `Accounts`: balances, participants and history, an account a partition."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from rewards.adapters import balance_item
@@ -33,9 +32,6 @@ _WORTH_A_PAGE = 300
 _SPILL = 4  # ... and at least a quarter of the item, so that large balances do not move often
 
 _TRY_AGAIN = CONDITIONS | THROTTLES | {"TransactionConflict"}
-
-# What a scan needs, under aliases: some of the names are reserved words.
-_SCANNED = [f"#{name}" for name in ("pk", "sk", "version", "rewards", "archived", *PARTICIPANT_FACTS)]
 
 
 class Accounts:
@@ -134,40 +130,6 @@ class Accounts:
                 ExpressionAttributeNames=names,
                 ExpressionAttributeValues={f":{n}": {"S": text} for n, text in enumerate(facts.values())},
             )
-
-    def scan(self, segments: int = 4) -> Iterator[Balance | tuple[str, str, Mapping[str, str]]]:
-        """Every balance, and every participant as (account, user, facts), in no order."""
-        with ThreadPoolExecutor(segments) as pool:
-            waiting = {
-                segment: pool.submit(self._scan_page, segment, segments, None) for segment in range(segments)
-            }
-            while waiting:
-                for segment in list(waiting):
-                    response = waiting.pop(segment).result()
-                    if "LastEvaluatedKey" in response:
-                        key = response["LastEvaluatedKey"]
-                        waiting[segment] = pool.submit(self._scan_page, segment, segments, key)
-                    for item in response["Items"]:
-                        kind = item["sk"]["S"][:2]
-                        if kind == balance_item.BALANCE_PREFIX:
-                            yield balance_item.decode(item)
-                        elif kind == balance_item.PARTICIPANT_PREFIX:
-                            yield item["pk"]["S"], item["sk"]["S"][2:], _participant(item)
-
-    def _scan_page(self, segment: int, segments: int, start: Any) -> Any:
-        more = {"ExclusiveStartKey": start} if start else {}
-        return self._client.scan(
-            TableName=self._table,
-            Segment=segment,
-            TotalSegments=segments,
-            ConsistentRead=True,
-            # Spares the network and the parser; what is read is billed all the same.
-            FilterExpression="NOT begins_with(sk, :history)",
-            ProjectionExpression=", ".join(_SCANNED),
-            ExpressionAttributeNames={alias: alias[1:] for alias in _SCANNED},
-            ExpressionAttributeValues={":history": {"S": balance_item.HISTORY_PREFIX}},
-            **more,
-        )
 
     def _get(self, keys: Iterable[tuple[str, str]], backoff: Backoff) -> Iterator[Item]:
         items = ({"pk": {"S": pk}, "sk": {"S": sk}} for pk, sk in dict.fromkeys(keys))

@@ -52,6 +52,12 @@ def split_balance_key(sort_key: str) -> tuple[str, str]:
     return unescape(user_id), unit
 
 
+def split_history_key(sort_key: str) -> tuple[str, str, int]:
+    """User, unit, and the version of the balance that was written together with a history page."""
+    user_id, unit, _, version = sort_key[len(HISTORY_PREFIX) :].split("#")
+    return unescape(user_id), unescape(unit), int(version)
+
+
 def encode(balance: Balance) -> Item:
     """The balance's attributes without its key and version."""
     item = {"rewards": {"S": encode_rewards(balance.rewards)}}

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
 from rewards.adapters.errors import translated
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _MEBIBYTE = 1 << 20
+
+# boto3 would keep ten parts in memory. S3 takes 10,000 parts, so a file may have 156 GiB.
+_ONE_PART_AT_A_TIME = TransferConfig(multipart_chunksize=16 * _MEBIBYTE, use_threads=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,25 @@ class _Stream(io.RawIOBase):
     def close(self) -> None:
         self._body.close()
         super().close()
+
+
+class _Pieces(io.RawIOBase):
+    """Pieces of bytes as a raw stream."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self._rest = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if not self._rest:
+            self._rest = memoryview(next(filter(None, self._pieces), b""))
+        size = min(len(buffer), len(self._rest))
+        buffer[:size] = self._rest[:size]
+        self._rest = self._rest[size:]
+        return size
 
 
 class Files:
@@ -110,7 +133,22 @@ class Files:
 
     def save(self, path: str, key: str, content_type: str) -> None:
         """Upload a local file, in several parts where it is large."""
-        self._client.upload_file(path, self._bucket, key, ExtraArgs={"ContentType": content_type})
+        self._client.upload_file(
+            path, self._bucket, key, ExtraArgs={"ContentType": content_type}, Config=_ONE_PART_AT_A_TIME
+        )
+
+    def stream(self, pieces: Iterator[bytes], key: str, content_type: str) -> None:
+        """Upload what comes, as it comes: no more than a part of it is ever in memory.
+
+        If `pieces` raises, nothing is left in the bucket.
+        """
+        self._client.upload_fileobj(
+            io.BufferedReader(_Pieces(pieces), buffer_size=_MEBIBYTE),
+            self._bucket,
+            key,
+            ExtraArgs={"ContentType": content_type},
+            Config=_ONE_PART_AT_A_TIME,
+        )
 
     def signed_url(self, key: str, seconds: int) -> str:
         """A URL that downloads one file for a short while, under the file's own name."""

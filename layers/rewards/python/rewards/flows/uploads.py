@@ -13,6 +13,7 @@ from rewards.flows.read_workbook import read_workbook
 from rewards.rules import import_rows, reward_rows
 from rewards.rules.csv_file import read_csv
 from rewards.rules.outcomes import FileProblem, FileRefusedError
+from rewards.rules.report import REWARD_COLUMNS
 from rewards.rules.sheets import Sheet, read_json_lines
 
 REDEMPTION_TYPE = "REDEEMABLE_REWARD_BALANCE"
@@ -20,8 +21,6 @@ REWARD_TYPE = "REWARD"
 
 MAX_FILE_BYTES = 2 << 30
 MAX_WORKBOOK_BYTES = 100 << 20
-
-REWARD_COLUMNS = (*reward_rows.NEEDED, *reward_rows.USED, *reward_rows.USED_OF_USER)
 
 _ZIP = b"PK\x03\x04"
 _OLD_OR_ENCRYPTED = b"\xd0\xcf\x11\xe0"
