@@ -16,6 +16,7 @@ PARTICIPANT_PREFIX = "P#"
 HISTORY_PREFIX = "H#"
 
 _dumps = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+_decode = json.JSONDecoder().raw_decode  # what json.loads does for a text that is JSON and nothing else
 
 
 def escape(part: str) -> str:
@@ -122,24 +123,17 @@ def encode_rewards(rewards: list[Reward] | tuple[Reward, ...]) -> str:
 
 
 def decode_rewards(text: str) -> list[Reward]:
-    programs, rows = json.loads(text)
+    (programs, rows), _ = _decode(text)
     rewards = []
-    for row in rows:
-        ordinal, identifier, assigned, left, given, *rest = row
-        expires, program, scheduled, cancelled = (*rest, None, None, None, None)[:4]
-        rewards.append(
-            Reward(
-                ordinal,
-                identifier,
-                assigned,
-                left,
-                given,
-                expires,
-                scheduled,
-                cancelled,
-                None if program is None else programs[program],
-            )
-        )
+    for ordinal, identifier, assigned, left, given, *rest in rows:
+        reward = Reward(ordinal, identifier, assigned, left, given)
+        if rest:
+            expires, program, scheduled, cancelled = (*rest, None, None, None)[:4]
+            reward.date_expires = expires
+            reward.program_id = None if program is None else programs[program]
+            reward.date_scheduled_for = scheduled
+            reward.date_cancelled = cancelled
+        rewards.append(reward)
     return rewards
 
 

@@ -259,15 +259,13 @@ def _pages(page: Page, unit: str | None) -> Iterator[tuple[tuple[str, str, str],
 
 def _joined(records: Iterable[list[str]]) -> Iterator[tuple[Facts, list[str]]]:
     """Sorted records of balances, each with what is known of its participant."""
-    whose: list[str] = []
-    facts = _NOBODY
+    account_id = user_id = ""
+    known = _NOBODY
     for record in records:
         if not record[2]:
-            whose, facts = record[:2], record[3:]
+            account_id, user_id, _, *known = record
         else:
-            if facts is not _NOBODY and record[:2] != whose:
-                facts = _NOBODY
-            yield facts, record
+            yield (known if record[1] == user_id and record[0] == account_id else _NOBODY), record
 
 
 def _numbers(found: Sums) -> tuple[int, int, int, int]:

@@ -91,7 +91,7 @@ class Balance:
 
     @property
     def total_redeemed(self) -> int:
-        return self.archived.redeemed + sum(reward.redeemed_credit for reward in self.rewards)
+        return self.archived.redeemed + sum([each.assigned_credit - each.left for each in self.rewards])
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from decimal import Decimal
 from functools import lru_cache
 
 from rewards.rules.balance import Balance
-from rewards.rules.redemption import Reward, is_available, spendable
+from rewards.rules.redemption import Reward, is_available
 from rewards.rules.reward_rows import NEEDED, USED, USED_OF_USER
 from rewards.rules.row_ids import make_row_id
 from rewards.rules.spreadsheet import neutralise
@@ -100,18 +100,20 @@ def steady(
     rewards: Iterable[Reward], asked: int, answered: int, program_id: str | None = None
 ) -> Iterator[Reward]:
     """The rewards that may be spent at both moments, and so at every one between (Unix ms)."""
-    return (reward for reward in spendable(rewards, asked, program_id) if is_available(reward, answered))
+    return (
+        reward
+        for reward in rewards
+        if is_available(reward, asked)
+        and is_available(reward, answered)
+        and (program_id is None or reward.program_id == program_id)
+    )
 
 
 def available(balance: Balance, asked: int, answered: int, program_id: str | None) -> tuple[int, int | None]:
     """What is available of a balance in credits, and when the first of it expires (Unix ms)."""
-    value = 0
-    expiry: int | None = None
-    for reward in steady(balance.rewards, asked, answered, program_id):
-        value += reward.left
-        if reward.date_expires is not None and (expiry is None or reward.date_expires < expiry):
-            expiry = reward.date_expires
-    return value, expiry
+    rewards = list(steady(balance.rewards, asked, answered, program_id))
+    expiries = [reward.date_expires for reward in rewards if reward.date_expires is not None]
+    return sum([reward.left for reward in rewards]), min(expiries, default=None)
 
 
 def redeemable_row(
