@@ -13,7 +13,7 @@ from rewards.adapters.jobs import EXPORT, Jobs, Record
 from rewards.flows.deliver import Delivery
 from rewards.rules import mail
 from rewards.rules.balance import Balance
-from rewards.rules.report import COLUMNS, FILE_NAME, Cell, report_row
+from rewards.rules.report import COLUMNS, FILE_NAME, Cell, Table, report_row
 
 CONTENT_TYPES = {
     "CSV": "text/csv; charset=utf-8",
@@ -85,10 +85,10 @@ class Reporter:
             write_csv(path, rows)
             self._save(path, export_id, "CSV")
             if record["format"] == "XLSX":
-                # Only here: openpyxl is a quarter of a second of cold start.
+                # Only here: its library takes time to load, and CSV does without.
                 from rewards.flows.workbook import write_workbook
 
-                write_workbook(path, rows)
+                write_workbook(path, Table(COLUMNS, rows, "Balances"))
                 self._save(path, export_id, "XLSX")
         return {
             "status": "COMPLETED",
@@ -143,4 +143,4 @@ def write_csv(path: Path, rows: Iterable[list[Cell]]) -> None:
 def _csv_cell(cell: Cell) -> str:
     if isinstance(cell, Decimal):
         return format(cell, "f") if cell else "0"
-    return cell
+    return str(cell)

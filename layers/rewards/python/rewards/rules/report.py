@@ -1,6 +1,7 @@
 """The report "Available reward balances by user" (CONTRACT section 2): one row a balance."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -29,7 +30,19 @@ COLUMNS = (
 )
 FILE_NAME = "available-reward-balances-by-user"
 
-Cell = str | Decimal
+Cell = str | Decimal | int
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What a report's file shows; each row has a cell for every column.
+
+    A Decimal is shown with as many decimals as it has, an int with none.
+    """
+
+    columns: tuple[str, ...]
+    rows: Iterable[list[Cell]]
+    sheet_title: str
 
 
 def report_row(
