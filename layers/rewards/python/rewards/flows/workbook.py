@@ -35,7 +35,9 @@ _BATCH = 200  # rows that are compressed together
 _TO_FILL, _AT_MOST = "valueToRedeem", "availableValue"
 _DECIMALS = range(max(CURRENCY_DECIMALS.values()) + 1)
 _SAMPLE = 500  # rows that tell how wide the columns are, and which have numbers
-_NARROW, _WIDE, _NUMBER_WIDTH = 9, 40, 20  # characters; 999,999,999,999.999 takes 19
+_NARROW, _WIDE, _NUMBER_WIDTH = 10, 42, 22  # characters; 999 999 999 999.999 takes 19
+
+_ROW_HEIGHT, _HEADER_HEIGHT = 18, 26  # points
 
 _CELL = {"valign": "vcenter", "border": 1}
 _PLAIN = {**_CELL, "font_color": "#333B45", "border_color": "#DDE1E6"}
@@ -43,7 +45,7 @@ _TO_READ = {**_PLAIN, "bg_color": "#F3F5F7"}
 _FILLED_IN = {**_CELL, "font_color": "#1A3E9C", "bg_color": "#FFF7D1", "border_color": "#E6CC6E"}
 _HEAD = {**_CELL, "bold": True, "font_color": "#FFFFFF", "bg_color": "#2B3F54", "border_color": "#54687D"}
 _HEAD_TO_FILL = {**_HEAD, "font_color": "#2B2100", "bg_color": "#FFCA45", "border_color": "#C79A1E"}
-_TEXT = {"num_format": "@", "align": "left"}
+_TEXT = {"num_format": "@", "align": "left", "indent": 1}
 
 _PROMPT = {
     "input_title": "What was paid",
@@ -124,20 +126,21 @@ class _Look:
 
     def _fill(self, book: Any, sheet: Any) -> None:
         """The header and the blank cells."""
-        sheet.set_row(0, 24)
+        sheet.set_default_row(_ROW_HEIGHT)
+        sheet.set_row(0, _HEADER_HEIGHT)
         asks = _TO_FILL in self._table.columns
         for place, name in enumerate(self._table.columns):
             to_fill, number = name == _TO_FILL, self._has_numbers[place]
             sheet.set_column(place, place, self._widths[place])
             # The indent leaves room for the filter's button.
-            aligned = {"align": "right", "indent": 2} if number else {"align": "left"}
+            aligned = {"align": "right", "indent": 2} if number else {"align": "left", "indent": 1}
             sheet.write_string(
                 0, place, name, book.add_format((_HEAD_TO_FILL if to_fill else _HEAD) | aligned)
             )
             cell = _FILLED_IN if to_fill else _TO_READ if asks else _PLAIN
             sheet.write_blank(1, place, None, book.add_format(cell | _TEXT))
             for decimals in _DECIMALS:
-                style = cell | {"num_format": _number_format(name, decimals), "align": "right"}
+                style = cell | {"num_format": _number_format(name, decimals), "align": "right", "indent": 1}
                 sheet.write_blank(2 + decimals, place, None, book.add_format(style))
 
     def _set_up(self, sheet: Any, count: int) -> None:
@@ -166,7 +169,7 @@ def _width(name: str, cells: Sequence[Cell]) -> int:
     """A column's width in characters; the header has a button beside it."""
     longest = max((len(cell) for cell in cells if isinstance(cell, str)), default=0)
     least = _NARROW if all(isinstance(cell, str) for cell in cells) else _NUMBER_WIDTH
-    return max(min(longest + 2, _WIDE), len(name) + 5, least)
+    return max(min(longest + 4, _WIDE), len(name) + 6, least)
 
 
 def _number_format(name: str, decimals: int) -> str:
