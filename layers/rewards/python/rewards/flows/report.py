@@ -241,7 +241,7 @@ def csv_pieces(table: Table, mark: bool) -> Iterator[bytes]:
 
 def _also_as_csv(table: Table, path: Path) -> Iterator[list[Cell]]:
     """The table's rows, each written to a CSV file as it passes."""
-    with path.open("w", encoding="utf-8", newline="") as file:
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(table.columns)
         for row in table.rows:
