@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from rewards.adapters.jobs import Jobs
 from rewards.adapters.mailer import Mailer
-from rewards.rules.mail import Email
+from rewards.rules.mail_layout import Email
 
 _DAY = 86_400_000
 
