@@ -180,7 +180,7 @@ def _text(block: Block) -> str:
         case Figures(caption, columns, rows):
             lines = [columns, *((row.number, _told(row)) for row in rows[:MAX_ROWS])]
             width = max(len(number) for number, _ in lines)
-            shown = [f"  {number:>{width}}  {label}" for number, label in lines]
+            shown = [f"  {number:>{width}} {label}" for number, label in lines]
             return "\n".join([f"{caption}:", *shown, *_more(block)])
 
 
