@@ -131,6 +131,19 @@ class Files:
             raise
         return io.BufferedReader(_Stream(body), buffer_size=_MEBIBYTE)
 
+    def exists(self, key: str) -> bool:
+        """Whether a file that we made is still there; False once S3 has expired it, or somebody deleted it.
+
+        S3 says 403 of a missing object to who may not list the bucket, and 404 to who may.
+        """
+        try:
+            self._client.head_object(Bucket=self._bucket, Key=key)
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] in (403, 404):
+                return False
+            raise
+        return True
+
     def save(self, path: str, key: str, content_type: str) -> None:
         """Upload a local file, in several parts where it is large."""
         self._client.upload_file(
@@ -150,11 +163,14 @@ class Files:
             Config=_ONE_PART_AT_A_TIME,
         )
 
-    def signed_url(self, key: str, seconds: int) -> str:
-        """A URL that downloads one file for a short while, under the file's own name."""
+    def signed_url(self, key: str, seconds: int, head: bool = False) -> str:
+        """A URL that downloads one file for a short while, under the file's own name.
+
+        A signature is for one method: `head` gives a URL for HEAD.
+        """
         name = key.rpartition("/")[2]
         return self._client.generate_presigned_url(
-            "get_object",
+            "head_object" if head else "get_object",
             Params={
                 "Bucket": self._bucket,
                 "Key": key,
