@@ -1,8 +1,8 @@
 """Who asks? The API key's holder, a user of the pool, or nobody we know.
 
 It never refuses by itself: API Gateway would answer 403 in its own words, where the contract has 401 in
-ours. It says who asks, and the API lets nobody pass of whom it said nothing (functions/api/errors.py). There
-is one way to a role, through a check that was passed; an error of ours is raised, and API Gateway answers 500.
+ours. It says who asks, and the API lets nobody pass of whom it said nothing (functions/api/errors.py). The
+one way to a role leads through a check that was passed. An error of ours is raised: API Gateway answers 500.
 """
 
 import base64
@@ -76,7 +76,7 @@ def _api_key(minute: int) -> str:
 
 @cache
 def _user_pool() -> UserPool:
-    """The stack's pool. Its keys are below its issuer, but on the local stack, where its tokens name AWS too."""
+    """The stack's pool. Its keys are where its issuer is, but on the local stack, whose issuer is AWS's."""
     settings = load(Settings)
     aws, _, pool_id = settings.token_issuer.rpartition("/")
     keys_url = f"{os.environ.get('AWS_ENDPOINT_URL', aws)}/{pool_id}/.well-known/jwks.json"

@@ -87,14 +87,18 @@ class UserPool:
             algorithms=_ALGORITHMS,
             issuer=self._issuer,
             leeway=_LEEWAY_SECONDS,
-            options={"require": list(_REQUIRED), "verify_aud": False},  # see _made_for: access tokens have none
+            options={
+                "require": list(_REQUIRED),
+                "verify_aud": False,
+            },  # see _made_for: access tokens have none
         )
 
     @staticmethod
     def _made_for(claims: dict[str, Any]) -> Any:
         """The client, which stands elsewhere in each kind of token; nothing for other kinds."""
-        if claims["token_use"] == "id":
+        use = claims["token_use"]
+        if use == "id":
             return claims.get("aud")
-        if claims["token_use"] == "access":
+        if use == "access":
             return claims.get("client_id")
         return None
