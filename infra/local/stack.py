@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 from infra.local.iam import allow_ministacks_own_actions
 from infra.local.ministack import ROOT, MiniStack
 from infra.local.package import package
-from infra.local.users import GROUPS, Users
+from infra.local.users import Users
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -78,10 +78,8 @@ class Stack:
         return Users(self.aws, self.outputs["UserPoolId"], self.outputs["UserPoolClientId"])
 
     def token(self, role: str) -> str:
-        """The id token of `operator@example.com` or `viewer@example.com`, who are created if need be."""
-        email = f"{role}@example.com"
-        self.users.add(email, GROUPS[role])
-        return self.users.sign_in(email).id
+        """The id token of somebody who has this role, `operator` or `viewer`, and signs in now."""
+        return self.users.sign_in(self.users.somebody(role)).id
 
     def hasten_redelivery(self, seconds: int = 1) -> None:
         """Let failed messages come back at once: a chunk needs an hour to its dead letter otherwise.

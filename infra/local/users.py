@@ -41,6 +41,12 @@ class Users:
         if group:
             cognito.admin_add_user_to_group(**who, GroupName=group)
 
+    def somebody(self, role: str) -> str:
+        """The address of a user who has this role, created if need be."""
+        email = f"{role}@example.com"
+        self.add(email, GROUPS[role])
+        return email
+
     def sign_in(self, email: str) -> Tokens:
         answer = self.aws.client("cognito-idp").admin_initiate_auth(
             UserPoolId=self.pool_id,
