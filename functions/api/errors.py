@@ -42,8 +42,16 @@ def authenticate(event: dict[str, Any], tenant_alias: str) -> None:
     contract has 401 in ours; so the authorizer says who asks, and nobody gets further than this.
     """
     granted = event["requestContext"].get("authorizer", {}).get("lambda") or {}
-    if granted.get("role") != "operator":
-        raise ApiError(401, "UNAUTHORIZED", "Send the API key as the password of HTTP Basic authentication.")
+    role = granted.get("role")
+    if role is None:
+        raise ApiError(
+            401,
+            "UNAUTHORIZED",
+            "Send the API key as the password of HTTP Basic authentication, or a token as Bearer.",
+        )
+    reads = event["requestContext"]["http"]["method"] in ("GET", "HEAD")
+    if role != "operator" and not (role == "viewer" and reads):
+        raise ApiError(403, "FORBIDDEN", "Your user may not do this. Ask an administrator for another group.")
     tenant = event["rawPath"].split("/")[3:4]
     if event["rawPath"].startswith("/api/v1/") and tenant != [tenant_alias]:
         raise ApiError(404, "TENANT_NOT_FOUND", "There is no tenant of this alias.")
