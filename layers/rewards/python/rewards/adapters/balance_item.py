@@ -52,6 +52,12 @@ def split_balance_key(sort_key: str) -> tuple[str, str]:
     return unescape(user_id), unit
 
 
+def split_history_key(sort_key: str) -> tuple[str, str, int]:
+    """User, unit, and the balance's version that wrote the page, of a history page's sort key."""
+    user_id, unit, _, version = sort_key[len(HISTORY_PREFIX) :].split("#")
+    return unescape(user_id), unescape(unit), int(version)
+
+
 def encode(balance: Balance) -> Item:
     """The balance's attributes without its key and version."""
     item = {"rewards": {"S": encode_rewards(balance.rewards)}}
@@ -158,6 +164,12 @@ def encode_page(page: Page) -> Item:
         "rewards": {"S": encode_rewards(page.rewards)},
         "redemptions": {"S": encode_redemptions(page.redemptions)},
     }
+
+
+def decode_page(item: Item) -> Page:
+    return Page(
+        tuple(decode_rewards(item["rewards"]["S"])), tuple(decode_redemptions(item["redemptions"]["S"]))
+    )
 
 
 def item_bytes(item: Item) -> int:
