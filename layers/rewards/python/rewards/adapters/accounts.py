@@ -166,10 +166,8 @@ class Accounts:
 
     def _balances(self, account_id: str, user_id: str | None, unit: str | None) -> list[Balance]:
         items = self._query(account_id, _prefix(balance_item.BALANCE_PREFIX, user_id))
-        wanted = (
-            item for item in items if unit in (None, balance_item.split_balance_key(item["sk"]["S"])[1])
-        )
-        return [balance_item.decode(item) for item in wanted]
+        found = (balance_item.decode(item) for item in items)
+        return [balance for balance in found if unit in (None, balance.unit)]
 
     def read_participants(
         self, keys: Iterable[tuple[str, str]], backoff: Backoff

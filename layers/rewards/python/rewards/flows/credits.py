@@ -232,9 +232,9 @@ class Credits:
         return held.balance, held.reward
 
     def _no_balance(self, account_id: str, user_id: str | None, unit: str) -> NoReturn:
-        whose = (
-            f"account {account_id!r}" if user_id is None else f"user {user_id!r} of account {account_id!r}"
-        )
+        whose = f"account {account_id!r}"
+        if user_id is not None:
+            whose = f"user {user_id!r} of {whose}"
         units = sorted({balance.unit for balance in self._accounts.balances(account_id, user_id, None)})
         if units:
             raise RefusedError(

@@ -66,10 +66,7 @@ class Holdings:
         held.sort(key=lambda each: (each[0].date_given, each[0].id))
         claims = self._catalogue.read((reward.id for reward, *_ in held), backoff)
         now = self._now()
-        return [
-            show(Held(reward, balance, claims[reward.id], redeemed), now)
-            for reward, balance, redeemed in held
-        ]
+        return [show(Held(r, balance, claims[r.id], redeemed), now) for r, balance, redeemed in held]
 
     def balances(self, account_id: str, user_id: str | None) -> list[Record]:
         """The sums of an account's (or one participant's) rewards, a record a unit."""
