@@ -58,14 +58,18 @@ class UnitInUse(BaseModel):
     currency: str | None = Field(description="ISO 4217 code, where the unit is money.")
 
 
-@router.get("/reward/balance", summary="List reward balances", tags=_TAGS)
+@router.get(
+    "/reward/balance",
+    summary="List reward balances",
+    tags=_TAGS,
+    description="The sums of the rewards of an account, or of one participant of it, for each unit.",
+)
 def list_balances(
     _tenant: str,
     account_id: Annotated[ParticipantId, Query(alias="accountId")],
     user_id: Annotated[ParticipantId | None, Query(alias="userId")] = None,
     reward_type: Annotated[RewardType | None, Query(alias="rewardTypeFilter")] = None,
 ) -> list[RewardBalance]:
-    """The sums of the rewards of an account, or of one participant of it, for each unit."""
     if reward_type not in (None, "CREDIT"):
         return []
     with answering():
@@ -76,6 +80,9 @@ def list_balances(
 @router.post(
     "/credit/bulkredeem",
     summary="Redeem from a balance",
+    description="Redeem an amount, entirely or not at all: earliest expiry first, then earliest given. With "
+    "userId from that participant's balance; without, from the balances of all of the account's "
+    "participants as if they were one, of which one request can change 99.",
     tags=_TAGS,
     responses={
         200: {"description": "Redeemed"},
@@ -89,11 +96,6 @@ def list_balances(
     },
 )
 def redeem_balance(_tenant: str, debit: BulkDebit, key: IdempotencyKey = None) -> Debited:
-    """Redeem an amount, entirely or not at all: earliest expiry first, then earliest given.
-
-    With userId from that participant's balance; without, from the balances of all of the
-    account's participants as if they were one, of which one request can change 99.
-    """
     request = request_of(_tenant, key, "bulkredeem", debit.model_dump())
     with answering() as backoff:
         done = wiring.credits().redeem(
@@ -102,9 +104,8 @@ def redeem_balance(_tenant: str, debit: BulkDebit, key: IdempotencyKey = None) -
     return Debited.model_validate(done)
 
 
-@router.get("/units", summary="List units", tags=_TAGS)
+@router.get("/units", summary="List units", tags=_TAGS, description="The units in use, with their decimals.")
 def list_units(_tenant: str) -> list[UnitInUse]:
-    """The units in use, with their decimals."""
     with answering():
         found = wiring.jobs().units()
     return [UnitInUse(unit=unit, decimals=decimals(unit), currency=currency(unit)) for unit in found]

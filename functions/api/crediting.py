@@ -14,12 +14,20 @@ from rewards.adapters.errors import ThrottledError, UnknownOutcomeError
 from rewards.adapters.retry import Backoff, OutOfTimeError
 from rewards.flows.credits import Refused, RefusedError, Request
 from rewards.rules.import_rows import MAX_ID_BYTES, MAX_UNIT_BYTES
-from rewards.rules.reward_rows import MAX_CREDIT, MAX_DATE, MAX_PROGRAM_ID_BYTES, MAX_REWARD_ID_BYTES
+from rewards.rules.reward_rows import (
+    MAX_CREDIT,
+    MAX_DATE,
+    MAX_PROGRAM_ID_BYTES,
+    MAX_REWARD_ID_BYTES,
+    MAX_TEXT,
+)
+
+# ruff: noqa: N815 the contract's names
 
 # API Gateway gives up after 30 seconds, and so does the function.
 _SECONDS = 20.0
 
-_STATUSES = {
+_STATUSES: dict[str, int] = {
     Refused.REWARD_NOT_FOUND: 404,
     Refused.NO_BALANCE: 404,
     Refused.BALANCE_FULL: 409,
@@ -27,22 +35,23 @@ _STATUSES = {
 }
 
 
-def text(most: int) -> Any:
-    """A text of some bytes, whose surrounding spaces do not count."""
+def text(most: int, least: int = 1) -> Any:
+    """A text of at most some bytes, whose surrounding spaces do not count."""
 
     def check(value: str) -> str:
         if len(value.encode()) > most:
             raise ValueError(f"must not be longer than {most} bytes")
         return value
 
-    constraints = StringConstraints(strip_whitespace=True, min_length=1, max_length=most)
+    constraints = StringConstraints(strip_whitespace=True, min_length=least, max_length=most)
     return Annotated[str, constraints, AfterValidator(check)]
 
 
 ParticipantId = text(MAX_ID_BYTES)
 Unit = text(MAX_UNIT_BYTES)
 RewardId = text(MAX_REWARD_ID_BYTES)
-ProgramId = text(MAX_PROGRAM_ID_BYTES)
+ProgramId = text(MAX_PROGRAM_ID_BYTES, least=0)
+FreeText = text(MAX_TEXT, least=0)
 Credit = Annotated[int, Field(strict=True, gt=0, le=MAX_CREDIT)]
 Date = Annotated[int, Field(strict=True, ge=0, le=MAX_DATE)]
 IdempotencyKey = Annotated[
@@ -60,8 +69,8 @@ IdempotencyKey = Annotated[
 class Debited(BaseModel):
     """What a redemption took, and what is left."""
 
-    creditRedeemed: int = Field(description="The credits just redeemed.")  # noqa: N815 the contract's name
-    creditAvailable: int = Field(  # noqa: N815 the contract's name
+    creditRedeemed: int = Field(description="The credits just redeemed.")
+    creditAvailable: int = Field(
         description="The credits of this unit that the balance still has: the participant's, or the whole "
         "account's where no userId was given."
     )
@@ -90,9 +99,21 @@ def answering() -> Iterator[Backoff]:
         ) from error
 
 
-def refusals(*codes: Refused) -> Any:
-    """How a route's refusals are documented."""
+class Refusal(BaseModel):
+    """Why a request was refused; nothing was changed."""
+
+    statusCode: int
+    message: str
+    apiErrorCode: str
+    rsCode: str | None
+
+
+def refusals(*codes: str) -> Any:
+    """How a route's refusals are documented, by status."""
     by_status: dict[int, list[str]] = {}
     for code in codes:
         by_status.setdefault(_STATUSES.get(code, 400), []).append(code)
-    return {status: {"description": ", ".join(found)} for status, found in by_status.items()}
+    content = {"application/json": {"model": Refusal}}
+    return {
+        status: {"description": ", ".join(found), "content": content} for status, found in by_status.items()
+    }

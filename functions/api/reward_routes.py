@@ -11,6 +11,7 @@ from crediting import (
     Credit,
     Date,
     Debited,
+    FreeText,
     IdempotencyKey,
     ParticipantId,
     ProgramId,
@@ -19,7 +20,6 @@ from crediting import (
     answering,
     refusals,
     request_of,
-    text,
 )
 from errors import ApiError
 from rewards.clock import now
@@ -27,7 +27,7 @@ from rewards.flows.credits import Refused
 from rewards.rules import ids
 from rewards.rules.redemption import Reward as GrantedReward
 from rewards.rules.redemption import Status
-from rewards.rules.reward_rows import MAX_TEXT, Grant
+from rewards.rules.reward_rows import Grant
 
 # ruff: noqa: N815 the contract's names
 
@@ -76,9 +76,9 @@ class NewReward(BaseModel):
     dateGiven: Date | None = Field(default=None, description="Now, unless said.")
     dateScheduledFor: Date | None = Field(default=None, description="Cannot be redeemed before.")
     dateExpires: Date | None = Field(default=None, description="Cannot be redeemed from then on.")
-    name: text(MAX_TEXT) | None = None  # type: ignore[valid-type]
+    name: FreeText | None = None
     programId: ProgramId | None = None
-    rewardSource: text(MAX_TEXT) | None = Field(default=None, description="MANUAL, unless said.")  # type: ignore[valid-type]
+    rewardSource: FreeText | None = Field(default=None, description="MANUAL, unless said.")
 
 
 class Debit(BaseModel):
@@ -88,14 +88,18 @@ class Debit(BaseModel):
     unit: Unit
 
 
-@router.get("/reward", summary="List an account's rewards", tags=_TAGS)
+@router.get(
+    "/reward",
+    summary="List an account's rewards",
+    tags=_TAGS,
+    description="All rewards the account, or one participant of it, ever got, in the order they were given.",
+)
 def list_rewards(
     _tenant: str,
     account_id: Annotated[ParticipantId, Query(alias="accountId")],
     user_id: Annotated[ParticipantId | None, Query(alias="userId")] = None,
     reward_type: Annotated[RewardType | None, Query(alias="rewardTypeFilter")] = None,
 ) -> list[Reward]:
-    """All rewards the account, or one participant of it, ever got, in the order they were given."""
     if reward_type not in (None, "CREDIT"):
         return []
     with answering() as backoff:
@@ -106,11 +110,11 @@ def list_rewards(
 @router.get(
     "/reward/<reward_id>",
     summary="Look a reward up",
+    description="One reward, with what was redeemed of it.",
     tags=_TAGS,
     responses={200: {"description": "The reward"}, **refusals(Refused.REWARD_NOT_FOUND)},
 )
 def show_reward(_tenant: str, reward_id: Annotated[RewardId, Path()]) -> Reward:
-    """One reward, with what was redeemed of it."""
     with answering() as backoff:
         found = wiring.holdings().reward(reward_id, backoff)
     if found is None:
@@ -121,11 +125,11 @@ def show_reward(_tenant: str, reward_id: Annotated[RewardId, Path()]) -> Reward:
 @router.post(
     "/rewards/account/<account_id>/user/<user_id>",
     summary="Create a reward",
+    description="Give a participant a reward of type CREDIT. Other types carry no balance and are refused.",
     tags=_TAGS,
     responses={
         201: {"description": "The reward"},
-        400: {"description": "VALIDATION_ERROR, UNSUPPORTED_TYPE"},
-        **refusals(Refused.BALANCE_FULL, Refused.IDEMPOTENCY_KEY_REUSED),
+        **refusals("UNSUPPORTED_TYPE", Refused.BALANCE_FULL, Refused.IDEMPOTENCY_KEY_REUSED),
     },
 )
 def create_reward(
@@ -135,7 +139,6 @@ def create_reward(
     new: NewReward,
     key: IdempotencyKey = None,
 ) -> tuple[Reward, int]:
-    """Give a participant a reward of type CREDIT. Other types carry no balance and are refused."""
     if new.type != "CREDIT":
         problem = f"A reward of type {new.type} carries no balance: only CREDIT rewards are created."
         raise ApiError(400, "UNSUPPORTED_TYPE", problem)
@@ -153,7 +156,7 @@ def create_reward(
             date_given=moment if new.dateGiven is None else new.dateGiven,
             date_expires=new.dateExpires,
             date_scheduled_for=new.dateScheduledFor,
-            program_id=new.programId,
+            program_id=new.programId or None,
         ),
         name=new.name or "",
         reward_source=new.rewardSource or "MANUAL",
@@ -167,6 +170,7 @@ def create_reward(
 @router.post(
     "/reward/<reward_id>/cancel",
     summary="Cancel a reward",
+    description="Cancel what is left of a reward. Again: the same answer. What was redeemed stays redeemed.",
     tags=_TAGS,
     responses={
         200: {"description": "The reward"},
@@ -174,7 +178,6 @@ def create_reward(
     },
 )
 def cancel_reward(_tenant: str, reward_id: Annotated[RewardId, Path()]) -> Reward:
-    """Cancel what is left of a reward. Again: the same answer. What was redeemed stays redeemed."""
     with answering() as backoff:
         return Reward.model_validate(wiring.credits().cancel(reward_id, backoff))
 
@@ -182,6 +185,7 @@ def cancel_reward(_tenant: str, reward_id: Annotated[RewardId, Path()]) -> Rewar
 @router.post(
     "/credit/<reward_id>/redeem",
     summary="Redeem from one reward",
+    description="Redeem an amount from this one reward, entirely or not at all.",
     tags=_TAGS,
     responses={
         200: {"description": "Redeemed"},
@@ -197,7 +201,6 @@ def cancel_reward(_tenant: str, reward_id: Annotated[RewardId, Path()]) -> Rewar
 def redeem_reward(
     _tenant: str, reward_id: Annotated[RewardId, Path()], debit: Debit, key: IdempotencyKey = None
 ) -> Debited:
-    """Redeem an amount from this one reward, entirely or not at all."""
     request = request_of(_tenant, key, "redeem", reward_id, debit.model_dump())
     with answering() as backoff:
         done = wiring.credits().redeem_reward(reward_id, debit.unit, debit.amount, request, backoff)
