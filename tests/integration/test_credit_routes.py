@@ -159,6 +159,21 @@ def test_the_same_key_gets_the_same_bytes_and_another_body_a_conflict(api, rewar
     assert status == 409
 
 
+def test_a_key_belongs_to_one_address(api, reward):
+    api("POST", f"/credit/{reward['id']}/redeem", {"unit": "CENTS", "amount": 5}, key="k")
+    _, other = api("POST", "/rewards/account/acme/user/bob", {"unit": "CENTS", "assignedCredit": 9})
+    status, error = api("POST", f"/credit/{other['id']}/redeem", {"unit": "CENTS", "amount": 5}, key="k")
+    assert (status, error["apiErrorCode"]) == (409, "IDEMPOTENCY_KEY_REUSED")
+
+
+def test_blank_texts_of_a_new_reward_are_none(api):
+    blank = {"name": " ", "programId": "", "rewardSource": "", "dateExpires": None}
+    asked = {"unit": " CENTS ", "assignedCredit": 1, **blank}
+    status, made = api("POST", "/rewards/account/acme/user/ann", asked)
+    assert (status, made["unit"], made["rewardSource"]) == (201, "CENTS", "MANUAL")
+    assert (made["name"], made["programId"]) == (None, None)
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body", "status", "code"),
     [
