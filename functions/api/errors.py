@@ -20,7 +20,8 @@ class ApiError(Exception):
     @property
     def headers(self) -> dict[str, str]:
         challenge = {"WWW-Authenticate": 'Basic realm="API key"'} if self.status == 401 else {}
-        return {"Content-Type": "application/json", **challenge}
+        again = {"Retry-After": "1"} if self.status == 503 else {}
+        return {"Content-Type": "application/json", **challenge, **again}
 
     @property
     def body(self) -> str:

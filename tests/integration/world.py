@@ -11,14 +11,17 @@ from rewards.adapters.accounts import Accounts
 from rewards.adapters.catalogue import Catalogue
 from rewards.adapters.errors import EmailNotSentError
 from rewards.adapters.files import Files
+from rewards.adapters.idempotency import Answers
 from rewards.adapters.jobs import EXPORT, IMPORT, Jobs
 from rewards.adapters.queues import Queues
 from rewards.adapters.retry import Backoff
 from rewards.adapters.scanner import Scanner
+from rewards.flows.credits import Credits
 from rewards.flows.dead_letters import DeadLetters
 from rewards.flows.deliver import Delivery
 from rewards.flows.exports import Exports
 from rewards.flows.finish import Finisher
+from rewards.flows.holdings import Holdings
 from rewards.flows.load import Loader
 from rewards.flows.redeem import Redeemer
 from rewards.flows.report import ReportEnding, Reporter, file_key
@@ -89,6 +92,9 @@ class World:
         )
         ending = ReportEnding(self.jobs, delivery, self.now)
         self.reporter = Reporter(scanner, self.jobs, self.files, ending, self.now)
+        answers = Answers(dynamodb, self.names["jobs"])
+        self.credits = Credits(self.accounts, self.catalogue, answers, self.jobs, self.now)
+        self.holdings = Holdings(self.accounts, self.catalogue, self.now)
         self.exports = Exports(self.jobs, self.queues, self.urls["export"], self.now)
         self.dead_letters = DeadLetters(self.redeemer, self.validation, self.finisher, ending)
 

@@ -160,6 +160,12 @@ def encode_page(page: Page) -> Item:
     }
 
 
+def decode_page(item: Item) -> Page:
+    return Page(
+        tuple(decode_rewards(item["rewards"]["S"])), tuple(decode_redemptions(item["redemptions"]["S"]))
+    )
+
+
 def item_bytes(item: Item) -> int:
     """The item's size by AWS's rule: UTF-8 bytes of names and values; a number takes about
     half a byte a digit, plus one and its sign.

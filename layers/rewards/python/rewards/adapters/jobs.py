@@ -6,6 +6,8 @@
     EXPORT#<id>       META           the export's record
     LINK#<sha256>     META           what a download link opens
     FILE#<sha256>     META           the import that redeemed a file with these bytes
+    UNITS             <unit>         that there are rewards in this unit
+    KEY#<sha256>      META           what was answered under an idempotency key (idempotency.py)
 
 Records are plain dictionaries with the names of CONTRACT section 5; credits are integers.
 """
@@ -32,6 +34,7 @@ IMPORT = "IMPORT"
 EXPORT = "EXPORT"
 LINK = "LINK"
 FILE = "FILE"
+UNITS = "UNITS"
 
 
 class _Deserializer(TypeDeserializer):
@@ -51,6 +54,7 @@ class Jobs:
     def __init__(self, client: "DynamoDBClient", table: str) -> None:
         self._client = client
         self._table = table
+        self._known_units: set[str] = set()
 
     def get(self, kind: str, identifier: str) -> Record | None:
         """A record as it is now (strongly consistent), or None."""
@@ -290,6 +294,24 @@ class Jobs:
     def link(self, token: str) -> Record | None:
         """What a token opens: `key`, and `expires` in Unix seconds."""
         return self.get(LINK, _hashed(token))
+
+    def add_units(self, units: Iterable[str]) -> None:
+        """Remember that there are rewards in these units; each is written once a container."""
+        for unit in set(units) - self._known_units:
+            with translated():
+                self._client.update_item(TableName=self._table, Key=_key(UNITS, unit))
+            self._known_units.add(unit)
+
+    def units(self) -> list[str]:
+        """The units in which there are, or were, rewards; in their order."""
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            KeyConditionExpression="pk = :units",
+            ExpressionAttributeValues={":units": {"S": UNITS}},
+            ConsistentRead=True,
+        )
+        with translated():
+            return [item["sk"]["S"] for page in pages for item in page["Items"]]
 
     def _get(self, pk: str, sk: str) -> Record | None:
         with translated():

@@ -29,6 +29,9 @@ LEASE = 180_000
 _CHUNK_SECONDS = 30 * 86_400
 
 
+# The reward of such a row is there, though it may be another row that loaded it.
+_THERE = frozenset({Outcome.LOADED, Outcome.UNCHANGED})
+
 GIVEN_UP = Refusal(
     Outcome.NOT_PROCESSED,
     "The system could not process this row; nothing was changed. Upload failed.csv to try again.",
@@ -99,7 +102,9 @@ class Redeemer:
 
     def _answer(self, chunk: Chunk, backoff: Backoff, refusal: Refusal | None) -> list[Answer]:
         if chunk.grants:
-            return self._loader.load(chunk.import_id, chunk.grants, backoff, refusal)
+            answers = self._loader.load(chunk.import_id, chunk.grants, backoff, refusal)
+            self._jobs.add_units(answer.unit for answer in answers if answer.outcome in _THERE)
+            return answers
         return self._redeem(chunk, backoff, refusal)
 
     def _redeem(self, chunk: Chunk, backoff: Backoff, refusal: Refusal | None) -> list[Answer]:

@@ -39,6 +39,7 @@ CLOCK_MARGIN = 5 * 60 * 1000
 class Redemption:
     """A redemption that was applied: when (Unix ms), for which row, and which reward gave how much.
 
+    One that the API made has an id of its own as `import_id`, and line 0, which no file has.
     `parts` are pairs of a reward's ordinal and the credits it gave.
     """
 
@@ -152,20 +153,32 @@ def redeem(
             wanted.unit,
             available=error.available,
         )
+    spend(balance, parts, import_id, wanted.line, wanted.row_id, now)
+    return _redeemed(balance, wanted, now, _how(parts, wanted.unit))
+
+
+def spend(
+    balance: Balance,
+    parts: Sequence[tuple[Reward, int]],
+    import_id: str,
+    line: int,
+    row_id: str | None,
+    now: int,
+) -> None:
+    """Take `parts` out of the balance's own rewards, in place, and record that as one redemption."""
     for reward, part in parts:
         reward.left -= part
     balance.redemptions.append(
         Redemption(
             # Never before an earlier one, so that history pages are in order.
             date=max(now, balance.archived_until, *(r.date for r in balance.redemptions[-1:])),
-            value=wanted.value,
+            value=sum(part for _, part in parts),
             import_id=import_id,
-            line=wanted.line,
-            row_id=wanted.row_id,
+            line=line,
+            row_id=row_id,
             parts=tuple((reward.ordinal, part) for reward, part in parts),
         )
     )
-    return _redeemed(balance, wanted, now, _how(parts, wanted.unit))
 
 
 def find(
