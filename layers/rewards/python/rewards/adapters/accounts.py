@@ -76,6 +76,12 @@ class Accounts:
             for redemption in balance_item.decode_redemptions(page["redemptions"]["S"])
         ]
 
+    def pages(self, balance: Balance) -> dict[str, Page]:
+        """All that went to history of a balance, by key."""
+        prefix = balance_item.history_prefix(balance.user_id, balance.unit)
+        items = self._query(balance.account_id, prefix)
+        return {item["sk"]["S"]: balance_item.decode_page(item) for item in items}
+
     def write(self, balances: Sequence[Balance], now: int) -> list[bool]:
         """Write changed balances, each on condition that nobody else did since it was read.
 
@@ -112,6 +118,13 @@ class Accounts:
         also when one of the ids is taken by now.
         """
         return self._transact(balance, _page_for(balance, _item(balance), now), list(claims))
+
+    def write_with_pages(self, balance: Balance, pages: Mapping[str, Page]) -> bool:
+        """Write a balance and changed pages of its history, all or nothing; False as `write` says it.
+
+        Only who writes the balance writes its pages, so its version guards them, too.
+        """
+        return self._transact(balance, None, [self._put_page(balance, *each) for each in pages.items()])
 
     def read_participants(
         self, keys: Iterable[tuple[str, str]], backoff: Backoff
@@ -217,15 +230,17 @@ class Accounts:
             put["ConditionExpression"] = "attribute_not_exists(pk)"
         actions.append({"Put": put})
         if page is not None:
-            key = {"pk": item["pk"], "sk": {"S": balance_item.history_key(balance)}}
-            history = {**key, **balance_item.encode_page(page)}
-            actions.append({"Put": {"TableName": self._table, "Item": history}})
+            actions.append(self._put_page(balance, balance_item.history_key(balance), page))
         try:
             with translated():
                 self._client.transact_write_items(TransactItems=actions)
         except (ConditionFailedError, ThrottledError):
             return False
         return True
+
+    def _put_page(self, balance: Balance, key: str, page: Page) -> Any:
+        item = {"pk": {"S": balance.account_id}, "sk": {"S": key}, **balance_item.encode_page(page)}
+        return {"Put": {"TableName": self._table, "Item": item}}
 
 
 def _item(balance: Balance) -> Item:
