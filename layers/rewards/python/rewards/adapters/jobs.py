@@ -69,8 +69,8 @@ class Jobs:
     def update(self, kind: str, identifier: str, changes: Record, **expected: Any) -> bool:
         """Set attributes of a record; False, and nothing changed, if it is not as `expected`.
 
-        `expected` are attributes' values now, None also where there is none. A record that is being counted on may be busy: then
-        it is tried again for a few seconds.
+        `expected` are attributes' values now, None also where there is none. A record that is being
+        counted on may be busy: then it is tried again for a few seconds.
         """
         names = {f"#c{place}": name for place, name in enumerate(changes)}
         values = {f":c{place}": value for place, value in enumerate(changes.values())}
@@ -282,8 +282,7 @@ class Jobs:
 
 
 def tally(answers: Iterable[Answer]) -> tuple[int, dict[str, int], dict[str, int]]:
-    """How many answers, how many of each outcome, and the credits by unit that were redeemed (or, negative,
-    given back)."""
+    """How many answers, how many of each outcome, and by unit the credits redeemed (negative: given back)."""
     processed = 0
     outcomes: dict[str, int] = {}
     redeemed: dict[str, int] = {}
