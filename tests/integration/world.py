@@ -25,6 +25,7 @@ from rewards.flows.holdings import Holdings
 from rewards.flows.load import Loader
 from rewards.flows.redeem import Redeemer
 from rewards.flows.report import ReportEnding, Reporter, file_key
+from rewards.flows.reverse import Reverser
 from rewards.flows.validate import Uploaded, Validation
 from rewards.rules import chunks
 from rewards.rules.balance import Balance
@@ -84,7 +85,10 @@ class World:
         redeem, finish = self.urls["redeem"], self.urls["finish"]
         loader = Loader(self.accounts, self.catalogue, self.now)
         self.validation = Validation(self.jobs, self.files, self.queues, redeem, finish, self.now)
-        self.redeemer = Redeemer(self.accounts, self.jobs, self.files, self.queues, finish, self.now, loader)
+        reverser = Reverser(self.accounts, self.now)
+        self.redeemer = Redeemer(
+            self.accounts, self.jobs, self.files, self.queues, finish, self.now, loader, reverser
+        )
         self.finisher = Finisher(self.jobs, self.files, delivery, self.now)
         # A Scanner wants a client of its own, so not the shared one.
         scanner = Scanner(
@@ -146,7 +150,8 @@ class World:
 
     def deliver(self, queue: str, body: str) -> None:
         if queue == "redeem":
-            self.redeemer.run(chunks.parse(body), quick())
+            for chunk in chunks.parse(body):
+                self.redeemer.run(chunk, quick())
         elif queue == "finish":
             self.finisher.run(json.loads(body)["importId"])
         else:

@@ -35,6 +35,9 @@ _SPILL = 4  # ... and at least a quarter of the item, so that large balances do 
 # DynamoDB takes 4 MB a transaction; this leaves room for keys, expressions and the other actions.
 _TRANSACTION_BYTES = 3_500_000
 
+# So often an account is read until its balances and their history are of one moment.
+_READS = 5
+
 _TRY_AGAIN = CONDITIONS | THROTTLES | {"TransactionConflict"}
 
 
@@ -75,6 +78,12 @@ class Accounts:
             for page in pages
             for redemption in balance_item.decode_redemptions(page["redemptions"]["S"])
         ]
+
+    def pages(self, balance: Balance) -> dict[str, Page]:
+        """All that went to history of a balance, by key."""
+        prefix = balance_item.history_prefix(balance.user_id, balance.unit)
+        items = self._query(balance.account_id, prefix)
+        return {item["sk"]["S"]: balance_item.decode_page(item) for item in items}
 
     def write(self, balances: Sequence[Balance], now: int) -> list[bool]:
         """Write changed balances, each on condition that nobody else did since it was read.
@@ -141,17 +150,27 @@ class Accounts:
 
         A balance and its pages are of one moment. In the order of user and unit.
         """
-        with translated():
-            balances = {(b.user_id, b.unit): b for b in self._balances(account_id, user_id, unit)}
-            pages: dict[tuple[str, str], list[Page]] = {key: [] for key in balances}
-            if any(balance.archived.count or balance.archived_until for balance in balances.values()):
-                prefix = _prefix(balance_item.HISTORY_PREFIX, user_id, unit)
-                for item in self._query(account_id, prefix):
-                    *key, version = balance_item.split_history_key(item["sk"]["S"])
-                    balance = balances.get((key[0], key[1]))
-                    # What a later write took to history is still in the balance as we read it.
-                    if balance is not None and version <= balance.version:
-                        pages[balance.user_id, balance.unit].append(balance_item.decode_page(item))
+        for _ in range(_READS):
+            with translated():
+                found = self._holdings(account_id, user_id, unit)
+            # A reward that a reversal took back into its balance in between is on no page any more.
+            if all(sum(len(page.rewards) for page in pages) == b.archived.count for b, pages in found):
+                return found
+        raise ThrottledError(f"account {account_id} changed each time it was read")
+
+    def _holdings(
+        self, account_id: str, user_id: str | None, unit: str | None
+    ) -> list[tuple[Balance, list[Page]]]:
+        balances = {(b.user_id, b.unit): b for b in self._balances(account_id, user_id, unit)}
+        pages: dict[tuple[str, str], list[Page]] = {key: [] for key in balances}
+        if any(balance.archived.count or balance.archived_until for balance in balances.values()):
+            prefix = _prefix(balance_item.HISTORY_PREFIX, user_id, unit)
+            for item in self._query(account_id, prefix):
+                *key, version = balance_item.split_history_key(item["sk"]["S"])
+                balance = balances.get((key[0], key[1]))
+                # What a later write took to history is still in the balance as we read it.
+                if balance is not None and version <= balance.version:
+                    pages[balance.user_id, balance.unit].append(balance_item.decode_page(item))
         return [(balance, pages[key]) for key, balance in sorted(balances.items())]
 
     def balances(self, account_id: str, user_id: str | None, unit: str | None) -> list[Balance]:
@@ -164,6 +183,13 @@ class Accounts:
         items = self._query(account_id, _prefix(balance_item.BALANCE_PREFIX, user_id))
         found = (balance_item.decode(item) for item in items)
         return [balance for balance in found if unit in (None, balance.unit)]
+
+    def write_with_pages(self, balance: Balance, pages: Mapping[str, Page]) -> bool:
+        """Write a balance and changed pages of its history, all or nothing; False as `write` says it.
+
+        Only who writes the balance writes its pages, so its version guards them, too.
+        """
+        return self._transact([(balance, None)], [self._put_page(balance, *each) for each in pages.items()])
 
     def read_participants(
         self, keys: Iterable[tuple[str, str]], backoff: Backoff
@@ -237,15 +263,17 @@ class Accounts:
                 put["ConditionExpression"] = "attribute_not_exists(pk)"
             puts.append({"Put": put})
             if page is not None:
-                key = {"pk": item["pk"], "sk": {"S": balance_item.history_key(balance)}}
-                history = {**key, **balance_item.encode_page(page)}
-                puts.append({"Put": {"TableName": self._table, "Item": history}})
+                puts.append(self._put_page(balance, balance_item.history_key(balance), page))
         try:
             with translated():
                 self._client.transact_write_items(TransactItems=puts)
         except (ConditionFailedError, ThrottledError):
             return False
         return True
+
+    def _put_page(self, balance: Balance, key: str, page: Page) -> Any:
+        item = {"pk": {"S": balance.account_id}, "sk": {"S": key}, **balance_item.encode_page(page)}
+        return {"Put": {"TableName": self._table, "Item": item}}
 
 
 def _item(balance: Balance) -> Item:

@@ -140,7 +140,15 @@ def decode_rewards(text: str) -> list[Reward]:
 def encode_redemptions(redemptions: list[Redemption] | tuple[Redemption, ...]) -> str:
     return _dumps(
         [
-            [r.date, r.value, r.import_id, r.line, r.row_id, [number for part in r.parts for number in part]]
+            [
+                r.date,
+                r.value,
+                r.import_id,
+                r.line,
+                r.row_id,
+                [number for part in r.parts for number in part],
+                *([r.reversed_by] if r.reversed_by else []),
+            ]
             for r in redemptions
         ]
     )
@@ -148,8 +156,10 @@ def encode_redemptions(redemptions: list[Redemption] | tuple[Redemption, ...]) -
 
 def decode_redemptions(text: str) -> list[Redemption]:
     return [
-        Redemption(date, value, import_id, line, row_id, tuple(zip(flat[::2], flat[1::2], strict=True)))
-        for date, value, import_id, line, row_id, flat in json.loads(text)
+        Redemption(
+            date, value, import_id, line, row_id, tuple(zip(flat[::2], flat[1::2], strict=True)), *reversed_by
+        )
+        for date, value, import_id, line, row_id, flat, *reversed_by in json.loads(text)
     ]
 
 
@@ -161,9 +171,8 @@ def encode_page(page: Page) -> Item:
 
 
 def decode_page(item: Item) -> Page:
-    return Page(
-        tuple(decode_rewards(item["rewards"]["S"])), tuple(decode_redemptions(item["redemptions"]["S"]))
-    )
+    rewards, redemptions = item["rewards"]["S"], item["redemptions"]["S"]
+    return Page(tuple(decode_rewards(rewards)), tuple(decode_redemptions(redemptions)))
 
 
 def item_bytes(item: Item) -> int:

@@ -114,11 +114,15 @@ class Files:
     def answers(self, import_id: str, group: str, parts: int) -> Iterator[Answer]:
         """All answers of the parts 1 to `parts` of one group (`chunk` or `checked`), in line order."""
         for number in range(1, parts + 1):
-            key = f"imports/{import_id}/parts/{part_name(group, number)}.jsonl"
-            body = self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
-            for line in body.splitlines():
-                line_number, outcome, *rest = json.loads(line)
-                yield Answer(line_number, Outcome(outcome), *rest)
+            yield from self.part(import_id, part_name(group, number))
+
+    def part(self, import_id: str, part: str) -> Iterator[Answer]:
+        """The answers of one part, in line order."""
+        key = f"imports/{import_id}/parts/{part}.jsonl"
+        body = self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+        for line in body.splitlines():
+            line_number, outcome, *rest = json.loads(line)
+            yield Answer(line_number, Outcome(outcome), *rest)
 
     def open_file(self, key: str) -> io.BufferedReader | None:
         """The bytes of a file that we made, streamed, or None if it is gone."""
@@ -186,4 +190,13 @@ def part_name(group: str, number: int) -> str:
 
 
 def _cells(answer: Answer) -> list[Any]:
-    return [answer.line, answer.outcome, answer.message, answer.unit, answer.redeemed, answer.available]
+    whose = [answer.account_id, answer.user_id] if answer.user_id else []
+    return [
+        answer.line,
+        answer.outcome,
+        answer.message,
+        answer.unit,
+        answer.redeemed,
+        answer.available,
+        *whose,
+    ]

@@ -23,7 +23,7 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from rewards.adapters.batch_get import batch_get
 from rewards.adapters.errors import ConditionFailedError, ThrottledError, translated
 from rewards.adapters.retry import Backoff
-from rewards.rules.outcomes import Answer, Outcome
+from rewards.rules.outcomes import Answer
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -73,15 +73,16 @@ class Jobs:
     def update(self, kind: str, identifier: str, changes: Record, **expected: Any) -> bool:
         """Set attributes of a record; False, and nothing changed, if it is not as `expected`.
 
-        `expected` are attributes' values now. A record that is being counted on may be busy: then
-        it is tried again for a few seconds.
+        `expected` are attributes' values now, None also where there is none. A record that is being
+        counted on may be busy: then it is tried again for a few seconds.
         """
         names = {f"#c{place}": name for place, name in enumerate(changes)}
         values = {f":c{place}": value for place, value in enumerate(changes.values())}
         conditions = ["attribute_exists(pk)"]
         for place, (name, value) in enumerate(expected.items()):
             names[f"#e{place}"], values[f":e{place}"] = name, value
-            conditions.append(f"#e{place} = :e{place}")
+            none = f" OR attribute_not_exists(#e{place})" if value is None else ""
+            conditions.append(f"(#e{place} = :e{place}{none})")
         backoff = Backoff.for_seconds(10)
         while True:
             try:
@@ -330,14 +331,14 @@ class Jobs:
 
 
 def tally(answers: Iterable[Answer]) -> tuple[int, dict[str, int], dict[str, int]]:
-    """How many answers, how many of each outcome, and the credits redeemed by unit."""
+    """How many answers, how many of each outcome, and by unit the credits redeemed (negative: given back)."""
     processed = 0
     outcomes: dict[str, int] = {}
     redeemed: dict[str, int] = {}
     for answer in answers:
         processed += 1
         outcomes[answer.outcome] = outcomes.get(answer.outcome, 0) + 1
-        if answer.outcome is Outcome.REDEEMED:
+        if answer.redeemed:
             redeemed[answer.unit] = redeemed.get(answer.unit, 0) + answer.redeemed
     return processed, outcomes, redeemed
 

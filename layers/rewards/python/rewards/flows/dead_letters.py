@@ -34,8 +34,9 @@ class DeadLetters:
         """
         message = json.loads(body)
         kind = message.get("kind")
-        if kind in (chunks.REDEEM, chunks.LOAD):
-            self._redeemer.run(chunks.parse(body), backoff, GIVEN_UP)
+        if kind in (chunks.REDEEM, chunks.LOAD, chunks.REVERSE):
+            for chunk in chunks.parse(body):
+                self._redeemer.run(chunk, backoff, GIVEN_UP)
         elif kind == "finish":
             self._finisher.give_up(message["importId"])
         elif kind == "report":

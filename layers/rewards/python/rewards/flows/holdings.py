@@ -106,10 +106,12 @@ def _all_rewards(balance: Balance, pages: Sequence[Page]) -> list[Reward]:
 
 
 def _redemptions(balance: Balance, pages: Sequence[Page]) -> dict[int, list[Record]]:
-    """What was redeemed of each of a balance's rewards, by the reward's ordinal, oldest first."""
+    """What was redeemed of each of a balance's rewards and not given back, by its ordinal, oldest first."""
     found: dict[int, list[Record]] = {}
     past = [redemption for page in pages for redemption in page.redemptions]
     for redemption in (*past, *balance.redemptions):
+        if redemption.reversed_by:
+            continue
         for ordinal, credits in redemption.parts:
             found.setdefault(ordinal, []).append(
                 {"id": name_of(redemption), "dateRedeemed": redemption.date, "quantityRedeemed": credits}

@@ -16,6 +16,7 @@ from rewards.adapters.jobs import IMPORT, Jobs
 from rewards.adapters.queues import Queues
 from rewards.adapters.retry import Backoff
 from rewards.flows.load import Loader
+from rewards.flows.reverse import Reverser
 from rewards.rules import ids, row_ids
 from rewards.rules.balance import Balance, Redemption, Wanted, needs_history, redeem
 from rewards.rules.chunks import Chunk
@@ -55,6 +56,7 @@ class Redeemer:
         finish_queue_url: str,
         now: Callable[[], int],
         loader: Loader,
+        reverser: Reverser,
     ) -> None:
         self._accounts = accounts
         self._jobs = jobs
@@ -63,6 +65,7 @@ class Redeemer:
         self._finish_queue_url = finish_queue_url
         self._now = now
         self._loader = loader
+        self._reverser = reverser
 
     def run(self, chunk: Chunk, backoff: Backoff, refusal: Refusal | None = None) -> None:
         """Answer every row of a chunk, and count the chunk, once. Running it again is harmless.
@@ -105,6 +108,10 @@ class Redeemer:
             answers = self._loader.load(chunk.import_id, chunk.grants, backoff, refusal)
             self._jobs.add_units(answer.unit for answer in answers if answer.outcome in _THERE)
             return answers
+        if chunk.reverses:
+            then = self._files.part(chunk.reverses, part_name("chunk", chunk.number))
+            redeemed = [answer for answer in then if answer.outcome is Outcome.REDEEMED]
+            return self._reverser.reverse(chunk.import_id, chunk.reverses, redeemed, backoff, refusal)
         return self._redeem(chunk, backoff, refusal)
 
     def _redeem(self, chunk: Chunk, backoff: Backoff, refusal: Refusal | None) -> list[Answer]:
