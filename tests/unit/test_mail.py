@@ -56,6 +56,7 @@ EMAILS = {
     "every-outcome": finished(EVERY_OUTCOME),
     "preview": finished(EVERY_OUTCOME, dry_run=True),
     "cancelled": finished({"REDEEMED": 1, "CANCELLED": 2}, cancelled=True),
+    "reversal": finished({"REVERSED": 4, "NOT_PROCESSED": 1}, {"POINT": -40}, reverses=True),
     "loaded": finished({"LOADED": 4, "ID_IN_USE": 1}, {}, loads_rewards=True),
     "without-results": import_without_results(summary(), "results.csv could not be written."),
     **{code.value: import_rejected(summary({}, {}), code, "Line 3 <is> “wrong”.") for code in FileProblem},
@@ -282,3 +283,10 @@ def test_a_preview_never_says_that_something_was_redeemed():
 )  # fmt: skip
 def test_only_one_address_that_ses_takes_is_an_address(text, address):
     assert deliverable(text) == address
+
+
+def test_a_reversal_says_what_was_given_back():
+    email = finished({"REVERSED": 4, "UNCHANGED": 2}, {"CASH/USD": -40_050}, reverses=True)
+    assert email.subject == "Reversal finished: November payout, 4 given back"
+    assert "400.50" in email.text
+    assert "-400.50" not in email.text

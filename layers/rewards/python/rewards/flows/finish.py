@@ -155,6 +155,7 @@ class Finisher:
             cancelled=record["status"] == "CANCELLED",
             outcomes=record["outcomes"],
             redeemed=record["redeemed"],
+            reverses=bool(record.get("reverses")),
         )
         if record["status"] == "ABORTED":
             email = mail.import_rejected(summary, record["error"]["code"], record["error"]["message"])

@@ -78,7 +78,16 @@ class ReportEnding:
             until = record["dateExpires"]
             link = self._delivery.link(file_key(export_id, record["format"], record["type"]), until)
             email = mail.report_ready(
-                record["name"], record["recordCount"], record["totals"], record["asOf"], link, until
+                record["name"],
+                record["recordCount"],
+                record["totals"],
+                record["asOf"],
+                link,
+                until,
+                kind=record["type"],
+                file_format=record["format"],
+                unit=record["params"].get("unit"),
+                program_id=record["params"].get("programId"),
             )
         else:
             email = mail.report_failed(record["name"], record["error"]["message"])

@@ -20,11 +20,8 @@ from rewards.rules.mail_layout import (
 )
 from rewards.rules.mending import file_mending, meaning, mending, reason
 from rewards.rules.outcomes import SETTLED, FileProblem, Outcome
-from rewards.rules.report import iso
+from rewards.rules.report import BALANCES, REDEEMABLE, REWARDS, iso
 from rewards.rules.units import format_value
-
-# The report that comes back as a redemption import; the other two are only read.
-REDEEMABLE = "REDEEMABLE_REWARD_BALANCE"
 
 # So long a name may be in a subject, where the result must stay in sight, and elsewhere.
 _NAME_IN_SUBJECT = 60
@@ -32,8 +29,8 @@ _NAME = 160
 
 _SHOWS = {
     REDEEMABLE: "It shows what every participant has available in every unit, as of {}.",
-    "REWARD_BALANCE": "It shows every balance, as of {}.",
-    "REWARD": "It shows every reward, as of {}.",
+    BALANCES: "It shows every balance, as of {}.",
+    REWARDS: "It shows every reward, as of {}.",
 }
 _NEXT = (
     ("Pay", "payroll, bank file, gift cards: whatever way you pay people."),
@@ -56,7 +53,7 @@ _ASKED = (
 
 @dataclass(frozen=True, slots=True)
 class ImportSummary:
-    """What the emails say of an import; `redeemed` in credits by unit."""
+    """What the emails say of an import; `redeemed` in credits by unit, negative what was given back."""
 
     name: str
     file_name: str
@@ -66,6 +63,7 @@ class ImportSummary:
     cancelled: bool
     outcomes: Mapping[str, int]
     redeemed: Mapping[str, int]
+    reverses: bool = False
 
 
 def report_ready(
@@ -169,12 +167,15 @@ def _about_import(summary: ImportSummary, how: str, tone: Tone, blocks: Sequence
 
 
 def _what(summary: ImportSummary) -> str:
-    return "Preview" if summary.dry_run else "Import"
+    return "Preview" if summary.dry_run else "Reversal" if summary.reverses else "Import"
 
 
 def _result(summary: ImportSummary) -> str:
-    done = Outcome.LOADED if summary.loads_rewards else Outcome.REDEEMED
-    verb = "loaded" if summary.loads_rewards else "redeemed"
+    done, verb = Outcome.REDEEMED, "redeemed"
+    if summary.loads_rewards:
+        done, verb = Outcome.LOADED, "loaded"
+    elif summary.reverses:
+        done, verb = Outcome.REVERSED, "given back"
     would = "would be " if summary.dry_run else ""
     failed = _failed(summary)
     return f"{summary.outcomes.get(done, 0):,} {would}{verb}" + (f", {failed:,} failed" if failed else "")
@@ -203,7 +204,7 @@ def _counts(summary: ImportSummary) -> list[Block]:
         Figure(
             f"{summary.outcomes[outcome]:,}",
             outcome,
-            meaning(outcome, summary.loads_rewards, summary.dry_run),
+            meaning(outcome, summary.loads_rewards, summary.dry_run, summary.reverses),
         )
         for outcome in Outcome
         if summary.outcomes.get(outcome)
@@ -211,17 +212,25 @@ def _counts(summary: ImportSummary) -> list[Block]:
     blocks: list[Block] = [Figures("Rows by outcome", ("Rows", "Outcome"), rows)] if rows else []
     if summary.redeemed:
         caption = "Total that would be redeemed" if summary.dry_run else "Total redeemed"
-        blocks.append(_amounts(caption, summary.redeemed, "results.csv has them all"))
+        totals = summary.redeemed
+        if summary.reverses:
+            caption, totals = "Total given back", {unit: -credits for unit, credits in totals.items()}
+        blocks.append(_amounts(caption, totals, "results.csv has them all"))
     return blocks
 
 
 def _what_to_do(summary: ImportSummary) -> list[Block]:
     folder = "rewards/" if summary.loads_rewards else "preview/" if summary.dry_run else "redemptions/"
     points = [
-        (f"{outcome} ({_count(summary.outcomes[outcome], 'row')})", mending(outcome, summary.loads_rewards))
+        (
+            f"{outcome} ({_count(summary.outcomes[outcome], 'row')})",
+            mending(outcome, summary.loads_rewards, summary.reverses),
+        )
         for outcome in Outcome
         if summary.outcomes.get(outcome) and outcome not in SETTLED
     ]
+    if summary.reverses:
+        return [Heading("What to do about the failed rows"), Points(points)]
     again = (
         f"Correct the rows in failed.csv and upload that file to the folder {folder} of the upload bucket. "
         "Its column message says more about each row; its last two columns may stay, they are ignored."

@@ -24,6 +24,8 @@ _MEANING = {
     Outcome.UNSUPPORTED_TYPE: "A reward of this type carries no balance.",
     Outcome.ID_IN_USE: "Another participant or unit has a reward of this id.",
     Outcome.BALANCE_FULL: "The balance holds as many open rewards as it can.",
+    Outcome.REVERSED: "What was redeemed went back to the rewards it came from.",
+    Outcome.ALREADY_REVERSED: "An earlier reversal gave this back; nothing was done again.",
 }
 _MEANING_IN_PREVIEW = {
     Outcome.REDEEMED: "The whole value would be redeemed, in one step.",
@@ -34,6 +36,9 @@ _MEANING_FOR_REWARDS = {
     Outcome.INVALID_VALUE: "A credit, a date or an id is not written as it must be.",
     Outcome.NOT_POSITIVE: "assignedCredit is 0: a reward gives something.",
     Outcome.MISSING_FIELD: "A field that every reward needs is blank.",
+}
+_MEANING_IN_REVERSAL = {
+    Outcome.UNCHANGED: "The import that was reversed redeemed nothing for this row.",
 }
 
 _MENDING = {
@@ -54,6 +59,10 @@ _MENDING = {
     Outcome.UNSUPPORTED_TYPE: "Delete these rows: only rewards of type CREDIT carry a balance.",
     Outcome.ID_IN_USE: "Give these rewards ids of their own: an id belongs to one participant and unit.",
     Outcome.BALANCE_FULL: "Redeem or cancel open rewards of this balance first, then load these again.",
+}
+_MENDING_IN_REVERSAL = {
+    Outcome.NOT_PROCESSED: "Reverse the same import again: what was given back is not given back twice.",
+    Outcome.CANCELLED: "Reverse the same import again to give these back after all.",
 }
 _MENDING_FOR_REWARDS = {
     Outcome.INVALID_VALUE: "Write credits as whole numbers of the unit's smallest step, and dates as Unix "
@@ -102,16 +111,18 @@ _FILE_MENDING_FOR_REWARDS = {
 }
 
 
-def meaning(outcome: Outcome, loads_rewards: bool, dry_run: bool) -> str:
+def meaning(outcome: Outcome, loads_rewards: bool, dry_run: bool, reverses: bool) -> str:
     """What became of the rows of an outcome."""
     if dry_run and outcome in _MEANING_IN_PREVIEW:
         return _MEANING_IN_PREVIEW[outcome]
-    return (_MEANING_FOR_REWARDS if loads_rewards else {}).get(outcome, _MEANING[outcome])
+    special = _MEANING_FOR_REWARDS if loads_rewards else _MEANING_IN_REVERSAL if reverses else {}
+    return special.get(outcome, _MEANING[outcome])
 
 
-def mending(outcome: Outcome, loads_rewards: bool) -> str:
+def mending(outcome: Outcome, loads_rewards: bool, reverses: bool) -> str:
     """What an operator does about the rows of an outcome that is not settled."""
-    return (_MENDING_FOR_REWARDS if loads_rewards else {}).get(outcome, _MENDING[outcome])
+    special = _MENDING_FOR_REWARDS if loads_rewards else _MENDING_IN_REVERSAL if reverses else {}
+    return special.get(outcome, _MENDING[outcome])
 
 
 def reason(problem: FileProblem) -> str:
