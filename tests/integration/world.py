@@ -14,10 +14,12 @@ from rewards.adapters.files import Files
 from rewards.adapters.jobs import IMPORT, Jobs
 from rewards.adapters.queues import Queues
 from rewards.adapters.retry import Backoff
+from rewards.adapters.uploads import Uploads
 from rewards.flows.dead_letters import DeadLetters
 from rewards.flows.deliver import Delivery
 from rewards.flows.exports import Exports
 from rewards.flows.finish import Finisher
+from rewards.flows.imports import Imports
 from rewards.flows.load import Loader
 from rewards.flows.redeem import Redeemer
 from rewards.flows.report import Reporter
@@ -84,6 +86,8 @@ class World:
         self.finisher = Finisher(self.jobs, self.files, delivery, self.now)
         self.reporter = Reporter(self.accounts, self.jobs, self.files, delivery, self.now)
         self.exports = Exports(self.jobs, self.queues, self.urls["export"], self.now)
+        self.uploads = Uploads(s3, self.names["upload"])
+        self.imports = Imports(self.jobs, self.uploads, self.queues, finish, self.now)
         self.dead_letters = DeadLetters(self.redeemer, self.validation, self.finisher, self.reporter)
 
     # --- What people do ---
