@@ -7,8 +7,10 @@ from rewards.adapters.clients import client
 from rewards.adapters.files import Files
 from rewards.adapters.jobs import Jobs
 from rewards.adapters.queues import Queues
+from rewards.adapters.uploads import Uploads
 from rewards.clock import now
 from rewards.flows.exports import Exports
+from rewards.flows.imports import Imports
 from rewards.settings import load
 
 # A signed URL lives long enough to start the download, and no longer.
@@ -19,8 +21,11 @@ SIGNED_SECONDS = 300
 class Settings:
     jobs_table: str
     files_bucket: str
+    upload_bucket: str
     export_queue_url: str
+    finish_queue_url: str
     tenant_alias: str
+    public_url: str
 
 
 @cache
@@ -41,3 +46,9 @@ def files() -> Files:
 @cache
 def exports() -> Exports:
     return Exports(jobs(), Queues(client("sqs")), settings().export_queue_url, now)
+
+
+@cache
+def imports() -> Imports:
+    uploads = Uploads(client("s3"), settings().upload_bucket)
+    return Imports(jobs(), uploads, Queues(client("sqs")), settings().finish_queue_url, now)

@@ -26,6 +26,10 @@ def aws():
 
 @pytest.fixture
 def world(aws):
+    return new_world(aws)
+
+
+def new_world(aws):
     clients = cache(aws.client)
     number = next(_numbers)
     names = {name: f"{name}-{number}" for name in ("accounts", "rewards", "jobs", "upload", "files")}

@@ -110,6 +110,19 @@ class Files:
             raise
         return io.BufferedReader(_Stream(body), buffer_size=_MEBIBYTE)
 
+    def exists(self, key: str) -> bool:
+        """Whether a file that we made is still there; False once S3 has expired it, or somebody deleted it.
+
+        S3 says 403 of a missing object to who may not list the bucket, and 404 to who may.
+        """
+        try:
+            self._client.head_object(Bucket=self._bucket, Key=key)
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] in (403, 404):
+                return False
+            raise
+        return True
+
     def save(self, path: str, key: str, content_type: str) -> None:
         """Upload a local file, in several parts where it is large."""
         self._client.upload_file(path, self._bucket, key, ExtraArgs={"ContentType": content_type})

@@ -11,9 +11,6 @@ if TYPE_CHECKING:
 # Larger files are copied in parts, side by side: a request of the API has seconds, not minutes.
 _COPY = TransferConfig(multipart_threshold=256 << 20, multipart_chunksize=128 << 20, max_concurrency=16)
 
-# S3 says 403 of a missing object to who may not list the bucket.
-_GONE = ("403", "404", "NoSuchKey", "NoSuchVersion", "AccessDenied")
-
 
 class Uploads:
     """Signs forms for the upload bucket, and copies inside it."""
@@ -34,7 +31,8 @@ class Uploads:
         try:
             self._client.head_object(Bucket=self.bucket, Key=key, **version)
         except ClientError as error:
-            if error.response["Error"]["Code"] in _GONE:
+            # S3 says 403 of a missing object to who may not list the bucket.
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] in (403, 404):
                 return False
             raise
         return True
