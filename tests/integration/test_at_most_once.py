@@ -385,6 +385,8 @@ def test_threads_that_race_for_one_balance_never_overdraw_it(world):
         answers.extend(world.redeemer._redeem(chunk, quick(), None))
 
     import_ids = [ids.new_id(world.now()) for _ in range(4)]
+    for import_id in import_ids:
+        world.jobs.create("IMPORT", import_id, {"status": "PROCESSING"})
     answers = []
     threads = [threading.Thread(target=race, args=(n,)) for n in range(4)]
     for thread in threads:

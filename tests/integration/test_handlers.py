@@ -31,6 +31,12 @@ def event(name):
 @pytest.fixture
 def handler(world, aws, monkeypatch):
     """Gives a function's handler, which finds the test's own tables, buckets and queues."""
+    with handlers(world, aws, monkeypatch) as load:
+        yield load
+
+
+@contextlib.contextmanager
+def handlers(world, aws, monkeypatch):
     variables = {
         **CREDENTIALS,
         "AWS_ENDPOINT_URL": aws.endpoint,
@@ -43,6 +49,7 @@ def handler(world, aws, monkeypatch):
         "FINISH_QUEUE_URL": world.urls["finish"],
         "FINISH_QUEUE_ARN": event("finish")["Records"][0]["eventSourceARN"],
         "EXPORT_QUEUE_URL": world.urls["export"],
+        "UPLOAD_BUCKET": world.names["upload"],
         "SENDER_EMAIL": "rewards@example.com",
         "NOTIFICATION_EMAIL": "ops@example.com",
         "RETENTION_DAYS": "30",
@@ -152,7 +159,7 @@ def test_the_api_takes_an_order_and_passes_it_on(world, handler):
 
 def test_the_api_refuses_everybody_for_whom_the_authorizer_said_nothing(world, handler):
     stranger = event("api-export")
-    for granted in ({"lambda": {}}, {"lambda": None}, {}):
+    for granted in ({"lambda": {}}, {"lambda": None}, {"lambda": {"user": "somebody"}}, {}, None):
         stranger["requestContext"]["authorizer"] = granted
         assert handler("api")(stranger, CONTEXT)["statusCode"] == 401
     del stranger["requestContext"]["authorizer"]

@@ -16,12 +16,14 @@ from rewards.adapters.jobs import EXPORT, IMPORT, Jobs
 from rewards.adapters.queues import Queues
 from rewards.adapters.retry import Backoff
 from rewards.adapters.scanner import Scanner
+from rewards.adapters.uploads import Uploads
 from rewards.flows.credits import Credits
 from rewards.flows.dead_letters import DeadLetters
 from rewards.flows.deliver import Delivery
 from rewards.flows.exports import Exports
 from rewards.flows.finish import Finisher
 from rewards.flows.holdings import Holdings
+from rewards.flows.imports import Imports
 from rewards.flows.load import Loader
 from rewards.flows.redeem import Redeemer
 from rewards.flows.report import ReportEnding, Reporter, file_key
@@ -100,6 +102,8 @@ class World:
         self.credits = Credits(self.accounts, self.catalogue, answers, self.jobs, self.now)
         self.holdings = Holdings(self.accounts, self.catalogue, self.now)
         self.exports = Exports(self.jobs, self.queues, self.urls["export"], self.now)
+        self.uploads = Uploads(s3, self.names["upload"])
+        self.imports = Imports(self.jobs, self.uploads, self.queues, finish, self.now)
         self.dead_letters = DeadLetters(self.redeemer, self.validation, self.finisher, ending)
 
     # --- What people do ---

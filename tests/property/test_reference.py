@@ -15,8 +15,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from rewards.flows.imports import REDEMPTION_TYPE
 from rewards.flows.redeem import Redeemer
-from rewards.flows.validate import REDEMPTION_TYPE, _check_rows
+from rewards.flows.validate import _check_rows
 from rewards.rules import chunks, ids, units
 from rewards.rules.balance import Balance, Wanted, archive, grant, leaving
 from rewards.rules.csv_file import read_csv

@@ -31,6 +31,7 @@ class Upload:
     size: int
     modified: int
     metadata: dict[str, str]
+    etag: str = ""
 
 
 class _Stream(io.RawIOBase):
@@ -95,6 +96,7 @@ class Files:
             size=head["ContentLength"],
             modified=int(head["LastModified"].timestamp() * 1000),
             metadata=head.get("Metadata", {}),
+            etag=head.get("ETag", ""),
         )
 
     def open_upload(self, bucket: str, key: str, version_id: str, digest: Any = None) -> io.BufferedReader:

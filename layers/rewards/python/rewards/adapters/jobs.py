@@ -165,6 +165,23 @@ class Jobs:
         record = self._get(f"{IMPORT}#{import_id}", _chunk(chunk))
         return None if record is not None and record.get("counted") else False
 
+    def has_live_lease(self, import_id: str, now: int) -> bool:
+        """Whether anybody has a chunk of the import in hand at a moment (strongly consistent)."""
+        values = {
+            ":import": {"S": f"{IMPORT}#{import_id}"},
+            ":chunks": {"S": "CHUNK#"},
+            ":now": {"N": str(now)},
+        }
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            ConsistentRead=True,
+            KeyConditionExpression="pk = :import AND begins_with(sk, :chunks)",
+            FilterExpression="attribute_not_exists(counted) AND leasedUntil >= :now",
+            ExpressionAttributeValues=values,
+        )
+        with translated():
+            return any(page["Items"] for page in pages)
+
     def end_chunk_lease(self, import_id: str, chunk: int, owner: str) -> None:
         """Let the next one take a chunk that we did not count."""
         with suppress(ConditionFailedError), translated():
@@ -259,10 +276,13 @@ class Jobs:
                 backoff.wait()
 
     def file_owner(self, digest: str) -> str | None:
-        """The import that redeemed a file with these bytes, unless it was refused in the end."""
+        """The import that redeemed a file with these bytes, unless it was refused or cancelled unread."""
         record = self.get(FILE, digest)
         earlier = self.get(IMPORT, record["importId"]) if record else None
-        return earlier["id"] if earlier and earlier["status"] != "ABORTED" else None
+        if earlier is None or earlier["status"] == "ABORTED":
+            return None
+        unread = earlier["status"] == "CANCELLED" and earlier["rows"] == 0
+        return None if unread else earlier["id"]
 
     def claim_file(self, digest: str, import_id: str) -> str | None:
         """Say that this import redeems a file with these bytes; the earlier import's id if one did.

@@ -33,8 +33,12 @@ class Exports:
         name: str,
         requester: str,
         params: Mapping[str, Any],
+        email: str | None = None,
     ) -> Record:
-        """Order an export; its record. The report is on its way when this returns."""
+        """Order an export; its record. The report is on its way when this returns.
+
+        `email` is who is told, if not the stack's operators.
+        """
         export_id = ids.new_id(self._now())
         record: Record = {
             "type": kind,
@@ -42,7 +46,7 @@ class Exports:
             "name": name or KINDS[kind].title,
             "requester": requester,
             "params": dict(params),
-            "mailtoEmail": None,
+            "mailtoEmail": email,
             "status": "PENDING",
             "dateCreated": self._now(),
             "dateCompleted": None,

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from rewards.adapters.jobs import IMPORT, Jobs, Record
 from rewards.adapters.queues import Queues
 from rewards.adapters.retry import Backoff
-from rewards.flows.uploads import REDEMPTION_TYPE
+from rewards.flows.imports import REDEMPTION_TYPE, new_record
 from rewards.rules import chunks, ids
 from rewards.rules.outcomes import Outcome
 
@@ -14,6 +14,10 @@ _REVERSED = {Outcome.REVERSED, Outcome.ALREADY_REVERSED, Outcome.UNCHANGED}
 
 class NotReversibleError(Exception):
     """This import cannot be reversed; the message says why, in words for people."""
+
+
+class NotKeptError(Exception):
+    """What the import did is not kept any more."""
 
 
 class Reversals:
@@ -29,11 +33,14 @@ class Reversals:
         """Order the reversal of an import; the record of the import that does it.
 
         Asked again, it is the same reversal, and one that did not get all its messages gets them; only
-        when some rows of it could not be processed is there another one. Raises NotReversibleError.
+        when some rows of it could not be processed is there another one. Raises NotReversibleError and
+        NotKeptError.
         """
-        problem = _refused(original, self._now())
+        problem = _refused(original)
         if problem:
             raise NotReversibleError(problem)
+        if original["dateExpires"] <= self._now():
+            raise NotKeptError("What the import did is not kept any more, so it cannot be reversed.")
         while True:
             earlier_id = original.get("reversedBy")
             earlier = self._jobs.get(IMPORT, earlier_id) if earlier_id else None
@@ -56,7 +63,7 @@ class Reversals:
         return self._jobs.get(IMPORT, reversal_id) or {"id": reversal_id, **record}
 
 
-def _refused(original: Record, now: int) -> str | None:
+def _refused(original: Record) -> str | None:
     """Why an import cannot be reversed, or None."""
     if original["type"] != REDEMPTION_TYPE:
         return "Only redemptions can be reversed, and this import loaded rewards."
@@ -68,8 +75,6 @@ def _refused(original: Record, now: int) -> str | None:
         return "The import has not ended yet. Wait for its end, or cancel it first."
     if not original["outcomes"].get(Outcome.REDEEMED):
         return "The import redeemed nothing, so there is nothing to reverse."
-    if original["dateExpires"] <= now:
-        return "What the import did is not kept any more, so it cannot be reversed."
     return None
 
 
@@ -79,33 +84,17 @@ def _is_whole(reversal: Record) -> bool:
 
 def _record(original: Record, requester: str, email: str | None, now: int) -> Record:
     """The reversal's record. It has been validated, so to say: its chunks are those of the original."""
-    copied = (
-        "type",
-        "fileName",
-        "dryRun",
-        "bucket",
-        "key",
-        "versionId",
-        "size",
-        "encoding",
-        "rows",
-        "chunks",
-    )
+    copied = ("bucket", "key", "versionId", "etag", "size", "encoding", "rows", "chunks")
     untouched = original["rows"] - original["outcomes"][Outcome.REDEEMED]
+    name = f"Reversal of {original['name']}"
     return {
-        **{name: original[name] for name in copied},
-        "name": f"Reversal of {original['name']}"[:200],
+        **new_record(REDEMPTION_TYPE, False, name, original["fileName"], now),
+        **{field: original[field] for field in copied},
         "reverses": original["id"],
         "requester": requester,
         "mailtoEmail": email,
         "status": "PROCESSING",
-        "error": None,
-        "dateCreated": now,
-        "dateCompleted": None,
         "sent": True,
         "processed": untouched,
-        "parts": 0,
-        "chunksDone": 0,
         "outcomes": {Outcome.UNCHANGED.value: untouched} if untouched else {},
-        "redeemed": {},
     }
