@@ -188,6 +188,7 @@ def test_a_long_name_leaves_the_result_in_the_subject():
         *(import_rejected(summary(name=name), code, "").subject for code in FileProblem),
     ]
     assert max(map(len, subjects)) <= 150
+    assert len(subjects[0]) == len("Report ready: ") + 60 + len(", 1,000,000 rows")
     assert "10,000,000 would be redeemed, 10,000,000 failed" in subjects[2]
     assert ".csv" in subjects[0], "the end of a name tells as much as its beginning"
 
