@@ -26,6 +26,15 @@ def aws():
 
 @pytest.fixture
 def world(aws):
+    return make_world(aws)
+
+
+@pytest.fixture
+def another_world(aws):
+    return make_world(aws)
+
+
+def make_world(aws):
     clients = cache(aws.client)
     number = next(_numbers)
     names = {name: f"{name}-{number}" for name in ("accounts", "rewards", "jobs", "upload", "files")}
