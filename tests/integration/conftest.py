@@ -29,6 +29,11 @@ def world(aws):
     return new_world(aws)
 
 
+@pytest.fixture
+def another_world(aws):
+    return new_world(aws)
+
+
 def new_world(aws):
     """Tables, buckets and queues that are empty."""
     clients = cache(aws.client)

@@ -25,7 +25,7 @@ def escape(part: str) -> str:
 
 
 def unescape(part: str) -> str:
-    return part.replace("%23", "#").replace("%25", "%")
+    return part.replace("%23", "#").replace("%25", "%") if "%" in part else part
 
 
 def balance_key(user_id: str, unit: str) -> str:

@@ -25,8 +25,8 @@ CONTENT_TYPES = {
     "XLSX": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
 
-# Above this a workbook is refused before it is begun (docs/decisions.md).
-MAX_WORKBOOK_ROWS = 2_000_000
+# One sheet. An import reads one, so rows on a second one would be left out without a word.
+MAX_WORKBOOK_ROWS = 1_048_575
 
 # Seconds of a function's time that are kept: to end a report that is too large, and to close and upload a
 # workbook, which nothing interrupts.
