@@ -64,7 +64,8 @@ def sheet_xml(path, number=1):
 
 TEXTS = ["007", "1E5", "2024-01-02", "12345678901234567890", "'=1+1", "a & b", "<b>", "]]>", '"quoted"',
          "TRUE", "two\nlines", "tab\tbed", "a\r\nb", "\r", " spaces ", "   ", "🎉 Zoë", "_x0041_", "_x000D_",
-         "_x005F_x0041_", "_x0041_x0042_", "_xyz_", "__x0041__", "_x00e9_", "&amp;", "x" * 32_767, "|"]  # fmt: skip
+         "_x005F_x0041_", "_x0041_x0042_", "_xyz_", "__x0041__", "_x00e9_", "&amp;",
+         "x" * 32_767, "|"]  # fmt: skip
 
 
 def test_every_text_is_read_as_it_was_written(written):
