@@ -37,7 +37,8 @@ Cell = str | Decimal | int
 class Table:
     """What a report's file shows; each row has a cell for every column.
 
-    A Decimal is shown with as many decimals as it has, an int with none. `sheet_title`: at most 28 characters.
+    A Decimal is shown with as many decimals as it has, an int with none. `sheet_title` has at most
+    28 characters.
     """
 
     columns: tuple[str, ...]
