@@ -234,6 +234,7 @@ def _needs_care(texts: Sequence[str]) -> bool:
         not together.isprintable()
         or "&" in together
         or "<" in together
+        or ">" in together
         or "_x" in together
         or len(together) > MAX_CELL // 2
     )
