@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
-from pydantic import AfterValidator, BaseModel, Field, StrictBool, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, ValidationInfo, field_validator
 
 import wiring
 from errors import ApiError
@@ -24,10 +24,24 @@ router = APIGatewayHttpRouter()
 _TAGS = ["Imports"]
 _SECONDS = 20.0  # API Gateway gives up after 30
 _TYPES = Literal["REDEEMABLE_REWARD_BALANCE", "REWARD"]
+# For who reads the description only; rewards.rules.file_names decides.
+_BALANCES_FILE: Any = {"type": "string", "pattern": r"\.([cC][sS][vV]|[xX][lL][sS][xX])$"}
+_REWARDS_FILE: Any = {
+    "type": "string",
+    "pattern": r"\.([cC][sS][vV]|[jJ][sS][oO][nN][lL]|[nN][dD][jJ][sS][oO][nN])$",
+}
 
 
 class ImportOrder(BaseModel):
     """A file to import. Fields that are not known are ignored."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "if": {"properties": {"type": {"const": REWARD_TYPE}}},
+            "then": {"properties": {"fileName": _REWARDS_FILE, "dryRun": {"const": False}}},
+            "else": {"properties": {"fileName": _BALANCES_FILE}},
+        }
+    )
 
     type: _TYPES = Field(description="Redeem balances, or load rewards.")
     fileName: Annotated[str, AfterValidator(clean)] = Field(

@@ -2,10 +2,12 @@
 
 import base64
 import json
+import re
 
 import pytest
 
 from rewards.adapters.errors import ThrottledError
+from tests.integration import test_handlers
 from tests.integration.conftest import new_world
 from tests.integration.test_handlers import CONTEXT, event, handlers
 
@@ -209,6 +211,19 @@ def test_a_fault_tells_nothing_and_a_busy_table_asks_to_come_again(call, monkeyp
     wrong_record = ({"id": 1}, 1)
     monkeypatch.setattr(wiring.jobs(), "history", lambda *_: wrong_record)
     assert code(call()) == (500, "INTERNAL_ERROR")
+
+
+def test_the_reference_page_has_every_route_and_no_other(call):
+    described = json.loads(call(path="/openapi.json")["body"])
+    routes = {f"{method.upper()} {path}" for path, each in described["paths"].items() for method in each}
+    page = (test_handlers.ROOT / "docs/api.md").read_text()
+    assert set(re.findall(r"^\| `([A-Z]+ /\S+)` \|", page, re.MULTILINE)) == routes
+
+
+def test_an_import_is_ordered_by_the_kept_event(api):
+    answer = api(event("api-import"), CONTEXT)
+    assert answer["statusCode"] == 201
+    assert json.loads(answer["body"])["upload"]["fields"]["key"].startswith("preview/")
 
 
 def test_a_path_that_can_be_read_in_two_ways_is_refused(api):

@@ -277,6 +277,24 @@ def test_a_worker_that_does_not_let_go_is_told_to_who_cancels(world, monkeypatch
     assert world.imports.cancel(record["id"])["status"] == "CANCELLED"
 
 
+def test_who_cancels_does_not_wait_for_workers_that_came_later(world, monkeypatch):
+    """They have seen that the import is cancelled; of a large one there is always one at work."""
+    record = order(world)
+    arrive(world, record)
+    until = world.now() + redeem_flow.LEASE
+    world.jobs.lease_chunk(record["id"], 1, "before", world.now(), until)
+    live_leases = world.jobs.live_leases
+
+    def the_next_one_comes(*args):
+        found = live_leases(*args)
+        world.jobs.end_chunk_lease(record["id"], 1, "before")
+        world.jobs.lease_chunk(record["id"], 2, "after", world.now(), until)
+        return found
+
+    monkeypatch.setattr(world.jobs, "live_leases", the_next_one_comes)
+    assert world.imports.cancel(record["id"])["status"] == "CANCELLED"
+
+
 def test_a_chunk_that_loses_its_race_sees_that_the_import_was_cancelled(world, monkeypatch):
     """Every write round looks at the status anew."""
     record = order(world)

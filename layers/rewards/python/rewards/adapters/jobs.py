@@ -165,8 +165,8 @@ class Jobs:
         record = self._get(f"{IMPORT}#{import_id}", _chunk(chunk))
         return None if record is not None and record.get("counted") else False
 
-    def has_live_lease(self, import_id: str, now: int) -> bool:
-        """Whether anybody has a chunk of the import in hand at a moment (strongly consistent)."""
+    def live_leases(self, import_id: str, now: int) -> set[str]:
+        """Who has a chunk of the import in hand at a moment (strongly consistent)."""
         values = {
             ":import": {"S": f"{IMPORT}#{import_id}"},
             ":chunks": {"S": "CHUNK#"},
@@ -180,7 +180,7 @@ class Jobs:
             ExpressionAttributeValues=values,
         )
         with translated():
-            return any(page["Items"] for page in pages)
+            return {item["leaseOwner"]["S"] for page in pages for item in page["Items"]}
 
     def end_chunk_lease(self, import_id: str, chunk: int, owner: str) -> None:
         """Let the next one take a chunk that we did not count."""

@@ -192,13 +192,15 @@ class Imports:
         if cancelled_unread(record) and record["versionId"] and not record.get("dateMailed"):
             self._queues.send(self._finish_queue_url, {"kind": "finish", "importId": import_id})
         # A worker takes the lease of its chunk before it looks at the status: one whose lease we do not
-        # see here, and who is still to write, has to see that the import is cancelled.
+        # see now, and who is still to write, has to see that the import is cancelled.
         backoff = Backoff.for_seconds(_CANCEL_SECONDS)
-        while self._jobs.has_live_lease(import_id, self._now()):
+        working = self._jobs.live_leases(import_id, self._now())
+        while working:
             try:
                 backoff.wait()
             except OutOfTimeError as error:
                 raise StillWorkingError(import_id) from error
+            working &= self._jobs.live_leases(import_id, self._now())
         return self.get(import_id)
 
     def _set_cancelled(self, import_id: str) -> Record | None:
