@@ -365,7 +365,7 @@ class DynamoDB:
     def _write(self, changes: list[Any], operation: str) -> None:
         """All of the changes, or none."""
         for _, _, _, new in changes:
-            if size_of(new) > MAX_ITEM:
+            if len(str(new)) * 4 > MAX_ITEM and size_of(new) > MAX_ITEM:
                 message = "Item size to update has exceeded the maximum allowed size"
                 raise client_error("ValidationException", message, operation)
         for table, key, _, new in changes:

@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.Ope
 import re
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from tests.simulation.kernel import ProblemError
@@ -64,18 +65,23 @@ class Names:
                 raise InvalidError(f"Value provided in ExpressionAttribute{kind} unused: {sorted(unused)}")
 
 
+@lru_cache(maxsize=1000)
+def _tokens_of(text: str) -> tuple[str, ...]:
+    tokens = []
+    place = 0
+    while text[place:].strip():
+        found = _TOKEN.match(text, place)
+        if found is None:
+            raise UnsupportedError(f"expression {text!r} at {place}")
+        tokens.append(found[1])
+        place = found.end()
+    return (*tokens, "")
+
+
 class _Tokens:
     def __init__(self, text: str, names: Names) -> None:
         self.names = names
-        self._tokens: list[str] = []
-        place = 0
-        while text[place:].strip():
-            found = _TOKEN.match(text, place)
-            if found is None:
-                raise UnsupportedError(f"expression {text!r} at {place}")
-            self._tokens.append(found[1])
-            place = found.end()
-        self._tokens.append("")
+        self._tokens = _tokens_of(text)
         self._place = 0
 
     def peek(self) -> str:
@@ -290,7 +296,9 @@ def project(text: str | None, names: Names, item: Item) -> Item:
 def copy(value: Any) -> Any:
     """A deep copy of an item, or of a part of one."""
     if isinstance(value, dict):
-        return {name: copy(part) for name, part in value.items()}
+        return {
+            name: copy(part) if isinstance(part, (dict, list)) else part for name, part in value.items()
+        }
     if isinstance(value, list):
         return [copy(part) for part in value]
     return value

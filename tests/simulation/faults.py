@@ -92,7 +92,7 @@ class Weather:
         rates = {kind: 0.0 for kind in (*KINDS, *OTHERS)}
         if random.random() < 0.1:
             return cls(kernel, rates, 0)
-        severity = random.choice([0.005, 0.02, 0.05, 0.15])
+        severity = random.choice([0.005, 0.02, 0.05, 0.1])
         share = random.choice([0.3, 0.6, 1.0])
         for kind in rates:
             if random.random() < share:

@@ -6,12 +6,13 @@ https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
 
 import json
 import sys
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from types import CodeType, ModuleType, SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 from tests.simulation.faults import Weather
 from tests.simulation.kernel import HOUR, MINUTE, SECOND, Kernel, KilledError, Process
@@ -27,7 +28,13 @@ class Function:
 
     name: str
     timeout: int
-    idle: list[Any] = field(default_factory=list)
+    idle: list["Container"] = field(default_factory=list)
+
+    def forget(self) -> None:
+        """All its containers go."""
+        for container in self.idle:
+            container.give_up()
+        self.idle.clear()
 
 
 class Lambda:
@@ -43,8 +50,8 @@ class Lambda:
         kernel = self._kernel
         self._invocations += 1
         if self._weather.strikes("cold-start"):
-            function.idle.clear()
-        handler = function.idle.pop() if function.idle else fresh_handler(function.name)
+            function.forget()
+        container = function.idle.pop() if function.idle else Container.fresh(function.name)
         deadline = kernel.now + function.timeout
         outcome: list[tuple[Any, str | None]] = []
 
@@ -56,14 +63,15 @@ class Lambda:
 
         def work() -> None:
             try:
-                answer, error = handler(event, _context(kernel, function, deadline)), None
+                answer, error = container.handler(event, _context(kernel, function, deadline)), None
             except KilledError:
+                container.give_up()
                 kernel.count["crashes"] += 1
                 kernel.after(1, lambda: finish(None, "crashed"))
                 return
             except Exception as problem:  # noqa: BLE001 - as Lambda does
                 answer, error = None, f"{type(problem).__name__}: {str(problem)[:120]}"
-            function.idle.append(handler)
+            function.idle.append(container)
             kernel.after(1, lambda: finish(answer, error))
 
         def time_out() -> None:
@@ -174,26 +182,50 @@ class EventSource:
         }
 
 
+class Container:
+    """A function's code, loaded once more beside what other containers have of it.
+
+    To load it takes milliseconds, so one that is given up is used again: without what it had cached,
+    it is as good as new.
+    """
+
+    _given_up: ClassVar[dict[str, list["Container"]]] = defaultdict(list)
+
+    def __init__(self, name: str) -> None:
+        folder = ROOT / "functions" / name
+        beside = [path.stem for path in folder.glob("*.py") if path.stem != "app"]
+        before = {each: sys.modules.pop(each) for each in beside if each in sys.modules}
+        sys.path.insert(0, str(folder))
+        app = ModuleType(f"simulated_{name}")
+        try:
+            exec(_code(folder / "app.py"), app.__dict__)  # noqa: S102 - the product's own code
+        finally:
+            sys.path.remove(str(folder))
+            own = [sys.modules.pop(each) for each in beside if each in sys.modules]
+            sys.modules.update(before)
+        self.name = name
+        self.handler: Any = app.__dict__["handler"]
+        self._modules = [app, *own]
+
+    @classmethod
+    def fresh(cls, name: str) -> "Container":
+        """One that has cached nothing."""
+        if not cls._given_up[name]:
+            return cls(name)
+        container = cls._given_up[name].pop()
+        for module in container._modules:
+            for each in vars(module).values():
+                if hasattr(each, "cache_clear"):
+                    each.cache_clear()
+        return container
+
+    def give_up(self) -> None:
+        self._given_up[self.name].append(self)
+
+
 @cache
 def _code(path: Path) -> CodeType:
     return compile(path.read_text(), str(path), "exec")
-
-
-def fresh_handler(name: str) -> Any:
-    """The handler of a function in a container of its own: nothing is cached, nothing is shared."""
-    folder = ROOT / "functions" / name
-    beside = {path.stem: path for path in folder.glob("*.py") if path.stem != "app"}
-    before = {each: sys.modules.pop(each) for each in beside if each in sys.modules}
-    sys.path.insert(0, str(folder))
-    try:
-        module = ModuleType(f"simulated_{name}")
-        exec(_code(folder / "app.py"), module.__dict__)  # noqa: S102 - the product's own code
-    finally:
-        sys.path.remove(str(folder))
-        for each in beside:
-            sys.modules.pop(each, None)
-        sys.modules.update(before)
-    return module.__dict__["handler"]
 
 
 def _context(kernel: Kernel, function: Function, deadline: int) -> Any:
@@ -204,6 +236,3 @@ def _context(kernel: Kernel, function: Function, deadline: int) -> Any:
         aws_request_id="simulated",
         get_remaining_time_in_millis=lambda: max(0, deadline - kernel.now),
     )
-
-
-__all__ = ["EventSource", "Function", "Lambda", "Process", "fresh_handler"]

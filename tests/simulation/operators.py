@@ -62,7 +62,7 @@ class Operator:
         self.uploads: list[tuple[str, bytes]] = []
         self.rewards: list[Row] = []
         # Few balances get long histories, many get wide files.
-        self.users = USERS[: self.random.choice([1, 1, 2, 4])]
+        self.users = USERS[: self.random.choice([1, 2, 3, 4])]
         self.units = UNITS[: self.random.choice([1, 2, 3])]
         self.done = False
         self._left = actions
@@ -106,11 +106,9 @@ class Operator:
 
         self.world.lambdas.invoke(self.world.functions["api"], event, answered)
 
-    def csv_of(self, key: str) -> tuple[list[str], list[Row]] | None:
+    def csv_of(self, key: str) -> tuple[list[str], list[Row]]:
         """A file that the system made, as a spreadsheet shows it."""
-        body = self.world.s3.newest(FILES, key)
-        if body is None:
-            return None
+        body = self.world.s3.newest(FILES, key) or b""
         reader = csv.DictReader(io.StringIO(body.decode("utf-8-sig"), newline=""))
         rows = list(reader)
         return list(reader.fieldnames or ()), rows
@@ -125,13 +123,13 @@ class Operator:
         places = PLACES.get(unit, 0)
         most = int(available.replace(".", "") or "0") if available else 500
         draw = self.random.random()
-        if draw < 0.1:
+        if draw < 0.08:
             return self.random.choice(["", "0", "abc", "-5", "1e3", "0.0001", "0.00"])
-        if draw < 0.2:
+        if draw < 0.14:
             most *= 3
-        if draw < 0.35:
+        if draw < 0.24:
             return shown(max(most, 1), places)
-        credits = self.random.randint(1, max(1, most // self.random.choice([1, 2, 5, 20])))
+        credits = self.random.randint(1, max(1, most // self.random.choice([1, 5, 20, 50])))
         beyond = self.random.choice(["", "", "", "9"])  # a digit that is to be cut off, never rounded
         return shown(credits, places) + (beyond if places else f".{beyond}" if beyond else "")
 
@@ -157,7 +155,7 @@ def load_rewards(operator: Operator) -> None:
     """New rewards, and some that are there already, or belong to somebody else."""
     random, now = operator.random, operator.world.kernel.now
     rows = []
-    for _ in range(random.randint(2, 14)):
+    for _ in range(random.randint(4, 20)):
         if operator.rewards and random.random() < 0.15:
             row = dict(random.choice(operator.rewards))
             if random.random() < 0.3:
@@ -191,9 +189,9 @@ def order_report(operator: Operator) -> None:
     """The report of all balances, or of one unit or program."""
     random = operator.random
     params: Row = {}
-    if random.random() < 0.2:
+    if random.random() < 0.1:
         params["unit"] = random.choice(UNITS)
-    if random.random() < 0.2:
+    if random.random() < 0.15:
         params["programId"] = random.choice(PROGRAMS[1:])
     asked = {"type": "REDEEMABLE_REWARD_BALANCE", "format": "CSV", "params": params}
     operator.api("POST", "/export", asked, lambda answer: operator.note_export(answer["id"]))
@@ -203,7 +201,7 @@ def order_report(operator: Operator) -> None:
 def redeem_report(operator: Operator) -> None:
     """A report comes back filled in: whole or in part, sorted otherwise, edited where it must not be."""
     random = operator.random
-    keys = operator.files("exports/", ".csv")
+    keys = [key for key in operator.files("exports/", ".csv") if len(operator.csv_of(key)[1])]
     # The newest mostly; an old one is a report that was redeemed before.
     found = operator.csv_of(random.choice(keys[-2:] if random.random() < 0.6 else keys)) if keys else None
     if found is None:
@@ -211,7 +209,7 @@ def redeem_report(operator: Operator) -> None:
     columns, rows = found
     rows = [{**row, "valueToRedeem": operator.some_value(row["unit"], row["availableValue"])} for row in rows]
     if random.random() < 0.3:
-        rows = random.sample(rows, random.randint(0, len(rows)))
+        rows = random.sample(rows, random.randint(min(1, len(rows)), len(rows)))
     if random.random() < 0.3:
         random.shuffle(rows)
     if random.random() < 0.2 and len(rows) > 1:  # only one column was sorted
@@ -232,11 +230,11 @@ def redeem_by_hand(operator: Operator) -> None:
     random = operator.random
     rows = []
     for _ in range(random.randint(1, 8)):
-        unit = random.choice([*UNITS, "TICKET"] if random.random() < 0.2 else operator.units[:2])
+        unit = random.choice([*UNITS, "TICKET"] if random.random() < 0.1 else operator.units[:2])
         rows.append(
             {
                 "accountId": random.choice(ACCOUNTS[:1] * 5 + ACCOUNTS[1:]),
-                "userId": random.choice([*USERS, "nobody"] if random.random() < 0.2 else operator.users),
+                "userId": random.choice([*USERS, "nobody"] if random.random() < 0.1 else operator.users),
                 "unit": unit,
                 "valueToRedeem": operator.some_value(unit, random.choice(["1", "9", "120", ""])),
                 "programId": random.choice(["", "", *PROGRAMS]),

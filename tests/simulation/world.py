@@ -5,10 +5,12 @@ in the place of the real ones; leaving it puts them back.
 """
 
 import random
+import tempfile
 import time
 from contextlib import ExitStack
+from pathlib import Path
 from types import SimpleNamespace, TracebackType
-from typing import Any
+from typing import Any, ClassVar
 from unittest import mock
 from urllib.parse import quote_plus
 
@@ -49,6 +51,8 @@ SETTINGS = {
 
 class World:
     """Services, functions and queues as in infra/template.yaml."""
+
+    current: ClassVar["World"]
 
     def __init__(self, seed: int, weather: Weather | None = None) -> None:
         self.kernel = Kernel(seed)
@@ -95,16 +99,18 @@ class World:
 
     def __enter__(self) -> "World":
         put = self._stack.enter_context
-        clients = {"dynamodb": self.dynamodb, "s3": self.s3, "sqs": self.sqs, "sesv2": self.ses}
+        put(mock.patch.object(World, "current", self, create=True))
         put(mock.patch.dict("os.environ", SETTINGS))
-        put(mock.patch.object(rewards.adapters.clients, "client", clients.__getitem__))
-        put(mock.patch.object(rewards.clock, "now", lambda: self.kernel.now))
+        put(mock.patch.object(rewards.adapters.clients, "client", _client))
+        put(mock.patch.object(rewards.clock, "now", _now))
         # Every token and id of the product comes from here, through `secrets`.
         put(mock.patch.object(random, "_urandom", self.kernel.random.randbytes))
         put(mock.patch.object(retry, "random", self.kernel.random))
         put(mock.patch.object(retry, "time", SimpleNamespace(monotonic=lambda: self.kernel.now / 1000)))
         put(mock.patch.object(retry.Backoff.__init__, "__defaults__", (0.02, 3.0, self._sleep)))
         put(mock.patch.object(time, "sleep", self._sleep))
+        memory = Path("/dev/shm")  # noqa: S108 - tempfile makes the names
+        put(mock.patch.object(tempfile, "tempdir", str(memory) if memory.is_dir() else None))
         put(mock.patch.object(accounts, "ThreadPoolExecutor", _InlineExecutor))
         # The same limits, small, so that a file of ten rows meets them all.
         choice = self.kernel.random.choice
@@ -120,6 +126,8 @@ class World:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.kernel.kill_all()
+        for function in self.functions.values():
+            function.forget()
         self._stack.close()
 
     def _sleep(self, seconds: float) -> None:
@@ -161,6 +169,18 @@ class World:
         lines = body.count(b"\n")
         self.kernel.tell("operator", f"uploads {key}, {lines} lines")
         return self.s3.store(UPLOADS, key, body, metadata)
+
+
+# Containers outlive a world, so they ask which one it is.
+
+
+def _client(service: str) -> Any:
+    world = World.current
+    return {"dynamodb": world.dynamodb, "s3": world.s3, "sqs": world.sqs, "sesv2": world.ses}[service]
+
+
+def _now() -> int:
+    return World.current.kernel.now
 
 
 class _Future:
