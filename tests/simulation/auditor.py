@@ -5,6 +5,7 @@ asked for, and moves to history. At the end: the books add up, every row of ever
 right outcome, every import ended, and somebody was told.
 """
 
+import json
 import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
@@ -248,6 +249,7 @@ class Auditor:
                 record = self._record("IMPORT", pk.removeprefix("IMPORT#"))
                 made[record["key"], record["versionId"]] += 1
                 self._check_import(pk.removeprefix("IMPORT#"), record)
+        self._check_twins()
         objects = self._world.s3.buckets[UPLOADS].objects
         expected = {(key, version.id): 1 for key, versions in objects.items() for version in versions}
         self._must(made == expected, f"uploads and imports differ: {made} instead of {expected}")
@@ -271,6 +273,15 @@ class Auditor:
         else:
             self._must(error and error["code"] == "RESULTS_FAILED", f"{told} has neither results nor an error")
             self._must(self._kernel.count["dead letters"], f"{told}: {error} without a dead letter")
+
+    def _check_twins(self) -> None:
+        """Of files with the very same bytes, and rows without rowId, only one redeems."""
+        redeemed: dict[bytes, str] = {}
+        for import_id, line in self._spent:
+            upload = self._upload(import_id)
+            if not upload.lines[line].row_id:
+                other = redeemed.setdefault(upload.body, import_id)
+                self._must(other == import_id, f"imports {other} and {import_id} redeemed the same bytes")
 
     def _check_refusal(self, upload: Upload, code: str, told: str) -> None:
         self._kernel.count[f"import {code}"] += 1
@@ -309,6 +320,13 @@ class Auditor:
         self._must(sum(outcomes.values()) == rows, f"{told}: {outcomes} of {rows} rows")
         for outcome, count in outcomes.items():
             self._kernel.count[f"row {outcome}"] += count
+        answered = self._answered(upload.id)
+        unasked = outcomes.get("UNCHANGED", 0) if not upload.loads else 0
+        self._must(
+            sum(answered.values()) == rows - unasked
+            and all(answered[each] == count for each, count in outcomes.items() if each != "UNCHANGED"),
+            f"{told}: counted {outcomes}, the kept answers say {dict(answered)}",
+        )
         if upload.dry or upload.loads:
             self._must(not mine, f"{told} redeemed lines {sorted(mine)}")
             return
@@ -317,6 +335,14 @@ class Auditor:
         for (_, _, unit), spent, _ in mine.values():
             sums[unit] += spent.value
         self._must(redeemed == sums, f"{told}: redeemed {redeemed}, the balances gave {dict(sums)}")
+
+    def _answered(self, import_id: str) -> Counter[str]:
+        """Outcomes in the parts from which results.csv is made."""
+        found: Counter[str] = Counter()
+        for key, versions in self._world.s3.buckets[FILES].objects.items():
+            if key.startswith(f"imports/{import_id}/parts/"):
+                found.update(json.loads(text)[1] for text in versions[-1].body.splitlines())
+        return found
 
     def _check_results(
         self, upload: Upload, record: dict[str, Any], mine: dict[int, Any], told: str

@@ -47,7 +47,7 @@ class Names:
             if token not in self._names:
                 raise InvalidError(f"An expression attribute name used in expression is not defined: {token}")
             self._used.add(token)
-            return self._names[token]
+            return str(self._names[token])  # the product's enumerations travel as texts
         if token.upper() in RESERVED:
             raise InvalidError(f"Attribute name is a reserved keyword; reserved keyword: {token}")
         return token
@@ -297,7 +297,7 @@ def copy(value: Any) -> Any:
     """A deep copy of an item, or of a part of one."""
     if isinstance(value, dict):
         return {
-            name: copy(part) if isinstance(part, (dict, list)) else part for name, part in value.items()
+            str(name): copy(part) if isinstance(part, (dict, list)) else part for name, part in value.items()
         }
     if isinstance(value, list):
         return [copy(part) for part in value]
