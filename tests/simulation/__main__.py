@@ -1,6 +1,7 @@
 """Play many seeds in parallel, or one with its trace: `python -m tests.simulation --help`."""
 
 import argparse
+import json
 import os
 import sys
 import time
@@ -8,7 +9,7 @@ from collections import Counter
 from concurrent.futures import ProcessPoolExecutor, as_completed
 
 from tests.simulation.history import History, play
-from tests.simulation.planted import PLANTED, planted
+from tests.simulation.planted import PLANTED, SEEDS_FILE, planted
 
 _BATCH = 10
 
@@ -20,7 +21,10 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, help="the first of them")
     parser.add_argument("--processes", type=int, default=os.cpu_count())
     parser.add_argument("--plant", choices=PLANTED, help="put this bug into the product first")
+    parser.add_argument("--find", action="store_true", help="look for the seeds that find planted bugs out")
     chosen = parser.parse_args()
+    if chosen.find:
+        return _find_all(chosen.seeds, chosen.processes)
     if chosen.seed is not None:
         return _one(chosen.seed, chosen.plant)
     return _many(range(chosen.first, chosen.first + chosen.seeds), chosen.processes, chosen.plant)
@@ -41,7 +45,9 @@ def _one(seed: int, plant: str | None) -> int:
 def _many(seeds: range, processes: int | None, plant: str | None) -> int:
     begun, failed, steps = time.monotonic(), list[History](), 0
     count: Counter[str] = Counter()
-    batches = [range(first, min(first + _BATCH, seeds.stop)) for first in range(seeds.start, seeds.stop, _BATCH)]
+    batches = [
+        range(first, min(first + _BATCH, seeds.stop)) for first in range(seeds.start, seeds.stop, _BATCH)
+    ]
     done = 0
     with ProcessPoolExecutor(processes) as pool:
         for future in as_completed([pool.submit(_play, batch, plant) for batch in batches]):
@@ -53,7 +59,9 @@ def _many(seeds: range, processes: int | None, plant: str | None) -> int:
                     failed.append(history)
                     print(f"\rseed {history.seed}: {history.problem[:300]}", flush=True)
             seconds = time.monotonic() - begun
-            print(f"\r{done:,} of {len(seeds):,} seeds, {seconds:,.0f} s", end="", file=sys.stderr, flush=True)
+            print(
+                f"\r{done:,} of {len(seeds):,} seeds, {seconds:,.0f} s", end="", file=sys.stderr, flush=True
+            )
     print(file=sys.stderr)
     for name, number in sorted(count.items()):
         print(f"{number:>12,}  {name}")
@@ -63,6 +71,23 @@ def _many(seeds: range, processes: int | None, plant: str | None) -> int:
         first = min(failed, key=lambda history: history.seed)
         print(first.told())
     return bool(failed)
+
+
+def _find(name: str, limit: int) -> int | None:
+    """The first seed that finds a planted bug out."""
+    with planted(name):
+        return next((seed for seed in range(limit) if play(seed).problem), None)
+
+
+def _find_all(limit: int, processes: int | None) -> int:
+    with ProcessPoolExecutor(processes) as pool:
+        futures = {pool.submit(_find, name, limit): name for name in PLANTED}
+        found = {}
+        for future in as_completed(futures):
+            found[futures[future]] = future.result()
+            print(f"{future.result()!s:>6}  {futures[future]}", flush=True)
+    SEEDS_FILE.write_text(json.dumps({name: found[name] for name in PLANTED}, indent=2) + "\n")
+    return None in found.values()
 
 
 if __name__ == "__main__":

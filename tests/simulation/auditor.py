@@ -69,7 +69,11 @@ class Auditor:
             user, _, unit = sort_key[2:].partition("#")
             key = (account, user.replace("%23", "#").replace("%25", "%"), unit)
             prefix = f"H#{user}#{unit}#"
-            mine = [pages.pop(place) for place in list(pages) if place[0] == account and place[1].startswith(prefix)]
+            mine = [
+                pages.pop(place)
+                for place in list(pages)
+                if place[0] == account and place[1].startswith(prefix)
+            ]
             self._must(len(mine) <= 1, f"{key}: two history pages in one write")
             self._must(all(page[2] is None for page in mine), f"{key}: a history page was overwritten")
             page = ledger.stored(mine[0][3]) if mine else Stored()
@@ -135,7 +139,9 @@ class Auditor:
         parts = dict(spent.parts)
         self._must(sum(parts.values()) == spent.value, f"{told}: parts {parts} of {spent.value}")
         allowed = [ledger.spend(rewards, spent.value, moment, line.program) for moment in sorted(moments)]
-        self._must(parts in allowed, f"{told}: took {parts}, the contract's order is {allowed[0]} of {rewards}")
+        self._must(
+            parts in allowed, f"{told}: took {parts}, the contract's order is {allowed[0]} of {rewards}"
+        )
         self._spent[place] = key, spent, self._kernel.now
         left = ledger.after(rewards, spent.parts)
         # Several rows of a file may share one write; each says what was left after itself.
@@ -197,7 +203,8 @@ class Auditor:
                         )
                         whose = (account, user, unit, program)
                         self._must(
-                            found.setdefault(row["rowId"], whose) == whose, f"rowId {row['rowId']} stands for two"
+                            found.setdefault(row["rowId"], whose) == whose,
+                            f"rowId {row['rowId']} stands for two",
                         )
         return found
 
@@ -271,7 +278,9 @@ class Auditor:
             self._must(error is None, f"{told} has its results and an error: {error}")
             self._check_results(upload, record, mine, told)
         else:
-            self._must(error and error["code"] == "RESULTS_FAILED", f"{told} has neither results nor an error")
+            self._must(
+                error and error["code"] == "RESULTS_FAILED", f"{told} has neither results nor an error"
+            )
             self._must(self._kernel.count["dead letters"], f"{told}: {error} without a dead letter")
 
     def _check_twins(self) -> None:
@@ -311,12 +320,12 @@ class Auditor:
         for mail in mails:
             self._must(mail.to == ("operator@example.com",), f"{told} was told to {mail.to}")
 
-    def _check_counts(
-        self, upload: Upload, record: dict[str, Any], mine: dict[int, Any], told: str
-    ) -> None:
+    def _check_counts(self, upload: Upload, record: dict[str, Any], mine: dict[int, Any], told: str) -> None:
         rows = len(upload.lines)
         outcomes, redeemed = record["outcomes"], record["redeemed"]
-        self._must((record["rows"], record["processed"]) == (rows, rows), f"{told}: {rows} rows, record {record}")
+        self._must(
+            (record["rows"], record["processed"]) == (rows, rows), f"{told}: {rows} rows, record {record}"
+        )
         self._must(sum(outcomes.values()) == rows, f"{told}: {outcomes} of {rows} rows")
         for outcome, count in outcomes.items():
             self._kernel.count[f"row {outcome}"] += count
@@ -330,7 +339,9 @@ class Auditor:
         if upload.dry or upload.loads:
             self._must(not mine, f"{told} redeemed lines {sorted(mine)}")
             return
-        self._must(outcomes.get("REDEEMED", 0) == len(mine), f"{told}: {outcomes}, but {len(mine)} were redeemed")
+        self._must(
+            outcomes.get("REDEEMED", 0) == len(mine), f"{told}: {outcomes}, but {len(mine)} were redeemed"
+        )
         sums: Counter[str] = Counter()
         for (_, _, unit), spent, _ in mine.values():
             sums[unit] += spent.value
@@ -344,9 +355,7 @@ class Auditor:
                 found.update(json.loads(text)[1] for text in versions[-1].body.splitlines())
         return found
 
-    def _check_results(
-        self, upload: Upload, record: dict[str, Any], mine: dict[int, Any], told: str
-    ) -> None:
+    def _check_results(self, upload: Upload, record: dict[str, Any], mine: dict[int, Any], told: str) -> None:
         own, _ = ledger.table(upload.body)
         results = self._file(f"imports/{upload.id}/results.csv", told)
         self._must(results[0] == [*own, *OURS], f"{told}: results.csv has the columns {results[0]}")
@@ -366,7 +375,9 @@ class Auditor:
             else:
                 self._check_row(upload, record, line, outcome, redeemed, mine.get(line.number), about)
                 self._check_left(record, line, available, about)
-        self._must(counted == record["outcomes"], f"{told}: results {dict(counted)}, record {record['outcomes']}")
+        self._must(
+            counted == record["outcomes"], f"{told}: results {dict(counted)}, record {record['outcomes']}"
+        )
         key = f"imports/{upload.id}/failed.csv"
         if failed:
             rows = self._file(key, told)
@@ -423,7 +434,9 @@ class Auditor:
         seen = {state.available(now, line.program) for now, state in held}
         left = ledger.credits_of(available, line.key[2])
         # A preview says what would be left.
-        self._must(left in seen or (record["dryRun"] and left < max(seen)), f"{about}: {left} left, not {seen}")
+        self._must(
+            left in seen or (record["dryRun"] and left < max(seen)), f"{about}: {left} left, not {seen}"
+        )
 
     def _check_loaded(self, upload: Upload, line: Line, outcome: str, about: str) -> None:
         if line.outcome:
@@ -480,7 +493,9 @@ class Auditor:
                 self._must(item, f"a link in {mail.subject!r} opens nothing")
                 assert item is not None
                 key = item["key"]["S"]
-                self._must(self._world.s3.newest(FILES, key) is not None, f"{mail.subject!r}: {key} is not there")
+                self._must(
+                    self._world.s3.newest(FILES, key) is not None, f"{mail.subject!r}: {key} is not there"
+                )
 
     def _held(self, key: BalanceKey, first: int, last: int) -> list[tuple[int, Stored]]:
         """What a balance held at every moment between two at which it changed, by writes or by the clock."""

@@ -66,14 +66,7 @@ class DynamoDB:
 
     def batch_get_item(self, *, RequestItems: Mapping[str, Any]) -> Any:
         def apply() -> Any:
-            keys = [(table, key) for table, asked in RequestItems.items() for key in asked["Keys"]]
-            shown = [(table, _shown(key)) for table, key in keys]
-            if not 1 <= len(keys) <= MAX_GET:
-                raise InvalidError("Too many items requested for the BatchGetItem call")
-            if len(set(shown)) < len(shown):
-                raise InvalidError("Provided list of item keys contains duplicates")
-            for asked in RequestItems.values():
-                _must_be_consistent(asked.get("ConsistentRead", False))
+            keys = _asked_keys(RequestItems)
             served = len(keys)
             if self._gateway.weather.strikes("partial"):
                 served = self._gateway.kernel.random.randrange(len(keys))
@@ -87,7 +80,7 @@ class DynamoDB:
                 else:
                     same = {name: part for name, part in RequestItems[table].items() if name != "Keys"}
                     rest.setdefault(table, {**same, "Keys": []})["Keys"].append(key)
-            if served == 0 and keys:
+            if served == 0:
                 raise _throttled("BatchGetItem")  # AWS fails the whole request when it can serve nothing
             for items in found.values():
                 self._gateway.kernel.random.shuffle(items)
@@ -233,7 +226,8 @@ class DynamoDB:
             return {"Attributes": copy(change[3])} if ReturnValues == "ALL_NEW" and change else {}
 
         said = ", ".join(
-            f"{name}={next(iter(value.values()))}" for name, value in (ExpressionAttributeValues or {}).items()
+            f"{name}={next(iter(value.values()))}"
+            for name, value in (ExpressionAttributeValues or {}).items()
         )
         return self._call("UpdateItem", f"{TableName} {_shown(Key)} {said[:90]}", apply, writes=True)
 
@@ -250,7 +244,8 @@ class DynamoDB:
             if not 1 <= len(TransactItems) <= MAX_TRANSACTION:
                 raise InvalidError("Member must have length less than or equal to 100")
             if self._gateway.weather.strikes("partial"):
-                raise _cancelled([{"Code": "TransactionConflict"}] + [{"Code": "None"}] * (len(TransactItems) - 1))
+                fine = [{"Code": "None"}] * (len(TransactItems) - 1)
+                raise _cancelled([{"Code": "TransactionConflict"}, *fine])
             changes = [self._action(each) for each in TransactItems]
             places = [(table, key) for table, key in (self._place_of(each) for each in TransactItems)]
             if len(set(places)) < len(places):
@@ -438,6 +433,18 @@ def size_of(value: Any) -> int:
     if isinstance(value, list):
         return sum(map(size_of, value))
     return len(str(value).encode())
+
+
+def _asked_keys(requests: Mapping[str, Any]) -> list[tuple[str, Item]]:
+    """The keys of a BatchGetItem with their tables."""
+    keys = [(table, key) for table, asked in requests.items() for key in asked["Keys"]]
+    if not 1 <= len(keys) <= MAX_GET:
+        raise InvalidError("Too many items requested for the BatchGetItem call")
+    if len({(table, _shown(key)) for table, key in keys}) < len(keys):
+        raise InvalidError("Provided list of item keys contains duplicates")
+    for asked in requests.values():
+        _must_be_consistent(asked.get("ConsistentRead", False))
+    return keys
 
 
 def _must_be_consistent(asked: bool) -> None:

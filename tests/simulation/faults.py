@@ -11,7 +11,7 @@ run in between, and a fault may befall it:
     retried        it happened, the answer was lost, and botocore sent it once more
     echoed         the same, but the first request arrives after the second was answered
     crashed        the process dies: before the effect, after it, or with the request under way
-    stalled        the process, or the network, stands still for up to two minutes
+    stalled        the process, or the network, stands still, as long as its function may live
     partial        part of a batch is throttled; the service asks how large a part
 """
 
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 # How long a request may be on its way; the leases of the product leave a minute for it.
 LATEST = 50 * SECOND
-STALL = 120 * SECOND
+STALLS = (SECOND, 10 * SECOND, 120 * SECOND, 600 * SECOND)
 
 KINDS = (
     "throttled",
@@ -93,7 +93,7 @@ class Weather:
     def of(cls, kernel: Kernel) -> "Weather":
         """The weather of a seed: one in ten is calm, the others have some kinds of faults, or all."""
         random = kernel.random
-        rates = {kind: 0.0 for kind in (*KINDS, *OTHERS)}
+        rates = dict.fromkeys((*KINDS, *OTHERS), 0.0)
         if random.random() < 0.1:
             return cls(kernel, rates, 0)
         # Where every call of every function may fail, hardly anything is validated; so sometimes it is one.
@@ -209,7 +209,7 @@ class Gateway:
         raise AssertionError(kind)
 
     def _stalled(self, apply: Callable[[], T]) -> T:
-        pause = self.kernel.random.choice([SECOND, 10 * SECOND, STALL])
+        pause = self.kernel.random.choice(STALLS)
         first = self.kernel.random.random() < 0.5
         if first:
             self.kernel.sleep(self.kernel.random.randint(1, pause))
@@ -248,7 +248,7 @@ class Direct:
 
     def __init__(self) -> None:
         self.kernel = Kernel(0)
-        self.weather = Weather(self.kernel, {kind: 0.0 for kind in (*KINDS, *OTHERS)}, 0)
+        self.weather = Weather(self.kernel, dict.fromkeys((*KINDS, *OTHERS), 0.0), 0)
 
     def call(self, service: str, operation: str, subject: str, apply: Callable[[], T], *, writes: bool) -> T:
         return apply()

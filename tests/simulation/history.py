@@ -29,7 +29,7 @@ class History:
                 f"--- the last {lines} events: milliseconds, who, what ---",
                 *self.trace[-lines:],
                 f"--- seed {self.seed}: {self.problem}",
-                f"--- replay: .venv/bin/python -m tests.simulation --seed {self.seed}",
+                f"--- replay: make simulate SEED={self.seed}",
             ]
         )
 

@@ -15,7 +15,7 @@ from types import CodeType, ModuleType, SimpleNamespace
 from typing import Any, ClassVar
 
 from tests.simulation.faults import Weather
-from tests.simulation.kernel import HOUR, MINUTE, SECOND, Kernel, KilledError, Process
+from tests.simulation.kernel import HOUR, MINUTE, SECOND, Kernel, KilledError
 from tests.simulation.sqs import SQS, Message
 
 ROOT = Path(__file__).parents[2]

@@ -64,6 +64,8 @@ class Operator:
         # Few balances get long histories, many get wide files.
         self.users = USERS[: self.random.choice([1, 2, 3, 4])]
         self.units = UNITS[: self.random.choice([1, 2, 3])]
+        # What is scarce is refused, and given when something new was loaded meanwhile.
+        self.greed = self.random.choice([0.05, 0.4])
         self.done = False
         self._left = actions
 
@@ -79,7 +81,9 @@ class Operator:
             self.world.kernel.count[f"action {name}"] += 1
             ACTIONS[name][1](self)
             # Mostly at once, so that things overlap; sometimes hours or days later.
-            self.pause(*self.random.choice([(1, SECOND)] * 6 + [(1, 20 * MINUTE), (1, 12 * HOUR), (1, 4 * DAY)]))
+            self.pause(
+                *self.random.choice([(1, SECOND)] * 6 + [(1, 20 * MINUTE), (1, 12 * HOUR), (1, 4 * DAY)])
+            )
         self.done = True
 
     def pause(self, least: int, most: int) -> None:
@@ -125,9 +129,9 @@ class Operator:
         draw = self.random.random()
         if draw < 0.08:
             return self.random.choice(["", "0", "abc", "-5", "1e3", "0.0001", "0.00"])
-        if draw < 0.14:
+        if draw < 0.08 + self.greed:
             most *= 3
-        if draw < 0.24:
+        if draw < 0.18 + self.greed:
             return shown(max(most, 1), places)
         credits = self.random.randint(1, max(1, most // self.random.choice([1, 5, 20, 50])))
         beyond = self.random.choice(["", "", "", "9"])  # a digit that is to be cut off, never rounded
@@ -174,7 +178,12 @@ def load_rewards(operator: Operator) -> None:
                 "dateGiven": str(now - random.randint(0, 400) * DAY),
                 "dateScheduledFor": random.choice([""] * 6 + [str(now + random.randint(1, 30) * HOUR)]),
                 "dateExpires": random.choice(
-                    ["", "", str(now + random.randint(1, 300) * DAY), str(now + random.randint(1, 48 * 60) * MINUTE)]
+                    [
+                        "",
+                        "",
+                        str(now + random.randint(1, 300) * DAY),
+                        str(now + random.randint(1, 48 * 60) * MINUTE),
+                    ]
                 ),
                 "dateCancelled": random.choice([""] * 15 + [str(now - DAY)]),
                 "user.firstName": random.choice(["", "Ann", "=Zoë"]),

@@ -9,168 +9,269 @@ import importlib
 import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
+# The seed that finds each out; `make simulate FIND=1` looks for them anew and writes this file.
+SEEDS_FILE = Path(__file__).with_name("planted_seeds.json")
 
-@dataclass(frozen=True)
-class Bug:
-    """Each text before stands once in the module's source, and becomes the text after; `seed` finds it out."""
+# Module, the text that stands once in it, and what it becomes.
+Change = tuple[str, str, str]
 
-    module: str
-    changes: tuple[tuple[str, str], ...]
-    seed: int
-
-
-def _bug(module: str, before: str, after: str, seed: int, *more: tuple[str, str]) -> Bug:
-    return Bug(f"rewards.{module}", ((before, after), *more), seed)
-
-
-PLANTED: dict[str, Bug] = {
-    "forget the version condition": _bug(
-        "adapters.accounts",
-        """'WHERE "pk"=? AND "sk"=? AND "version"=?'""",
-        """'WHERE "pk"=? AND "sk"=?'""",
-        0,
-        ('item["pk"], item["sk"], read]', 'item["pk"], item["sk"]]'),
-    ),
-    "forget the version condition when moving to history": _bug(
-        "adapters.accounts",
-        'put["ConditionExpression"] = "version = :read"',
-        'put["ConditionExpression"] = "version >= :read"',
-        0,
-    ),
-    "record the redemption in a second write": _bug(
-        "adapters.accounts",
-        "errors = self._execute([self._statement(item, version) for _, item, version in batch])",
-        "self._execute([self._statement({**item, 'redemptions': {'S': '[]'}}, v) for _, item, v in batch])\n"
-        "            errors = self._execute([self._statement(item, v + 1) for _, item, v in batch])",
-        0,
-    ),
-    "treat a throttled statement as done": _bug(
-        "adapters.accounts",
-        "written[place] = error is None",
-        "written[place] = error is None or error['Code'] not in CONDITIONS",
-        0,
-    ),
-    "treat a failed condition as done": _bug(
-        "adapters.accounts",
-        "written[place] = error is None",
-        "written[place] = error is None or error['Code'] in CONDITIONS",
-        0,
-    ),
-    "stop a scan after its first page": _bug(
-        "adapters.accounts", 'if "LastEvaluatedKey" in response:', "if False:", 0
-    ),
-    "ignore UnprocessedKeys": _bug(
-        "adapters.batch_get",
-        'unread = response["UnprocessedKeys"].get(table, {}).get("Keys", [])',
-        "unread = []",
-        0,
-    ),
-    "claim a reward's id without a condition": _bug(
-        "adapters.catalogue", '"ConditionExpression": "attribute_not_exists(id)"', "", 0
-    ),
-    "count a chunk twice": _bug(
-        "adapters.jobs",
-        '"leaseOwner = :me AND attribute_not_exists(counted)"',
-        '"leaseOwner = :me"',
-        0,
-        ('"attribute_not_exists(counted) AND "', '""'),
-    ),
-    "count a chunk apart from saying so": _bug(
-        "adapters.jobs",
-        "self._client.transact_write_items(TransactItems=actions)",
-        "[self._client.transact_write_items(TransactItems=[each]) for each in reversed(actions)]",
-        0,
-    ),
-    "lose what send_message_batch did not take": _bug(
-        "adapters.queues",
-        'for sent in response.get("Successful", []):\n                del waiting[sent["Id"]]',
-        "waiting = {}",
-        0,
-    ),
-    "say that a refused email was sent": _bug(
-        "adapters.mailer", "raise EmailNotSentError(str(error)) from error", "return ''", 0
-    ),
-    "work on a chunk that somebody else has": _bug(
-        "flows.redeem",
-        "if leased is False:",
-        "if False:",
-        0,
-        ("if leased:", "if leased is not None:"),
-    ),
-    "drop the message of a chunk that somebody else has": _bug(
-        "flows.redeem", "if leased is False:", "if False:", 0
-    ),
-    "let the next one go ahead while a write may be under way": _bug(
-        "flows.redeem", "except UnknownOutcomeError:\n                raise", "except ZeroDivisionError:\n                raise", 0
-    ),
-    "skip the look-up in history": _bug("flows.redeem", "if needs_history(balance, since):", "if False:", 0),
-    "write a preview's redemptions": _bug("flows.redeem", " and not chunk.dry_run:", ":", 0),
-    "count a chunk before its answers are kept": _bug(
-        "flows.redeem",
-        '        self._files.put_part(chunk.import_id, part_name("chunk", chunk.number), answers)\n',
-        "",
-        0,
+PLANTED: dict[str, tuple[Change, ...]] = {
+    "forget the version condition": (
         (
-            "self._jobs.count_chunk(chunk.import_id, chunk.number, owner, answers, expires, backoff)",
-            "self._jobs.count_chunk(chunk.import_id, chunk.number, owner, answers, expires, backoff)\n"
-            '        self._files.put_part(chunk.import_id, part_name("chunk", chunk.number), answers)',
+            "rewards.adapters.accounts",
+            '\'WHERE "pk"=? AND "sk"=? AND "version"=?\'',
+            '\'WHERE "pk"=? AND "sk"=?\'',
+        ),
+        (
+            "rewards.adapters.accounts",
+            'item["pk"], item["sk"], read]',
+            'item["pk"], item["sk"]]',
         ),
     ),
-    "finish before all chunks are counted": _bug(
-        "flows.redeem", 'record["chunksDone"] == record["chunks"]', 'record["chunksDone"] >= record["chunks"] - 1', 0
+    "forget the version condition when moving to history": (
+        (
+            "rewards.adapters.accounts",
+            'put["ConditionExpression"] = "version = :read"',
+            'put["ConditionExpression"] = "version >= :read"',
+        ),
     ),
-    "forget to ask for the finish when the last chunk was counted before": _bug(
-        "flows.redeem",
-        "        self._ask_to_finish_if_complete(chunk.import_id)",
-        "        if leased:\n            self._ask_to_finish_if_complete(chunk.import_id)",
-        0,
+    "record the redemption in a second write": (
+        (
+            "rewards.adapters.accounts",
+            ("errors = self._execute([self._statement(item, version) for _, item, version in batch])"),
+            (
+                "self._execute([self._statement({**item, 'redemptions': {'S': '[]'}}, v) for _, "
+                "item, v in batch])\n"
+                "            errors = self._execute([self._statement(item, v + 1) for _, item, v in "
+                "batch])"
+            ),
+        ),
     ),
-    "do not send again what a dead validation left": _bug(
-        "flows.validate",
-        'if record["status"] == "VALIDATING" or (record["status"] == "PROCESSING" and not record["sent"]):',
-        'if record["status"] == "VALIDATING":',
-        0,
+    "treat a throttled statement as done": (
+        (
+            "rewards.adapters.accounts",
+            "written[place] = error is None",
+            "written[place] = error is None or error['Code'] not in CONDITIONS",
+        ),
     ),
-    "let twins of a file in": _bug("flows.validate", "if found.without_row_id:", "if False:", 0),
-    "spend what has expired": _bug(
-        "rules.redemption", "and (reward.date_expires is None or reward.date_expires > now)", "", 0
+    "treat a failed condition as done": (
+        (
+            "rewards.adapters.accounts",
+            "written[place] = error is None",
+            "written[place] = error is None or error['Code'] in CONDITIONS",
+        ),
     ),
-    "spend what is scheduled for later": _bug(
-        "rules.redemption", "and (reward.date_scheduled_for is None or reward.date_scheduled_for <= now)", "", 0
+    "stop a scan after its first page": (
+        (
+            "rewards.adapters.accounts",
+            'if "LastEvaluatedKey" in response:',
+            "if False:",
+        ),
     ),
-    "spend what never expires first": _bug(
-        "rules.redemption", "return (reward.date_expires is None,", "return (reward.date_expires is not None,", 0
+    "ignore UnprocessedKeys": (
+        (
+            "rewards.adapters.batch_get",
+            'unread = response["UnprocessedKeys"].get(table, {}).get("Keys", [])',
+            "unread = []",
+        ),
     ),
-    "forget a redemption on the way to history": _bug(
-        "rules.balance", "redemptions=tuple(balance.redemptions[:-1])", "redemptions=tuple(balance.redemptions[1:-1])", 0
+    "claim a reward's id without a condition": (
+        (
+            "rewards.adapters.catalogue",
+            '"ConditionExpression": "attribute_not_exists(id)"',
+            "",
+        ),
     ),
-    "redeem a rowId once an import": _bug(
-        "rules.balance", "if wanted.row_id is not None and redemption.row_id == wanted.row_id:", "if False:", 0
+    "count a chunk twice": (
+        (
+            "rewards.adapters.jobs",
+            '"leaseOwner = :me AND attribute_not_exists(counted)"',
+            '"leaseOwner = :me"',
+        ),
+        (
+            "rewards.adapters.jobs",
+            '"attribute_not_exists(counted) AND "',
+            '""',
+        ),
     ),
-    "answer a retry as if somebody else had redeemed": _bug(
-        "rules.balance",
-        "    if before.import_id == import_id and before.line == wanted.line:\n        # Our own",
-        "    if False:\n        # Our own",
-        0,
+    "count a chunk apart from saying so": (
+        (
+            "rewards.adapters.jobs",
+            "self._client.transact_write_items(TransactItems=actions)",
+            ("[self._client.transact_write_items(TransactItems=[each]) for each in reversed(actions)]"),
+        ),
     ),
-    "say of a redeemed row that it was given up": _bug(
-        "rules.balance", "    if before is not None:", "    if before is not None and refusal is None:", 0
+    "lose what send_message_batch did not take": (
+        (
+            "rewards.adapters.queues",
+            ('for sent in response.get("Successful", []):\n                del waiting[sent["Id"]]'),
+            "waiting = {}",
+        ),
     ),
-    "round instead of cutting off": _bug(
-        "rules.values",
-        'int("0" + whole + fraction[:places].ljust(places, "0"))',
-        'round(float("0" + whole + "." + fraction + "0") * 10**places)',
-        0,
+    "say that a refused email was sent": (
+        (
+            "rewards.adapters.mailer",
+            "raise EmailNotSentError(str(error)) from error",
+            "return ''",
+        ),
     ),
-    "read a value as a binary float": _bug(
-        "rules.values",
-        'int("0" + whole + fraction[:places].ljust(places, "0"))',
-        'int(float("0" + whole + "." + fraction + "0") * 10**places)',
-        0,
+    "work on a chunk that somebody else has": (
+        (
+            "rewards.flows.redeem",
+            "if leased is False:",
+            "if False:",
+        ),
+        (
+            "rewards.flows.redeem",
+            "if leased:",
+            "if leased is not None:",
+        ),
+    ),
+    "drop the message of a chunk that somebody else has": (
+        (
+            "rewards.flows.redeem",
+            "if leased is False:",
+            "if False:",
+        ),
+    ),
+    "skip the look-up in history": (
+        (
+            "rewards.flows.redeem",
+            "if needs_history(balance, since):",
+            "if False:",
+        ),
+    ),
+    "write a preview's redemptions": (
+        (
+            "rewards.flows.redeem",
+            " and not chunk.dry_run:",
+            ":",
+        ),
+    ),
+    "count a chunk before its answers are kept": (
+        (
+            "rewards.flows.redeem",
+            ('        self._files.put_part(chunk.import_id, part_name("chunk", chunk.number), answers)\n'),
+            "",
+        ),
+        (
+            "rewards.flows.redeem",
+            ("self._jobs.count_chunk(chunk.import_id, chunk.number, owner, answers, expires, backoff)"),
+            (
+                "self._jobs.count_chunk(chunk.import_id, chunk.number, owner, answers, expires, "
+                "backoff)\n"
+                '        self._files.put_part(chunk.import_id, part_name("chunk", chunk.number), '
+                "answers)"
+            ),
+        ),
+    ),
+    "finish before all chunks are counted": (
+        (
+            "rewards.flows.redeem",
+            'record["chunksDone"] == record["chunks"]',
+            'record["chunksDone"] >= record["chunks"] - 1',
+        ),
+        (
+            "rewards.flows.finish",
+            'self._files.answers(import_id, "chunk", record["chunks"])',
+            'self._files.answers(import_id, "chunk", record["chunksDone"])',
+        ),
+        (
+            "rewards.flows.finish",
+            'if answer is not None or rows != record["rows"] or answered != expected:',
+            "if False:",
+        ),
+    ),
+    "forget to ask for the finish when the last chunk was counted before": (
+        (
+            "rewards.flows.redeem",
+            "        self._ask_to_finish_if_complete(chunk.import_id)",
+            ("        if leased:\n            self._ask_to_finish_if_complete(chunk.import_id)"),
+        ),
+    ),
+    "do not send again what a dead validation left": (
+        (
+            "rewards.flows.validate",
+            (
+                'if record["status"] == "VALIDATING" or (record["status"] == "PROCESSING" and not '
+                'record["sent"]):'
+            ),
+            'if record["status"] == "VALIDATING":',
+        ),
+    ),
+    "let twins of a file in": (
+        (
+            "rewards.flows.validate",
+            "if found.without_row_id:",
+            "if False:",
+        ),
+    ),
+    "spend what has expired": (
+        (
+            "rewards.rules.redemption",
+            "and (reward.date_expires is None or reward.date_expires > now)",
+            "",
+        ),
+    ),
+    "spend what is scheduled for later": (
+        (
+            "rewards.rules.redemption",
+            "and (reward.date_scheduled_for is None or reward.date_scheduled_for <= now)",
+            "",
+        ),
+    ),
+    "spend what never expires first": (
+        (
+            "rewards.rules.redemption",
+            "return (reward.date_expires is None,",
+            "return (reward.date_expires is not None,",
+        ),
+    ),
+    "forget a redemption on the way to history": (
+        (
+            "rewards.rules.balance",
+            "redemptions=tuple(balance.redemptions[:-1])",
+            "redemptions=tuple(balance.redemptions[1:-1])",
+        ),
+    ),
+    "redeem a rowId once an import": (
+        (
+            "rewards.rules.balance",
+            "if wanted.row_id is not None and redemption.row_id == wanted.row_id:",
+            "if False:",
+        ),
+    ),
+    "answer a retry as if somebody else had redeemed": (
+        (
+            "rewards.rules.balance",
+            ("    if before.import_id == import_id and before.line == wanted.line:\n        # Our own"),
+            ("    if False:\n        # Our own"),
+        ),
+    ),
+    "say of a redeemed row that it was given up": (
+        (
+            "rewards.rules.balance",
+            "    if before is not None:",
+            "    if before is not None and refusal is None:",
+        ),
+    ),
+    "round instead of cutting off": (
+        (
+            "rewards.rules.values",
+            'int("0" + whole + fraction[:places].ljust(places, "0"))',
+            'round(float("0" + whole + "." + fraction + "0") * 10**places)',
+        ),
+    ),
+    "read a value as a binary float": (
+        (
+            "rewards.rules.values",
+            'int("0" + whole + fraction[:places].ljust(places, "0"))',
+            'int(float("0" + whole + "." + fraction + "0") * 10**places)',
+        ),
     ),
 }
 
@@ -178,27 +279,29 @@ PLANTED: dict[str, Bug] = {
 @contextmanager
 def planted(name: str | None) -> Iterator[None]:
     """Run a block with a bug of PLANTED, or with none."""
-    if name is None:
-        yield
-        return
-    bug = PLANTED[name]
-    module = importlib.import_module(bug.module)
-    source = inspect.getsource(module)
-    for before, after in bug.changes:
-        if source.count(before) != 1:
-            raise LookupError(f"{name}: {before!r} stands {source.count(before)} times in {bug.module}")
-        source = source.replace(before, after)
-    changed = dict(_codes(compile(source, str(module.__file__), "exec")))
-    functions = dict(_functions(module))
-    kept = {function: function.__code__ for function in functions.values()}
-    for place, function in functions.items():
-        if place in changed:
-            function.__code__ = changed[place]
+    kept: dict[FunctionType, CodeType] = {}
     try:
+        for module, source in _changed_sources(name).items():
+            codes = dict(_codes(compile(source, str(module.__file__), "exec")))
+            for place, function in _functions(module):
+                if place in codes:
+                    kept[function] = function.__code__
+                    function.__code__ = codes[place]
         yield
     finally:
         for function, code in kept.items():
             function.__code__ = code
+
+
+def _changed_sources(name: str | None) -> dict[ModuleType, str]:
+    sources: dict[ModuleType, str] = {}
+    for module_name, before, after in PLANTED[name] if name else ():
+        module = importlib.import_module(module_name)
+        source = sources.get(module) or inspect.getsource(module)
+        if source.count(before) != 1:
+            raise LookupError(f"{name}: {before!r} stands {source.count(before)} times in {module_name}")
+        sources[module] = source.replace(before, after)
+    return sources
 
 
 def _codes(code: CodeType) -> Iterator[tuple[str, CodeType]]:

@@ -38,7 +38,9 @@ class S3:
         self._gateway = gateway
         self._made = 0
 
-    def put_object(self, *, Bucket: str, Key: str, Body: bytes, Metadata: Mapping[str, str] | None = None) -> Any:
+    def put_object(
+        self, *, Bucket: str, Key: str, Body: bytes, Metadata: Mapping[str, str] | None = None
+    ) -> Any:
         def apply() -> Any:
             version = self.store(Bucket, Key, Body, Metadata or {})
             return {"VersionId": version.id} if self._bucket(Bucket).versioned else {}
@@ -78,7 +80,9 @@ class S3:
 
     def delete_object(self, *, Bucket: str, Key: str, VersionId: str) -> Any:
         def apply() -> Any:
-            kept = [version for version in self._bucket(Bucket).objects.get(Key, []) if version.id != VersionId]
+            kept = [
+                version for version in self._bucket(Bucket).objects.get(Key, []) if version.id != VersionId
+            ]
             self._bucket(Bucket).objects[Key] = kept
             return {"VersionId": VersionId}
 

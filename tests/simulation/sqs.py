@@ -133,7 +133,7 @@ class SQS:
             if len(taken) == most:
                 break
             if queue.dead is not None and message.received >= queue.max_receives:
-                del queue.messages[message.id]
+                self._remove(queue, message)
                 kernel.tell("sqs", f"{message.id} is dead after {message.received} receives")
                 kernel.count["dead letters"] += 1
                 dead = self._queue(queue.dead)
@@ -151,17 +151,21 @@ class SQS:
 
     def delete(self, url: str, receipt: str) -> None:
         """Delete a message by its newest receipt; an older one deletes nothing, as AWS warns."""
-        kernel, weather = self._gateway.kernel, self._gateway.weather
+        weather = self._gateway.weather
         queue = self._queue(url)
         for message in list(queue.messages.values()):
             if message.receipt != receipt or weather.strikes("lost-delete"):
                 continue
-            del queue.messages[message.id]
-            if weather.strikes("resurrected-message"):
-                # A server that was away when the message was deleted still has its copy.
-                message.visible = kernel.now + kernel.random.randint(1, 3 * HOUR)
-                queue.messages[message.id] = message
-                queue.notify(message.visible)
+            self._remove(queue, message)
+
+    def _remove(self, queue: Queue, message: Message) -> None:
+        del queue.messages[message.id]
+        if self._gateway.weather.strikes("resurrected-message"):
+            # A server that was away when the message was deleted still has its copy.
+            kernel = self._gateway.kernel
+            visible = kernel.now + kernel.random.choice([1, kernel.random.randint(1, 3 * HOUR)])
+            queue.messages[message.id] = Message(message.id, message.body, message.sent, visible)
+            queue.notify(visible)
 
     def _queue(self, url: str) -> Queue:
         if url not in self.queues:
@@ -175,7 +179,9 @@ class SQS:
 
 def _check(body: str, size: int, operation: str) -> None:
     if not body:
-        raise client_error("MissingParameter", "The request must contain the parameter MessageBody.", operation)
+        raise client_error(
+            "MissingParameter", "The request must contain the parameter MessageBody.", operation
+        )
     if size > MAX_BODY:
         raise client_error("InvalidParameterValue", "Message must be shorter than 1048576 bytes.", operation)
     if _FORBIDDEN.search(body):
