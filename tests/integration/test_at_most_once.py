@@ -298,6 +298,36 @@ def test_who_finds_an_import_being_finished_keeps_the_message(world, file):
     check_whole(world, import_id)
 
 
+def test_an_import_that_somebody_finishes_is_not_given_up_meanwhile(world, file):
+    import_id = world.validate(world.put("redemptions/a.csv", file))
+    for body in world.take("redeem"):
+        world.deliver("redeem", body)
+    assert world.jobs.lease(import_id, "somebody", world.now(), world.now() + LEASE)
+    with pytest.raises(LeaseTakenError):
+        world.finisher.give_up(import_id)
+    world.jobs.end_lease(import_id, "somebody")
+    world.finisher.run(import_id)
+    world.finisher.give_up(import_id)
+    check_whole(world, import_id)
+    assert world.record(import_id)["error"] is None
+
+
+def test_who_waited_for_the_lease_does_not_finish_what_is_finished(world, file, monkeypatch):
+    import_id = world.validate(world.put("redemptions/a.csv", file))
+    for body in world.take("redeem"):
+        world.deliver("redeem", body)
+    lease, mails = world.jobs.lease, len(world.mailer.sent)
+
+    def lease_after_another(*args):
+        monkeypatch.undo()
+        world.finisher.run(import_id)
+        return lease(*args)
+
+    monkeypatch.setattr(world.jobs, "lease", lease_after_another)
+    world.finisher.run(import_id)
+    assert len(world.mailer.sent) == mails + 1
+
+
 def test_an_email_that_cannot_be_sent_is_recorded_and_loses_nothing(world, file):
     world.mailer.refuses = True
     import_id = world.validate(world.put("redemptions/a.csv", file))
