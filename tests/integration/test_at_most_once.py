@@ -1,7 +1,9 @@
 """Whatever is delivered twice, retried or crashes half-way: a row redeems once, and every import ends."""
 
+import contextlib
 import json
 import threading
+from collections import Counter
 
 import pytest
 from botocore.exceptions import ClientError
@@ -219,6 +221,29 @@ def test_a_worker_that_is_killed_leaves_its_chunk_to_the_next_after_a_while(worl
         world.deliver("redeem", body)
     world.run()
     check_whole(world, import_id)
+
+
+def test_a_burial_that_takes_long_does_not_overwrite_what_a_late_copy_answered(world, file, monkeypatch):
+    import_id = world.validate(world.put("redemptions/a.csv", file))
+    body, *others = world.take("redeem")
+    put_part = world.files.put_part
+
+    def put_part_after_a_late_copy(*args):
+        monkeypatch.undo()
+        world.now.ahead = 600_000  # the function that buries lives for 15 minutes
+        with contextlib.suppress(LeaseTakenError):
+            world.deliver("redeem", body)
+        put_part(*args)
+
+    monkeypatch.setattr(world.files, "put_part", put_part_after_a_late_copy)
+    with contextlib.suppress(ConditionFailedError):
+        world.dead_letters.bury(body, quick())
+    for other in others:
+        world.deliver("redeem", other)
+    world.run()
+    record = world.record(import_id)
+    answered = Counter(row["outcome"] for row in world.results(record))
+    assert answered == record["outcomes"]
 
 
 def test_who_lost_the_lease_counts_nothing(world, file):
