@@ -9,7 +9,7 @@ from collections import Counter
 from concurrent.futures import ProcessPoolExecutor, as_completed
 
 from tests.simulation.history import History, play
-from tests.simulation.planted import PLANTED, SEEDS_FILE, planted
+from tests.simulation.planted import PLANTED, SEEDS_FILE, STORMS, find, planted
 
 _BATCH = 10
 
@@ -32,7 +32,7 @@ def main() -> int:
 
 def _play(seeds: range, plant: str | None) -> list[History]:
     with planted(plant):
-        return [play(seed) for seed in seeds]
+        return [play(seed, STORMS.get(plant or "")) for seed in seeds]
 
 
 def _one(seed: int, plant: str | None) -> int:
@@ -73,15 +73,9 @@ def _many(seeds: range, processes: int | None, plant: str | None) -> int:
     return bool(failed)
 
 
-def _find(name: str, limit: int) -> int | None:
-    """The first seed that finds a planted bug out."""
-    with planted(name):
-        return next((seed for seed in range(limit) if play(seed).problem), None)
-
-
 def _find_all(limit: int, processes: int | None) -> int:
     with ProcessPoolExecutor(processes) as pool:
-        futures = {pool.submit(_find, name, limit): name for name in PLANTED}
+        futures = {pool.submit(find, name, range(limit)): name for name in PLANTED}
         found = {}
         for future in as_completed(futures):
             found[futures[future]] = future.result()

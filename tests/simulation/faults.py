@@ -16,6 +16,7 @@ run in between, and a fault may befall it:
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
@@ -77,6 +78,14 @@ def client_error(code: str, message: str, operation: str, status: int = 400, **m
     )
 
 
+@dataclass(frozen=True)
+class Storm:
+    """Rates by kind of fault; with `only`, a function's name, only its calls are struck."""
+
+    rates: Mapping[str, float]
+    only: str | None = None
+
+
 class Weather:
     """How often each kind of fault strikes, until the budget of this run is spent."""
 
@@ -105,6 +114,12 @@ class Weather:
                 # A message meets few of its own faults, a call is one of hundreds.
                 rates[kind] = severity if kind in KINDS else min(0.4, severity * 6)
         return cls(kernel, rates, random.choice([5, 20, 60, 120, 300]), only)
+
+    @classmethod
+    def storm(cls, kernel: Kernel, storm: Storm) -> "Weather":
+        """Some kinds of faults, often."""
+        rates = dict.fromkeys((*KINDS, *OTHERS), 0.0) | dict(storm.rates)
+        return cls(kernel, rates, 1000, storm.only)
 
     def strikes(self, kind: str) -> bool:
         """Whether a fault of this kind happens now."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from tests.simulation.auditor import Auditor
+from tests.simulation.faults import Storm
 from tests.simulation.kernel import Kernel, ProblemError
 from tests.simulation.operators import Operator
 from tests.simulation.world import World
@@ -34,10 +35,13 @@ class History:
         )
 
 
-def play(seed: int) -> History:
-    """Play a seed to its end: the faults stop, the queues drain, the dead are buried, all is checked."""
+def play(seed: int, storm: Storm | None = None) -> History:
+    """Play a seed to its end: the faults stop, the queues drain, the dead are buried, all is checked.
+
+    Its weather is the seed's, or a storm of some kinds of faults.
+    """
     history = History(seed)
-    world = World(seed)
+    world = World(seed, storm)
     kernel = world.kernel
     with world:
         try:
@@ -53,8 +57,8 @@ def _play(world: World) -> None:
     kernel = world.kernel
     auditor = Auditor(world)
     operators = [
-        Operator(world, kernel.random.choice([3, 6, 12, 20]), auditor.exports.add)
-        for _ in range(kernel.random.choice([1, 1, 2]))
+        Operator(world, kernel.people.choice([3, 6, 12, 20]), auditor.exports.add)
+        for _ in range(kernel.people.choice([1, 1, 2]))
     ]
     for number, operator in enumerate(operators):
         kernel.spawn(f"operator-{number}", operator.work)

@@ -54,7 +54,8 @@ class Kernel:
     """The clock, the events that are due, and who is running. Times are Unix milliseconds."""
 
     def __init__(self, seed: int) -> None:
-        self.random = Random(seed)
+        # What people do does not depend on how many calls the product makes for it.
+        self.random, self.people = Random(seed), Random(f"people of {seed}")
         self.now = START
         self.steps = 0
         self.count: Counter[str] = Counter()

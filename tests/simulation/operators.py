@@ -57,7 +57,7 @@ class Operator:
 
     def __init__(self, world: World, actions: int, note_export: Callable[[str], None]) -> None:
         self.world = world
-        self.random = world.kernel.random
+        self.random = world.kernel.people
         self.note_export = note_export
         self.uploads: list[tuple[str, bytes]] = []
         self.rewards: list[Row] = []

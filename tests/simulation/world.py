@@ -20,7 +20,7 @@ from rewards.adapters import accounts, batch_get, queues, retry
 from rewards.flows import validate
 from rewards.rules import chunks
 from tests.simulation.dynamodb import DynamoDB, Table
-from tests.simulation.faults import Gateway, Weather
+from tests.simulation.faults import Gateway, Storm, Weather
 from tests.simulation.kernel import MINUTE, SECOND, Kernel
 from tests.simulation.lambdas import ACCOUNT, EventSource, Function, Lambda
 from tests.simulation.s3 import S3, Bucket, Version
@@ -54,9 +54,9 @@ class World:
 
     current: ClassVar["World"]
 
-    def __init__(self, seed: int, weather: Weather | None = None) -> None:
+    def __init__(self, seed: int, storm: Storm | None = None) -> None:
         self.kernel = Kernel(seed)
-        self.weather = weather or Weather.of(self.kernel)
+        self.weather = Weather.of(self.kernel) if storm is None else Weather.storm(self.kernel, storm)
         gateway = Gateway(self.kernel, self.weather)
         jobs = Table(("pk", "sk"), {"ByKind": ("kind", "pk")})
         tables = {"accounts": Table(("pk", "sk")), "rewards": Table(("id",)), "jobs": jobs}
