@@ -1,7 +1,9 @@
 """Whatever is delivered twice, retried or crashes half-way: a row redeems once, and every import ends."""
 
+import contextlib
 import json
 import threading
+from collections import Counter
 
 import pytest
 from botocore.exceptions import ClientError
@@ -221,6 +223,29 @@ def test_a_worker_that_is_killed_leaves_its_chunk_to_the_next_after_a_while(worl
     check_whole(world, import_id)
 
 
+def test_a_burial_that_takes_long_does_not_overwrite_what_a_late_copy_answered(world, file, monkeypatch):
+    import_id = world.validate(world.put("redemptions/a.csv", file))
+    body, *others = world.take("redeem")
+    put_part = world.files.put_part
+
+    def put_part_after_a_late_copy(*args):
+        monkeypatch.undo()
+        world.now.ahead = 600_000  # the function that buries lives for 15 minutes
+        with contextlib.suppress(LeaseTakenError):
+            world.deliver("redeem", body)
+        put_part(*args)
+
+    monkeypatch.setattr(world.files, "put_part", put_part_after_a_late_copy)
+    with contextlib.suppress(ConditionFailedError):
+        world.dead_letters.bury(body, quick())
+    for other in others:
+        world.deliver("redeem", other)
+    world.run()
+    record = world.record(import_id)
+    answered = Counter(row["outcome"] for row in world.results(record))
+    assert answered == record["outcomes"]
+
+
 def test_who_lost_the_lease_counts_nothing(world, file):
     import_id = world.validate(world.put("redemptions/a.csv", file))
     now = world.now()
@@ -296,6 +321,36 @@ def test_who_finds_an_import_being_finished_keeps_the_message(world, file):
     world.now.ahead = LEASE + 1
     world.finisher.run(import_id)
     check_whole(world, import_id)
+
+
+def test_an_import_that_somebody_finishes_is_not_given_up_meanwhile(world, file):
+    import_id = world.validate(world.put("redemptions/a.csv", file))
+    for body in world.take("redeem"):
+        world.deliver("redeem", body)
+    assert world.jobs.lease(import_id, "somebody", world.now(), world.now() + LEASE)
+    with pytest.raises(LeaseTakenError):
+        world.finisher.give_up(import_id)
+    world.jobs.end_lease(import_id, "somebody")
+    world.finisher.run(import_id)
+    world.finisher.give_up(import_id)
+    check_whole(world, import_id)
+    assert world.record(import_id)["error"] is None
+
+
+def test_who_waited_for_the_lease_does_not_finish_what_is_finished(world, file, monkeypatch):
+    import_id = world.validate(world.put("redemptions/a.csv", file))
+    for body in world.take("redeem"):
+        world.deliver("redeem", body)
+    lease, mails = world.jobs.lease, len(world.mailer.sent)
+
+    def lease_after_another(*args):
+        monkeypatch.undo()
+        world.finisher.run(import_id)
+        return lease(*args)
+
+    monkeypatch.setattr(world.jobs, "lease", lease_after_another)
+    world.finisher.run(import_id)
+    assert len(world.mailer.sent) == mails + 1
 
 
 def test_an_email_that_cannot_be_sent_is_recorded_and_loses_nothing(world, file):

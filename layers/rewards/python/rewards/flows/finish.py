@@ -8,6 +8,7 @@ import csv
 import heapq
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from secrets import token_hex
@@ -58,34 +59,52 @@ class Finisher:
         Running it again is harmless: what was done is not done again. Raises LeaseTakenError while
         somebody else is at it: who has the message keeps it until the import has ended.
         """
-        record = self._jobs.get(IMPORT, import_id)
-        if record is None or record.get("dateMailed") or not _has_ended(record):
+        with self._alone(import_id) as record:
+            if record is None:
+                return
+            if is_complete(record) and not record.get("results"):
+                self._write_results(import_id, record)
+                self._end(import_id, {"results": True})
+            self._mail(import_id)
+
+    def give_up(self, import_id: str) -> None:
+        """Finishing failed for good: the import ends all the same, and says what is missing.
+
+        The person is told if that is possible; else the record says that it was not. Raises
+        LeaseTakenError as `run` does.
+        """
+        with self._alone(import_id) as record:
+            if record is None:
+                return
+            if is_complete(record) and not record.get("results"):
+                self._end(import_id, {"error": _RESULTS_FAILED})
+            try:
+                self._mail(import_id)
+            except EmailNotSentError as error:
+                self._delivery.give_up(IMPORT, import_id, str(error))
+
+    @contextmanager
+    def _alone(self, import_id: str) -> Iterator[Record | None]:
+        """The record of an import that is to be finished, for us alone; None if nothing is to be done.
+
+        It is read once more under the lease: somebody else may just have finished.
+        """
+        if self._unfinished(import_id) is None:
+            yield None
             return
         owner = token_hex(8)
         if not self._jobs.lease(import_id, owner, self._now(), self._now() + LEASE):
             raise LeaseTakenError(import_id)
         try:
-            if is_complete(record) and not record.get("results"):
-                self._write_results(import_id, record)
-                self._end(import_id, {"results": True})
-            self._mail(import_id)
+            yield self._unfinished(import_id)
         finally:
             self._jobs.end_lease(import_id, owner)
 
-    def give_up(self, import_id: str) -> None:
-        """Finishing failed for good: the import ends all the same, and says what is missing.
-
-        The person is told if that is possible; else the record says that it was not.
-        """
+    def _unfinished(self, import_id: str) -> Record | None:
         record = self._jobs.get(IMPORT, import_id)
         if record is None or record.get("dateMailed") or not _has_ended(record):
-            return
-        if is_complete(record) and not record.get("results"):
-            self._end(import_id, {"error": _RESULTS_FAILED})
-        try:
-            self._mail(import_id)
-        except EmailNotSentError as error:
-            self._delivery.give_up(IMPORT, import_id, str(error))
+            return None
+        return record
 
     def _end(self, import_id: str, changes: Record) -> None:
         now = self._now()

@@ -16,7 +16,7 @@ from rewards.rules.spreadsheet import restore
 def find_identities(wanted: Iterable[str], jobs: Jobs, files: Files, now: int) -> dict[str, Identity]:
     """The identities of those rowIds whose report is still kept; each report is read once."""
     by_export: dict[str, set[str]] = {}
-    for row_id in wanted:
+    for row_id in sorted(wanted):  # a set has no order, and the requests should have one
         export_id = row_ids.export_of(row_id)
         if export_id is not None:
             by_export.setdefault(export_id, set()).add(row_id)

@@ -26,6 +26,8 @@ from rewards.rules.outcomes import Answer, Outcome, Refusal
 # Longer than a worker lives (its function times out after 120 s), with a minute for clocks that
 # differ and for a request that is still on its way; shorter than its message stays invisible.
 LEASE = 180_000
+# The same for a dead letter, whose function lives 900 s.
+BURIAL_LEASE = 960_000
 
 # A chunk's own record outlives every copy of its message (SQS keeps them 14 days).
 _CHUNK_SECONDS = 30 * 86_400
@@ -75,10 +77,10 @@ class Redeemer:
         Raises LeaseTakenError while another copy of the message is worked off: two that decide at
         once could give a row two answers. From when an import is cancelled nothing more of it is redeemed.
         """
+        lease = LEASE if refusal is None else BURIAL_LEASE
         owner = token_hex(8)
-        leased = self._jobs.lease_chunk(
-            chunk.import_id, chunk.number, owner, self._now(), self._now() + LEASE
-        )
+        now = self._now()
+        leased = self._jobs.lease_chunk(chunk.import_id, chunk.number, owner, now, now + lease)
         if leased is False:
             raise LeaseTakenError(f"{chunk.import_id} chunk {chunk.number}")
         if leased:

@@ -1,0 +1,88 @@
+"""Play many seeds in parallel, or one with its trace: `python -m tests.simulation --help`."""
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor, as_completed
+
+from tests.simulation.history import History, play
+from tests.simulation.planted import PLANTED, SEEDS_FILE, STORMS, find, planted
+
+_BATCH = 10
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
+    parser.add_argument("--seed", type=int, help="play this seed only, and tell what happened")
+    parser.add_argument("--seeds", type=int, default=200, help="how many seeds to play")
+    parser.add_argument("--first", type=int, default=0, help="the first of them")
+    parser.add_argument("--processes", type=int, default=os.cpu_count())
+    parser.add_argument("--plant", choices=PLANTED, help="put this bug into the product first")
+    parser.add_argument("--find", action="store_true", help="look for the seeds that find planted bugs out")
+    chosen = parser.parse_args()
+    if chosen.find:
+        return _find_all(chosen.seeds, chosen.processes)
+    if chosen.seed is not None:
+        return _one(chosen.seed, chosen.plant)
+    return _many(range(chosen.first, chosen.first + chosen.seeds), chosen.processes, chosen.plant)
+
+
+def _play(seeds: range, plant: str | None) -> list[History]:
+    with planted(plant):
+        return [play(seed, STORMS.get(plant or "")) for seed in seeds]
+
+
+def _one(seed: int, plant: str | None) -> int:
+    (history,) = _play(range(seed, seed + 1), plant)
+    print(history.told(lines=len(history.trace)))
+    print(f"--- {history.steps} steps, fingerprint {history.fingerprint:08x}")
+    return history.problem is not None
+
+
+def _many(seeds: range, processes: int | None, plant: str | None) -> int:
+    begun, failed, steps = time.monotonic(), list[History](), 0
+    count: Counter[str] = Counter()
+    batches = [
+        range(first, min(first + _BATCH, seeds.stop)) for first in range(seeds.start, seeds.stop, _BATCH)
+    ]
+    done = 0
+    with ProcessPoolExecutor(processes) as pool:
+        for future in as_completed([pool.submit(_play, batch, plant) for batch in batches]):
+            for history in future.result():
+                done += 1
+                steps += history.steps
+                count.update(history.count)
+                if history.problem:
+                    failed.append(history)
+                    print(f"\rseed {history.seed}: {history.problem[:300]}", flush=True)
+            seconds = time.monotonic() - begun
+            print(
+                f"\r{done:,} of {len(seeds):,} seeds, {seconds:,.0f} s", end="", file=sys.stderr, flush=True
+            )
+    print(file=sys.stderr)
+    for name, number in sorted(count.items()):
+        print(f"{number:>12,}  {name}")
+    seconds = time.monotonic() - begun
+    print(f"{done:,} seeds, {steps:,} steps, {seconds:,.0f} s, {len(failed)} failed")
+    if failed:
+        first = min(failed, key=lambda history: history.seed)
+        print(first.told())
+    return bool(failed)
+
+
+def _find_all(limit: int, processes: int | None) -> int:
+    with ProcessPoolExecutor(processes) as pool:
+        futures = {pool.submit(find, name, range(limit)): name for name in PLANTED}
+        found = {}
+        for future in as_completed(futures):
+            found[futures[future]] = future.result()
+            print(f"{future.result()!s:>6}  {futures[future]}", flush=True)
+    SEEDS_FILE.write_text(json.dumps({name: found[name] for name in PLANTED}, indent=2) + "\n")
+    return None in found.values()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

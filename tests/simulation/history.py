@@ -1,0 +1,75 @@
+"""One seed: a world, its operators, its auditor; and what to tell when something is wrong."""
+
+from dataclasses import dataclass, field
+
+from tests.simulation.auditor import Auditor
+from tests.simulation.faults import Storm
+from tests.simulation.kernel import Kernel, ProblemError
+from tests.simulation.operators import Operator
+from tests.simulation.world import World
+
+# Far more than any seed needs; who gets here turns in circles.
+MAX_STEPS = 60_000
+
+
+@dataclass
+class History:
+    """What came of a seed; `problem` is None if all was well."""
+
+    seed: int
+    problem: str | None = None
+    steps: int = 0
+    fingerprint: int = 0
+    count: dict[str, int] = field(default_factory=dict)
+    trace: list[str] = field(default_factory=list)
+
+    def told(self, lines: int = 120) -> str:
+        """The trace's end, what was wrong, and how to see it again."""
+        return "\n".join(
+            [
+                f"--- the last {lines} events: milliseconds, who, what ---",
+                *self.trace[-lines:],
+                f"--- seed {self.seed}: {self.problem}",
+                f"--- replay: make simulate SEED={self.seed}",
+            ]
+        )
+
+
+def play(seed: int, storm: Storm | None = None) -> History:
+    """Play a seed to its end: the faults stop, the queues drain, the dead are buried, all is checked.
+
+    Its weather is the seed's, or a storm of some kinds of faults.
+    """
+    history = History(seed)
+    world = World(seed, storm)
+    kernel = world.kernel
+    with world:
+        try:
+            _play(world)
+        except ProblemError as error:
+            history.problem = str(error)
+        finally:
+            _keep(history, kernel)
+    return history
+
+
+def _play(world: World) -> None:
+    kernel = world.kernel
+    auditor = Auditor(world)
+    operators = [
+        Operator(world, kernel.people.choice([3, 6, 12, 20]), auditor.exports.add)
+        for _ in range(kernel.people.choice([1, 1, 2]))
+    ]
+    for number, operator in enumerate(operators):
+        kernel.spawn(f"operator-{number}", operator.work)
+    kernel.run(until=lambda: all(operator.done for operator in operators), limit=MAX_STEPS)
+    world.weather.stop()
+    kernel.run(until=lambda: False, limit=MAX_STEPS)
+    auditor.check_end()
+
+
+def _keep(history: History, kernel: Kernel) -> None:
+    history.steps = kernel.steps
+    history.fingerprint = kernel.fingerprint
+    history.count = dict(kernel.count)
+    history.trace = list(kernel.trace)

@@ -1,0 +1,297 @@
+"""What people do to the system: a registry of actions, drawn at random.
+
+To add one (a cancel, a reversal, an API debit ...), write a function with `@action(weight)`. It
+gets the operator; what it does runs as a process, so it may wait, and API calls answer later.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from tests.simulation.kernel import DAY, HOUR, MINUTE, SECOND
+from tests.simulation.lambdas import ROOT
+from tests.simulation.world import FILES, World
+
+ACTIONS: dict[str, tuple[float, Callable[["Operator"], None]]] = {}
+
+ACCOUNTS = ("acme", "Bolt & Söhne")
+USERS = ("ann", "bob", "@dan", "zoë#1")
+UNITS = ("CASH/USD", "POINT", "CREDIT/KWD")
+PLACES = {"CASH/USD": 2, "POINT": 0, "CREDIT/KWD": 3}
+PROGRAMS = ("", "refer", "loyal")
+
+NEEDED = ("accountId", "userId", "unit", "valueToRedeem")
+REWARD_COLUMNS = (
+    "id",
+    "type",
+    "unit",
+    "assignedCredit",
+    "user.id",
+    "user.accountId",
+    "redeemedCredit",
+    "programId",
+    "dateGiven",
+    "dateScheduledFor",
+    "dateExpires",
+    "dateCancelled",
+    "user.firstName",
+)
+
+Row = dict[str, str]
+
+
+def action(weight: float) -> Callable[[Callable[["Operator"], None]], Callable[["Operator"], None]]:
+    """Register something that an operator may do; it is drawn in proportion to its weight."""
+
+    def register(function: Callable[["Operator"], None]) -> Callable[["Operator"], None]:
+        ACTIONS[function.__name__] = weight, function
+        return function
+
+    return register
+
+
+class Operator:
+    """Does some things, one after the other, while what they began goes on."""
+
+    def __init__(self, world: World, actions: int, note_export: Callable[[str], None]) -> None:
+        self.world = world
+        self.random = world.kernel.people
+        self.note_export = note_export
+        self.uploads: list[tuple[str, bytes]] = []
+        self.rewards: list[Row] = []
+        # Few balances get long histories, many get wide files.
+        self.users = USERS[: self.random.choice([1, 2, 3, 4])]
+        self.units = UNITS[: self.random.choice([1, 2, 3])]
+        # What is scarce is refused, and given when something new was loaded meanwhile.
+        self.greed = self.random.choice([0.05, 0.4])
+        self.done = False
+        self._left = actions
+
+    def work(self) -> None:
+        load_rewards(self)
+        self.pause(MINUTE, 10 * MINUTE)
+        order_report(self)
+        self.pause(MINUTE, 10 * MINUTE)
+        names = list(ACTIONS)
+        weights = [ACTIONS[name][0] for name in names]
+        for _ in range(self._left):
+            (name,) = self.random.choices(names, weights)
+            self.world.kernel.count[f"action {name}"] += 1
+            ACTIONS[name][1](self)
+            # Mostly at once, so that things overlap; sometimes hours or days later.
+            self.pause(
+                *self.random.choice([(1, SECOND)] * 6 + [(1, 20 * MINUTE), (1, 12 * HOUR), (1, 4 * DAY)])
+            )
+        self.done = True
+
+    def pause(self, least: int, most: int) -> None:
+        self.world.kernel.sleep(self.random.randint(least, most))
+
+    # --- What they can do ---
+
+    def upload(self, key: str, body: bytes) -> None:
+        self.uploads.append((key, body))
+        self.world.upload(key, body, email="operator@example.com")
+
+    def api(
+        self, method: str, path: str, body: Any = None, done: Callable[[Any], None] = lambda answer: None
+    ) -> None:
+        """Call the REST API; `done` gets the answer's JSON if there is one."""
+        event = json.loads((ROOT / "events" / "api-export.json").read_text())
+        full = f"/api/v1/default{path}"
+        event.update(routeKey="ANY /api/{proxy+}", rawPath=full, body=json.dumps(body) if body else None)
+        event["requestContext"]["http"].update(method=method, path=full)
+
+        def answered(answer: Any, error: str | None) -> None:
+            if error is None and answer["statusCode"] < 300:
+                done(json.loads(answer["body"]))
+
+        self.world.lambdas.invoke(self.world.functions["api"], event, answered)
+
+    def csv_of(self, key: str) -> tuple[list[str], list[Row]]:
+        """A file that the system made, as a spreadsheet shows it."""
+        body = self.world.s3.newest(FILES, key) or b""
+        reader = csv.DictReader(io.StringIO(body.decode("utf-8-sig"), newline=""))
+        rows = list(reader)
+        return list(reader.fieldnames or ()), rows
+
+    def files(self, prefix: str, name: str) -> list[str]:
+        """Keys of files that the system made, oldest first."""
+        objects = self.world.s3.buckets[FILES].objects
+        return [key for key in objects if key.startswith(prefix) and key.endswith(name)]
+
+    def some_value(self, unit: str, available: str) -> str:
+        """A value to redeem: mostly what can be, in part or whole, now and then too much or nonsense."""
+        places = PLACES.get(unit, 0)
+        most = int(available.replace(".", "") or "0") if available else 500
+        draw = self.random.random()
+        if draw < 0.08:
+            return self.random.choice(["", "0", "abc", "-5", "1e3", "0.0001", "0.00"])
+        if draw < 0.08 + self.greed:
+            most *= 3
+        if draw < 0.18 + self.greed:
+            return shown(max(most, 1), places)
+        credits = self.random.randint(1, max(1, most // self.random.choice([1, 5, 20, 50])))
+        beyond = self.random.choice(["", "", "", "9"])  # a digit that is to be cut off, never rounded
+        return shown(credits, places) + (beyond if places else f".{beyond}" if beyond else "")
+
+
+def shown(credits: int, places: int) -> str:
+    digits = str(credits).rjust(places + 1, "0")
+    return f"{digits[:-places]}.{digits[-places:]}" if places else digits
+
+
+def sheet(columns: Iterable[str], rows: Iterable[Row]) -> bytes:
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, list(columns), restval="", extrasaction="ignore")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+# --- Actions ---
+
+
+@action(3)
+def load_rewards(operator: Operator) -> None:
+    """New rewards, and some that are there already, or belong to somebody else."""
+    random, now = operator.random, operator.world.kernel.now
+    rows = []
+    for _ in range(random.randint(4, 20)):
+        if operator.rewards and random.random() < 0.15:
+            row = dict(random.choice(operator.rewards))
+            if random.random() < 0.3:
+                row["user.id"] = random.choice(USERS)
+        else:
+            assigned = random.choice([5, 1000, 123_456])
+            row = {
+                "id": f"reward-{len(operator.rewards):04d}-{'x' * random.choice([0, 10, 45])}",
+                "type": random.choice(["CREDIT"] * 20 + ["FUELTANK"]),
+                "unit": random.choice(operator.units),
+                "assignedCredit": random.choice([str(assigned)] * 15 + ["0", "ten"]),
+                "user.id": random.choice(operator.users),
+                "user.accountId": random.choice(ACCOUNTS[:1] * 5 + ACCOUNTS[1:]),
+                "redeemedCredit": random.choice([""] * 8 + ["0", str(assigned // 2), str(assigned)]),
+                "programId": random.choice(PROGRAMS),
+                "dateGiven": str(now - random.randint(0, 400) * DAY),
+                "dateScheduledFor": random.choice([""] * 6 + [str(now + random.randint(1, 30) * HOUR)]),
+                "dateExpires": random.choice(
+                    [
+                        "",
+                        "",
+                        str(now + random.randint(1, 300) * DAY),
+                        str(now + random.randint(1, 48 * 60) * MINUTE),
+                    ]
+                ),
+                "dateCancelled": random.choice([""] * 15 + [str(now - DAY)]),
+                "user.firstName": random.choice(["", "Ann", "=Zoë"]),
+            }
+            operator.rewards.append(row)
+        rows.append(row)
+    operator.upload(f"rewards/rewards {len(operator.uploads)}.csv", sheet(REWARD_COLUMNS, rows))
+
+
+@action(3)
+def order_report(operator: Operator) -> None:
+    """The report of all balances, or of one unit or program."""
+    random = operator.random
+    params: Row = {}
+    if random.random() < 0.1:
+        params["unit"] = random.choice(UNITS)
+    if random.random() < 0.15:
+        params["programId"] = random.choice(PROGRAMS[1:])
+    asked = {"type": "REDEEMABLE_REWARD_BALANCE", "format": "CSV", "params": params}
+    operator.api("POST", "/export", asked, lambda answer: operator.note_export(answer["id"]))
+
+
+@action(8)
+def redeem_report(operator: Operator) -> None:
+    """A report comes back filled in: whole or in part, sorted otherwise, edited where it must not be."""
+    random = operator.random
+    keys = [key for key in operator.files("exports/", ".csv") if len(operator.csv_of(key)[1])]
+    # The newest mostly; an old one is a report that was redeemed before.
+    found = operator.csv_of(random.choice(keys[-2:] if random.random() < 0.6 else keys)) if keys else None
+    if found is None:
+        return
+    columns, rows = found
+    rows = [{**row, "valueToRedeem": operator.some_value(row["unit"], row["availableValue"])} for row in rows]
+    if random.random() < 0.3:
+        rows = random.sample(rows, random.randint(min(1, len(rows)), len(rows)))
+    if random.random() < 0.3:
+        random.shuffle(rows)
+    if random.random() < 0.2 and len(rows) > 1:  # only one column was sorted
+        row, other = random.sample(rows, 2)
+        row["userId"], other["userId"] = other["userId"], row["userId"]
+    if random.random() < 0.2 and rows:
+        rows.insert(random.randrange(len(rows) + 1), dict(random.choice(rows)))
+    if random.random() < 0.1 and rows:
+        random.choice(rows)[random.choice(NEEDED[:3])] = ""
+    if random.random() < 0.15:
+        columns = [column for column in columns if column != "rowId"]
+    _upload_redemptions(operator, sheet(columns, rows))
+
+
+@action(3)
+def redeem_by_hand(operator: Operator) -> None:
+    """A file that somebody wrote: no rowIds, small values of few balances, again and again."""
+    random = operator.random
+    rows = []
+    for _ in range(random.randint(1, 8)):
+        unit = random.choice([*UNITS, "TICKET"] if random.random() < 0.1 else operator.units[:2])
+        rows.append(
+            {
+                "accountId": random.choice(ACCOUNTS[:1] * 5 + ACCOUNTS[1:]),
+                "userId": random.choice([*USERS, "nobody"] if random.random() < 0.1 else operator.users),
+                "unit": unit,
+                "valueToRedeem": operator.some_value(unit, random.choice(["1", "9", "120", ""])),
+                "programId": random.choice(["", "", *PROGRAMS]),
+                "note": f"payout {len(operator.uploads)}",
+            }
+        )
+    columns = [*NEEDED, "note", *(["programId"] if random.random() < 0.4 else [])]
+    _upload_redemptions(operator, sheet(columns, rows))
+
+
+@action(4)
+def upload_again(operator: Operator) -> None:
+    """The very bytes of an earlier file, under its old name or a new one."""
+    if not operator.uploads:
+        return
+    key, body = operator.random.choice(operator.uploads)
+    folder, name = key.split("/")
+    if operator.random.random() < 0.5:
+        name = f"again {len(operator.uploads)} {name}"
+    operator.upload(f"{folder}/{name}", body)
+
+
+@action(3)
+def upload_sorted_otherwise(operator: Operator) -> None:
+    """The rows of an earlier redemption, in another order."""
+    earlier = [body for key, body in operator.uploads if key.startswith("redemptions/")]
+    if not earlier:
+        return
+    header, *lines = operator.random.choice(earlier).decode().split("\r\n")
+    lines = [line for line in lines if line]
+    operator.random.shuffle(lines)
+    _upload_redemptions(operator, "\r\n".join([header, *lines, ""]).encode())
+
+
+@action(4)
+def upload_corrected_failures(operator: Operator) -> None:
+    """A failed.csv comes back, with its values corrected, or as it is."""
+    keys = operator.files("imports/", "failed.csv")
+    found = operator.csv_of(operator.random.choice(keys)) if keys else None
+    if found is None or "valueToRedeem" not in found[0]:
+        return
+    columns, rows = found
+    for row in rows:
+        if operator.random.random() < 0.7:
+            row["valueToRedeem"] = operator.random.choice(["1", "2", "0.01", ""])
+    _upload_redemptions(operator, sheet(columns, rows))
+
+
+def _upload_redemptions(operator: Operator, body: bytes) -> None:
+    folder = "preview" if operator.random.random() < 0.1 else "redemptions"
+    operator.upload(f"{folder}/payout {len(operator.uploads)}.csv", body)

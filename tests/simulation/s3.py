@@ -1,0 +1,153 @@
+"""An in-memory S3: versions, metadata, notifications, and bodies that can break off."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from boto3.exceptions import S3UploadFailedError
+from botocore.exceptions import ClientError, ResponseStreamingError
+
+from tests.simulation.faults import client_error
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version of an object; `modified` in Unix milliseconds, of which S3 tells whole seconds."""
+
+    id: str
+    body: bytes
+    metadata: Mapping[str, str]
+    modified: int
+
+
+@dataclass
+class Bucket:
+    """Objects by key, the newest version last; `notify` hears of every new one."""
+
+    versioned: bool = True
+    objects: dict[str, list[Version]] = field(default_factory=dict)
+    notify: Callable[[str, Version], None] = lambda key, version: None
+
+
+class S3:
+    def __init__(self, gateway: Any, buckets: dict[str, Bucket]) -> None:
+        self.buckets = buckets
+        self._gateway = gateway
+        self._made = 0
+
+    def put_object(
+        self, *, Bucket: str, Key: str, Body: bytes, Metadata: Mapping[str, str] | None = None
+    ) -> Any:
+        def apply() -> Any:
+            version = self.store(Bucket, Key, Body, Metadata or {})
+            return {"VersionId": version.id} if self._bucket(Bucket).versioned else {}
+
+        return self._call("PutObject", f"{Bucket}/{Key}", apply, writes=True)
+
+    def head_object(self, *, Bucket: str, Key: str, VersionId: str | None = None) -> Any:
+        def apply() -> Any:
+            # A HEAD has no body, so there is nothing but the status in its error.
+            version = self._find(Bucket, Key, VersionId, client_error("404", "Not Found", "HeadObject", 404))
+            return self._described(Bucket, version)
+
+        return self._call("HeadObject", f"{Bucket}/{Key}", apply, writes=False)
+
+    def get_object(self, *, Bucket: str, Key: str, VersionId: str | None = None) -> Any:
+        def apply() -> Any:
+            code = "NoSuchVersion" if VersionId else "NoSuchKey"
+            version = self._find(Bucket, Key, VersionId, client_error(code, "Not there.", "GetObject", 404))
+            breaks = None
+            if self._gateway.weather.strikes("broken-body"):
+                breaks = self._gateway.kernel.random.randrange(len(version.body) + 1)
+            return {**self._described(Bucket, version), "Body": Body(version.body, breaks)}
+
+        return self._call("GetObject", f"{Bucket}/{Key}", apply, writes=False)
+
+    def upload_file(self, filename: str, bucket: str, key: str, ExtraArgs: Mapping[str, str]) -> None:
+        """As one request: of an upload in parts nothing is seen before it is completed."""
+        body = Path(filename).read_bytes()
+        if ExtraArgs.keys() - {"ContentType"}:
+            self._gateway.kernel.wrong(f"upload_file with {ExtraArgs}: teach it first")
+        try:
+            self._call(
+                "UploadFile", f"{bucket}/{key}", lambda: self.store(bucket, key, body, {}), writes=True
+            )
+        except ClientError as error:
+            raise S3UploadFailedError(f"Failed to upload {filename} to {bucket}/{key}: {error}") from error
+
+    def delete_object(self, *, Bucket: str, Key: str, VersionId: str) -> Any:
+        def apply() -> Any:
+            kept = [
+                version for version in self._bucket(Bucket).objects.get(Key, []) if version.id != VersionId
+            ]
+            self._bucket(Bucket).objects[Key] = kept
+            return {"VersionId": VersionId}
+
+        return self._call("DeleteObject", f"{Bucket}/{Key}", apply, writes=True)
+
+    def newest(self, bucket: str, key: str) -> bytes | None:
+        """What stands under a key, without a request."""
+        versions = self._bucket(bucket).objects.get(key)
+        return versions[-1].body if versions else None
+
+    def store(self, bucket: str, key: str, body: bytes, metadata: Mapping[str, str]) -> Version:
+        """Make a new version of an object, without a request."""
+        if len(key.encode()) > 1024:
+            raise client_error("KeyTooLongError", "Your key is too long", "PutObject")
+        body = body.encode() if isinstance(body, str) else bytes(body)
+        self._made += 1
+        version = Version(f"v{self._made:05d}", body, dict(metadata), self._gateway.kernel.now)
+        found = self._bucket(bucket)
+        versions = found.objects.setdefault(key, [])
+        if not found.versioned:
+            versions.clear()
+        versions.append(version)
+        found.notify(key, version)
+        return version
+
+    def _find(self, bucket: str, key: str, version_id: str | None, missing: ClientError) -> Version:
+        versions = self._bucket(bucket).objects.get(key, [])
+        found = [version for version in versions if version_id is None or version.id == version_id]
+        if not found:
+            raise missing
+        return found[-1]
+
+    def _described(self, bucket: str, version: Version) -> dict[str, Any]:
+        return {
+            "ContentLength": len(version.body),
+            "ETag": f'"{hashlib.md5(version.body, usedforsecurity=False).hexdigest()}"',
+            "LastModified": datetime.fromtimestamp(version.modified // 1000, UTC),
+            "Metadata": dict(version.metadata),
+            **({"VersionId": version.id} if self._bucket(bucket).versioned else {}),
+        }
+
+    def _bucket(self, name: str) -> Bucket:
+        if name not in self.buckets:
+            raise client_error("NoSuchBucket", "The specified bucket does not exist", "S3", 404)
+        return self.buckets[name]
+
+    def _call(self, operation: str, subject: str, apply: Callable[[], Any], *, writes: bool) -> Any:
+        return self._gateway.call("s3", operation, subject, apply, writes=writes)
+
+
+class Body:
+    """A streamed body; it breaks off after so many bytes, or never."""
+
+    def __init__(self, content: bytes, breaks: int | None) -> None:
+        self._content = content
+        self._place = 0
+        self._breaks = breaks
+
+    def read(self, amount: int | None = None) -> bytes:
+        end = len(self._content) if amount is None else self._place + amount
+        if self._breaks is not None and end > self._breaks:
+            raise ResponseStreamingError(error="connection broken")
+        data = self._content[self._place : end]
+        self._place += len(data)
+        return data
+
+    def close(self) -> None:
+        pass

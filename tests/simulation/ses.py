@@ -1,0 +1,45 @@
+"""An in-memory SES: what it accepted."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tests.simulation.faults import client_error
+
+
+@dataclass(frozen=True)
+class Sent:
+    """An email that SES has accepted; `moment` in Unix milliseconds."""
+
+    moment: int
+    to: tuple[str, ...]
+    subject: str
+    text: str
+    html: str
+
+
+class SES:
+    def __init__(self, gateway: Any, identities: frozenset[str]) -> None:
+        self.outbox: list[Sent] = []
+        self._gateway = gateway
+        self._identities = identities
+
+    def send_email(
+        self, *, FromEmailAddress: str, Destination: Mapping[str, Any], Content: Mapping[str, Any]
+    ) -> Any:
+        simple = Content["Simple"]
+        subject, body = simple["Subject"]["Data"], simple["Body"]
+
+        def apply() -> Any:
+            if FromEmailAddress not in self._identities:
+                message = "Email address is not verified."
+                raise client_error("MessageRejected", message, "SendEmail")
+            if self._gateway.weather.strikes("refused-email"):
+                raise client_error("MessageRejected", "The sending account is under review.", "SendEmail")
+            to = tuple(Destination["ToAddresses"])
+            now = self._gateway.kernel.now
+            self.outbox.append(Sent(now, to, subject, body["Text"]["Data"], body["Html"]["Data"]))
+            return {"MessageId": f"e{len(self.outbox):05d}"}
+
+        said = f"{Destination['ToAddresses'][0]} {subject}"
+        return self._gateway.call("sesv2", "SendEmail", said, apply, writes=True)

@@ -1,0 +1,207 @@
+"""The product's handlers in a simulated AWS: what the template says, in memory.
+
+`World(seed)` is one history. Entering it puts the simulated clock, randomness, waiting and clients
+in the place of the real ones; leaving it puts them back.
+"""
+
+import random
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from types import SimpleNamespace, TracebackType
+from typing import Any, ClassVar
+from unittest import mock
+from urllib.parse import quote_plus
+
+import rewards.adapters.clients
+import rewards.clock
+from rewards.adapters import accounts, batch_get, queues, retry
+from rewards.flows import validate
+from rewards.rules import chunks
+from tests.simulation.dynamodb import DynamoDB, Table
+from tests.simulation.faults import Gateway, Storm, Weather
+from tests.simulation.kernel import MINUTE, SECOND, Kernel
+from tests.simulation.lambdas import ACCOUNT, EventSource, Function, Lambda
+from tests.simulation.s3 import S3, Bucket, Version
+from tests.simulation.ses import SES
+from tests.simulation.sqs import SQS, Queue
+
+UPLOADS, FILES = "upload-bucket", "files-bucket"
+RETENTION_DAYS = 30
+
+SETTINGS = {
+    "ACCOUNTS_TABLE": "accounts",
+    "REWARDS_TABLE": "rewards",
+    "JOBS_TABLE": "jobs",
+    "FILES_BUCKET": FILES,
+    "REDEMPTION_QUEUE_URL": "redemption-queue",
+    "FINISH_QUEUE_URL": "finish-queue",
+    "FINISH_QUEUE_ARN": ACCOUNT + "finish-queue",
+    "EXPORT_QUEUE_URL": "export-queue",
+    "SENDER_EMAIL": "rewards@example.com",
+    "NOTIFICATION_EMAIL": "ops@example.com",
+    "RETENTION_DAYS": str(RETENTION_DAYS),
+    "PUBLIC_URL": "https://example.com",
+    "TENANT_ALIAS": "default",
+    "POWERTOOLS_LOG_LEVEL": "CRITICAL",
+    "POWERTOOLS_SERVICE_NAME": "simulation",
+}
+
+
+class World:
+    """Services, functions and queues as in infra/template.yaml."""
+
+    current: ClassVar["World"]
+
+    def __init__(self, seed: int, storm: Storm | None = None) -> None:
+        self.kernel = Kernel(seed)
+        self.weather = Weather.of(self.kernel) if storm is None else Weather.storm(self.kernel, storm)
+        gateway = Gateway(self.kernel, self.weather)
+        jobs = Table(("pk", "sk"), {"ByKind": ("kind", "pk")})
+        tables = {"accounts": Table(("pk", "sk")), "rewards": Table(("id",)), "jobs": jobs}
+        self.dynamodb = DynamoDB(gateway, tables, page_items=self.kernel.random.choice([2, 5, 1000]))
+        self.s3 = S3(gateway, {UPLOADS: Bucket(notify=self._uploaded), FILES: Bucket()})
+        self.sqs = SQS(gateway, self._queues())
+        self.ses = SES(gateway, frozenset({SETTINGS["SENDER_EMAIL"]}))
+        self.lambdas = Lambda(self.kernel, self.weather)
+        minutes = 15 * MINUTE
+        self.functions = {
+            "validate": Function("validate", minutes),
+            "redeem": Function("redeem", 2 * MINUTE),
+            "finish": Function("finish", minutes),
+            "report": Function("report", minutes),
+            "api": Function("api", 29 * SECOND),
+        }
+        for url, name, batch, most in (
+            ("redemption-queue", "redeem", self.kernel.random.choice([1, 1, 3]), 5),
+            ("finish-queue", "finish", 1, 5),
+            ("dead-letter-queue", "finish", 1, 5),
+            ("export-queue", "report", 1, 5),
+            ("export-dead-letter-queue", "finish", 1, 5),
+        ):
+            workers = self.kernel.random.choice([2, most])
+            EventSource(self.lambdas, self.sqs, url, self.functions[name], batch, workers)
+        self._stack = ExitStack()
+
+    @staticmethod
+    def _queues() -> dict[str, Queue]:
+        dead, export_dead = "dead-letter-queue", "export-dead-letter-queue"
+        return {
+            "redemption-queue": Queue(720 * SECOND, dead, 5),
+            "finish-queue": Queue(960 * SECOND, dead, 5),
+            "export-queue": Queue(960 * SECOND, export_dead, 3),
+            dead: Queue(960 * SECOND),
+            export_dead: Queue(960 * SECOND),
+        }
+
+    # --- The product meets this world instead of the real one ---
+
+    def __enter__(self) -> "World":
+        put = self._stack.enter_context
+        put(mock.patch.object(World, "current", self, create=True))
+        put(mock.patch.dict("os.environ", SETTINGS))
+        put(mock.patch.object(rewards.adapters.clients, "client", _client))
+        put(mock.patch.object(rewards.clock, "now", _now))
+        # Every token and id of the product comes from here, through `secrets`.
+        put(mock.patch.object(random, "_urandom", self.kernel.random.randbytes))
+        put(mock.patch.object(retry, "random", self.kernel.random))
+        put(mock.patch.object(retry, "time", SimpleNamespace(monotonic=lambda: self.kernel.now / 1000)))
+        put(mock.patch.object(retry.Backoff.__init__, "__defaults__", (0.02, 3.0, self._sleep)))
+        put(mock.patch.object(time, "sleep", self._sleep))
+        memory = Path("/dev/shm")  # noqa: S108 - tempfile makes the names
+        put(mock.patch.object(tempfile, "tempdir", str(memory) if memory.is_dir() else None))
+        put(mock.patch.object(accounts, "ThreadPoolExecutor", _InlineExecutor))
+        # The same limits, small, so that a file of ten rows meets them all.
+        choice = self.kernel.random.choice
+        put(mock.patch.object(chunks, "MAX_ROWS", choice([1, 2, 4])))
+        put(mock.patch.object(chunks, "MAX_UNITS", choice([1, 2, 50])))
+        put(mock.patch.object(validate, "_PART_ROWS", choice([1, 3, 5000])))
+        put(mock.patch.object(accounts, "_STATEMENTS", choice([1, 2, 25])))
+        put(mock.patch.object(batch_get, "_KEYS", choice([1, 2, 100])))
+        put(mock.patch.object(queues, "_MESSAGES", choice([1, 3, 10])))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.kernel.kill_all()
+        for function in self.functions.values():
+            function.forget()
+        self._stack.close()
+
+    def _sleep(self, seconds: float) -> None:
+        self.kernel.sleep(int(seconds * 1000) + 1)
+
+    # --- What AWS does by itself ---
+
+    def _uploaded(self, key: str, version: Version) -> None:
+        if not key.startswith(("redemptions/", "preview/", "rewards/")):
+            return
+        event = {
+            "Records": [
+                {
+                    "eventVersion": "2.1",
+                    "eventSource": "aws:s3",
+                    "awsRegion": "us-east-1",
+                    "eventTime": "2026-11-21T00:00:00.000Z",
+                    "eventName": "ObjectCreated:Put",
+                    "s3": {
+                        "s3SchemaVersion": "1.0",
+                        "bucket": {"name": UPLOADS, "arn": f"arn:aws:s3:::{UPLOADS}"},
+                        "object": {
+                            "key": quote_plus(key, safe="/"),
+                            "size": len(version.body),
+                            "versionId": version.id,
+                        },
+                    },
+                }
+            ]
+        }
+        self.lambdas.invoke_later(
+            self.functions["validate"], event, lambda body: self.sqs.put("dead-letter-queue", body)
+        )
+
+    # --- What people do ---
+
+    def upload(self, key: str, body: bytes, **metadata: str) -> Version:
+        """Put a file into the upload bucket; its event is on its way when this returns."""
+        lines = body.count(b"\n")
+        self.kernel.tell("operator", f"uploads {key}, {lines} lines")
+        return self.s3.store(UPLOADS, key, body, metadata)
+
+
+# Containers outlive a world, so they ask which one it is.
+
+
+def _client(service: str) -> Any:
+    world = World.current
+    return {"dynamodb": world.dynamodb, "s3": world.s3, "sqs": world.sqs, "sesv2": world.ses}[service]
+
+
+def _now() -> int:
+    return World.current.kernel.now
+
+
+class _Future:
+    def __init__(self, result: Any) -> None:
+        self._result = result
+
+    def result(self) -> Any:
+        return self._result
+
+
+class _InlineExecutor:
+    """Does at once what a pool of threads would do beside: a simulation has one thread."""
+
+    def __init__(self, workers: int) -> None:
+        pass
+
+    def __enter__(self) -> "_InlineExecutor":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+    def submit(self, function: Any, *arguments: Any) -> _Future:
+        return _Future(function(*arguments))
