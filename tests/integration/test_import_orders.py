@@ -152,6 +152,20 @@ def test_a_dry_run_is_started_once_however_often_it_is_asked(world):
     assert world.imports.start(source, "bob", None)["status"] == "COMPLETED"
 
 
+def test_two_starts_at_once_start_one_import(world, monkeypatch):
+    source = dry_run(world)
+    exists, inner = world.uploads.exists, []
+
+    def another_click_meanwhile(*args):
+        monkeypatch.undo()
+        inner.append(world.imports.start(source, "bob", None))
+        return exists(*args)
+
+    monkeypatch.setattr(world.uploads, "exists", another_click_meanwhile)
+    outer = world.imports.start(source, "bob", None)
+    assert outer["id"] == inner[0]["id"]
+
+
 def test_only_a_completed_dry_run_can_be_started(world):
     assert world.imports.start("0" * 16, "bob", None) is None
     real = order(world)
@@ -245,7 +259,15 @@ def test_who_cancels_waits_for_the_worker_that_has_rows_in_hand(world, monkeypat
         assert cancelled.wait(10)
         return write(*args)
 
+    looked = threading.Semaphore(0)
+    live_leases = world.jobs.live_leases
+
+    def look(*args):
+        looked.release()
+        return live_leases(*args)
+
     monkeypatch.setattr(world.accounts, "write", slow_write)
+    monkeypatch.setattr(world.jobs, "live_leases", look)
     worker = threading.Thread(target=world.deliver, args=("redeem", first))
     worker.start()
     assert about_to_write.wait(10)
@@ -256,8 +278,7 @@ def test_who_cancels_waits_for_the_worker_that_has_rows_in_hand(world, monkeypat
 
     canceller = threading.Thread(target=cancel)
     canceller.start()
-    while world.record(record["id"])["status"] != "CANCELLED":
-        pass
+    assert all(looked.acquire(timeout=10) for _ in range(3)), "it looks again and again"
     assert not available, "it has not returned"
     cancelled.set()
     canceller.join(30)
