@@ -8,6 +8,7 @@ a decoded `?`: an id with a question mark cannot stand in a path.) The local sta
 import base64
 import json
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -15,6 +16,9 @@ from errors import ApiError, invalid
 
 MAX_BODY_BYTES = 64 * 1024
 BASE = "/api/v1/"
+
+# More than any amount has.
+_DIGITS = 18
 
 READING = ("GET", "HEAD", "OPTIONS")
 
@@ -104,7 +108,7 @@ def _too_large() -> ApiError:
 def parse_json(body: str) -> dict[str, Any]:
     """The JSON object in a body. Raises ApiError (400) for anything else."""
     try:
-        found = json.loads(body, parse_constant=_refuse)
+        found = json.loads(body, parse_constant=_refuse, parse_float=_number)
         json.dumps(found, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:  # it can be spelt in JSON, but not stored
         raise invalid(["A text in the body has half of a surrogate pair."]) from error
@@ -115,6 +119,13 @@ def parse_json(body: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise invalid(["The body must be a JSON object."])
     return found
+
+
+def _number(text: str) -> int | float:
+    """JSON knows one kind of number: 1055.0 is the integer 1055. What is none is refused where it counts."""
+    number = Decimal(text)
+    whole = number.adjusted() < _DIGITS and number == number.to_integral_value()
+    return int(number) if whole else float(text)
 
 
 def _refuse(name: str) -> None:

@@ -125,6 +125,14 @@ def test_a_body_that_cannot_be_is_refused_and_the_place_named(call, body, told):
     assert told in answer["body"]
 
 
+def test_a_whole_number_may_be_written_with_a_point(call):
+    reward = {"unit": "POINT", "assignedCredit": "?"}
+    path = "/rewards/account/acme/user/ann"
+    for written, status in (("5.0", 201), ("1e2", 201), ("5.5", 400), ("1e999999999", 400), ("0.0", 400)):
+        body = json.dumps(reward).replace('"?"', written)
+        assert call("POST", path, body)["statusCode"] == status, written
+
+
 def test_a_body_in_base64_is_read_and_one_that_is_no_text_refused(call):
     body = base64.b64encode(json.dumps(ORDER).encode()).decode()
     assert call("POST", "/export", body, isBase64Encoded=True)["statusCode"] == 201

@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-from rewards.adapters.jobs import IMPORT
 from rewards.flows.reversals import NotReversibleError, Reversals
 from rewards.rules import chunks
 from rewards.rules.outcomes import Outcome
@@ -199,11 +198,3 @@ def test_rows_that_could_not_be_processed_are_reversed_by_the_next_reversal(worl
     assert second["id"] != first["id"]
     assert second["outcomes"] == {"REVERSED": 1}
     assert world.available() == 100
-
-
-def test_an_imports_answers_of_before_are_still_read(world):
-    """A record that has never heard of reversals (made by an older version) can be reversed, too."""
-    world.load([{"id": "r", "assignedCredit": 100}])
-    done = world.upload("redemptions/a.csv", sheet([row(60)]))
-    assert "reversedBy" not in world.jobs.get(IMPORT, done["id"])
-    assert reverse(world, done)["outcomes"] == {"REVERSED": 1}
