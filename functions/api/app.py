@@ -22,7 +22,6 @@ from wiring import settings
 
 logger = Logger()
 app = Resolver()
-# `/reward/balance` before `/reward/<reward_id>`: the first route that fits is taken.
 for module in (exports, imports, balance_routes, reward_routes, openapi):
     app.include_router(module.router, prefix="/api/v1/<_tenant>")
 

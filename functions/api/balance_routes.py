@@ -72,8 +72,7 @@ def list_balances(
 ) -> list[RewardBalance]:
     if reward_type not in (None, "CREDIT"):
         return []
-    with answering():
-        found = wiring.holdings().balances(account_id, user_id)
+    found = wiring.holdings().balances(account_id, user_id)
     return [RewardBalance.model_validate(record) for record in found]
 
 
@@ -106,6 +105,5 @@ def redeem_balance(_tenant: str, debit: BulkDebit, key: IdempotencyKey = None) -
 
 @router.get("/units", summary="List units", tags=_TAGS, description="The units in use, with their decimals.")
 def list_units(_tenant: str) -> list[UnitInUse]:
-    with answering():
-        found = wiring.jobs().units()
+    found = wiring.jobs().units()
     return [UnitInUse(unit=unit, decimals=decimals(unit), currency=currency(unit)) for unit in found]

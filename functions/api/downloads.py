@@ -41,7 +41,7 @@ def download(token: str) -> Response[str]:
 
 def _again(key: str) -> str:
     if key.startswith("imports/"):
-        return "What the import redeemed stays redeemed, and its counts stay on its record."
+        return "What the import did stays done, and its counts stay on its record."
     return "Order the report again: a fresh one shows the balances as they are now."
 
 

@@ -11,7 +11,7 @@ from errors import ApiError
 from incoming import caller_of
 from paging import Limit, Offset, redirect, shortened
 from rewards.flows.exports import TYPES
-from rewards.flows.report import file_key
+from rewards.rules.report import file_key
 
 # ruff: noqa: N815 the contract's names
 
@@ -46,7 +46,7 @@ class ExportOrder(BaseModel):
 
 
 class Problem(BaseModel):
-    """Why it ended without its file."""
+    """Why a job ended without what it was for."""
 
     code: str
     message: str

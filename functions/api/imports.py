@@ -7,10 +7,11 @@ from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, ValidationInfo, field_validator
 
 import wiring
+from crediting import time_to_answer
 from errors import ApiError
+from exports import Problem
 from incoming import caller_of
 from paging import Limit, Offset, redirect, shortened
-from rewards.adapters.retry import Backoff
 from rewards.clock import now
 from rewards.flows.imports import REWARD_TYPE, ImportStateError, StillWorkingError, UploadGoneError
 from rewards.flows.reversals import NotKeptError, NotReversibleError
@@ -22,7 +23,6 @@ from rewards.rules.outcomes import any_failed
 router = APIGatewayHttpRouter()
 
 _TAGS = ["Imports"]
-_SECONDS = 20.0  # API Gateway gives up after 30
 _TYPES = Literal["REDEEMABLE_REWARD_BALANCE", "REWARD"]
 # For who reads the description only; rewards.rules.file_names decides.
 _BALANCES_FILE: Any = {"type": "string", "pattern": r"\.([cC][sS][vV]|[xX][lL][sS][xX])$"}
@@ -66,13 +66,6 @@ class ImportOrder(BaseModel):
         return dry_run
 
 
-class ImportProblem(BaseModel):
-    """Why nothing, or nothing more, was imported."""
-
-    code: str
-    message: str
-
-
 class ImportStats(BaseModel):
     """Counts so far."""
 
@@ -93,7 +86,7 @@ class Import(BaseModel):
     requester: str
     mailtoEmail: str | None = Field(description="Who is told.")
     status: Literal["PENDING", "VALIDATING", "PROCESSING", "COMPLETED", "ABORTED", "CANCELLED"]
-    error: ImportProblem | None
+    error: Problem | None
     dateCreated: int
     dateCompleted: int | None
     startedFrom: str | None = Field(
@@ -225,7 +218,7 @@ def reverse_import(_tenant: str, import_id: str) -> Import:
     caller = caller_of(router.current_event.raw_event)
     original = _found(import_id, wiring.imports().get(import_id))
     try:
-        record = wiring.reversals().order(original, caller.user, caller.email, Backoff.for_seconds(_SECONDS))
+        record = wiring.reversals().order(original, caller.user, caller.email, time_to_answer())
     except NotReversibleError as error:
         raise ApiError(409, "NOT_REVERSIBLE", str(error)) from error
     except NotKeptError as error:
@@ -257,7 +250,9 @@ def _file(import_id: str, name: str) -> Response[str]:
     record = _found(import_id, wiring.imports().get(import_id))
     if record["dateCompleted"] is None:
         raise ApiError(409, "IMPORT_NOT_FINISHED", "The import is not finished yet.")
-    if not record.get("results") or (name == "failed.csv" and not any_failed(record["outcomes"])):
+    # Of a reversal there is none: uploaded, it would redeem what could not be given back.
+    failed = any_failed(record["outcomes"]) and not record.get("reverses")
+    if not record.get("results") or (name == "failed.csv" and not failed):
         raise ApiError(404, "NO_SUCH_FILE", f"This import has no {name}.")
     key = f"imports/{record['id']}/{name}"
     if record["dateExpires"] <= now() or not wiring.files().exists(key):

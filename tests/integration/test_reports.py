@@ -11,11 +11,18 @@ from openpyxl import load_workbook
 
 from rewards.adapters.jobs import EXPORT
 from rewards.flows import report
-from rewards.flows.report import file_key
 from rewards.flows.spool import Spool
 from rewards.rules.balance import Wanted, grant, redeem
 from rewards.rules.redemption import Reward
-from rewards.rules.report import BALANCE_COLUMNS, BALANCES, KINDS, REDEEMABLE, REWARD_COLUMNS, REWARDS
+from rewards.rules.report import (
+    BALANCE_COLUMNS,
+    BALANCES,
+    KINDS,
+    REDEEMABLE,
+    REWARD_COLUMNS,
+    REWARDS,
+    file_key,
+)
 from rewards.rules.reward_rows import PARTICIPANT_FACTS
 from tests.integration.world import DAY, quick, row, sheet
 

@@ -26,11 +26,12 @@ from rewards.flows.holdings import Holdings
 from rewards.flows.imports import Imports
 from rewards.flows.load import Loader
 from rewards.flows.redeem import Redeemer
-from rewards.flows.report import ReportEnding, Reporter, file_key
+from rewards.flows.report import ReportEnding, Reporter
 from rewards.flows.reverse import Reverser
 from rewards.flows.validate import Uploaded, Validation
 from rewards.rules import chunks
 from rewards.rules.balance import Balance
+from rewards.rules.report import file_key
 
 DAY = 86_400_000
 BOM = "\ufeff"

@@ -119,10 +119,12 @@ class Files:
             yield from self.part(import_id, part_name(group, number))
 
     def part(self, import_id: str, part: str) -> Iterator[Answer]:
-        """The answers of one part, in line order."""
+        """The answers of one part, in line order. Raises FileNotFoundError if it is gone."""
         key = f"imports/{import_id}/parts/{part}.jsonl"
-        body = self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
-        for line in body.splitlines():
+        found = self.open_file(key)
+        if found is None:
+            raise FileNotFoundError(key)
+        for line in found.read().splitlines():
             line_number, outcome, *rest = json.loads(line)
             yield Answer(line_number, Outcome(outcome), *rest)
 

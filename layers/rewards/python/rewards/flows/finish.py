@@ -119,7 +119,7 @@ class Finisher:
             with open_sheet(self._files, record, record["encoding"]) as sheet:
                 has_failed_rows = self._join(import_id, record, sheet, results, failed)
             self._files.save(str(results), f"{folder}/results.csv", "text/csv; charset=utf-8")
-            if has_failed_rows:
+            if has_failed_rows and not record.get("reverses"):
                 self._files.save(str(failed), f"{folder}/failed.csv", "text/csv; charset=utf-8")
 
     def _join(self, import_id: str, record: Record, sheet: Sheet, results: Path, failed: Path) -> bool:
@@ -186,7 +186,7 @@ class Finisher:
             email = mail.import_without_results(summary, reason)
         else:
             until = record["dateExpires"]
-            failed = any_failed(record["outcomes"])
+            failed = any_failed(record["outcomes"]) and not record.get("reverses")
             folder = f"imports/{import_id}"
             email = mail.import_finished(
                 summary,

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from rewards.adapters.accounts import MAX_GRANTS, Accounts, BalanceKey
 from rewards.adapters.balance_item import encode_rewards
 from rewards.adapters.catalogue import Catalogue, Claim, claim_of
+from rewards.adapters.errors import ThrottledError
 from rewards.adapters.retry import Backoff
 from rewards.rules.balance import MAX_OPEN_BYTES, MAX_OPEN_REWARDS, Balance, grant, open_rewards
 from rewards.rules.outcomes import Answer, Outcome, Refusal
@@ -68,7 +69,7 @@ class Loader:
                 continue
             grant(balance, (each.reward for each in fitting))
             claims = [self._catalogue.claim(each, import_id) for each in fitting]
-            if self._accounts.write_granted(balance, claims, self._now()):
+            if self._accounts.write_together([balance], claims, self._now()):
                 answers.update((each.line, _loaded(each, balance, self._now())) for each in fitting)
             else:
                 lost = True
@@ -81,8 +82,12 @@ class Loader:
                 wanted.setdefault((each.account_id, each.user_id), {}).update(each.participant)
         known = self._accounts.read_participants(wanted, backoff)
         for key, facts in wanted.items():
-            if not facts.items() <= known.get(key, {}).items():
-                self._accounts.write_participant(*key, facts)
+            while not facts.items() <= known.get(key, {}).items():
+                try:
+                    self._accounts.write_participant(*key, facts)
+                    break
+                except ThrottledError:
+                    backoff.wait()
 
 
 def admitted(balance: Balance, grants: Sequence[Grant], now: int) -> Sequence[Grant]:
@@ -95,6 +100,12 @@ def admitted(balance: Balance, grants: Sequence[Grant], now: int) -> Sequence[Gr
             break
         fitting = fitting[:-1]
     return fitting
+
+
+def is_over_full(balance: Balance, now: int) -> bool:
+    """Whether a balance has more open rewards than its limits admit."""
+    standing = open_rewards(balance, now)
+    return len(standing) > MAX_OPEN_REWARDS or len(encode_rewards(standing).encode()) > MAX_OPEN_BYTES
 
 
 def _claimed(g: Grant, claim: Claim, import_id: str) -> Answer:

@@ -5,6 +5,7 @@ import errno
 import io
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -16,9 +17,9 @@ from rewards.adapters.retry import OutOfTimeError
 from rewards.adapters.scanner import Scanner
 from rewards.flows.deliver import Delivery
 from rewards.flows.spool import Spool
-from rewards.flows.statements import Rewards, Statement, statement
+from rewards.flows.statements import Rewards, Statement, TornScanError, statement
 from rewards.rules import mail
-from rewards.rules.report import KINDS, REDEEMABLE, Cell, Kind, Table
+from rewards.rules.report import KINDS, REDEEMABLE, Cell, Kind, Table, file_key
 
 CONTENT_TYPES = {
     "CSV": "text/csv; charset=utf-8",
@@ -38,11 +39,6 @@ _AT_A_TIME = 2_000  # rows between two looks at the clock
 
 class ReportTooLargeError(Exception):
     """One run of the function cannot make this report; says which limit, and what to do."""
-
-
-def file_key(export_id: str, file_format: str, kind: str = REDEEMABLE) -> str:
-    """Where an export's file lies in the files bucket."""
-    return f"exports/{export_id}/{KINDS[kind].file_name}.{file_format.lower()}"
 
 
 class ReportEnding:
@@ -102,6 +98,14 @@ class ReportEnding:
             self._delivery.give_up(EXPORT, export_id, str(error))
 
 
+# A reversal may take rewards back out of history while a report reads both.
+_TRIES = 3
+_TORN = (
+    "While the report was read, an import was being reversed, three times. Order the report again when the "
+    "reversal has ended."
+)
+
+
 class Reporter:
     """Makes reports. `now` gives Unix milliseconds."""
 
@@ -125,10 +129,18 @@ class Reporter:
             return
         if record["status"] == "PENDING":
             try:
-                self._ending.complete(export_id, self._make(export_id, record, time_left))
+                self._ending.complete(export_id, self._make_whole(export_id, record, time_left))
             except ReportTooLargeError as error:
                 self._ending.abort(export_id, "REPORT_TOO_LARGE", str(error))
+            except TornScanError:
+                self._ending.abort(export_id, "BALANCES_MOVED", _TORN)
         self._ending.mail(export_id)
+
+    def _make_whole(self, export_id: str, record: Record, time_left: Callable[[], float]) -> Record:
+        for _ in range(_TRIES - 1):
+            with suppress(TornScanError):
+                return self._make(export_id, record, time_left)
+        return self._make(export_id, record, time_left)
 
     def _make(self, export_id: str, record: Record, time_left: Callable[[], float]) -> Record:
         """Write the file; the changes to the record."""

@@ -39,7 +39,7 @@ class Spool:
         """Add a record."""
         if not "".join(fields).isprintable():
             fields = [field.translate(_TABLE) for field in fields]
-        line = "\0".join(fields)
+        line = "\0".join(fields) + "\0\n"  # nothing in a field sorts before its end
         self._lines.append(line)
         self._size += len(line)
         if self._size >= self._run:
@@ -51,7 +51,7 @@ class Spool:
         with ExitStack() as stack:
             files = [stack.enter_context(_open(path, "r")) for path in self._runs]
             for line in heapq.merge(*files):
-                fields = line[:-1].split("\0")
+                fields = line[:-2].split("\0")
                 if "\x01" in line or "\x0b" in line:
                     fields = [_read(field) for field in fields]
                 yield fields
@@ -62,7 +62,7 @@ class Spool:
         self._lines.sort()
         path = self._directory / f"run-{len(self._runs):06d}"
         with _open(path, "w") as file:
-            file.writelines(f"{line}\n" for line in self._lines)
+            file.writelines(self._lines)
         self._runs.append(path)
         self._lines, self._size = [], 0
 
