@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
@@ -28,6 +29,9 @@ from rewards.rules.reward_rows import (
 # API Gateway gives up after 30 seconds, and so does the function.
 _SECONDS = 20.0
 
+# No workbook can carry these.
+_UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffd-\uffff]")
+
 _STATUSES: dict[str, int] = {
     Refused.REWARD_NOT_FOUND: 404,
     Refused.NO_BALANCE: 404,
@@ -42,6 +46,8 @@ def text(most: int, least: int = 1) -> Any:
     def check(value: str) -> str:
         if len(value.encode()) > most:
             raise ValueError(f"must not be longer than {most} bytes")
+        if _UNFIT.search(value):
+            raise ValueError("must not have a control character, nor U+FFFD, which stands for a damaged one")
         return value
 
     constraints = StringConstraints(strip_whitespace=True, min_length=least, max_length=most)

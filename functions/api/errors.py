@@ -1,6 +1,7 @@
 """Errors as the API shows them (CONTRACT section 5)."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -66,5 +67,10 @@ def in_plain_words(found: Sequence[Mapping[str, Any]]) -> ApiError:
     for each in found:
         place = [str(part) for part in each["loc"] if part not in ("body", "query", "path", "header")]
         message = str(each.get("msg", each["type"])).removeprefix("Value error, ")
-        problems.append({"field": ".".join(place) or "body", "message": message})
+        problems.append({"field": in_camel_case(".".join(place)) or "body", "message": message})
     return invalid(problems)
+
+
+def in_camel_case(text: str) -> str:
+    """snake_case, as Python has it, in the way the API's own names are spelt."""
+    return re.sub(r"(?<=[a-z])_([a-z])", lambda found: found[1].upper(), text)

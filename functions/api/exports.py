@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, Field
 
 import wiring
 from errors import ApiError
-from incoming import caller_of
+from incoming import Caller, caller_of
 from paging import Limit, Offset, redirect, shortened
 from rewards.flows.exports import TYPES
 from rewards.rules.report import file_key
@@ -94,7 +94,7 @@ def order_export(_tenant: str, wanted: ExportOrder) -> Export:
         (wanted.name or "")[:200],
         (wanted.requester or "API")[:200],
         chosen,
-        caller_of(router.current_event.raw_event).email,
+        mailto(caller_of(router.current_event.raw_event)),
     )
     return Export.model_validate(record)
 
@@ -138,6 +138,11 @@ def download_export(_tenant: str, export_id: str) -> Response[str]:
     if record["status"] == "EXPIRED" or not wiring.files().exists(key):
         raise ApiError(410, "EXPORT_EXPIRED", "The file is gone: order the report again.")
     return redirect(wiring.files().signed_url(key, wiring.SIGNED_SECONDS))
+
+
+def mailto(caller: Caller) -> str:
+    """Who is told of what a caller ordered."""
+    return caller.email or wiring.settings().notification_email
 
 
 def _export(export_id: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, V
 import wiring
 from crediting import time_to_answer
 from errors import ApiError
-from exports import Problem
+from exports import Problem, mailto
 from incoming import caller_of
 from paging import Limit, Offset, redirect, shortened
 from rewards.clock import now
@@ -129,7 +129,12 @@ def order_import(_tenant: str, wanted: ImportOrder) -> OrderedImport:
     """The form takes one file, up to 2 GiB, workbooks 100 MiB. The import begins when it arrives."""
     caller = caller_of(router.current_event.raw_event)
     record, form = wiring.imports().order(
-        wanted.type, wanted.fileName, wanted.name or "", wanted.dryRun, caller.user, caller.email
+        wanted.type,
+        wanted.fileName,
+        wanted.name or "",
+        wanted.dryRun,
+        caller.user,
+        mailto(caller),
     )
     return OrderedImport.model_validate({**_shown(record), "upload": form})
 
@@ -218,7 +223,7 @@ def reverse_import(_tenant: str, import_id: str) -> Import:
     caller = caller_of(router.current_event.raw_event)
     original = _found(import_id, wiring.imports().get(import_id))
     try:
-        record = wiring.reversals().order(original, caller.user, caller.email, time_to_answer())
+        record = wiring.reversals().order(original, caller.user, mailto(caller), time_to_answer())
     except NotReversibleError as error:
         raise ApiError(409, "NOT_REVERSIBLE", str(error)) from error
     except NotKeptError as error:

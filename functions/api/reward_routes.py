@@ -80,6 +80,8 @@ class NewReward(BaseModel):
     name: FreeText | None = None
     programId: ProgramId | None = None
     rewardSource: FreeText | None = Field(default=None, description="MANUAL, unless said.")
+    redeemedCredit: Literal[0] | None = Field(default=None, description="A new reward has none.")
+    dateCancelled: None = Field(default=None, description="A new reward is not cancelled.")
 
 
 class Debit(BaseModel):

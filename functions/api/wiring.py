@@ -35,6 +35,7 @@ class Settings:
     finish_queue_url: str
     tenant_alias: str
     public_url: str
+    notification_email: str
 
 
 @cache

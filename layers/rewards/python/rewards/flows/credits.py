@@ -25,6 +25,7 @@ from rewards.rules.balance import Balance, grant
 from rewards.rules.credits import redeem_across, redeem_reward, uncancellable
 from rewards.rules.redemption import InsufficientBalanceError, Reward, Status, is_available, statuses
 from rewards.rules.reward_rows import Grant
+from rewards.rules.units import format_value
 
 # Who loaded a reward that no file brought.
 BY_API = "API"
@@ -262,7 +263,8 @@ def _same(before: Answered, request: Request) -> Record:
 def _insufficient(amount: int, unit: str, error: InsufficientBalanceError) -> NoReturn:
     raise RefusedError(
         Refused.INSUFFICIENT_BALANCE,
-        f"{amount} {unit} was asked, {error.available} is available. Nothing was redeemed.",
+        f"{format_value(amount, unit)} {unit} was asked, {format_value(error.available, unit)} is available. "
+        "Nothing was redeemed.",
     ) from error
 
 
