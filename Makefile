@@ -15,7 +15,7 @@ SOURCES := $(sort $(TEMPLATE) $(shell find functions layers -type f -not -name '
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup build build-aws demo up down logs test simulate lint format clean FORCE
+.PHONY: help setup build build-aws demo up down token logs test simulate lint format pictures clean FORCE
 
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -35,6 +35,9 @@ up: $(LOCAL_STACK) ## Start the local stack, or update the running one, and tell
 
 down: $(VENV) ## Stop the local stack
 	@$(BIN)/python -m infra.local down
+
+token: $(VENV) ## Sign in to the local stack, as ROLE=operator or viewer; print the token
+	@$(BIN)/python -m infra.local token $(ROLE)
 
 logs: $(VENV) ## Show what the functions of the local stack have logged
 	@$(BIN)/python -m infra.local logs
@@ -58,6 +61,9 @@ lint: $(VENV) ## Check style, types and the template
 format: $(VENV) ## Put the code into the common style
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+pictures: $(VENV) ## Make the pictures in docs/images anew (needs Chromium)
+	PYTHONPATH=layers/rewards/python $(BIN)/python -m infra.local.email_pictures
 
 clean: ## Remove what was built, and stop the local stack
 	@if [ -e .local/stack.json ]; then $(BIN)/python -m infra.local down; fi

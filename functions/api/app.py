@@ -4,24 +4,44 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
-from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+import balance_routes
 import downloads
 import exports
 import imports
-from errors import ApiError, authenticate
+import openapi
+import reward_routes
+from errors import ApiError, in_plain_words
+from incoming import admit
+from resolver import Resolver
+from rewards.adapters.errors import ThrottledError, UnknownOutcomeError
+from rewards.adapters.retry import OutOfTimeError
 from wiring import settings
 
 logger = Logger()
-app = APIGatewayHttpResolver()
-app.include_router(exports.router, prefix="/api/v1/<_tenant>")
-app.include_router(imports.router, prefix="/api/v1/<_tenant>")
-app.include_router(downloads.router)
+app = Resolver()
+# `/reward/balance` before `/reward/<reward_id>`: the first route that fits is taken.
+for module in (exports, imports, balance_routes, reward_routes, openapi):
+    app.include_router(module.router, prefix="/api/v1/<_tenant>")
+
+# Here the token in the path is the authentication.
+links = APIGatewayHttpResolver()
+links.include_router(downloads.router)
 
 
 def _refused(error: ApiError) -> Response[str]:
     return Response(error.status, body=error.body, headers=dict(error.headers))
+
+
+def _invalid(error: RequestValidationError) -> Response[str]:
+    return _refused(in_plain_words(error.errors()))
+
+
+def _busy(error: Exception) -> Response[str]:
+    logger.warning("busy", exc_info=error)
+    return _refused(ApiError(503, "TRY_AGAIN", "The service is busy. Try again in a few seconds."))
 
 
 def _failed(error: Exception) -> Response[str]:
@@ -29,20 +49,35 @@ def _failed(error: Exception) -> Response[str]:
     return _refused(ApiError(500, "INTERNAL_ERROR", "Something went wrong here. Try again later."))
 
 
-def _no_route(_: NotFoundError) -> Response[str]:
-    return _refused(ApiError(404, "NOT_FOUND", "There is nothing at this address."))
-
-
-app.exception_handler(ApiError)(_refused)
-app.exception_handler(Exception)(_failed)
-app.not_found(_no_route)
+for each in (app, links):
+    each.exception_handler(ApiError)(_refused)
+    each.exception_handler(RequestValidationError)(_invalid)
+    each.exception_handler([ThrottledError, UnknownOutcomeError, OutOfTimeError])(_busy)
+    each.exception_handler(Exception)(_failed)
 
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    if not event["rawPath"].startswith("/download/"):  # there the token is the authentication
-        try:
-            authenticate(event, settings().tenant_alias)
-        except ApiError as error:
-            return {"statusCode": error.status, "headers": error.headers, "body": error.body}
-    return app.resolve(event, context)
+    if event["rawPath"].startswith("/download/"):
+        return links.resolve(event, context)
+    answer = _answer(event, context)
+    if event["requestContext"]["http"]["method"] == "HEAD":
+        answer["body"] = ""
+    return answer
+
+
+def _answer(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    try:
+        request = admit(event, settings().tenant_alias)
+        methods = app.allowed_methods(request["rawPath"])
+        if not methods:
+            raise ApiError(404, "NOT_FOUND", "There is nothing at this address.")
+        allow = ", ".join(sorted(methods | {"OPTIONS"} | ({"HEAD"} if "GET" in methods else set())))
+        method = request["requestContext"]["http"]["method"]
+        if method == "OPTIONS":
+            return {"statusCode": 204, "headers": {"Allow": allow}}
+        if method not in methods:
+            raise ApiError(405, "METHOD_NOT_ALLOWED", f"Here one can {allow}.", headers={"Allow": allow})
+        return app.resolve(request, context)
+    except ApiError as error:
+        return {"statusCode": error.status, "headers": error.headers, "body": error.body}

@@ -1,5 +1,10 @@
-"""`/download/{token}`: the links in emails. The token is the authentication; it opens one file."""
+"""`/download/{token}`: the links in emails. The token is the authentication; it opens one file.
 
+A link may be used as often as one likes while it works: a mail scanner that looks first takes nothing away.
+"""
+
+import base64
+import hashlib
 from html import escape
 
 from aws_lambda_powertools.event_handler import Response
@@ -11,25 +16,76 @@ from rewards.clock import now
 
 router = APIGatewayHttpRouter()
 
+_KEPT = "Reports and results are kept for a limited time only."
 
-@router.get("/download/<token>")
+
+@router.route("/download/<token>", method=["GET", "HEAD"])
 def download(token: str) -> Response[str]:
     link = wiring.jobs().link(token)
     if link is None:
         return _page(
-            404, "This link opens nothing", "Check that the whole address was copied from the email."
+            404,
+            "This link opens nothing",
+            "Check that the whole address was copied from the email. A link that expired more than a month "
+            "ago ends here, too.",
         )
     if link["expires"] <= now() // 1000:
-        return _page(
-            410, "This link has expired", "The file is kept for a limited time only. Order the report again."
-        )
-    return redirect(wiring.files().signed_url(link["key"], wiring.SIGNED_SECONDS))
+        return _page(410, "This link has expired", f"{_KEPT} {_again(link['key'])}")
+    if not wiring.files().exists(link["key"]):
+        return _page(410, "The file is gone", f"{_KEPT} This one was deleted. {_again(link['key'])}")
+    head = router.current_event.http_method == "HEAD"
+    answer = redirect(wiring.files().signed_url(link["key"], wiring.SIGNED_SECONDS, head))
+    answer.headers.update(_HEADERS)
+    return answer
+
+
+def _again(key: str) -> str:
+    if key.startswith("imports/"):
+        return "What the import redeemed stays redeemed, and its counts stay on its record."
+    return "Order the report again: a fresh one shows the balances as they are now."
 
 
 def _page(status: int, title: str, text: str) -> Response[str]:
-    html = (
-        '<!doctype html><html lang="en"><meta charset="utf-8">'
-        '<meta name="color-scheme" content="light dark">'
-        f"<title>{escape(title)}</title><h1>{escape(title)}</h1><p>{escape(text)}</p></html>"
-    )
-    return Response(status, "text/html; charset=utf-8", html, headers={"Cache-Control": "no-store"})
+    html = _HTML.format(style=_STYLE, title=escape(title), text=escape(text))
+    return Response(status, "text/html; charset=utf-8", html, headers=dict(_HEADERS))
+
+
+_STYLE = """
+:root { color-scheme: light dark; --page: #f2f4f7; --card: #ffffff; --ink: #1b1f24; --line: #d0d7de }
+@media (prefers-color-scheme: dark) {
+:root { --page: #0d1117; --card: #161b22; --ink: #e6edf3; --line: #3d444d } }
+body { margin: 0; padding: 24px 12px; background: var(--page); color: var(--ink);
+font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, Helvetica, Arial, sans-serif }
+main { max-width: 576px; margin: 0 auto; padding: 28px 32px; background: var(--card);
+border: 1px solid var(--line); border-radius: 8px; overflow-wrap: anywhere }
+h1 { margin: 0 0 16px; font-size: 24px; line-height: 1.3; font-weight: 600 }
+p { margin: 0 }
+"""
+_HTML = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="robots" content="noindex">
+<title>{title}</title>
+<style>{style}</style>
+</head>
+<body>
+<main>
+<h1>{title}</h1>
+<p>{text}</p>
+</main>
+</body>
+</html>
+"""
+
+# The page may use its own style, known by its digest, and nothing else.
+_DIGEST = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": f"default-src 'none'; style-src 'sha256-{_DIGEST}'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Robots-Tag": "noindex",
+}

@@ -1,26 +1,41 @@
-"""Errors as the API shows them, and the check that comes before every route."""
+"""Errors as the API shows them (CONTRACT section 5)."""
 
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+# Both ways in; a browser asks for a password at the first.
+_CHALLENGE = 'Basic realm="API key", charset="UTF-8", Bearer realm="user pool"'
 
 
 class ApiError(Exception):
-    """A request that is answered with an error (CONTRACT section 5).
+    """A request that is answered with an error.
 
-    `code` is the contract's apiErrorCode; `problems` are a validation error's details.
+    `code` is the contract's apiErrorCode; `problems` are a validation error's details, each a
+    text or a `field` with its `message`; `headers` go with the answer.
     """
 
-    def __init__(self, status: int, code: str, message: str, problems: list[str] | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        problems: Sequence[str | Mapping[str, str]] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
         self.message = message
         self.problems = problems
+        self._headers = headers or {}
 
     @property
     def headers(self) -> dict[str, str]:
-        challenge = {"WWW-Authenticate": 'Basic realm="API key"'} if self.status == 401 else {}
-        return {"Content-Type": "application/json", **challenge}
+        own = {"WWW-Authenticate": _CHALLENGE} if self.status == 401 else {}
+        if self.status == 503:
+            own = {"Retry-After": "5"}
+        return {"Content-Type": "application/json", "Cache-Control": "no-store", **own, **self._headers}
 
     @property
     def body(self) -> str:
@@ -31,19 +46,25 @@ class ApiError(Exception):
             "rsCode": None,
         }
         if self.problems is not None:
-            shown["validationErrors"] = [{"message": problem} for problem in self.problems]
+            shown["validationErrors"] = [
+                {"message": problem} if isinstance(problem, str) else dict(problem)
+                for problem in self.problems
+            ]
         return json.dumps(shown)
 
 
-def authenticate(event: dict[str, Any], tenant_alias: str) -> None:
-    """Refuse a request that the authorizer did not vouch for, then one for another tenant.
+def invalid(problems: Sequence[str | Mapping[str, str]]) -> ApiError:
+    """A request that does not have the form it needs; the message says where the first fault is."""
+    first = problems[0]
+    told = first if isinstance(first, str) else f"{first['field']}: {first['message']}"
+    return ApiError(400, "VALIDATION_ERROR", f"The request is not valid. {told}", problems)
 
-    API Gateway would answer 403 in its own words if the authorizer itself refused, where the
-    contract has 401 in ours; so the authorizer says who asks, and nobody gets further than this.
-    """
-    granted = event["requestContext"].get("authorizer", {}).get("lambda") or {}
-    if granted.get("role") != "operator":
-        raise ApiError(401, "UNAUTHORIZED", "Send the API key as the password of HTTP Basic authentication.")
-    tenant = event["rawPath"].split("/")[3:4]
-    if event["rawPath"].startswith("/api/v1/") and tenant != [tenant_alias]:
-        raise ApiError(404, "TENANT_NOT_FOUND", "There is no tenant of this alias.")
+
+def in_plain_words(found: Sequence[Mapping[str, Any]]) -> ApiError:
+    """What Powertools and pydantic found, without their vocabulary of types."""
+    problems: list[dict[str, str]] = []
+    for each in found:
+        place = [str(part) for part in each["loc"] if part not in ("body", "query", "path", "header")]
+        message = str(each.get("msg", each["type"])).removeprefix("Value error, ")
+        problems.append({"field": ".".join(place) or "body", "message": message})
+    return invalid(problems)

@@ -1,107 +1,147 @@
 """`/export`: order a report, ask after it, download it."""
 
-import json
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
+from pydantic import AfterValidator, BaseModel, Field
 
 import wiring
 from errors import ApiError
-from paging import paging, redirect
-from rewards.flows.exports import FORMATS, TYPES
+from incoming import caller_of
+from paging import Limit, Offset, redirect, shortened
+from rewards.flows.exports import TYPES
 from rewards.flows.report import file_key
+
+# ruff: noqa: N815 the contract's names
 
 router = APIGatewayHttpRouter()
 
-_FIELDS = (
-    "id",
-    "type",
-    "format",
-    "name",
-    "requester",
-    "params",
-    "mailtoEmail",
-    "status",
-    "dateCreated",
-    "dateCompleted",
-    "dateExpires",
-    "recordCount",
-    "error",
-)
+_TAGS = ["Exports"]
 
 
-@router.post("/export")
-def order(_tenant: str) -> tuple[dict[str, Any], int]:
-    body = _body()
-    kind, file_format = body.get("type"), body.get("format", "CSV")
-    problems = []
-    if not isinstance(kind, str) or kind not in TYPES:
-        problems.append(f"type must be one of {', '.join(TYPES)}")
-    if file_format not in FORMATS:
-        problems.append(f"format must be one of {', '.join(FORMATS)}")
-    texts = {name: body.get(name) or default for name, default in (("name", ""), ("requester", "API"))}
-    problems += [f"{name} must be a text" for name, value in texts.items() if not isinstance(value, str)]
-    params = body.get("params") or {}
-    if isinstance(params, dict):
-        wanted = {name: params[name] for name in ("unit", "programId") if params.get(name)}
-        problems += [
-            f"params.{name} must be a text" for name, value in wanted.items() if not isinstance(value, str)
-        ]
-    else:
-        problems.append("params must be an object")
-    if problems:
-        raise ApiError(400, "VALIDATION_ERROR", "The order is not valid.", problems)
-    record = wiring.exports().order(
-        TYPES[str(kind)],
-        file_format,
-        texts["name"][:200],
-        texts["requester"][:200],
-        wanted,
+def _known_type(kind: str) -> str:
+    if kind not in TYPES:
+        raise ValueError(f"must be one of {', '.join(TYPES)}")
+    return kind
+
+
+class ExportParams(BaseModel):
+    """What to leave out. Other filters of the original system are accepted and ignored."""
+
+    unit: str | None = Field(default=None, description="Only this unit.", examples=["CASH/USD"])
+    programId: str | None = Field(default=None, description="Only rewards of this program.")
+
+
+class ExportOrder(BaseModel):
+    """A report to make. Fields that are not known are ignored."""
+
+    type: Annotated[str, AfterValidator(_known_type)] = Field(
+        json_schema_extra={"enum": list(TYPES)}, examples=["REDEEMABLE_REWARD_BALANCE"]
     )
-    return _shown(record), 201
+    format: Literal["CSV", "XLSX"] = "CSV"
+    name: str | None = Field(default=None, description="What it is called; cut to 200 characters.")
+    requester: str | None = Field(default="API", description="Who asks; cut to 200 characters.")
+    params: ExportParams | None = None
 
 
-@router.get("/export/history/list")
-def history(_tenant: str) -> dict[str, Any]:
-    limit, offset = paging(router.current_event.query_string_parameters)
+class Problem(BaseModel):
+    """Why it ended without its file."""
+
+    code: str
+    message: str
+
+
+class Export(BaseModel):
+    """A report that was ordered. Dates are Unix milliseconds UTC."""
+
+    id: str
+    type: str
+    format: str
+    name: str
+    requester: str
+    params: dict[str, Any] = Field(description="The filters that apply.")
+    mailtoEmail: str | None = Field(description="Who is told.")
+    status: Literal["PENDING", "COMPLETED", "ABORTED", "EXPIRED"]
+    dateCreated: int
+    dateCompleted: int | None
+    dateExpires: int | None = Field(description="Until when the file can be downloaded.")
+    recordCount: int | None
+    error: Problem | None
+
+
+class ExportPage(BaseModel):
+    """Exports, newest first."""
+
+    data: list[Export]
+    count: int = Field(description="How many stand here.")
+    totalCount: int
+
+
+@router.post(
+    "/export",
+    summary="Order a report",
+    tags=_TAGS,
+    status_code=201,
+    responses={201: {"description": "The order; the report is on its way."}},
+)
+def order_export(_tenant: str, wanted: ExportOrder) -> Export:
+    """The report is made in the background; an email with a link comes when it is ready."""
+    chosen = {name: value for name, value in (wanted.params or ExportParams()).model_dump().items() if value}
+    record = wiring.exports().order(
+        TYPES[wanted.type],
+        wanted.format,
+        (wanted.name or "")[:200],
+        (wanted.requester or "API")[:200],
+        chosen,
+        caller_of(router.current_event.raw_event).email,
+    )
+    return Export.model_validate(record)
+
+
+@router.get("/export/history/list", summary="List exports", tags=_TAGS)
+def list_exports(_tenant: str, limit: Limit = 10, offset: Offset = 0) -> ExportPage:
+    """Newest first."""
     records, total = wiring.exports().history(limit, offset)
-    return {"data": [_shown(record) for record in records], "count": len(records), "totalCount": total}
+    found = [Export.model_validate(record) for record in records]
+    return ExportPage(data=found, count=len(found), totalCount=total)
 
 
-@router.get("/export/<export_id>")
-def show(_tenant: str, export_id: str) -> dict[str, Any]:
-    return _shown(_export(export_id))
+@router.get(
+    "/export/<export_id>",
+    summary="Look an export up",
+    tags=_TAGS,
+    responses={200: {"description": "The export"}, 404: {"description": "EXPORT_NOT_FOUND"}},
+)
+def show_export(_tenant: str, export_id: str) -> Export:
+    """Ask until the status is no longer PENDING."""
+    return Export.model_validate(_export(export_id))
 
 
-@router.get("/export/<export_id>/download")
-def download(_tenant: str, export_id: str) -> Response[str]:
+@router.get(
+    "/export/<export_id>/download",
+    summary="Download a report",
+    tags=_TAGS,
+    responses={
+        303: {"description": "The file is at `Location` for five minutes."},
+        404: {"description": "EXPORT_NOT_FOUND"},
+        409: {"description": "EXPORT_PENDING, EXPORT_ABORTED"},
+        410: {"description": "EXPORT_EXPIRED"},
+    },
+)
+def download_export(_tenant: str, export_id: str) -> Response[str]:
+    """The address in the answer needs no authentication and works for five minutes."""
     record = _export(export_id)
-    if record["status"] == "EXPIRED":
-        raise ApiError(410, "EXPORT_EXPIRED", "The file is gone: order the report again.")
-    if record["status"] != "COMPLETED":
+    if record["status"] in ("PENDING", "ABORTED"):
         raise ApiError(409, f"EXPORT_{record['status']}", f"The export is {record['status'].lower()}.")
-    return redirect(wiring.files().signed_url(file_key(export_id, record["format"]), wiring.SIGNED_SECONDS))
+    key = file_key(export_id, record["format"], record["type"])
+    if record["status"] == "EXPIRED" or not wiring.files().exists(key):
+        raise ApiError(410, "EXPORT_EXPIRED", "The file is gone: order the report again.")
+    return redirect(wiring.files().signed_url(key, wiring.SIGNED_SECONDS))
 
 
 def _export(export_id: str) -> dict[str, Any]:
     record = wiring.exports().get(export_id)
     if record is None:
-        raise ApiError(404, "EXPORT_NOT_FOUND", "There is no export of this id.")
+        raise ApiError(404, "EXPORT_NOT_FOUND", f"There is no export {shortened(export_id)!r}.")
     return record
-
-
-def _body() -> dict[str, Any]:
-    try:
-        body = router.current_event.json_body
-        json.dumps(body, ensure_ascii=False).encode()  # half a surrogate pair can be spelt, but not stored
-    except (ValueError, TypeError, RecursionError):
-        body = None
-    if not isinstance(body, dict):
-        problem = "The body must be a JSON object."
-        raise ApiError(400, "VALIDATION_ERROR", problem, [problem])
-    return body
-
-
-def _shown(record: dict[str, Any]) -> dict[str, Any]:
-    return {name: record.get(name) for name in _FIELDS}

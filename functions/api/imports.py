@@ -1,75 +1,261 @@
-"""`/import`: ask after imports, download their results."""
+"""`/import`: order, start and cancel imports, ask after them, download their results."""
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
+from pydantic import AfterValidator, BaseModel, Field, StrictBool, ValidationInfo, field_validator
 
 import wiring
 from errors import ApiError
-from paging import paging, redirect
-from rewards.adapters.jobs import IMPORT
+from incoming import caller_of
+from paging import Limit, Offset, redirect, shortened
+from rewards.adapters.retry import Backoff
 from rewards.clock import now
-from rewards.rules import ids
+from rewards.flows.imports import REWARD_TYPE, ImportStateError, StillWorkingError, UploadGoneError
+from rewards.flows.reversals import NotKeptError, NotReversibleError
+from rewards.rules.file_names import clean, format_of
 from rewards.rules.outcomes import any_failed
+
+# ruff: noqa: N815 the contract's names
 
 router = APIGatewayHttpRouter()
 
-_FIELDS = (
-    "id",
-    "type",
-    "name",
-    "fileName",
-    "dryRun",
-    "requester",
-    "mailtoEmail",
-    "status",
-    "error",
-    "dateCreated",
-    "dateCompleted",
+_TAGS = ["Imports"]
+_SECONDS = 20.0  # API Gateway gives up after 30
+_TYPES = Literal["REDEEMABLE_REWARD_BALANCE", "REWARD"]
+
+
+class ImportOrder(BaseModel):
+    """A file to import. Fields that are not known are ignored."""
+
+    type: _TYPES = Field(description="Redeem balances, or load rewards.")
+    fileName: Annotated[str, AfterValidator(clean)] = Field(
+        description="Its ending tells the format: .csv or .xlsx for balances, .csv or .jsonl for rewards.",
+        examples=["payout.csv"],
+    )
+    name: str | None = Field(default=None, description="What it is called; cut to 200 characters.")
+    dryRun: StrictBool = Field(default=False, description="Show what would happen, and change nothing.")
+
+    @field_validator("fileName")
+    @classmethod
+    def _is_in_a_known_format(cls, file_name: str, info: ValidationInfo) -> str:
+        if "type" in info.data:
+            format_of(file_name, info.data["type"] == REWARD_TYPE)
+        return file_name
+
+    @field_validator("dryRun")
+    @classmethod
+    def _is_possible(cls, dry_run: bool, info: ValidationInfo) -> bool:
+        if dry_run and info.data.get("type") == REWARD_TYPE:
+            raise ValueError("rewards are loaded without a dry run; loading one again changes nothing")
+        return dry_run
+
+
+class ImportProblem(BaseModel):
+    """Why nothing, or nothing more, was imported."""
+
+    code: str
+    message: str
+
+
+class ImportStats(BaseModel):
+    """Counts so far."""
+
+    rows: int
+    processed: int
+    outcomes: dict[str, int] = Field(description="Rows by outcome.")
+    redeemed: dict[str, int] = Field(description="Credits by unit.")
+
+
+class Import(BaseModel):
+    """A file that is imported. Dates are Unix milliseconds UTC."""
+
+    id: str
+    type: _TYPES
+    name: str
+    fileName: str
+    dryRun: bool
+    requester: str
+    mailtoEmail: str | None = Field(description="Who is told.")
+    status: Literal["PENDING", "VALIDATING", "PROCESSING", "COMPLETED", "ABORTED", "CANCELLED"]
+    error: ImportProblem | None
+    dateCreated: int
+    dateCompleted: int | None
+    startedFrom: str | None = Field(
+        default=None, description="The dry run that was started to become this import."
+    )
+    reverses: str | None = Field(default=None, description="The import that this one gives back.")
+    reversedBy: str | None = Field(default=None, description="The import that gives this one back.")
+    stats: ImportStats
+
+
+class Form(BaseModel):
+    """A form that uploads one file: multipart/form-data with all `fields`, then the file as `file`."""
+
+    url: str
+    fields: dict[str, str]
+
+
+class OrderedImport(Import):
+    """An import that waits for its file."""
+
+    upload: Form
+
+
+class ImportPage(BaseModel):
+    """Imports, newest first."""
+
+    data: list[Import]
+    count: int = Field(description="How many stand here.")
+    totalCount: int
+
+
+@router.post(
+    "/import",
+    summary="Order an import",
+    tags=_TAGS,
+    status_code=201,
+    responses={201: {"description": "The import, and the form to upload its file with, within an hour."}},
 )
-_STATS = ("rows", "processed", "outcomes", "redeemed")
+def order_import(_tenant: str, wanted: ImportOrder) -> OrderedImport:
+    """The form takes one file, up to 2 GiB, workbooks 100 MiB. The import begins when it arrives."""
+    caller = caller_of(router.current_event.raw_event)
+    record, form = wiring.imports().order(
+        wanted.type, wanted.fileName, wanted.name or "", wanted.dryRun, caller.user, caller.email
+    )
+    return OrderedImport.model_validate({**_shown(record), "upload": form})
 
 
-@router.get("/import/history/list")
-def history(_tenant: str) -> dict[str, Any]:
-    limit, offset = paging(router.current_event.query_string_parameters)
-    records, total = wiring.jobs().history(IMPORT, limit, offset)
-    return {"data": [_shown(record) for record in records], "count": len(records), "totalCount": total}
+@router.get("/import/history/list", summary="List imports", tags=_TAGS)
+def list_imports(_tenant: str, limit: Limit = 10, offset: Offset = 0) -> ImportPage:
+    """Newest first."""
+    records, total = wiring.imports().history(limit, offset)
+    found = [Import.model_validate(_shown(record)) for record in records]
+    return ImportPage(data=found, count=len(found), totalCount=total)
 
 
-@router.get("/import/<import_id>")
-def show(_tenant: str, import_id: str) -> dict[str, Any]:
-    return _shown(_import(import_id))
+@router.get(
+    "/import/<import_id>",
+    summary="Look an import up",
+    tags=_TAGS,
+    responses={200: {"description": "The import"}, 404: {"description": "IMPORT_NOT_FOUND"}},
+)
+def show_import(_tenant: str, import_id: str) -> Import:
+    """It has ended when dateCompleted is set."""
+    return Import.model_validate(_shown(_found(import_id, wiring.imports().get(import_id))))
 
 
-@router.get("/import/<import_id>/results")
-def results(_tenant: str, import_id: str) -> Response[str]:
-    return _file(_import(import_id), "results.csv")
+@router.post(
+    "/import/<import_id>/start",
+    summary="Run a dry run for real",
+    tags=_TAGS,
+    status_code=201,
+    responses={
+        201: {"description": "The new import; asked again, the same one."},
+        404: {"description": "IMPORT_NOT_FOUND"},
+        409: {"description": "NOT_A_DRY_RUN, or IMPORT_ and the dry run's status, if that is not COMPLETED"},
+        410: {"description": "UPLOAD_GONE"},
+    },
+)
+def start_import(_tenant: str, import_id: str) -> Import:
+    """Import, for real, the very file that was uploaded as a dry run. A dry run starts one import only."""
+    caller = caller_of(router.current_event.raw_event)
+    try:
+        record = wiring.imports().start(import_id, caller.user, caller.email)
+    except ImportStateError as error:
+        raise ApiError(409, error.code, error.message) from error
+    except UploadGoneError as error:
+        raise ApiError(410, "UPLOAD_GONE", "The uploaded file is gone: upload it again.") from error
+    return Import.model_validate(_shown(_found(import_id, record)))
 
 
-@router.get("/import/<import_id>/failed")
-def failed(_tenant: str, import_id: str) -> Response[str]:
-    return _file(_import(import_id), "failed.csv")
+@router.post(
+    "/import/<import_id>/cancel",
+    summary="Cancel an import",
+    tags=_TAGS,
+    responses={
+        200: {"description": "The import; nothing more of it is redeemed."},
+        404: {"description": "IMPORT_NOT_FOUND"},
+        409: {"description": "IMPORT_COMPLETED, IMPORT_ABORTED, IMPORT_PROCESSED"},
+        503: {"description": "STILL_WORKING: it is cancelled, but a worker may be finishing; ask again."},
+    },
+)
+def cancel_import(_tenant: str, import_id: str) -> Import:
+    """Rows that are not redeemed yet are answered CANCELLED. Asked again, the answer is the same."""
+    try:
+        record = wiring.imports().cancel(import_id)
+    except ImportStateError as error:
+        raise ApiError(409, error.code, error.message) from error
+    except StillWorkingError as error:
+        message = "The import is cancelled, but a worker may still be finishing some rows. Ask again."
+        raise ApiError(503, "STILL_WORKING", message) from error
+    return Import.model_validate(_shown(_found(import_id, record)))
 
 
-def _file(record: dict[str, Any], name: str) -> Response[str]:
-    if record["status"] in ("VALIDATING", "PROCESSING"):
+@router.post(
+    "/import/<import_id>/reverse",
+    summary="Reverse an import",
+    tags=_TAGS,
+    status_code=201,
+    responses={
+        201: {"description": "The import that gives everything back; asked again, the same one."},
+        404: {"description": "IMPORT_NOT_FOUND"},
+        409: {"description": "NOT_REVERSIBLE: a preview, a load of rewards, a reversal, or not yet ended"},
+        410: {"description": "IMPORT_EXPIRED: what it did is not kept any more"},
+    },
+)
+def reverse_import(_tenant: str, import_id: str) -> Import:
+    """Give back what an import redeemed, each amount to the reward it came from. It is an import of its own,
+    whose rows end REVERSED; a row that was reversed may be redeemed again."""
+    caller = caller_of(router.current_event.raw_event)
+    original = _found(import_id, wiring.imports().get(import_id))
+    try:
+        record = wiring.reversals().order(original, caller.user, caller.email, Backoff.for_seconds(_SECONDS))
+    except NotReversibleError as error:
+        raise ApiError(409, "NOT_REVERSIBLE", str(error)) from error
+    except NotKeptError as error:
+        raise ApiError(410, "IMPORT_EXPIRED", str(error)) from error
+    return Import.model_validate(_shown(record))
+
+
+_FILE: Any = {
+    303: {"description": "The file is at `Location` for five minutes."},
+    404: {"description": "IMPORT_NOT_FOUND, NO_SUCH_FILE"},
+    409: {"description": "IMPORT_NOT_FINISHED"},
+    410: {"description": "IMPORT_EXPIRED"},
+}
+
+
+@router.get("/import/<import_id>/results", summary="Download results.csv", tags=_TAGS, responses=_FILE)
+def download_results(_tenant: str, import_id: str) -> Response[str]:
+    """Every row of the upload with its outcome."""
+    return _file(import_id, "results.csv")
+
+
+@router.get("/import/<import_id>/failed", summary="Download failed.csv", tags=_TAGS, responses=_FILE)
+def download_failed(_tenant: str, import_id: str) -> Response[str]:
+    """Only the rows to mend, if there are any."""
+    return _file(import_id, "failed.csv")
+
+
+def _file(import_id: str, name: str) -> Response[str]:
+    record = _found(import_id, wiring.imports().get(import_id))
+    if record["dateCompleted"] is None:
         raise ApiError(409, "IMPORT_NOT_FINISHED", "The import is not finished yet.")
     if not record.get("results") or (name == "failed.csv" and not any_failed(record["outcomes"])):
         raise ApiError(404, "NO_SUCH_FILE", f"This import has no {name}.")
-    if record["dateExpires"] <= now():
+    key = f"imports/{record['id']}/{name}"
+    if record["dateExpires"] <= now() or not wiring.files().exists(key):
         raise ApiError(410, "IMPORT_EXPIRED", "The file is gone; it is kept for a limited time only.")
-    return redirect(wiring.files().signed_url(f"imports/{record['id']}/{name}", wiring.SIGNED_SECONDS))
+    return redirect(wiring.files().signed_url(key, wiring.SIGNED_SECONDS))
 
 
-def _import(import_id: str) -> dict[str, Any]:
-    record = wiring.jobs().get(IMPORT, import_id) if ids.is_id(import_id) else None
+def _found(import_id: str, record: dict[str, Any] | None) -> dict[str, Any]:
     if record is None:
-        raise ApiError(404, "IMPORT_NOT_FOUND", "There is no import of this id.")
+        raise ApiError(404, "IMPORT_NOT_FOUND", f"There is no import {shortened(import_id)!r}.")
     return record
 
 
 def _shown(record: dict[str, Any]) -> dict[str, Any]:
-    stats = {name: record[name] for name in _STATS}
-    return {**{name: record.get(name) for name in _FIELDS}, "stats": stats}
+    return {**record, "stats": record}

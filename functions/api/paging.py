@@ -1,24 +1,17 @@
 """Small things that several routes share."""
 
-from collections.abc import Mapping
+from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from errors import ApiError
+Limit = Annotated[int, Query(ge=1, le=100, description="How many at most.")]
+Offset = Annotated[int, Query(ge=0, le=10**9, description="How many of the newest to pass over.")]
 
-_MOST = 100
 
-
-def paging(query: Mapping[str, str] | None) -> tuple[int, int]:
-    """`limit` (1 to 100, 10 unless said) and `offset` of a list."""
-    values = []
-    for name, default, least, most in (("limit", "10", 1, _MOST), ("offset", "0", 0, 10**9)):
-        text = (query or {}).get(name, default)
-        if not (text.isascii() and text.isdigit() and least <= int(text[:10]) <= most):
-            problem = f"{name} must be a whole number from {least} to {most}"
-            raise ApiError(400, "VALIDATION_ERROR", "The query is not valid.", [problem])
-        values.append(int(text))
-    return values[0], values[1]
+def shortened(identifier: str) -> str:
+    """An id from outside, short enough to be repeated in an answer."""
+    return identifier if len(identifier) <= 100 else identifier[:99] + "…"
 
 
 def redirect(url: str) -> Response[str]:

@@ -3,12 +3,20 @@
 from dataclasses import dataclass
 from functools import cache
 
+from rewards.adapters.accounts import Accounts
+from rewards.adapters.catalogue import Catalogue
 from rewards.adapters.clients import client
 from rewards.adapters.files import Files
+from rewards.adapters.idempotency import Answers
 from rewards.adapters.jobs import Jobs
 from rewards.adapters.queues import Queues
+from rewards.adapters.uploads import Uploads
 from rewards.clock import now
+from rewards.flows.credits import Credits
 from rewards.flows.exports import Exports
+from rewards.flows.holdings import Holdings
+from rewards.flows.imports import Imports
+from rewards.flows.reversals import Reversals
 from rewards.settings import load
 
 # A signed URL lives long enough to start the download, and no longer.
@@ -17,10 +25,16 @@ SIGNED_SECONDS = 300
 
 @dataclass(frozen=True, slots=True)
 class Settings:
+    accounts_table: str
+    rewards_table: str
     jobs_table: str
     files_bucket: str
+    upload_bucket: str
     export_queue_url: str
+    redemption_queue_url: str
+    finish_queue_url: str
     tenant_alias: str
+    public_url: str
 
 
 @cache
@@ -41,3 +55,35 @@ def files() -> Files:
 @cache
 def exports() -> Exports:
     return Exports(jobs(), Queues(client("sqs")), settings().export_queue_url, now)
+
+
+@cache
+def imports() -> Imports:
+    uploads = Uploads(client("s3"), settings().upload_bucket)
+    return Imports(jobs(), uploads, Queues(client("sqs")), settings().finish_queue_url, now)
+
+
+@cache
+def reversals() -> Reversals:
+    return Reversals(jobs(), Queues(client("sqs")), settings().redemption_queue_url, now)
+
+
+@cache
+def holdings() -> Holdings:
+    return Holdings(_accounts(), _catalogue(), now)
+
+
+@cache
+def credits() -> Credits:
+    answers = Answers(client("dynamodb"), settings().jobs_table)
+    return Credits(_accounts(), _catalogue(), answers, jobs(), now)
+
+
+@cache
+def _accounts() -> Accounts:
+    return Accounts(client("dynamodb"), settings().accounts_table)
+
+
+@cache
+def _catalogue() -> Catalogue:
+    return Catalogue(client("dynamodb"), settings().rewards_table)

@@ -1,52 +1,68 @@
-"""Who asks? Says `operator` for the API key, and nothing for anybody else.
+"""Who asks? The API key's holder, a user of the pool, or nobody we know.
 
-It never refuses by itself: API Gateway would answer 403 in its own words, where the contract
-has 401 in ours. The API lets nobody pass for whom the role is missing (functions/api/errors.py).
+It never refuses by itself: API Gateway would answer 403 in its own words, where the contract has 401 in
+ours. It says who asks, and the API lets nobody pass of whom it said nothing (functions/api/errors.py). The
+one way to a role leads through a check that was passed. An error of ours is raised: API Gateway answers 500.
 """
 
 import base64
 import hmac
+import os
 import time
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from rewards.adapters.clients import client
+from rewards.adapters.cognito import TokenError, UserPool
 from rewards.settings import load
 
 logger = Logger()
 
 # A rotated key counts after this many seconds at the latest.
 _KEY_SECONDS = 60
+# What a group of the pool may do; the mightier first, and "none" for who is in neither.
+_ROLES = (("operators", "operator"), ("viewers", "viewer"))
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     api_key_secret: str
+    token_issuer: str
+    user_pool_client_id: str
 
 
-@logger.inject_lambda_context
+@logger.inject_lambda_context(log_event=False)  # whatever the environment says: the event holds the key
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    given = _password(event.get("headers", {}).get("authorization", ""))
-    key = _api_key(int(time.monotonic() // _KEY_SECONDS))
-    known = given is not None and given != "" and hmac.compare_digest(given.encode(), key.encode())
-    return {"isAuthorized": True, "context": {"role": "operator"} if known else {}}
+    scheme, _, credentials = event.get("headers", {}).get("authorization", "").partition(" ")
+    ask = {"basic": _by_key, "bearer": _by_token}.get(scheme.lower())
+    return {"isAuthorized": True, "context": ask(credentials.strip()) if ask else {}}
 
 
-def _password(header: str) -> str | None:
-    """The password of an HTTP Basic header; the user name does not count."""
-    scheme, _, encoded = header.partition(" ")
-    if scheme.lower() != "basic":
-        return None
+def _by_key(credentials: str) -> dict[str, str]:
+    """HTTP Basic, with the API key as the password; the user name does not count."""
     try:
-        decoded = base64.b64decode(encoded.strip(), validate=True).decode()
+        decoded = base64.b64decode(credentials, validate=True).decode()
     except ValueError:  # not base64, or not UTF-8
-        return None
-    _, colon, password = decoded.partition(":")
-    return password if colon else None
+        return {}
+    _, _, password = decoded.partition(":")
+    key = _api_key(int(time.monotonic() // _KEY_SECONDS))
+    if not password or not hmac.compare_digest(password.encode(), key.encode()):
+        return {}
+    return {"role": "operator", "user": "API"}
+
+
+def _by_token(token: str) -> dict[str, str]:
+    try:
+        user = _user_pool().signed_in(token)
+    except TokenError as error:
+        logger.info("token refused", reason=str(error))
+        return {}
+    role = next((role for group, role in _ROLES if group in user.groups), "none")
+    return {"role": role, "user": user.id, **({"email": user.email} if user.email else {})}
 
 
 @lru_cache(maxsize=1)
@@ -56,3 +72,12 @@ def _api_key(minute: int) -> str:
         "SecretString"
     ]
     return key
+
+
+@cache
+def _user_pool() -> UserPool:
+    """The stack's pool. Its keys are where its issuer is, but on the local stack, whose issuer is AWS's."""
+    settings = load(Settings)
+    aws, _, pool_id = settings.token_issuer.rpartition("/")
+    keys_url = f"{os.environ.get('AWS_ENDPOINT_URL', aws)}/{pool_id}/.well-known/jwks.json"
+    return UserPool(settings.token_issuer, settings.user_pool_client_id, keys_url)

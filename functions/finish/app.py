@@ -24,7 +24,8 @@ from rewards.flows.deliver import Delivery
 from rewards.flows.finish import Finisher
 from rewards.flows.load import Loader
 from rewards.flows.redeem import Redeemer
-from rewards.flows.report import Reporter
+from rewards.flows.report import ReportEnding
+from rewards.flows.reverse import Reverser
 from rewards.flows.validate import Validation
 from rewards.settings import load
 
@@ -64,10 +65,12 @@ def dead_letters() -> DeadLetters:
     finish_queue = settings().finish_queue_url
     loader = Loader(accounts, Catalogue(client("dynamodb"), settings().rewards_table), now)
     return DeadLetters(
-        redeemer=Redeemer(accounts, _jobs(), _files(), queues, finish_queue, now, loader),
+        redeemer=Redeemer(
+            accounts, _jobs(), _files(), queues, finish_queue, now, loader, Reverser(accounts, now)
+        ),
         validation=Validation(_jobs(), _files(), queues, settings().redemption_queue_url, finish_queue, now),
         finisher=finisher(),
-        reporter=Reporter(accounts, _jobs(), _files(), _delivery(), now),
+        reports=ReportEnding(_jobs(), _delivery(), now),
     )
 
 

@@ -19,6 +19,7 @@ from rewards.adapters.retry import Backoff
 from rewards.clock import now
 from rewards.flows.load import Loader
 from rewards.flows.redeem import Redeemer
+from rewards.flows.reverse import Reverser
 from rewards.rules import chunks
 from rewards.settings import load
 
@@ -47,6 +48,7 @@ def redeemer() -> Redeemer:
         finish_queue_url=settings.finish_queue_url,
         now=now,
         loader=Loader(accounts, Catalogue(client("dynamodb"), settings.rewards_table), now),
+        reverser=Reverser(accounts, now),
     )
 
 
@@ -57,7 +59,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
 
 
 def _run(time_left: Any, record: SQSRecord) -> None:
-    chunk = chunks.parse(record.body)
-    logger.append_keys(import_id=chunk.import_id, chunk=chunk.number)
-    redeemer().run(chunk, Backoff(time_left))
-    logger.info("answered")
+    for chunk in chunks.parse(record.body):
+        logger.append_keys(import_id=chunk.import_id, chunk=chunk.number)
+        redeemer().run(chunk, Backoff(time_left))
+        logger.info("answered")

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -10,14 +10,14 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from rewards.adapters.accounts import Accounts
 from rewards.adapters.clients import client
 from rewards.adapters.files import Files
 from rewards.adapters.jobs import Jobs
 from rewards.adapters.mailer import Mailer
+from rewards.adapters.scanner import Scanner
 from rewards.clock import now
 from rewards.flows.deliver import Delivery
-from rewards.flows.report import Reporter
+from rewards.flows.report import ReportEnding, Reporter
 from rewards.settings import load
 
 logger = Logger()
@@ -27,6 +27,7 @@ processor = BatchProcessor(EventType.SQS)
 @dataclass(frozen=True, slots=True)
 class Settings:
     accounts_table: str
+    rewards_table: str
     jobs_table: str
     files_bucket: str
     sender_email: str
@@ -40,24 +41,26 @@ def reporter() -> Reporter:
     settings = load(Settings)
     jobs = Jobs(client("dynamodb"), settings.jobs_table)
     mailer = Mailer(client("sesv2"), settings.sender_email)
+    delivery = Delivery(
+        jobs, mailer, settings.public_url, settings.notification_email, settings.retention_days, now
+    )
     return Reporter(
-        accounts=Accounts(client("dynamodb"), settings.accounts_table),
+        scanner=Scanner(client("dynamodb", "scan"), settings.accounts_table, settings.rewards_table, now),
         jobs=jobs,
         files=Files(client("s3"), settings.files_bucket),
-        delivery=Delivery(
-            jobs, mailer, settings.public_url, settings.notification_email, settings.retention_days, now
-        ),
+        ending=ReportEnding(jobs, delivery, now),
         now=now,
     )
 
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> Any:
-    return process_partial_response(event, _run, processor, context)
+    run = partial(_run, lambda: context.get_remaining_time_in_millis() / 1000)
+    return process_partial_response(event, run, processor, context)
 
 
-def _run(record: SQSRecord) -> None:
+def _run(time_left: Any, record: SQSRecord) -> None:
     export_id = json.loads(record.body)["exportId"]
     logger.append_keys(export_id=export_id)
-    reporter().run(export_id)
+    reporter().run(export_id, time_left)
     logger.info("reported")

@@ -1,4 +1,4 @@
-"""One local stack that stays, to use by hand: python -m infra.local up|down|status|logs"""
+"""One local stack that stays, to use by hand: python -m infra.local up|down|status|logs|token"""
 
 import argparse
 import json
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from infra.local import stack
 from infra.local.ministack import CREDENTIALS, REGION, ROOT, MiniStack
+from infra.local.users import GROUPS, PASSWORD
 
 STATE = ROOT / ".local" / "stack.json"
 HOME = ROOT / ".local" / "ministack"
@@ -48,6 +49,15 @@ def status() -> int:
     return 0 if local else 1
 
 
+def token(role: str) -> int:
+    """Sign in somebody who has this role, and print the token, good for an hour."""
+    local = running()
+    if not local:
+        return status()
+    print(local.token(role))
+    return 0
+
+
 def logs() -> int:
     """Everything the functions have written, in the order of time."""
     local = running()
@@ -72,6 +82,7 @@ def how_to_use(local: stack.Stack) -> str:
     return f"""\
 API             {local.api}
 API key         {local.api_key}
+Users           {", ".join(map(local.users.somebody, GROUPS))}; password {PASSWORD}
 Upload bucket   {local.upload_bucket}
 Files bucket    {local.files_bucket}
 Emails          {local.aws.endpoint}/_ministack/ses/messages
@@ -81,6 +92,11 @@ With curl, order the report of all balances, and ask how far it is:
   export API={local.api} KEY={local.api_key}
   curl -u :$KEY --json '{{"type": "REDEEMABLE_REWARD_BALANCE"}}' $API/export
   curl -u :$KEY $API/export/ID
+
+As a user instead of with the key, and as one who may only read:
+
+  curl -H "Authorization: Bearer $(make -s token)" $API/export/ID
+  curl -H "Authorization: Bearer $(make -s token ROLE=viewer)" $API/export/history/list
 
 With the AWS CLI, load rewards, and redeem what a file says:
 
@@ -96,8 +112,10 @@ With the AWS CLI, load rewards, and redeem what a file says:
 def main(arguments: list[str] | None = None) -> int:
     commands = {"up": up, "down": down, "status": status, "logs": logs}
     parser = argparse.ArgumentParser(prog="python -m infra.local", description=__doc__)
-    parser.add_argument("command", choices=commands)
-    return commands[parser.parse_args(arguments).command]()
+    parser.add_argument("command", choices=[*commands, "token"])
+    parser.add_argument("role", choices=GROUPS, default="operator", nargs="?", help="of a token")
+    given = parser.parse_args(arguments)
+    return token(given.role) if given.command == "token" else commands[given.command]()
 
 
 if __name__ == "__main__":

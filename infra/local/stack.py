@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError
 from infra.local.iam import allow_ministacks_own_actions
 from infra.local.ministack import ROOT, MiniStack
 from infra.local.package import package
+from infra.local.users import Users
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -71,6 +72,14 @@ class Stack:
     @property
     def files_bucket(self) -> str:
         return self.outputs["FilesBucket"]
+
+    @property
+    def users(self) -> Users:
+        return Users(self.aws, self.outputs["UserPoolId"], self.outputs["UserPoolClientId"])
+
+    def token(self, role: str) -> str:
+        """The id token of somebody who has this role, `operator` or `viewer`, and signs in now."""
+        return self.users.sign_in(self.users.somebody(role)).id
 
     def hasten_redelivery(self, seconds: int = 1) -> None:
         """Let failed messages come back at once: a chunk needs an hour to its dead letter otherwise.

@@ -14,7 +14,6 @@ import datetime
 import io
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 import zipfile
@@ -29,6 +28,7 @@ from openpyxl.styles import Font  # noqa: E402
 
 from rewards.rules.ids import make_id  # noqa: E402
 from rewards.rules.row_ids import make_row_id  # noqa: E402
+from tests.libreoffice import COMMA, SEMICOLON, XLSX, LibreOffice  # noqa: E402
 
 FILES = Path(__file__).parent / "files"
 JANUARY_2025 = 1_735_689_600_000  # all reports of the corpus were made then
@@ -546,43 +546,9 @@ def encrypted():
 
 # --- LibreOffice ---
 
-# Filter options: separator, quote, character set (76 UTF-8, 1 Windows-1252, 65535 UTF-16), first line,
-# columns, language, quote all text, detect numbers/as shown, as shown, formulas.
-COMMA = "csv:Text - txt - csv (StarCalc):44,34,76,1,,0,false,true,true,false"
-SEMICOLON = "csv:Text - txt - csv (StarCalc):59,34,76,1,,0,false,true,true,false"
 SEMICOLON_1252 = "csv:Text - txt - csv (StarCalc):59,34,1,1,,0,false,true,true,false"
 TAB_UTF16 = "csv:Text - txt - csv (StarCalc):9,34,65535,1,,0,false,true,true,false"
 AS_CSV = "--infilter=Text - txt - csv (StarCalc):44,34,76,1,,0,false,true"
-
-
-class LibreOffice:
-    """LibreOffice without a window, in a language, with settings of its own."""
-
-    def __init__(self, folder, language):
-        self._folder = Path(folder, language)
-        self._profile = self._folder / "profile"
-        settings = self._profile / "user" / "registrymodifications.xcu"
-        settings.parent.mkdir(parents=True)
-        settings.write_text(
-            '<?xml version="1.0" encoding="UTF-8"?>\n<oor:items xmlns:oor="http://openoffice.org/2001/registry">'
-            '<item oor:path="/org.openoffice.Setup/L10N"><prop oor:name="ooSetupSystemLocale" oor:op="fuse">'
-            f"<value>{language}</value></prop></item></oor:items>"
-        )
-
-    def save(self, name, content, as_what, *options):
-        """The bytes of a file of this name, opened and saved as something else."""
-        source = self._folder / name
-        source.write_bytes(content)
-        target = self._folder / "saved"
-        shutil.rmtree(target, ignore_errors=True)
-        program = shutil.which("soffice")
-        subprocess.run(
-            [program, f"-env:UserInstallation={self._profile.as_uri()}", "--headless", *options,
-             "--convert-to", as_what, "--outdir", str(target), str(source)],
-            check=True, capture_output=True, timeout=180,
-        )  # fmt: skip
-        (made,) = target.iterdir()
-        return made.read_bytes()
 
 
 def libreoffice_files():
@@ -605,14 +571,14 @@ def libreoffice_files():
             ("libreoffice-xlsx-to-semicolon-german.csv", german, SEMICOLON),
             ("libreoffice-xlsx-to-1252-german.csv", german, SEMICOLON_1252),
             ("libreoffice-xlsx-to-utf-16-tab-german.csv", german, TAB_UTF16),
-            ("libreoffice-xlsx-to-xlsx.xlsx", english, "xlsx:Calc MS Excel 2007 XML"),
-            ("libreoffice-xlsx-to-xlsx-german.xlsx", german, "xlsx:Calc MS Excel 2007 XML"),
+            ("libreoffice-xlsx-to-xlsx.xlsx", english, XLSX),
+            ("libreoffice-xlsx-to-xlsx-german.xlsx", german, XLSX),
         ):
             found[name] = program.save("report.xlsx", workbook(name), as_what)
         for name, program, as_what in (
             ("libreoffice-csv-to-comma.csv", english, COMMA),
             ("libreoffice-csv-to-semicolon-german.csv", german, SEMICOLON),
-            ("libreoffice-csv-to-xlsx.xlsx", english, "xlsx:Calc MS Excel 2007 XML"),
+            ("libreoffice-csv-to-xlsx.xlsx", english, XLSX),
         ):
             found[name] = program.save("report.csv", report(name), as_what, AS_CSV)
         found["libreoffice-97.xlsx"] = found["libreoffice-97.xls"] = english.save(
@@ -626,7 +592,7 @@ def libreoffice_files():
             english.save("report.xlsx", workbook("libreoffice-html.xlsx"), "html:HTML (StarCalc)"),
         )  # fmt: skip
         for name, program, as_what in (
-            ("libreoffice-formulas.xlsx", english, "xlsx:Calc MS Excel 2007 XML"),
+            ("libreoffice-formulas.xlsx", english, XLSX),
             ("libreoffice-formulas-german.csv", german, SEMICOLON),
         ):
             book, sheet = new_book(table(name, ids[:6], REPORT))

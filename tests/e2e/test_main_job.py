@@ -1,6 +1,7 @@
 """The main job on the deployed template, as people and programs meet it."""
 
 import io
+import re
 
 import pytest
 from openpyxl import load_workbook
@@ -106,6 +107,23 @@ def test_a_rejected_file_says_why_and_how_to_mend_it(loaded):
     mail = loaded.mail_about(record["id"])
     assert "unit and valueToRedeem" in mail.text
     assert "fresh report" in mail.text
+
+
+def test_a_link_answers_a_scanner_then_the_person_then_in_words_once_the_file_is_gone(loaded):
+    body = "accountId,userId,unit,valueToRedeem\nnobody,n,POINT,1\n"
+    record = loaded.upload("redemptions/scanned.csv", body)
+    results, failed = links(loaded.mail_about(record["id"]))
+    scanned = loaded.call("HEAD", results, key="")
+    assert (scanned.status, scanned.body) == (303, b"")
+    assert loaded.call("HEAD", scanned.headers["Location"], key="").status == 200
+    assert list(loaded.csv_behind(results)["outcome"]) == ["NO_BALANCE"]
+    loaded.s3.delete_object(Bucket=loaded.local.files_bucket, Key=f"imports/{record['id']}/failed.csv")
+    gone = loaded.call("GET", failed, key="")
+    assert gone.status == 410
+    assert "The file is gone" in gone.body.decode()
+    assert loaded.call("HEAD", failed, key="").status == 410
+    unknown = loaded.call("GET", re.sub(r"[^/]+$", "x" * 32, failed), key="")
+    assert (unknown.status, unknown.headers["Content-Type"]) == (404, "text/html; charset=utf-8")
 
 
 def test_a_workbook_is_served_under_its_own_name(loaded):

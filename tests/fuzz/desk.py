@@ -127,9 +127,9 @@ def run(name, content):
     clock = lambda: NOW  # noqa: E731
     validation = Validation(desk, desk, desk, "redeem", "finish", clock)
     import_id = validation.run(Uploaded("bucket", f"redemptions/{name}", "v1"), quick())
-    worker = Redeemer(desk, desk, desk, desk, "finish", clock, None)
+    worker = Redeemer(desk, desk, desk, desk, "finish", clock, None, None)
     for body in desk.sent:
-        worker.run(chunks.parse(body), quick())
+        worker.run(chunks.parse(body)[0], quick())
     Finisher(desk, desk, desk, clock).run(import_id)
     record = desk.record
     assert desk.mails == 1

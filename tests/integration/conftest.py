@@ -26,6 +26,16 @@ def aws():
 
 @pytest.fixture
 def world(aws):
+    return new_world(aws)
+
+
+@pytest.fixture
+def another_world(aws):
+    return new_world(aws)
+
+
+def new_world(aws):
+    """Tables, buckets and queues that are empty."""
     clients = cache(aws.client)
     number = next(_numbers)
     names = {name: f"{name}-{number}" for name in ("accounts", "rewards", "jobs", "upload", "files")}

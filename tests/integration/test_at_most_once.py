@@ -161,7 +161,7 @@ def test_a_chunk_that_fails_for_good_is_answered_not_processed_and_the_import_en
         world.dead_letters.bury(body, quick())
     world.run()
     record = world.record(import_id)
-    lost = len(chunks.parse(bodies[1]).wanted)
+    lost = len(chunks.parse(bodies[1])[0].wanted)
     assert record["status"] == "COMPLETED"
     assert record["outcomes"]["NOT_PROCESSED"] == lost
     assert record["outcomes"]["REDEEMED"] == ROWS * 9 // 10 - lost
@@ -169,7 +169,7 @@ def test_a_chunk_that_fails_for_good_is_answered_not_processed_and_the_import_en
     for body in bodies:
         world.deliver("redeem", body)
     assert world.record(import_id)["outcomes"] == record["outcomes"], "a late delivery changes nothing"
-    assert world.available("acme", f"u{chunks.parse(bodies[1]).wanted[0].user_id[1:]}", "POINT") == 100
+    assert world.available("acme", f"u{chunks.parse(bodies[1])[0].wanted[0].user_id[1:]}", "POINT") == 100
 
 
 def test_while_one_copy_of_a_chunk_is_worked_off_no_other_may_decide(world, file, monkeypatch):
@@ -180,7 +180,7 @@ def test_while_one_copy_of_a_chunk_is_worked_off_no_other_may_decide(world, file
     def write_while_copies_arrive(*args):
         for deliver in (world.redeemer.run, world.redeemer.run):
             with pytest.raises(LeaseTakenError):
-                deliver(chunks.parse(body), quick())
+                deliver(chunks.parse(body)[0], quick())
         with pytest.raises(LeaseTakenError) as refusal:
             world.dead_letters.bury(body, quick())
         refused.append(refusal)
@@ -440,6 +440,8 @@ def test_threads_that_race_for_one_balance_never_overdraw_it(world):
         answers.extend(world.redeemer._redeem(chunk, quick(), None))
 
     import_ids = [ids.new_id(world.now()) for _ in range(4)]
+    for import_id in import_ids:
+        world.jobs.create("IMPORT", import_id, {"status": "PROCESSING"})
     answers = []
     threads = [threading.Thread(target=race, args=(n,)) for n in range(4)]
     for thread in threads:

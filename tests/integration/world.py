@@ -11,16 +11,23 @@ from rewards.adapters.accounts import Accounts
 from rewards.adapters.catalogue import Catalogue
 from rewards.adapters.errors import EmailNotSentError
 from rewards.adapters.files import Files
-from rewards.adapters.jobs import IMPORT, Jobs
+from rewards.adapters.idempotency import Answers
+from rewards.adapters.jobs import EXPORT, IMPORT, Jobs
 from rewards.adapters.queues import Queues
 from rewards.adapters.retry import Backoff
+from rewards.adapters.scanner import Scanner
+from rewards.adapters.uploads import Uploads
+from rewards.flows.credits import Credits
 from rewards.flows.dead_letters import DeadLetters
 from rewards.flows.deliver import Delivery
 from rewards.flows.exports import Exports
 from rewards.flows.finish import Finisher
+from rewards.flows.holdings import Holdings
+from rewards.flows.imports import Imports
 from rewards.flows.load import Loader
 from rewards.flows.redeem import Redeemer
-from rewards.flows.report import Reporter
+from rewards.flows.report import ReportEnding, Reporter, file_key
+from rewards.flows.reverse import Reverser
 from rewards.flows.validate import Uploaded, Validation
 from rewards.rules import chunks
 from rewards.rules.balance import Balance
@@ -80,11 +87,24 @@ class World:
         redeem, finish = self.urls["redeem"], self.urls["finish"]
         loader = Loader(self.accounts, self.catalogue, self.now)
         self.validation = Validation(self.jobs, self.files, self.queues, redeem, finish, self.now)
-        self.redeemer = Redeemer(self.accounts, self.jobs, self.files, self.queues, finish, self.now, loader)
+        reverser = Reverser(self.accounts, self.now)
+        self.redeemer = Redeemer(
+            self.accounts, self.jobs, self.files, self.queues, finish, self.now, loader, reverser
+        )
         self.finisher = Finisher(self.jobs, self.files, delivery, self.now)
-        self.reporter = Reporter(self.accounts, self.jobs, self.files, delivery, self.now)
+        # A Scanner wants a client of its own, so not the shared one.
+        scanner = Scanner(
+            self.clients.__wrapped__("dynamodb"), self.names["accounts"], self.names["rewards"], self.now
+        )
+        ending = ReportEnding(self.jobs, delivery, self.now)
+        self.reporter = Reporter(scanner, self.jobs, self.files, ending, self.now)
+        answers = Answers(dynamodb, self.names["jobs"])
+        self.credits = Credits(self.accounts, self.catalogue, answers, self.jobs, self.now)
+        self.holdings = Holdings(self.accounts, self.catalogue, self.now)
         self.exports = Exports(self.jobs, self.queues, self.urls["export"], self.now)
-        self.dead_letters = DeadLetters(self.redeemer, self.validation, self.finisher, self.reporter)
+        self.uploads = Uploads(s3, self.names["upload"])
+        self.imports = Imports(self.jobs, self.uploads, self.queues, finish, self.now)
+        self.dead_letters = DeadLetters(self.redeemer, self.validation, self.finisher, ending)
 
     # --- What people do ---
 
@@ -109,13 +129,17 @@ class World:
         base = {"type": "CREDIT", "user.accountId": "acme", "user.id": "ann", "unit": "POINT"}
         return self.upload("rewards/rewards.jsonl", "\n".join(json.dumps({**base, **row}) for row in rows))
 
-    def report(self, **params: str) -> list[dict[str, str]]:
-        """Order the report as CSV; its rows."""
-        self.exports.order("REDEEMABLE_REWARD_BALANCE", "CSV", "", "test", params)
-        self.run()
-        export = self.exports.history(1, 0)[0][0]
+    def report(self, kind: str = "REDEEMABLE_REWARD_BALANCE", **params: str) -> list[dict[str, str]]:
+        """Order a report as CSV; its rows."""
+        export = self.export(kind, "CSV", **params)
         assert export["status"] == "COMPLETED", export["error"]
-        return self.csv(f"exports/{export['id']}/available-reward-balances-by-user.csv")
+        return self.csv(file_key(export["id"], "CSV", kind))
+
+    def export(self, kind: str, file_format: str, **params: str) -> dict[str, Any]:
+        """Order a report and let it be made; its record."""
+        export_id = self.exports.order(kind, file_format, "", "test", params)["id"]
+        self.run()
+        return {"id": export_id, **self.jobs.get(EXPORT, export_id)}
 
     # --- What AWS does ---
 
@@ -130,11 +154,12 @@ class World:
 
     def deliver(self, queue: str, body: str) -> None:
         if queue == "redeem":
-            self.redeemer.run(chunks.parse(body), quick())
+            for chunk in chunks.parse(body):
+                self.redeemer.run(chunk, quick())
         elif queue == "finish":
             self.finisher.run(json.loads(body)["importId"])
         else:
-            self.reporter.run(json.loads(body)["exportId"])
+            self.reporter.run(json.loads(body)["exportId"], lambda: 60.0)
 
     def take(self, queue: str) -> list[str]:
         """Take all messages off a queue."""

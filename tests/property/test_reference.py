@@ -15,8 +15,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from rewards.flows.imports import REDEMPTION_TYPE
 from rewards.flows.redeem import Redeemer
-from rewards.flows.validate import REDEMPTION_TYPE, _check_rows
+from rewards.flows.validate import _check_rows
 from rewards.rules import chunks, ids, units
 from rewards.rules.balance import Balance, Wanted, archive, grant, leaving
 from rewards.rules.csv_file import read_csv
@@ -220,13 +221,13 @@ def imported(shelf, import_id, body, now, preview):
     sheet = Sheet(found.header, found.rows, found.separator)
     record = {"type": REDEMPTION_TYPE, "dateCreated": now}
     checked = list(_check_rows(record, sheet, {}, set()))
-    worker = Redeemer(shelf, shelf, shelf, None, "", lambda: now, None)
+    worker = Redeemer(shelf, shelf, shelf, None, "", lambda: now, None, None)
     wanted = [row for row in checked if isinstance(row, Wanted)]
     for chunk in chunks.bodies(import_id, preview, wanted):
-        worker.run(chunks.parse(chunk), quick())
+        worker.run(chunks.parse(chunk)[0], quick())
         if not preview:
             answers = list(shelf.answers)
-            worker.run(chunks.parse(chunk), quick())  # delivered twice: the same answers, nothing more
+            worker.run(chunks.parse(chunk)[0], quick())  # delivered twice: the same answers, nothing more
             again, shelf.answers = shelf.answers[len(answers) :], answers
             assert [(a.line, a.outcome, a.redeemed) for a in again] == [
                 (a.line, a.outcome, a.redeemed) for a in answers[-len(again) :]

@@ -142,15 +142,42 @@ def test_a_signed_url_names_the_buckets_own_region(monkeypatch):
     assert "X-Amz-Expires=300" in url
 
 
-def test_an_email_says_the_same_in_both_parts_and_runs_no_html():
-    from rewards.rules.mail import ImportSummary, import_finished
+@pytest.mark.parametrize(("status", "there"), [(403, False), (404, False)])
+def test_a_file_that_s3_denies_or_does_not_know_is_gone(status, there):
+    error = {"Error": {"Code": str(status)}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    assert Files(Scripted(ClientError(error, "HeadObject")), "bucket").exists("key") is there
+    assert Files(Scripted({}), "bucket").exists("key")
 
-    summary = ImportSummary(
-        "<b>x</b>\nBcc: a@b", "a&b.csv", "id", False, False, False, {"REDEEMED": 1}, {"POINT": 5}
+
+def test_a_file_that_s3_cannot_tell_of_now_is_not_gone():
+    error = {"Error": {"Code": "503"}, "ResponseMetadata": {"HTTPStatusCode": 503}}
+    with pytest.raises(ClientError):
+        Files(Scripted(ClientError(error, "HeadObject")), "bucket").exists("key")
+
+
+def key(number):
+    return {"pk": {"S": f"EXPORT#{number}"}, "sk": {"S": "META"}, "kind": {"S": "EXPORT"}}
+
+
+def test_a_history_is_counted_over_pages_and_only_the_page_asked_for_travels():
+    client = Scripted(
+        {"Count": 30_000, "LastEvaluatedKey": key(3)},  # a megabyte of keys
+        {"Count": 10_000, "LastEvaluatedKey": key(2)},
+        {"Items": [key(1)], "LastEvaluatedKey": key(1)},
+        {"Count": 5},
+        {"Responses": {"t": [key(1)]}, "UnprocessedKeys": {}},
     )
-    email = import_finished(summary, "https://x/download/t", None, NOW)
-    assert "\n" not in email.subject
-    assert "<b>x" not in email.html
-    assert "a&amp;b.csv" in email.html
-    assert "a&b.csv" in email.text
-    assert "https://x/download/t" in email.text
+    records, total = Jobs(client, "t").history("EXPORT", 1, 40_000)
+    assert ([record["pk"] for record in records], total) == (["EXPORT#1"], 40_006)
+    asked = [(r.get("Select"), r.get("Limit"), r.get("ExclusiveStartKey")) for r in client.requests[:4]]
+    assert asked == [
+        ("COUNT", 40_000, None),
+        ("COUNT", 10_000, key(3)),
+        (None, 1, key(2)),
+        ("COUNT", None, key(1)),
+    ]
+
+
+def test_a_short_history_is_one_query():
+    client = Scripted({"Items": [key(1)]}, {"Responses": {"t": [key(1)]}, "UnprocessedKeys": {}})
+    assert Jobs(client, "t").history("EXPORT", 10, 0)[1] == 1

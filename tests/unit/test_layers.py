@@ -9,8 +9,8 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "layers/rewards/python/rewards"
 ALLOWED = {
     "rules": ("rewards.rules",),
-    "adapters": ("rewards.rules", "rewards.adapters", "boto3", "botocore", "mypy_boto3_"),
-    "flows": ("rewards.rules", "rewards.adapters", "rewards.flows", "openpyxl"),
+    "adapters": ("rewards.rules", "rewards.adapters", "boto3", "botocore", "mypy_boto3_", "jwt"),
+    "flows": ("rewards.rules", "rewards.adapters", "rewards.flows", "xlsxwriter"),
 }
 
 

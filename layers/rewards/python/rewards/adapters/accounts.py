@@ -1,7 +1,6 @@
 """The table `Accounts`: balances, participants and history, an account a partition."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from rewards.adapters import balance_item
@@ -11,6 +10,7 @@ from rewards.adapters.errors import (
     THROTTLES,
     ConditionFailedError,
     ThrottledError,
+    TooManyWritesError,
     WriteRefusedError,
     translated,
 )
@@ -32,10 +32,13 @@ MAX_GRANTS = _ACTIONS - 2  # a transaction also writes the balance and perhaps a
 _WORTH_A_PAGE = 300
 _SPILL = 4  # ... and at least a quarter of the item, so that large balances do not move often
 
-_TRY_AGAIN = CONDITIONS | THROTTLES | {"TransactionConflict"}
+# DynamoDB takes 4 MB a transaction; this leaves room for keys, expressions and the other actions.
+_TRANSACTION_BYTES = 3_500_000
 
-# What a scan needs, under aliases: some of the names are reserved words.
-_SCANNED = [f"#{name}" for name in ("pk", "sk", "version", "rewards", "archived", *PARTICIPANT_FACTS)]
+# So often an account is read until its balances and their history are of one moment.
+_READS = 5
+
+_TRY_AGAIN = CONDITIONS | THROTTLES | {"TransactionConflict"}
 
 
 class Accounts:
@@ -76,6 +79,12 @@ class Accounts:
             for redemption in balance_item.decode_redemptions(page["redemptions"]["S"])
         ]
 
+    def pages(self, balance: Balance) -> dict[str, Page]:
+        """All that went to history of a balance, by key."""
+        prefix = balance_item.history_prefix(balance.user_id, balance.unit)
+        items = self._query(balance.account_id, prefix)
+        return {item["sk"]["S"]: balance_item.decode_page(item) for item in items}
+
     def write(self, balances: Sequence[Balance], now: int) -> list[bool]:
         """Write changed balances, each on condition that nobody else did since it was read.
 
@@ -93,7 +102,7 @@ class Accounts:
             if page is None:
                 light.append((place, item, balance.version))
             else:
-                written[place] = self._transact(balance, page, [])
+                written[place] = self._transact([(balance, page)], [])
         for start in range(0, len(light), _STATEMENTS):
             batch = light[start : start + _STATEMENTS]
             errors = self._execute([self._statement(item, version) for _, item, version in batch])
@@ -111,7 +120,76 @@ class Accounts:
         `claims` are the catalogue's actions, at most MAX_GRANTS. False, and nothing was written,
         also when one of the ids is taken by now.
         """
-        return self._transact(balance, _page_for(balance, _item(balance), now), list(claims))
+        return self.write_together([balance], claims, now)
+
+    def write_together(self, balances: Sequence[Balance], actions: Sequence[Any], now: int) -> bool:
+        """Write changed balances and other puts of a transaction, all or nothing.
+
+        Each balance on condition that nobody else wrote it since it was read. False, and nothing
+        was written, if one of the conditions failed or DynamoDB was too busy. Raises
+        TooManyWritesError for more than one transaction takes, UnknownOutcomeError if no answer came.
+        """
+        items = [_item(balance) for balance in balances]
+        room = _ACTIONS - len(actions) - len(balances)
+        size = sum(map(balance_item.item_bytes, items))
+        if room < 0 or size > _TRANSACTION_BYTES:
+            most = min(_ACTIONS - len(actions), len(balances) * _TRANSACTION_BYTES // size)
+            raise TooManyWritesError(len(balances), most)
+        writes = []
+        for balance, item in zip(balances, items, strict=True):
+            # Without room for its page a balance waits for another write to take it to history.
+            page = _page_for(balance, item, now) if room else None
+            room -= page is not None
+            writes.append((balance, page))
+        return self._transact(writes, actions)
+
+    def holdings(
+        self, account_id: str, user_id: str | None = None, unit: str | None = None
+    ) -> list[tuple[Balance, list[Page]]]:
+        """An account's balances (of one participant, of one unit) with all of their history.
+
+        A balance and its pages are of one moment. In the order of user and unit.
+        """
+        for _ in range(_READS):
+            with translated():
+                found = self._holdings(account_id, user_id, unit)
+            # A reward that a reversal took back into its balance in between is on no page any more.
+            if all(sum(len(page.rewards) for page in pages) == b.archived.count for b, pages in found):
+                return found
+        raise ThrottledError(f"account {account_id} changed each time it was read")
+
+    def _holdings(
+        self, account_id: str, user_id: str | None, unit: str | None
+    ) -> list[tuple[Balance, list[Page]]]:
+        balances = {(b.user_id, b.unit): b for b in self._balances(account_id, user_id, unit)}
+        pages: dict[tuple[str, str], list[Page]] = {key: [] for key in balances}
+        if any(balance.archived.count or balance.archived_until for balance in balances.values()):
+            prefix = _prefix(balance_item.HISTORY_PREFIX, user_id, unit)
+            for item in self._query(account_id, prefix):
+                *key, version = balance_item.split_history_key(item["sk"]["S"])
+                balance = balances.get((key[0], key[1]))
+                # What a later write took to history is still in the balance as we read it.
+                if balance is not None and version <= balance.version:
+                    pages[balance.user_id, balance.unit].append(balance_item.decode_page(item))
+        return [(balance, pages[key]) for key, balance in sorted(balances.items())]
+
+    def balances(self, account_id: str, user_id: str | None, unit: str | None) -> list[Balance]:
+        """An account's balances (of one participant, of one unit), in the order of user and unit."""
+        with translated():
+            found = self._balances(account_id, user_id, unit)
+        return sorted(found, key=lambda balance: (balance.user_id, balance.unit))
+
+    def _balances(self, account_id: str, user_id: str | None, unit: str | None) -> list[Balance]:
+        items = self._query(account_id, _prefix(balance_item.BALANCE_PREFIX, user_id))
+        found = (balance_item.decode(item) for item in items)
+        return [balance for balance in found if unit in (None, balance.unit)]
+
+    def write_with_pages(self, balance: Balance, pages: Mapping[str, Page]) -> bool:
+        """Write a balance and changed pages of its history, all or nothing; False as `write` says it.
+
+        Only who writes the balance writes its pages, so its version guards them, too.
+        """
+        return self._transact([(balance, None)], [self._put_page(balance, *each) for each in pages.items()])
 
     def read_participants(
         self, keys: Iterable[tuple[str, str]], backoff: Backoff
@@ -134,40 +212,6 @@ class Accounts:
                 ExpressionAttributeNames=names,
                 ExpressionAttributeValues={f":{n}": {"S": text} for n, text in enumerate(facts.values())},
             )
-
-    def scan(self, segments: int = 4) -> Iterator[Balance | tuple[str, str, Mapping[str, str]]]:
-        """Every balance, and every participant as (account, user, facts), in no order."""
-        with ThreadPoolExecutor(segments) as pool:
-            waiting = {
-                segment: pool.submit(self._scan_page, segment, segments, None) for segment in range(segments)
-            }
-            while waiting:
-                for segment in list(waiting):
-                    response = waiting.pop(segment).result()
-                    if "LastEvaluatedKey" in response:
-                        key = response["LastEvaluatedKey"]
-                        waiting[segment] = pool.submit(self._scan_page, segment, segments, key)
-                    for item in response["Items"]:
-                        kind = item["sk"]["S"][:2]
-                        if kind == balance_item.BALANCE_PREFIX:
-                            yield balance_item.decode(item)
-                        elif kind == balance_item.PARTICIPANT_PREFIX:
-                            yield item["pk"]["S"], item["sk"]["S"][2:], _participant(item)
-
-    def _scan_page(self, segment: int, segments: int, start: Any) -> Any:
-        more = {"ExclusiveStartKey": start} if start else {}
-        return self._client.scan(
-            TableName=self._table,
-            Segment=segment,
-            TotalSegments=segments,
-            ConsistentRead=True,
-            # Spares the network and the parser; what is read is billed all the same.
-            FilterExpression="NOT begins_with(sk, :history)",
-            ProjectionExpression=", ".join(_SCANNED),
-            ExpressionAttributeNames={alias: alias[1:] for alias in _SCANNED},
-            ExpressionAttributeValues={":history": {"S": balance_item.HISTORY_PREFIX}},
-            **more,
-        )
 
     def _get(self, keys: Iterable[tuple[str, str]], backoff: Backoff) -> Iterator[Item]:
         items = ({"pk": {"S": pk}, "sk": {"S": sk}} for pk, sk in dict.fromkeys(keys))
@@ -206,26 +250,30 @@ class Accounts:
             return [{"Code": "ThrottlingError"}] * len(statements)
         return [answer.get("Error") for answer in response["Responses"]]
 
-    def _transact(self, balance: Balance, page: Page | None, actions: list[Any]) -> bool:
-        """Write a balance, whatever of it goes to history, and other puts: all or nothing."""
-        item = _item(balance)
-        put: Any = {"TableName": self._table, "Item": item}
-        if balance.version:
-            put["ConditionExpression"] = "version = :read"
-            put["ExpressionAttributeValues"] = {":read": {"N": str(balance.version)}}
-        else:
-            put["ConditionExpression"] = "attribute_not_exists(pk)"
-        actions.append({"Put": put})
-        if page is not None:
-            key = {"pk": item["pk"], "sk": {"S": balance_item.history_key(balance)}}
-            history = {**key, **balance_item.encode_page(page)}
-            actions.append({"Put": {"TableName": self._table, "Item": history}})
+    def _transact(self, writes: Sequence[tuple[Balance, Page | None]], actions: Sequence[Any]) -> bool:
+        """Write balances, whatever of them goes to history, and other puts: all or nothing."""
+        puts: list[Any] = [*actions]
+        for balance, page in writes:
+            item = _item(balance)
+            put: Any = {"TableName": self._table, "Item": item}
+            if balance.version:
+                put["ConditionExpression"] = "version = :read"
+                put["ExpressionAttributeValues"] = {":read": {"N": str(balance.version)}}
+            else:
+                put["ConditionExpression"] = "attribute_not_exists(pk)"
+            puts.append({"Put": put})
+            if page is not None:
+                puts.append(self._put_page(balance, balance_item.history_key(balance), page))
         try:
             with translated():
-                self._client.transact_write_items(TransactItems=actions)
+                self._client.transact_write_items(TransactItems=puts)
         except (ConditionFailedError, ThrottledError):
             return False
         return True
+
+    def _put_page(self, balance: Balance, key: str, page: Page) -> Any:
+        item = {"pk": {"S": balance.account_id}, "sk": {"S": key}, **balance_item.encode_page(page)}
+        return {"Put": {"TableName": self._table, "Item": item}}
 
 
 def _item(balance: Balance) -> Item:
@@ -249,6 +297,12 @@ def _page_for(balance: Balance, item: Item, now: int) -> Page | None:
         return None
     archive(balance, page)
     return page
+
+
+def _prefix(kind: str, user_id: str | None, unit: str | None = None) -> str:
+    """What the sort keys of an account's, a participant's, or a balance's items begin with."""
+    parts = [part for part in (user_id, unit) if user_id is not None and part is not None]
+    return kind + "".join(f"{balance_item.escape(part)}#" for part in parts)
 
 
 def _participant(item: Item) -> Mapping[str, str]:

@@ -16,6 +16,7 @@ PARTICIPANT_PREFIX = "P#"
 HISTORY_PREFIX = "H#"
 
 _dumps = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+_decode = json.JSONDecoder().raw_decode  # what json.loads does for a text that is JSON and nothing else
 
 
 def escape(part: str) -> str:
@@ -24,7 +25,7 @@ def escape(part: str) -> str:
 
 
 def unescape(part: str) -> str:
-    return part.replace("%23", "#").replace("%25", "%")
+    return part.replace("%23", "#").replace("%25", "%") if "%" in part else part
 
 
 def balance_key(user_id: str, unit: str) -> str:
@@ -50,6 +51,12 @@ def split_balance_key(sort_key: str) -> tuple[str, str]:
     """User and unit of a balance's sort key."""
     user_id, _, unit = sort_key[len(BALANCE_PREFIX) :].partition("#")
     return unescape(user_id), unit
+
+
+def split_history_key(sort_key: str) -> tuple[str, str, int]:
+    """User, unit, and the version of the balance that was written together with a history page."""
+    user_id, unit, _, version = sort_key[len(HISTORY_PREFIX) :].split("#")
+    return unescape(user_id), unescape(unit), int(version)
 
 
 def encode(balance: Balance) -> Item:
@@ -116,31 +123,32 @@ def encode_rewards(rewards: list[Reward] | tuple[Reward, ...]) -> str:
 
 
 def decode_rewards(text: str) -> list[Reward]:
-    programs, rows = json.loads(text)
+    (programs, rows), _ = _decode(text)
     rewards = []
-    for row in rows:
-        ordinal, identifier, assigned, left, given, *rest = row
-        expires, program, scheduled, cancelled = (*rest, None, None, None, None)[:4]
-        rewards.append(
-            Reward(
-                ordinal,
-                identifier,
-                assigned,
-                left,
-                given,
-                expires,
-                scheduled,
-                cancelled,
-                None if program is None else programs[program],
-            )
-        )
+    for ordinal, identifier, assigned, left, given, *rest in rows:
+        reward = Reward(ordinal, identifier, assigned, left, given)
+        if rest:
+            expires, program, scheduled, cancelled = (*rest, None, None, None)[:4]
+            reward.date_expires = expires
+            reward.program_id = None if program is None else programs[program]
+            reward.date_scheduled_for = scheduled
+            reward.date_cancelled = cancelled
+        rewards.append(reward)
     return rewards
 
 
 def encode_redemptions(redemptions: list[Redemption] | tuple[Redemption, ...]) -> str:
     return _dumps(
         [
-            [r.date, r.value, r.import_id, r.line, r.row_id, [number for part in r.parts for number in part]]
+            [
+                r.date,
+                r.value,
+                r.import_id,
+                r.line,
+                r.row_id,
+                [number for part in r.parts for number in part],
+                *([r.reversed_by] if r.reversed_by else []),
+            ]
             for r in redemptions
         ]
     )
@@ -148,8 +156,10 @@ def encode_redemptions(redemptions: list[Redemption] | tuple[Redemption, ...]) -
 
 def decode_redemptions(text: str) -> list[Redemption]:
     return [
-        Redemption(date, value, import_id, line, row_id, tuple(zip(flat[::2], flat[1::2], strict=True)))
-        for date, value, import_id, line, row_id, flat in json.loads(text)
+        Redemption(
+            date, value, import_id, line, row_id, tuple(zip(flat[::2], flat[1::2], strict=True)), *reversed_by
+        )
+        for date, value, import_id, line, row_id, flat, *reversed_by in json.loads(text)
     ]
 
 
@@ -158,6 +168,11 @@ def encode_page(page: Page) -> Item:
         "rewards": {"S": encode_rewards(page.rewards)},
         "redemptions": {"S": encode_redemptions(page.redemptions)},
     }
+
+
+def decode_page(item: Item) -> Page:
+    rewards, redemptions = item["rewards"]["S"], item["redemptions"]["S"]
+    return Page(tuple(decode_rewards(rewards)), tuple(decode_redemptions(redemptions)))
 
 
 def item_bytes(item: Item) -> int:

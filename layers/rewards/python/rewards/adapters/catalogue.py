@@ -5,7 +5,7 @@ same id again changes nothing. Redemption never touches this table.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rewards.adapters.batch_get import batch_get
@@ -18,13 +18,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Whose a reward is, and which line of which import loaded it."""
+    """Whose a reward is, and which line of which import loaded it; line 0 of `API` if none did.
+
+    What it is called does not tell one claim from another.
+    """
 
     account_id: str
     user_id: str
     unit: str
     import_id: str
     line: int
+    name: str = field(default="", compare=False)
+    reward_source: str = field(default="", compare=False)
+
+
+def claim_of(grant: Grant, import_id: str) -> Claim:
+    """The claim that a grant makes."""
+    whose = (grant.account_id, grant.user_id, grant.unit)
+    return Claim(*whose, import_id, grant.line, grant.name, grant.reward_source)
 
 
 class Catalogue:
@@ -44,6 +55,7 @@ class Catalogue:
                 item["unit"]["S"],
                 item["importId"]["S"],
                 int(item["line"]["N"]),
+                *(item[name]["S"] if name in item else "" for name in ("name", "rewardSource")),
             )
             for item in batch_get(self._client, self._table, keys, backoff)
         }

@@ -3,6 +3,7 @@
     ServiceError
     ├── ThrottledError       asked too fast: wait and ask again
     ├── WriteRefusedError    DynamoDB will never take this item
+    ├── TooManyWritesError   more balances than one transaction takes
     ├── UnknownOutcomeError  no answer came: it may have happened, or still happen
     ├── EmailNotSentError    SES did not take it
     └── ConditionFailedError somebody else was faster: read again and decide again
@@ -40,6 +41,15 @@ class ThrottledError(ServiceError):
 
 class WriteRefusedError(ServiceError):
     """A write that DynamoDB will never take, such as one of an item above 400 KB."""
+
+
+class TooManyWritesError(ServiceError):
+    """A transaction would write more balances than DynamoDB takes at once; `most` says how many it takes."""
+
+    def __init__(self, wanted: int, most: int) -> None:
+        super().__init__(f"{wanted} balances, at most {most}")
+        self.wanted = wanted
+        self.most = most
 
 
 class UnknownOutcomeError(ServiceError):

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
 from rewards.adapters.errors import translated
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _MEBIBYTE = 1 << 20
+
+# boto3 would keep ten parts in memory. S3 takes 10,000 parts, so a file may have 156 GiB.
+_ONE_PART_AT_A_TIME = TransferConfig(multipart_chunksize=16 * _MEBIBYTE, use_threads=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,7 @@ class Upload:
     size: int
     modified: int
     metadata: dict[str, str]
+    etag: str = ""
 
 
 class _Stream(io.RawIOBase):
@@ -54,6 +59,25 @@ class _Stream(io.RawIOBase):
         super().close()
 
 
+class _Pieces(io.RawIOBase):
+    """Pieces of bytes as a raw stream."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self._rest = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if not self._rest:
+            self._rest = memoryview(next(filter(None, self._pieces), b""))
+        size = min(len(buffer), len(self._rest))
+        buffer[:size] = self._rest[:size]
+        self._rest = self._rest[size:]
+        return size
+
+
 class Files:
     """Reads uploads; writes and reads what imports and exports put into the files bucket."""
 
@@ -72,6 +96,7 @@ class Files:
             size=head["ContentLength"],
             modified=int(head["LastModified"].timestamp() * 1000),
             metadata=head.get("Metadata", {}),
+            etag=head.get("ETag", ""),
         )
 
     def open_upload(self, bucket: str, key: str, version_id: str, digest: Any = None) -> io.BufferedReader:
@@ -91,11 +116,15 @@ class Files:
     def answers(self, import_id: str, group: str, parts: int) -> Iterator[Answer]:
         """All answers of the parts 1 to `parts` of one group (`chunk` or `checked`), in line order."""
         for number in range(1, parts + 1):
-            key = f"imports/{import_id}/parts/{part_name(group, number)}.jsonl"
-            body = self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
-            for line in body.splitlines():
-                line_number, outcome, *rest = json.loads(line)
-                yield Answer(line_number, Outcome(outcome), *rest)
+            yield from self.part(import_id, part_name(group, number))
+
+    def part(self, import_id: str, part: str) -> Iterator[Answer]:
+        """The answers of one part, in line order."""
+        key = f"imports/{import_id}/parts/{part}.jsonl"
+        body = self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+        for line in body.splitlines():
+            line_number, outcome, *rest = json.loads(line)
+            yield Answer(line_number, Outcome(outcome), *rest)
 
     def open_file(self, key: str) -> io.BufferedReader | None:
         """The bytes of a file that we made, streamed, or None if it is gone."""
@@ -108,15 +137,46 @@ class Files:
             raise
         return io.BufferedReader(_Stream(body), buffer_size=_MEBIBYTE)
 
+    def exists(self, key: str) -> bool:
+        """Whether a file that we made is still there; False once S3 has expired it, or somebody deleted it.
+
+        S3 says 403 of a missing object to who may not list the bucket, and 404 to who may.
+        """
+        try:
+            self._client.head_object(Bucket=self._bucket, Key=key)
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] in (403, 404):
+                return False
+            raise
+        return True
+
     def save(self, path: str, key: str, content_type: str) -> None:
         """Upload a local file, in several parts where it is large."""
-        self._client.upload_file(path, self._bucket, key, ExtraArgs={"ContentType": content_type})
+        self._client.upload_file(
+            path, self._bucket, key, ExtraArgs={"ContentType": content_type}, Config=_ONE_PART_AT_A_TIME
+        )
 
-    def signed_url(self, key: str, seconds: int) -> str:
-        """A URL that downloads one file for a short while, under the file's own name."""
+    def stream(self, pieces: Iterator[bytes], key: str, content_type: str) -> None:
+        """Upload what comes, as it comes: no more than a part of it is ever in memory.
+
+        If `pieces` raises, nothing is left in the bucket.
+        """
+        self._client.upload_fileobj(
+            io.BufferedReader(_Pieces(pieces), buffer_size=_MEBIBYTE),
+            self._bucket,
+            key,
+            ExtraArgs={"ContentType": content_type},
+            Config=_ONE_PART_AT_A_TIME,
+        )
+
+    def signed_url(self, key: str, seconds: int, head: bool = False) -> str:
+        """A URL that downloads one file for a short while, under the file's own name.
+
+        A signature is for one method: `head` gives a URL for HEAD.
+        """
         name = key.rpartition("/")[2]
         return self._client.generate_presigned_url(
-            "get_object",
+            "head_object" if head else "get_object",
             Params={
                 "Bucket": self._bucket,
                 "Key": key,
@@ -132,4 +192,13 @@ def part_name(group: str, number: int) -> str:
 
 
 def _cells(answer: Answer) -> list[Any]:
-    return [answer.line, answer.outcome, answer.message, answer.unit, answer.redeemed, answer.available]
+    whose = [answer.account_id, answer.user_id] if answer.user_id else []
+    return [
+        answer.line,
+        answer.outcome,
+        answer.message,
+        answer.unit,
+        answer.redeemed,
+        answer.available,
+        *whose,
+    ]

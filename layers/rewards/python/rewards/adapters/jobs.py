@@ -6,6 +6,8 @@
     EXPORT#<id>       META           the export's record
     LINK#<sha256>     META           what a download link opens
     FILE#<sha256>     META           the import that redeemed a file with these bytes
+    UNITS             <unit>         that there are rewards in this unit
+    KEY#<sha256>      META           what was answered under an idempotency key (idempotency.py)
 
 Records are plain dictionaries with the names of CONTRACT section 5; credits are integers.
 """
@@ -21,7 +23,7 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from rewards.adapters.batch_get import batch_get
 from rewards.adapters.errors import ConditionFailedError, ThrottledError, translated
 from rewards.adapters.retry import Backoff
-from rewards.rules.outcomes import Answer, Outcome
+from rewards.rules.outcomes import Answer
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -32,6 +34,7 @@ IMPORT = "IMPORT"
 EXPORT = "EXPORT"
 LINK = "LINK"
 FILE = "FILE"
+UNITS = "UNITS"
 
 
 class _Deserializer(TypeDeserializer):
@@ -51,6 +54,7 @@ class Jobs:
     def __init__(self, client: "DynamoDBClient", table: str) -> None:
         self._client = client
         self._table = table
+        self._known_units: set[str] = set()
 
     def get(self, kind: str, identifier: str) -> Record | None:
         """A record as it is now (strongly consistent), or None."""
@@ -69,15 +73,16 @@ class Jobs:
     def update(self, kind: str, identifier: str, changes: Record, **expected: Any) -> bool:
         """Set attributes of a record; False, and nothing changed, if it is not as `expected`.
 
-        `expected` are attributes' values now. A record that is being counted on may be busy: then
-        it is tried again for a few seconds.
+        `expected` are attributes' values now, None also where there is none. A record that is being
+        counted on may be busy: then it is tried again for a few seconds.
         """
         names = {f"#c{place}": name for place, name in enumerate(changes)}
         values = {f":c{place}": value for place, value in enumerate(changes.values())}
         conditions = ["attribute_exists(pk)"]
         for place, (name, value) in enumerate(expected.items()):
             names[f"#e{place}"], values[f":e{place}"] = name, value
-            conditions.append(f"#e{place} = :e{place}")
+            none = f" OR attribute_not_exists(#e{place})" if value is None else ""
+            conditions.append(f"(#e{place} = :e{place}{none})")
         backoff = Backoff.for_seconds(10)
         while True:
             try:
@@ -100,20 +105,47 @@ class Jobs:
     def history(self, kind: str, limit: int, offset: int) -> tuple[list[Record], int]:
         """Records of a kind, newest first, from `offset`; and how many there are in all.
 
-        The index by kind holds keys only: to pass a thousand of them costs four read units.
+        Ids begin with their time and no two are the same, so the order is stable. The index by kind
+        holds keys only, of which a read unit covers 200: to count ten thousand costs fifty. Only the
+        keys of the page itself travel.
         """
-        pages = self._client.get_paginator("query").paginate(
+        passed, start = self._count(kind, None, offset) if offset else (0, None)
+        if offset and start is None:
+            return [], passed
+        page = self._query(kind, start, Limit=limit)
+        found = [item["pk"]["S"] for item in page["Items"]]
+        last = page.get("LastEvaluatedKey")
+        left = self._count(kind, last)[0] if last else 0
+        items = batch_get(
+            self._client, self._table, (_key(pk, "META") for pk in found), Backoff.for_seconds(10)
+        )
+        records = sorted(map(_record, items), key=lambda record: str(record["pk"]), reverse=True)
+        return records, passed + len(found) + left
+
+    def _count(self, kind: str, start: Any, most: int | None = None) -> tuple[int, Any]:
+        """How many records of a kind follow a key of the index, `most` at most; and the last one's key,
+        None at the end."""
+        counted = 0
+        while most is None or counted < most:
+            limit = {} if most is None else {"Limit": most - counted}
+            page = self._query(kind, start, Select="COUNT", **limit)
+            counted += page["Count"]
+            start = page.get("LastEvaluatedKey")
+            if start is None:
+                break
+        return counted, start
+
+    def _query(self, kind: str, start: Any, **options: Any) -> Any:
+        after = {"ExclusiveStartKey": start} if start else {}
+        return self._client.query(
             TableName=self._table,
             IndexName="ByKind",
             KeyConditionExpression="kind = :kind",
             ExpressionAttributeValues={":kind": {"S": kind}},
             ScanIndexForward=False,
+            **after,
+            **options,
         )
-        found = [item["pk"]["S"] for page in pages for item in page["Items"]]
-        keys = (_key(pk, "META") for pk in found[offset : offset + limit])
-        items = batch_get(self._client, self._table, keys, Backoff.for_seconds(10))
-        records = [_record(item) for item in items]
-        return sorted(records, key=lambda record: str(record["pk"]), reverse=True), len(found)
 
     def lease(self, import_id: str, owner: str, now: int, until: int) -> bool:
         """Take the end of an import for ourselves until a moment; False while somebody else has it."""
@@ -132,6 +164,23 @@ class Jobs:
             return True
         record = self._get(f"{IMPORT}#{import_id}", _chunk(chunk))
         return None if record is not None and record.get("counted") else False
+
+    def has_live_lease(self, import_id: str, now: int) -> bool:
+        """Whether anybody has a chunk of the import in hand at a moment (strongly consistent)."""
+        values = {
+            ":import": {"S": f"{IMPORT}#{import_id}"},
+            ":chunks": {"S": "CHUNK#"},
+            ":now": {"N": str(now)},
+        }
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            ConsistentRead=True,
+            KeyConditionExpression="pk = :import AND begins_with(sk, :chunks)",
+            FilterExpression="attribute_not_exists(counted) AND leasedUntil >= :now",
+            ExpressionAttributeValues=values,
+        )
+        with translated():
+            return any(page["Items"] for page in pages)
 
     def end_chunk_lease(self, import_id: str, chunk: int, owner: str) -> None:
         """Let the next one take a chunk that we did not count."""
@@ -227,10 +276,13 @@ class Jobs:
                 backoff.wait()
 
     def file_owner(self, digest: str) -> str | None:
-        """The import that redeemed a file with these bytes, unless it was refused in the end."""
+        """The import that redeemed a file with these bytes, unless it was refused or cancelled unread."""
         record = self.get(FILE, digest)
         earlier = self.get(IMPORT, record["importId"]) if record else None
-        return earlier["id"] if earlier and earlier["status"] != "ABORTED" else None
+        if earlier is None or earlier["status"] == "ABORTED":
+            return None
+        unread = earlier["status"] == "CANCELLED" and earlier["rows"] == 0
+        return None if unread else earlier["id"]
 
     def claim_file(self, digest: str, import_id: str) -> str | None:
         """Say that this import redeems a file with these bytes; the earlier import's id if one did.
@@ -264,6 +316,24 @@ class Jobs:
         """What a token opens: `key`, and `expires` in Unix seconds."""
         return self.get(LINK, _hashed(token))
 
+    def add_units(self, units: Iterable[str]) -> None:
+        """Remember that there are rewards in these units; each is written once a container."""
+        for unit in set(units) - self._known_units:
+            with translated():
+                self._client.update_item(TableName=self._table, Key=_key(UNITS, unit))
+            self._known_units.add(unit)
+
+    def units(self) -> list[str]:
+        """The units in which there are, or were, rewards; in their order."""
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            KeyConditionExpression="pk = :units",
+            ExpressionAttributeValues={":units": {"S": UNITS}},
+            ConsistentRead=True,
+        )
+        with translated():
+            return [item["sk"]["S"] for page in pages for item in page["Items"]]
+
     def _get(self, pk: str, sk: str) -> Record | None:
         with translated():
             response = self._client.get_item(TableName=self._table, Key=_key(pk, sk), ConsistentRead=True)
@@ -281,14 +351,14 @@ class Jobs:
 
 
 def tally(answers: Iterable[Answer]) -> tuple[int, dict[str, int], dict[str, int]]:
-    """How many answers, how many of each outcome, and the credits redeemed by unit."""
+    """How many answers, how many of each outcome, and by unit the credits redeemed (negative: given back)."""
     processed = 0
     outcomes: dict[str, int] = {}
     redeemed: dict[str, int] = {}
     for answer in answers:
         processed += 1
         outcomes[answer.outcome] = outcomes.get(answer.outcome, 0) + 1
-        if answer.outcome is Outcome.REDEEMED:
+        if answer.redeemed:
             redeemed[answer.unit] = redeemed.get(answer.unit, 0) + answer.redeemed
     return processed, outcomes, redeemed
 

@@ -9,7 +9,7 @@ import json
 from rewards.adapters.retry import Backoff
 from rewards.flows.finish import Finisher
 from rewards.flows.redeem import GIVEN_UP, Redeemer
-from rewards.flows.report import Reporter
+from rewards.flows.report import ReportEnding
 from rewards.flows.validate import Validation, uploads_in
 from rewards.rules import chunks
 
@@ -18,12 +18,12 @@ class DeadLetters:
     """Ends what dead messages began."""
 
     def __init__(
-        self, redeemer: Redeemer, validation: Validation, finisher: Finisher, reporter: Reporter
+        self, redeemer: Redeemer, validation: Validation, finisher: Finisher, reports: ReportEnding
     ) -> None:
         self._redeemer = redeemer
         self._validation = validation
         self._finisher = finisher
-        self._reporter = reporter
+        self._reports = reports
 
     def bury(self, body: str, backoff: Backoff) -> None:
         """Deal with one dead message.
@@ -34,12 +34,13 @@ class DeadLetters:
         """
         message = json.loads(body)
         kind = message.get("kind")
-        if kind in (chunks.REDEEM, chunks.LOAD):
-            self._redeemer.run(chunks.parse(body), backoff, GIVEN_UP)
+        if kind in (chunks.REDEEM, chunks.LOAD, chunks.REVERSE):
+            for chunk in chunks.parse(body):
+                self._redeemer.run(chunk, backoff, GIVEN_UP)
         elif kind == "finish":
             self._finisher.give_up(message["importId"])
         elif kind == "report":
-            self._reporter.give_up(message["exportId"])
+            self._reports.give_up(message["exportId"])
         elif "requestPayload" in message:
             # What Lambda sends when an asynchronous invocation failed for good: the S3 event inside.
             for upload in uploads_in(message["requestPayload"]):

@@ -1,16 +1,13 @@
 """Telling a person that something is done: download links, and email that never loses the work."""
 
-import re
 from collections.abc import Callable
 
 from rewards.adapters.jobs import Jobs
 from rewards.adapters.mailer import Mailer
-from rewards.rules.mail import Email
+from rewards.rules.mail_address import deliverable
+from rewards.rules.mail_layout import Email
 
 _DAY = 86_400_000
-
-# One address, nothing that could add a header or a second recipient.
-_ADDRESS = re.compile(r"[^@\s,;<>\"]{1,64}@[^@\s,;<>\"]{1,255}")
 
 
 class Delivery:
@@ -44,9 +41,10 @@ class Delivery:
     def mail(self, kind: str, identifier: str, to: str | None, email: Email) -> None:
         """Send a job's email, and say so on its record.
 
-        Where SES fails, EmailNotSentError is raised, so that the message is delivered again.
+        It goes to `to` if that is one address, else to the stack's NotificationEmail. Where SES
+        fails, EmailNotSentError is raised, so that the message is delivered again.
         """
-        address = to if to and _ADDRESS.fullmatch(to) else self._notification_email
+        address = deliverable(to) or self._notification_email
         self._mailer.send(address, email)
         self._jobs.update(
             kind, identifier, {"mailtoEmail": address, "dateMailed": self._now(), "mailError": None}

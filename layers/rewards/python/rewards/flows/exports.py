@@ -6,12 +6,15 @@ from typing import Any
 from rewards.adapters.jobs import EXPORT, Jobs, Record
 from rewards.adapters.queues import Queues
 from rewards.rules import ids
+from rewards.rules.report import KINDS, REDEEMABLE
 
-# The original system's names of the one report that stands behind all three.
-REDEEMABLE = "REDEEMABLE_REWARD_BALANCE"
-TYPES = {REDEEMABLE: REDEEMABLE, f"QUERY/{REDEEMABLE}": REDEEMABLE, "USER_REWARD_BALANCE": REDEEMABLE}
+# The types that may be ordered: three names of the original system stand for one report.
+TYPES = {
+    f"QUERY/{REDEEMABLE}": REDEEMABLE,
+    "USER_REWARD_BALANCE": REDEEMABLE,
+    **{kind: kind for kind in KINDS},
+}
 FORMATS = ("CSV", "XLSX")
-DEFAULT_NAME = "Available reward balances by user"
 
 
 class Exports:
@@ -30,16 +33,20 @@ class Exports:
         name: str,
         requester: str,
         params: Mapping[str, Any],
+        email: str | None = None,
     ) -> Record:
-        """Order an export; its record. The report is on its way when this returns."""
+        """Order an export; its record. The report is on its way when this returns.
+
+        `email` is who is told, if not the stack's operators.
+        """
         export_id = ids.new_id(self._now())
         record: Record = {
             "type": kind,
             "format": file_format,
-            "name": name or DEFAULT_NAME,
+            "name": name or KINDS[kind].title,
             "requester": requester,
             "params": dict(params),
-            "mailtoEmail": None,
+            "mailtoEmail": email,
             "status": "PENDING",
             "dateCreated": self._now(),
             "dateCompleted": None,

@@ -17,8 +17,9 @@ from rewards.adapters.errors import EmailNotSentError
 from rewards.adapters.files import Files
 from rewards.adapters.jobs import IMPORT, Jobs, Record
 from rewards.flows.deliver import Delivery
-from rewards.flows.redeem import LeaseTakenError, is_complete
-from rewards.flows.uploads import REWARD_TYPE, open_sheet
+from rewards.flows.imports import REWARD_TYPE, cancelled_unread, is_complete
+from rewards.flows.redeem import LeaseTakenError
+from rewards.flows.uploads import open_sheet
 from rewards.rules import mail
 from rewards.rules.outcomes import SETTLED, Answer, Outcome, any_failed
 from rewards.rules.sheets import Sheet
@@ -34,6 +35,8 @@ _OURS = ("line", "outcome", "redeemedValue", "availableValue", "message")
 class ResultsError(Exception):
     """The answers do not cover the import's rows: a part is missing or double."""
 
+
+_CANCELLED_UNREAD = "It was cancelled before its rows were checked, so none of them was redeemed."
 
 _RESULTS_FAILED = {
     "code": "RESULTS_FAILED",
@@ -174,11 +177,13 @@ class Finisher:
             cancelled=record["status"] == "CANCELLED",
             outcomes=record["outcomes"],
             redeemed=record["redeemed"],
+            reverses=bool(record.get("reverses")),
         )
         if record["status"] == "ABORTED":
             email = mail.import_rejected(summary, record["error"]["code"], record["error"]["message"])
         elif not record.get("results"):
-            email = mail.import_without_results(summary, record["error"]["message"])
+            reason = _CANCELLED_UNREAD if cancelled_unread(record) else record["error"]["message"]
+            email = mail.import_without_results(summary, reason)
         else:
             until = record["dateExpires"]
             failed = any_failed(record["outcomes"])
@@ -194,7 +199,7 @@ class Finisher:
 
 def _has_ended(record: Record) -> bool:
     """Whether there is no row left to answer."""
-    return is_complete(record) or record["status"] in ("COMPLETED", "ABORTED")
+    return is_complete(record) or cancelled_unread(record) or record["status"] in ("COMPLETED", "ABORTED")
 
 
 def _fitted(row: Sequence[str], width: int) -> tuple[list[str], list[str]]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from rewards.adapters.accounts import MAX_GRANTS, Accounts, BalanceKey
 from rewards.adapters.balance_item import encode_rewards
-from rewards.adapters.catalogue import Catalogue, Claim
+from rewards.adapters.catalogue import Catalogue, Claim, claim_of
 from rewards.adapters.retry import Backoff
 from rewards.rules.balance import MAX_OPEN_BYTES, MAX_OPEN_REWARDS, Balance, grant, open_rewards
 from rewards.rules.outcomes import Answer, Outcome, Refusal
@@ -62,7 +62,7 @@ class Loader:
             balance = balances.get(key) or Balance(*key)
             # What does not fit one transaction waits for the next round, which reads again.
             batch = group[:MAX_GRANTS]
-            fitting = self._fitting(balance, batch)
+            fitting = admitted(balance, batch, self._now())
             answers.update((each.line, _full(each)) for each in batch[len(fitting) :])
             if not fitting:
                 continue
@@ -73,17 +73,6 @@ class Loader:
             else:
                 lost = True
         return lost
-
-    def _fitting(self, balance: Balance, grants: Sequence[Grant]) -> Sequence[Grant]:
-        """As many of the grants, from the first, as the balance's limits admit."""
-        standing = open_rewards(balance, self._now())
-        fitting = grants[: max(0, MAX_OPEN_REWARDS - len(standing))]
-        while fitting:
-            size = len(encode_rewards([*standing, *(each.reward for each in fitting)]).encode())
-            if size <= MAX_OPEN_BYTES:
-                break
-            fitting = fitting[:-1]
-        return fitting
 
     def _write_participants(self, grants: Iterable[Grant], backoff: Backoff) -> None:
         wanted: dict[tuple[str, str], dict[str, str]] = {}
@@ -96,13 +85,21 @@ class Loader:
                 self._accounts.write_participant(*key, facts)
 
 
-def _claim_of(g: Grant, import_id: str) -> Claim:
-    return Claim(g.account_id, g.user_id, g.unit, import_id, g.line)
+def admitted(balance: Balance, grants: Sequence[Grant], now: int) -> Sequence[Grant]:
+    """As many of the grants, from the first, as the balance's limits admit."""
+    standing = open_rewards(balance, now)
+    fitting = grants[: max(0, MAX_OPEN_REWARDS - len(standing))]
+    while fitting:
+        size = len(encode_rewards([*standing, *(each.reward for each in fitting)]).encode())
+        if size <= MAX_OPEN_BYTES:
+            break
+        fitting = fitting[:-1]
+    return fitting
 
 
 def _claimed(g: Grant, claim: Claim, import_id: str) -> Answer:
     """The answer to a row whose reward id is taken: by itself, by an equal row, or by somebody else."""
-    if claim == _claim_of(g, import_id):
+    if claim == claim_of(g, import_id):
         return Answer(g.line, Outcome.LOADED, unit=g.unit)
     if (claim.account_id, claim.user_id, claim.unit) == (g.account_id, g.user_id, g.unit):
         return Answer(

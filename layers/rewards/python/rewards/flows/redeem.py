@@ -15,7 +15,9 @@ from rewards.adapters.files import Files, part_name
 from rewards.adapters.jobs import IMPORT, Jobs
 from rewards.adapters.queues import Queues
 from rewards.adapters.retry import Backoff
+from rewards.flows.imports import is_complete
 from rewards.flows.load import Loader
+from rewards.flows.reverse import Reverser
 from rewards.rules import ids, row_ids
 from rewards.rules.balance import Balance, Redemption, Wanted, needs_history, redeem
 from rewards.rules.chunks import Chunk
@@ -30,6 +32,9 @@ BURIAL_LEASE = 960_000
 # A chunk's own record outlives every copy of its message (SQS keeps them 14 days).
 _CHUNK_SECONDS = 30 * 86_400
 
+
+# The reward of such a row is there, though it may be another row that loaded it.
+_THERE = frozenset({Outcome.LOADED, Outcome.UNCHANGED})
 
 GIVEN_UP = Refusal(
     Outcome.NOT_PROCESSED,
@@ -54,6 +59,7 @@ class Redeemer:
         finish_queue_url: str,
         now: Callable[[], int],
         loader: Loader,
+        reverser: Reverser,
     ) -> None:
         self._accounts = accounts
         self._jobs = jobs
@@ -62,22 +68,16 @@ class Redeemer:
         self._finish_queue_url = finish_queue_url
         self._now = now
         self._loader = loader
+        self._reverser = reverser
 
     def run(self, chunk: Chunk, backoff: Backoff, refusal: Refusal | None = None) -> None:
         """Answer every row of a chunk, and count the chunk, once. Running it again is harmless.
 
         With a `refusal` nothing is redeemed any more; rows that were redeemed already still say so.
         Raises LeaseTakenError while another copy of the message is worked off: two that decide at
-        once could give a row two answers.
+        once could give a row two answers. From when an import is cancelled nothing more of it is redeemed.
         """
         lease = LEASE if refusal is None else BURIAL_LEASE
-        record = self._jobs.get(IMPORT, chunk.import_id)
-        if record is None:
-            raise LookupError(f"no import {chunk.import_id}")
-        if record["status"] == "ABORTED":
-            return  # of an aborted import nothing was sent by us
-        if record["status"] == "CANCELLED":
-            refusal = refusal or _CANCELLED
         owner = token_hex(8)
         now = self._now()
         leased = self._jobs.lease_chunk(chunk.import_id, chunk.number, owner, now, now + lease)
@@ -101,7 +101,15 @@ class Redeemer:
 
     def _answer(self, chunk: Chunk, backoff: Backoff, refusal: Refusal | None) -> list[Answer]:
         if chunk.grants:
-            return self._loader.load(chunk.import_id, chunk.grants, backoff, refusal)
+            refusal = refusal or self._cancelled(chunk.import_id)
+            answers = self._loader.load(chunk.import_id, chunk.grants, backoff, refusal)
+            self._jobs.add_units(answer.unit for answer in answers if answer.outcome in _THERE)
+            return answers
+        if chunk.reverses:
+            refusal = refusal or self._cancelled(chunk.import_id)
+            then = self._files.part(chunk.reverses, part_name("chunk", chunk.number))
+            redeemed = [answer for answer in then if answer.outcome is Outcome.REDEEMED]
+            return self._reverser.reverse(chunk.import_id, chunk.reverses, redeemed, backoff, refusal)
         return self._redeem(chunk, backoff, refusal)
 
     def _redeem(self, chunk: Chunk, backoff: Backoff, refusal: Refusal | None) -> list[Answer]:
@@ -110,6 +118,8 @@ class Redeemer:
         for wanted in chunk.wanted:
             pending.setdefault((wanted.account_id, wanted.user_id, wanted.unit), []).append(wanted)
         while pending:
+            # With the lease in hand: who cancels waits until it is given back.
+            refusal = refusal or self._cancelled(chunk.import_id)
             balances = self._accounts.read(pending, backoff)
             changed = []
             for key, rows in pending.items():
@@ -157,6 +167,13 @@ class Redeemer:
             row.unit,
         )
 
+    def _cancelled(self, import_id: str) -> Refusal | None:
+        """Why an import's rows are not to be redeemed any more, if it is cancelled."""
+        record = self._jobs.get(IMPORT, import_id)
+        if record is None or record["status"] == "ABORTED":
+            raise LookupError(f"no import {import_id} has chunks")  # not one was sent by us
+        return _CANCELLED if record["status"] == "CANCELLED" else None
+
     def _ask_to_finish_if_complete(self, import_id: str) -> None:
         record = self._jobs.get(IMPORT, import_id)
         if record is not None and is_complete(record):
@@ -165,11 +182,6 @@ class Redeemer:
 
 def _with_note(answer: Answer, wanted: Wanted) -> Answer:
     return replace(answer, message=f"{wanted.note} {answer.message}".strip()) if wanted.note else answer
-
-
-def is_complete(record: dict[str, object]) -> bool:
-    """Whether an import is sealed and all its chunks are counted."""
-    return record["status"] in ("PROCESSING", "CANCELLED") and record["chunksDone"] == record["chunks"]
 
 
 def _earliest(row: Wanted, import_id: str) -> int:

@@ -1,146 +1,263 @@
 """Report order -> file -> email."""
 
 import csv
+import errno
+import io
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
-from decimal import Decimal
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
-from rewards.adapters.accounts import Accounts
 from rewards.adapters.errors import EmailNotSentError
 from rewards.adapters.files import Files
 from rewards.adapters.jobs import EXPORT, Jobs, Record
+from rewards.adapters.retry import OutOfTimeError
+from rewards.adapters.scanner import Scanner
 from rewards.flows.deliver import Delivery
+from rewards.flows.spool import Spool
+from rewards.flows.statements import Rewards, Statement, statement
 from rewards.rules import mail
-from rewards.rules.balance import Balance
-from rewards.rules.report import COLUMNS, FILE_NAME, Cell, report_row
+from rewards.rules.report import KINDS, REDEEMABLE, Cell, Kind, Table
 
 CONTENT_TYPES = {
     "CSV": "text/csv; charset=utf-8",
     "XLSX": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
 
+# One sheet. An import reads one, so rows on a second one would be left out without a word.
+MAX_WORKBOOK_ROWS = 1_048_575
 
-def file_key(export_id: str, file_format: str) -> str:
+# Seconds of a function's time that are kept: to end a report that is too large, and to close and upload a
+# workbook, which nothing interrupts.
+_TO_END = 20.0
+_TO_CLOSE_A_ROW = 40e-6
+
+_AT_A_TIME = 2_000  # rows between two looks at the clock
+
+
+class ReportTooLargeError(Exception):
+    """One run of the function cannot make this report; says which limit, and what to do."""
+
+
+def file_key(export_id: str, file_format: str, kind: str = REDEEMABLE) -> str:
     """Where an export's file lies in the files bucket."""
-    return f"exports/{export_id}/{FILE_NAME}.{file_format.lower()}"
+    return f"exports/{export_id}/{KINDS[kind].file_name}.{file_format.lower()}"
+
+
+class ReportEnding:
+    """How a report ends: what its record says, and the email. `now` gives Unix milliseconds."""
+
+    def __init__(self, jobs: Jobs, delivery: Delivery, now: Callable[[], int]) -> None:
+        self._jobs = jobs
+        self._delivery = delivery
+        self._now = now
+
+    def complete(self, export_id: str, made: Record) -> None:
+        """The file is there."""
+        now = self._now()
+        completed = {
+            "status": "COMPLETED",
+            "dateCompleted": now,
+            "dateExpires": self._delivery.works_until(now),
+        }
+        self._jobs.update(EXPORT, export_id, {**completed, **made}, status="PENDING")
+
+    def abort(self, export_id: str, code: str, message: str) -> None:
+        """There will be no file."""
+        problem = {"code": code, "message": message}
+        aborted = {"status": "ABORTED", "error": problem, "dateCompleted": self._now()}
+        self._jobs.update(EXPORT, export_id, aborted, status="PENDING")
+
+    def mail(self, export_id: str) -> None:
+        """Tell the person, once."""
+        record = self._jobs.get(EXPORT, export_id)
+        if record is None or record["status"] == "PENDING" or record.get("dateMailed"):
+            return
+        if record["status"] == "COMPLETED":
+            until = record["dateExpires"]
+            link = self._delivery.link(file_key(export_id, record["format"], record["type"]), until)
+            email = mail.report_ready(
+                record["name"],
+                record["recordCount"],
+                record["totals"],
+                record["asOf"],
+                link,
+                until,
+                kind=record["type"],
+                file_format=record["format"],
+                unit=record["params"].get("unit"),
+                program_id=record["params"].get("programId"),
+            )
+        else:
+            email = mail.report_failed(record["name"], record["error"]["message"])
+        self._delivery.mail(EXPORT, export_id, record["mailtoEmail"], email)
+
+    def give_up(self, export_id: str) -> None:
+        """The report failed for good: its record says so, and the person is told if that is possible."""
+        self.abort(export_id, "EXPORT_FAILED", "The report could not be made. Order it again later.")
+        try:
+            self.mail(export_id)
+        except EmailNotSentError as error:
+            self._delivery.give_up(EXPORT, export_id, str(error))
 
 
 class Reporter:
     """Makes reports. `now` gives Unix milliseconds."""
 
     def __init__(
-        self, accounts: Accounts, jobs: Jobs, files: Files, delivery: Delivery, now: Callable[[], int]
+        self, scanner: Scanner, jobs: Jobs, files: Files, ending: ReportEnding, now: Callable[[], int]
     ) -> None:
-        self._accounts = accounts
+        self._scanner = scanner
         self._jobs = jobs
         self._files = files
-        self._delivery = delivery
+        self._ending = ending
         self._now = now
 
-    def run(self, export_id: str) -> None:
-        """Make an export that was ordered, and send its email. Running it again is harmless."""
+    def run(self, export_id: str, time_left: Callable[[], float]) -> None:
+        """Make an export that was ordered, and send its email. Running it again is harmless.
+
+        What does not fit into `time_left` (seconds) or into the temporary folder is aborted, and
+        not tried again.
+        """
         record = self._jobs.get(EXPORT, export_id)
         if record is None:
             return
         if record["status"] == "PENDING":
-            made = self._make(export_id, record)
-            self._jobs.update(EXPORT, export_id, made, status="PENDING")
-            record = self._jobs.get(EXPORT, export_id) or record
-        if not record.get("dateMailed"):
-            self._mail(export_id, record)
+            try:
+                self._ending.complete(export_id, self._make(export_id, record, time_left))
+            except ReportTooLargeError as error:
+                self._ending.abort(export_id, "REPORT_TOO_LARGE", str(error))
+        self._ending.mail(export_id)
 
-    def give_up(self, export_id: str) -> None:
-        """The report failed for good: its record says so, and the person is told if that is possible."""
-        problem = {"code": "EXPORT_FAILED", "message": "The report could not be made. Order it again later."}
-        aborted = {"status": "ABORTED", "error": problem, "dateCompleted": self._now()}
-        self._jobs.update(EXPORT, export_id, aborted, status="PENDING")
-        try:
-            self.run(export_id)
-        except EmailNotSentError as error:
-            self._delivery.give_up(EXPORT, export_id, str(error))
-
-    def _make(self, export_id: str, record: Record) -> Record:
+    def _make(self, export_id: str, record: Record, time_left: Callable[[], float]) -> Record:
         """Write the file; the changes to the record."""
-        as_of = self._now()
-        unit, program = record["params"].get("unit"), record["params"].get("programId")
-        balances, participants = self._gather(as_of, unit, program)
-        totals: dict[str, int] = {}
-        for balance, available in balances:
-            totals[balance.unit] = totals.get(balance.unit, 0) + available
-        rows = [
-            report_row(
-                balance,
-                available,
-                participants.get((balance.account_id, balance.user_id), {}),
-                export_id,
-                as_of,
-                program,
-            )
-            for balance, available in balances
-        ]
-        with tempfile.TemporaryDirectory() as directory:
-            # The CSV file is kept beside a workbook, too: it repairs rows that a spreadsheet damaged.
-            path = Path(directory, "report")
-            write_csv(path, rows)
-            self._save(path, export_id, "CSV")
-            if record["format"] == "XLSX":
-                # Only here: openpyxl is a quarter of a second of cold start.
-                from rewards.flows.workbook import write_workbook
+        kind, params = record["type"], record["params"]
+        found = statement(kind, export_id, params.get("unit"), params.get("programId"))
+        clock = _Clock(time_left, record["format"] == "XLSX")
+        try:
+            with tempfile.TemporaryDirectory() as directory:
+                spool = Spool(Path(directory))
+                as_of = self._now()
+                self._collect(found, spool, clock)
+                read_until = self._now()
+                clock.expect(found.rows)
+                rows = clock.watched(found.show(spool.sorted()))
+                self._write(export_id, record, KINDS[kind], rows, Path(directory))
+        except OutOfTimeError:
+            raise clock.too_large() from None
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            problem = f"The report needs more temporary storage than it has, after {clock.rows:,} rows."
+            raise ReportTooLargeError(f"{problem} {clock.advice}") from error
+        return {"asOf": as_of, "readUntil": read_until, "recordCount": clock.rows, "totals": found.totals}
 
-                write_workbook(path, rows)
-                self._save(path, export_id, "XLSX")
-        return {
-            "status": "COMPLETED",
-            "dateCompleted": self._now(),
-            "dateExpires": self._delivery.works_until(self._now()),
-            "asOf": as_of,
-            "recordCount": len(balances),
-            "totals": totals,
-        }
+    def _collect(self, found: Statement, spool: Spool, clock: "_Clock") -> None:
+        for page in self._scanner.accounts(found.history, clock.spare):
+            clock.check()
+            found.collect(page, spool)
+        if isinstance(found, Rewards):
+            # Last: a reward is claimed in the transaction that grants it, so each one read has its claim.
+            for page in self._scanner.rewards(clock.spare):
+                clock.check()
+                found.collect_catalogue(page, spool)
 
-    def _save(self, path: Path, export_id: str, file_format: str) -> None:
-        self._files.save(str(path), file_key(export_id, file_format), CONTENT_TYPES[file_format])
+    def _write(
+        self, export_id: str, record: Record, kind: Kind, rows: Iterator[list[Cell]], directory: Path
+    ) -> None:
+        table = Table(kind.columns, rows, kind.sheet_title)
+        if record["format"] == "CSV":
+            key = file_key(export_id, "CSV", record["type"])
+            self._files.stream(csv_pieces(table, kind.mark), key, CONTENT_TYPES["CSV"])
+            return
+        # Only here: the library is a quarter of a second of cold start.
+        from rewards.flows.workbook import write_workbook
 
-    def _gather(
-        self, now: int, unit: str | None, program: str | None
-    ) -> tuple[list[tuple[Balance, int]], dict[tuple[str, str], Mapping[str, str]]]:
-        """The balances with what is available of them, in the report's order, and all participants."""
-        balances = []
-        participants = {}
-        for found in self._accounts.scan():
-            if isinstance(found, Balance):
-                if unit is None or found.unit == unit:
-                    available = found.available(now, program)
-                    if available > 0:
-                        balances.append((found, available))
-            else:
-                account_id, user_id, facts = found
-                participants[account_id, user_id] = facts
-        balances.sort(key=lambda each: (each[0].account_id, each[0].user_id, each[0].unit))
-        return balances, participants
-
-    def _mail(self, export_id: str, record: Record) -> None:
-        if record["status"] == "COMPLETED":
-            until = record["dateExpires"]
-            link = self._delivery.link(file_key(export_id, record["format"]), until)
-            email = mail.report_ready(
-                record["name"], record["recordCount"], record["totals"], record["asOf"], link, until
-            )
-        else:
-            email = mail.report_failed(record["name"], record["error"]["message"])
-        self._delivery.mail(EXPORT, export_id, record["mailtoEmail"], email)
+        formats = ["XLSX"]
+        paths = {file_format: directory / f"report.{file_format.lower()}" for file_format in CONTENT_TYPES}
+        if record["type"] == REDEEMABLE:
+            # Kept beside the workbook: it repairs rows that a spreadsheet damaged.
+            formats.append("CSV")
+            table = replace(table, rows=_also_as_csv(table, paths["CSV"]))
+        write_workbook(paths["XLSX"], table)
+        for file_format in formats:
+            key = file_key(export_id, file_format, record["type"])
+            self._files.save(str(paths[file_format]), key, CONTENT_TYPES[file_format])
 
 
-def write_csv(path: Path, rows: Iterable[list[Cell]]) -> None:
-    """UTF-8 with byte-order mark, comma, CRLF, RFC 4180 quoting, header row."""
+@dataclass(slots=True)
+class _Clock:
+    """Looks after the time that is left, and counts the rows."""
+
+    time_left: Callable[[], float]
+    workbook: bool
+    rows: int = 0
+    kept: float = _TO_END
+
+    @property
+    def advice(self) -> str:
+        other = "as CSV, or " if self.workbook else ""
+        return f"Order it {other}for one unit or one program."
+
+    def expect(self, rows: int) -> None:
+        """So many rows are to be written."""
+        if self.workbook:
+            if rows > MAX_WORKBOOK_ROWS:
+                raise ReportTooLargeError(
+                    f"The report has {rows:,} rows, and a workbook takes {MAX_WORKBOOK_ROWS:,}. {self.advice}"
+                )
+            self.kept += rows * _TO_CLOSE_A_ROW
+
+    def watched(self, rows: Iterator[list[Cell]]) -> Iterator[list[Cell]]:
+        """The rows, as long as there is time."""
+        while batch := list(islice(rows, _AT_A_TIME)):
+            self.check()
+            self.rows += len(batch)
+            yield from batch
+
+    def spare(self) -> float:
+        """Seconds that may still be worked."""
+        return self.time_left() - self.kept
+
+    def check(self) -> None:
+        if self.spare() <= 0:
+            raise self.too_large()
+
+    def too_large(self) -> ReportTooLargeError:
+        return ReportTooLargeError(
+            f"The time of one run was up after {self.rows:,} rows were written. {self.advice}"
+        )
+
+
+def csv_pieces(table: Table, mark: bool) -> Iterator[bytes]:
+    """A table as a CSV file, piece by piece: UTF-8, comma, CRLF, RFC 4180 quoting, header row.
+
+    `mark` puts a byte-order mark in front, which spreadsheets need.
+    """
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer)
+    buffer.write("\ufeff" if mark else "")
+    writer.writerow(table.columns)
+    rows = iter(table.rows)
+    while batch := list(islice(rows, _AT_A_TIME)):
+        writer.writerows(map(_plain, batch))
+        yield buffer.getvalue().encode()
+        buffer.seek(0)
+        buffer.truncate()
+    yield buffer.getvalue().encode()
+
+
+def _also_as_csv(table: Table, path: Path) -> Iterator[list[Cell]]:
+    """The table's rows, each written to a CSV file as it passes."""
     with path.open("w", encoding="utf-8-sig", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(COLUMNS)
-        writer.writerows([_csv_cell(cell) for cell in row] for row in rows)
+        writer.writerow(table.columns)
+        for row in table.rows:
+            writer.writerow(_plain(row))
+            yield row
 
 
-def _csv_cell(cell: Cell) -> str:
-    if isinstance(cell, Decimal):
-        return format(cell, "f") if cell else "0"
-    return cell
+def _plain(row: Iterable[Cell]) -> list[Cell]:
+    """The cells of a CSV row: a zero has no decimals there."""
+    return [cell if cell or isinstance(cell, str) else 0 for cell in row]

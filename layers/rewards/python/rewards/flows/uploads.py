@@ -9,19 +9,14 @@ from typing import Any
 
 from rewards.adapters.files import Files
 from rewards.adapters.jobs import Record
+from rewards.flows.imports import REWARD_TYPE, max_bytes
 from rewards.flows.read_workbook import read_workbook
 from rewards.rules import import_rows, reward_rows
 from rewards.rules.csv_file import read_csv
+from rewards.rules.file_names import format_of
 from rewards.rules.outcomes import FileProblem, FileRefusedError
+from rewards.rules.report import REWARD_COLUMNS
 from rewards.rules.sheets import Sheet, read_json_lines
-
-REDEMPTION_TYPE = "REDEEMABLE_REWARD_BALANCE"
-REWARD_TYPE = "REWARD"
-
-MAX_FILE_BYTES = 2 << 30
-MAX_WORKBOOK_BYTES = 100 << 20
-
-REWARD_COLUMNS = (*reward_rows.NEEDED, *reward_rows.USED, *reward_rows.USED_OF_USER)
 
 _ZIP = b"PK\x03\x04"
 _OLD_OR_ENCRYPTED = b"\xd0\xcf\x11\xe0"
@@ -51,8 +46,7 @@ def open_sheet(files: Files, record: Record, encoding: str | None, digest: Any =
 
 
 def _check_size(record: Record) -> None:
-    size, name = record["size"], record["fileName"].lower()
-    limit = MAX_WORKBOOK_BYTES if name.endswith(".xlsx") else MAX_FILE_BYTES
+    size, limit = record["size"], max_bytes(record["fileName"])
     if size > limit:
         raise FileRefusedError(
             FileProblem.FILE_TOO_LARGE, f"The file has {size:,} bytes; {limit:,} are allowed for its format."
@@ -62,15 +56,10 @@ def _check_size(record: Record) -> None:
 
 
 def _suffix(file_name: str, rewards: bool) -> str:
-    suffix = file_name.rpartition(".")[2].lower()
-    suffix = "jsonl" if suffix == "ndjson" else suffix
-    accepted = ("csv", "jsonl") if rewards else ("csv", "xlsx")
-    if suffix not in accepted:
-        formats = " and ".join(f".{each}" for each in accepted)
-        raise FileRefusedError(
-            FileProblem.UNSUPPORTED_FORMAT, f"{file_name!r} is not in an accepted format: {formats}."
-        )
-    return suffix
+    try:
+        return format_of(file_name, rewards)
+    except ValueError as error:
+        raise FileRefusedError(FileProblem.UNSUPPORTED_FORMAT, str(error)) from error
 
 
 def _refuse_what_is_no_csv(stream: BufferedReader) -> None:

@@ -19,7 +19,8 @@ from rewards.adapters.jobs import IMPORT, Jobs, Record
 from rewards.adapters.queues import Queues
 from rewards.adapters.retry import Backoff
 from rewards.flows.identities import find_identities
-from rewards.flows.uploads import REDEMPTION_TYPE, REWARD_TYPE, open_sheet
+from rewards.flows.imports import PREFIXES, REWARD_TYPE, is_sealed, new_record, ordered_id
+from rewards.flows.uploads import open_sheet
 from rewards.rules import chunks, ids
 from rewards.rules.balance import Wanted
 from rewards.rules.csv_file import LAST_RESORT, NotUtf8Error
@@ -28,14 +29,9 @@ from rewards.rules.import_rows import Identity, RowChecker
 from rewards.rules.outcomes import Answer, FileProblem, FileRefusedError, Outcome
 from rewards.rules.reward_rows import NEEDED, USED, USED_OF_USER, Grant, read_grant
 from rewards.rules.sheets import Sheet
+from rewards.rules.spreadsheet import restore
 from rewards.rules.values import Marks, shown_mark
 
-# Where an upload lands says what it is: (import type, dry run).
-PREFIXES = {
-    "redemptions/": (REDEMPTION_TYPE, False),
-    "preview/": (REDEMPTION_TYPE, True),
-    "rewards/": (REWARD_TYPE, False),
-}
 _PART_ROWS = 5_000
 # So many rows are looked at to see how the file writes numbers.
 _MARK_ROWS = 1_000
@@ -93,7 +89,10 @@ class Validation:
         self._now = now
 
     def run(self, upload: Uploaded, backoff: Backoff) -> str | None:
-        """Validate an uploaded object; the import's id. Running it again is harmless."""
+        """Validate an uploaded object; the import's id, or None if it is not to be imported.
+
+        Running it again is harmless.
+        """
         found = self._import_of(upload)
         return self._run(*found, backoff) if found else None
 
@@ -108,13 +107,15 @@ class Validation:
             self._run(import_id, self._jobs.get(IMPORT, import_id) or {}, backoff)
 
     def _run(self, import_id: str, record: Record, backoff: Backoff) -> str:
-        if record["status"] == "VALIDATING" or (record["status"] == "PROCESSING" and not record["sent"]):
+        # Of a cancelled import, too, every row gets an answer once it is sealed.
+        unsent = record["status"] in ("PROCESSING", "CANCELLED") and is_sealed(record) and not record["sent"]
+        if record["status"] == "VALIDATING" or unsent:
             try:
                 self._validate(import_id, record, backoff)
             except FileRefusedError as refusal:
                 self._abort(import_id, refusal.code, refusal.message)
         record = self._jobs.get(IMPORT, import_id) or record
-        if record["status"] == "ABORTED" or (record["status"] == "PROCESSING" and record["chunks"] == 0):
+        if record["status"] == "ABORTED" or record["chunks"] == 0:
             # Otherwise whoever counts the last chunk asks.
             self._queues.send(self._finish_queue_url, {"kind": "finish", "importId": import_id})
         return import_id
@@ -125,11 +126,39 @@ class Validation:
         if prefix is None or uploaded.key.endswith("/"):
             return None  # a folder made in the S3 console is no upload
         upload = self._files.describe(uploaded.bucket, uploaded.key, uploaded.version_id)
+        ordered = self._ordered(upload)
+        if ordered is not None:
+            return (ordered["id"], ordered) if ordered["versionId"] == upload.version_id else None
         import_id = ids.id_of_object(upload.modified, upload.bucket, upload.key, upload.version_id)
         record = self._record(upload, prefix)
         if not self._jobs.create(IMPORT, import_id, record):
             record = self._jobs.get(IMPORT, import_id) or record
         return import_id, record
+
+    def _ordered(self, upload: Upload) -> Record | None:
+        """The import that waited for this very upload, or that takes no second one; else None.
+
+        The first version that arrives at an ordered import's key is its file. What arrives later is
+        an import of its own, unless it repeats what was accepted, or the import was cancelled before.
+        """
+        import_id = ordered_id(upload.key)
+        record = self._jobs.get(IMPORT, import_id) if import_id else None
+        if import_id is None or record is None:
+            return None
+        if (record["bucket"], record["key"]) != (upload.bucket, upload.key):
+            return None
+        if record["status"] == "PENDING":
+            arrived = {"status": "VALIDATING", **_place(upload)}
+            self._jobs.update(IMPORT, import_id, arrived, status="PENDING")
+            record = self._jobs.get(IMPORT, import_id) or record
+        same_bytes = (record["etag"], record["size"]) == (upload.etag, upload.size)
+        never_arrived = record["status"] == "CANCELLED" and not record["etag"]
+        belongs = (
+            record["versionId"] == upload.version_id
+            or never_arrived
+            or (same_bytes and record["status"] != "ABORTED")
+        )
+        return record if belongs else None
 
     def _abort(self, import_id: str, code: FileProblem, message: str) -> None:
         """End an import of which nothing was sent. One that is sealed already stays as it is."""
@@ -144,29 +173,10 @@ class Validation:
         kind, dry_run = PREFIXES[prefix]
         file_name = upload.key.rpartition("/")[2]
         return {
-            "type": kind,
-            "name": upload.metadata.get("name", "")[:200] or file_name,
-            "fileName": file_name,
-            "dryRun": dry_run,
-            "requester": "S3",
+            **new_record(kind, dry_run, upload.metadata.get("name", ""), file_name, self._now()),
             "mailtoEmail": upload.metadata.get("email") or None,
             "status": "VALIDATING",
-            "error": None,
-            "dateCreated": self._now(),
-            "dateCompleted": None,
-            "bucket": upload.bucket,
-            "key": upload.key,
-            "versionId": upload.version_id,
-            "size": upload.size,
-            "sent": False,
-            "encoding": None,
-            "rows": 0,
-            "processed": 0,
-            "parts": 0,
-            "chunks": 0,
-            "chunksDone": 0,
-            "outcomes": {},
-            "redeemed": {},
+            **_place(upload),
         }
 
     def _validate(self, import_id: str, record: Record, backoff: Backoff) -> None:
@@ -184,8 +194,8 @@ class Validation:
             }
             if not self._jobs.update(IMPORT, import_id, sealed, status="VALIDATING"):
                 now = self._jobs.get(IMPORT, import_id)
-                if now is None or now["status"] != "PROCESSING":
-                    return  # aborted meanwhile: not one chunk may leave
+                if now is None or not is_sealed(now):
+                    return  # aborted or cancelled meanwhile: not one chunk may leave
                 if (now["rows"], now["chunks"]) != (found.rows, found.chunks):
                     raise RuntimeError(f"import {import_id} reads otherwise than when it was sealed")
             spool.seek(0)
@@ -247,6 +257,17 @@ class Validation:
             )
 
 
+def _place(upload: Upload) -> Record:
+    """Where the upload is; its version is pinned from here on."""
+    return {
+        "bucket": upload.bucket,
+        "key": upload.key,
+        "versionId": upload.version_id,
+        "etag": upload.etag,
+        "size": upload.size,
+    }
+
+
 class _Refused:
     """Collects refused rows into parts of the results."""
 
@@ -295,6 +316,8 @@ def _check_rows(
         columns = find_columns(sheet.header, NEEDED, (*USED, *USED_OF_USER))
         for line, row in sheet.rows:
             cells = {name: row[place] if place < len(row) else "" for name, place in columns.items()}
+            if not sheet.json:  # what has been in a spreadsheet may have been made safe for it
+                cells = {name: restore(cell) for name, cell in cells.items()}
             yield read_grant(cells, line, uploaded)
         return
     first = list(islice(sheet.rows, _MARK_ROWS))

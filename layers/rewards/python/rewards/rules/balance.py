@@ -39,7 +39,9 @@ CLOCK_MARGIN = 5 * 60 * 1000
 class Redemption:
     """A redemption that was applied: when (Unix ms), for which row, and which reward gave how much.
 
-    `parts` are pairs of a reward's ordinal and the credits it gave.
+    One that the API made has an id of its own as `import_id`, and line 0, which no file has.
+    `parts` are pairs of a reward's ordinal and the credits it gave; `reversed_by` is the import that
+    gave all of it back.
     """
 
     date: int
@@ -48,6 +50,7 @@ class Redemption:
     line: int
     row_id: str | None
     parts: tuple[tuple[int, int], ...]
+    reversed_by: str = ""
 
 
 @dataclass(slots=True)
@@ -91,7 +94,7 @@ class Balance:
 
     @property
     def total_redeemed(self) -> int:
-        return self.archived.redeemed + sum(reward.redeemed_credit for reward in self.rewards)
+        return self.archived.redeemed + sum([each.assigned_credit - each.left for each in self.rewards])
 
 
 @dataclass(slots=True)
@@ -152,30 +155,45 @@ def redeem(
             wanted.unit,
             available=error.available,
         )
+    spend(balance, parts, import_id, wanted.line, wanted.row_id, now)
+    return _redeemed(balance, wanted, now, how(parts, wanted.unit, "from"))
+
+
+def spend(
+    balance: Balance,
+    parts: Sequence[tuple[Reward, int]],
+    import_id: str,
+    line: int,
+    row_id: str | None,
+    now: int,
+) -> None:
+    """Take `parts` out of the balance's own rewards, in place, and record that as one redemption."""
     for reward, part in parts:
         reward.left -= part
     balance.redemptions.append(
         Redemption(
             # Never before an earlier one, so that history pages are in order.
             date=max(now, balance.archived_until, *(r.date for r in balance.redemptions[-1:])),
-            value=wanted.value,
+            value=sum(part for _, part in parts),
             import_id=import_id,
-            line=wanted.line,
-            row_id=wanted.row_id,
+            line=line,
+            row_id=row_id,
             parts=tuple((reward.ordinal, part) for reward, part in parts),
         )
     )
-    return _redeemed(balance, wanted, now, _how(parts, wanted.unit))
 
 
 def find(
     balance: Balance, wanted: Wanted, import_id: str, history: Iterable[Redemption] = ()
 ) -> Redemption | None:
-    """The redemption this row made before: by its rowId, else by its import and line."""
+    """The redemption this row made before: by its import and line, or by its rowId unless reversed.
+
+    An import never redeems a line twice, also when what the line redeemed was reversed.
+    """
     for redemption in (*balance.redemptions, *history):
         if redemption.import_id == import_id and redemption.line == wanted.line:
             return redemption
-        if wanted.row_id is not None and redemption.row_id == wanted.row_id:
+        if wanted.row_id is not None and redemption.row_id == wanted.row_id and not redemption.reversed_by:
             return redemption
     return None
 
@@ -214,6 +232,18 @@ def archive(balance: Balance, page: Page) -> None:
         balance.archived_until = page.redemptions[-1].date
 
 
+def unarchive(balance: Balance, reward: Reward) -> None:
+    """Take a reward out of what went to history, as it was then; it is one of the balance's again."""
+    balance.archived.count -= 1
+    balance.archived.assigned -= reward.assigned_credit
+    balance.archived.redeemed -= reward.redeemed_credit
+    if reward.date_cancelled is not None:
+        balance.archived.cancelled -= reward.left
+    else:
+        balance.archived.expired -= reward.left
+    balance.rewards.append(reward)
+
+
 def is_closed(reward: Reward, now: int) -> bool:
     """Whether a reward can never be spent again: used up, cancelled or expired."""
     return (
@@ -239,8 +269,8 @@ def _answer_again(balance: Balance, wanted: Wanted, before: Redemption, import_i
         # Our own trace: the row was redeemed, but its answer was lost on the way.
         by_ordinal = {reward.ordinal: reward for reward in balance.rewards}
         known = [(by_ordinal[n], part) for n, part in before.parts if n in by_ordinal]
-        how = _how(known, wanted.unit) if len(known) == len(before.parts) else ""
-        return _redeemed(balance, wanted, now, how)
+        told = how(known, wanted.unit, "from") if len(known) == len(before.parts) else ""
+        return _redeemed(balance, wanted, now, told)
     value = format_value(before.value, wanted.unit)
     return Answer(
         wanted.line,
@@ -252,19 +282,21 @@ def _answer_again(balance: Balance, wanted: Wanted, before: Redemption, import_i
     )
 
 
-def _redeemed(balance: Balance, wanted: Wanted, now: int, how: str) -> Answer:
+def _redeemed(balance: Balance, wanted: Wanted, now: int, message: str) -> Answer:
     return Answer(
         wanted.line,
         Outcome.REDEEMED,
-        how,
+        message,
         wanted.unit,
         redeemed=wanted.value,
         available=balance.available(now, wanted.program_id),
+        account_id=wanted.account_id,
+        user_id=wanted.user_id,
     )
 
 
-def _how(parts: Sequence[tuple[Reward, int]], unit: str) -> str:
-    """Which reward gave how much, in the order they were spent; a cell of a spreadsheet holds so many."""
-    told = [f"{format_value(part, unit)} from {reward.id}" for reward, part in islice(parts, _TOLD)]
+def how(parts: Sequence[tuple[Reward, int]], unit: str, preposition: str) -> str:
+    """Which reward gave or got how much, in their order; as many as a cell of a spreadsheet holds."""
+    told = [f"{format_value(part, unit)} {preposition} {reward.id}" for reward, part in islice(parts, _TOLD)]
     more = len(parts) - len(told)
     return "; ".join(told) + (f"; and {more:,} rewards more" if more else "")

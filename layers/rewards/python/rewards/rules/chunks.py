@@ -21,17 +21,26 @@ MAX_UNITS = 50
 
 REDEEM = "redeem"
 LOAD = "load"
+REVERSE = "reverse"
+
+# A reversal needs no rows in its messages, so they are few enough to be sent by the API in a second.
+_REVERSAL_MESSAGES = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Some rows of an import: `wanted` to redeem or `grants` to load; `number` counts from 1."""
+    """Some rows of an import: `wanted` to redeem or `grants` to load; `number` counts from 1.
+
+    A chunk of a reversal names the import that it `reverses`: its rows are the answers of that
+    import's chunk with the same number.
+    """
 
     import_id: str
     number: int
-    dry_run: bool
+    dry_run: bool = False
     wanted: tuple[Wanted, ...] = ()
     grants: tuple[Grant, ...] = ()
+    reverses: str = ""
 
 
 def bodies(import_id: str, dry_run: bool, rows: Iterable[Wanted | Grant]) -> Iterator[str]:
@@ -58,17 +67,35 @@ def bodies(import_id: str, dry_run: bool, rows: Iterable[Wanted | Grant]) -> Ite
         yield _body(import_id, number + 1, dry_run, batch)
 
 
-def parse(body: str) -> Chunk:
-    """The chunk in a message body. Raises ValueError (or KeyError) for anything else."""
+def reversal_bodies(import_id: str, reverses: str, count: int) -> Iterator[str]:
+    """Message bodies for all `count` chunks of a reversal, several chunks in one where there are many."""
+    each = -(-count // _REVERSAL_MESSAGES)
+    for first in range(1, count + 1, each or 1):
+        last = min(first + each - 1, count)
+        body = {"kind": REVERSE, "importId": import_id, "reverses": reverses, "first": first, "last": last}
+        yield _dumps(body)
+
+
+def parse(body: str) -> list[Chunk]:
+    """The chunks in a message body: one, or several of a reversal.
+
+    Raises ValueError (or KeyError) for anything else.
+    """
     message = json.loads(body)
+    import_id = message["importId"]
+    if message["kind"] == REVERSE:
+        numbers = range(message["first"], message["last"] + 1)
+        return [Chunk(import_id, number, reverses=message["reverses"]) for number in numbers]
     rows = message["rows"]
-    return Chunk(
-        import_id=message["importId"],
-        number=message["chunk"],
-        dry_run=message["dryRun"],
-        wanted=tuple(Wanted(*row) for row in rows) if message["kind"] == REDEEM else (),
-        grants=tuple(_grant(row) for row in rows) if message["kind"] == LOAD else (),
-    )
+    return [
+        Chunk(
+            import_id=import_id,
+            number=message["chunk"],
+            dry_run=message["dryRun"],
+            wanted=tuple(Wanted(*row) for row in rows) if message["kind"] == REDEEM else (),
+            grants=tuple(_grant(row) for row in rows) if message["kind"] == LOAD else (),
+        )
+    ]
 
 
 # ASCII: a few characters that ids may hold, SQS does not take.

@@ -1,52 +1,59 @@
-"""The three emails (CONTRACT section 7): each is made of blocks that render to HTML and to text.
-
-Both parts say the same. Everything that came from a file or a person is escaped in HTML, and
-line breaks never reach a subject.
-"""
+"""The emails (CONTRACT section 7), made of the blocks of `mail_layout`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
+from decimal import Decimal
 
+from rewards.rules.mail_layout import (
+    Block,
+    Email,
+    Facts,
+    Figure,
+    Figures,
+    Heading,
+    Link,
+    Paragraph,
+    Points,
+    Tone,
+    compose,
+    shortened,
+)
+from rewards.rules.mending import file_mending, meaning, mending, reason
 from rewards.rules.outcomes import SETTLED, FileProblem, Outcome
-from rewards.rules.report import iso
+from rewards.rules.report import BALANCES, REDEEMABLE, REWARDS, iso
 from rewards.rules.units import format_value
 
+# So long a name may be in a subject, where the result must stay in sight, and elsewhere.
+_NAME_IN_SUBJECT = 60
+_NAME = 160
 
-@dataclass(frozen=True, slots=True)
-class Email:
-    """A subject and the same content twice."""
-
-    subject: str
-    text: str
-    html: str
-
-
-@dataclass(frozen=True, slots=True)
-class Paragraph:
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """Rows of a label and a value; numbers stand right."""
-
-    caption: str
-    rows: Sequence[tuple[str, str]]
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    label: str
-    url: str
-
-
-Block = Paragraph | Table | Link
+_SHOWS = {
+    REDEEMABLE: "It shows what every participant has available in every unit, as of {}.",
+    BALANCES: "It shows every balance, as of {}.",
+    REWARDS: "It shows every reward, as of {}.",
+}
+_NEXT = (
+    ("Pay", "payroll, bank file, gift cards: whatever way you pay people."),
+    (
+        "Fill in valueToRedeem",
+        "what was paid, in the unit as shown. Leave 0 where nothing was paid, "
+        "and leave every other column as it is.",
+    ),
+    (
+        "Upload the file",
+        "as CSV or XLSX, to the folder redemptions/ of the upload bucket; preview/ shows what would happen. "
+        "A row is redeemed once only, even if the file is uploaded again.",
+    ),
+)
+_ASKED = (
+    "You get this email because you asked for the {}, or because the operators of this service "
+    "named this address."
+)
 
 
 @dataclass(frozen=True, slots=True)
 class ImportSummary:
-    """What the emails say of an import; `redeemed` in credits by unit."""
+    """What the emails say of an import; `redeemed` in credits by unit, negative what was given back."""
 
     name: str
     file_name: str
@@ -56,28 +63,7 @@ class ImportSummary:
     cancelled: bool
     outcomes: Mapping[str, int]
     redeemed: Mapping[str, int]
-
-
-# What an operator does about rows of an outcome.
-_MENDING = {
-    Outcome.INVALID_VALUE: "Write plain numbers, for example 10.55.",
-    Outcome.NOT_POSITIVE: "Only positive values are redeemed; 0 or blank leaves a row alone.",
-    Outcome.TRUNCATES_TO_ZERO: "The value is below the unit's smallest step.",
-    Outcome.MISSING_FIELD: "Copy the blank ids or unit from the report.",
-    Outcome.ROW_CHANGED: "Take these rows from the report again: only valueToRedeem may be edited, "
-    "and a sort must move whole rows.",
-    Outcome.DUPLICATE_ROW: "Of several rows for one balance only the first is looked at. Delete these rows, "
-    "unless they are meant as a further redemption.",
-    Outcome.NO_BALANCE: "There is no such participant, or no reward: check the ids.",
-    Outcome.UNIT_MISMATCH: "Use the unit in which the participant has a balance; the message lists them.",
-    Outcome.INSUFFICIENT_BALANCE: "More was asked than is available; the message says what is.",
-    Outcome.CANCELLED: "The import was cancelled before these rows; upload failed.csv to redeem them.",
-    Outcome.NOT_PROCESSED: "The system could not process these rows and changed nothing for them; "
-    "upload failed.csv to try again.",
-    Outcome.UNSUPPORTED_TYPE: "Only rewards of type CREDIT carry a balance.",
-    Outcome.ID_IN_USE: "A reward id belongs to one participant and unit.",
-    Outcome.BALANCE_FULL: "The balance holds as many open rewards as it can.",
-}
+    reverses: bool = False
 
 
 def report_ready(
@@ -87,26 +73,43 @@ def report_ready(
     as_of: int,
     url: str,
     works_until: int,
+    *,
+    kind: str = REDEEMABLE,
+    file_format: str = "",
+    unit: str | None = None,
+    program_id: str | None = None,
 ) -> Email:
-    """The report is ready. `totals` in credits by unit; dates in Unix milliseconds."""
-    blocks: list[Block] = [
-        Paragraph(f"Your report “{name}” is ready. It shows the balances as they stood at {_when(as_of)}."),
-        Table("Available", [("Rows", f"{rows:,}"), *_amounts(totals)]),
-        Link("Download the report", url),
-        Paragraph(f"The link works until {_when(works_until)} and opens only this file."),
-        Paragraph(
-            "Pay, fill in the column valueToRedeem, leave every other column as it is, and upload the file. "
-            "A row is redeemed once only, even if the file is uploaded again."
-        ),
+    """The report is ready. `totals` in credits by unit, empty if the report has none; dates in Unix
+    milliseconds; `kind` is the export's type, `unit` and `program_id` what it was asked for only."""
+    count = _count(rows, "row")
+    shows = _SHOWS.get(kind, "It shows the data as of {}.").format(_when(as_of))
+    blocks: list[Block] = [Paragraph(f"The report “{shortened(name, _NAME)}” is ready. {shows}")]
+    if rows == 0:
+        blocks.append(Paragraph("It has no rows: nothing fits what was asked for."))
+    if totals:
+        blocks.append(_amounts("Total available", totals, "the report has them all"))
+    blocks.append(Link("Download the report", url))
+    blocks.append(Paragraph(f"The link works until {_when(works_until)} and opens only this file."))
+    if kind == REDEEMABLE and rows:
+        blocks += [Heading("What to do next"), Points(_NEXT, ordered=True)]
+    about = [
+        ("Name", shortened(name, _NAME)),
+        ("Format", file_format),
+        ("Rows", f"{rows:,}"),
+        ("Only unit", shortened(unit or "", _NAME)),
+        ("Only program", shortened(program_id or "", _NAME)),
+        ("As of", _when(as_of)),
     ]
-    return _email(f"Report ready: {name}, {_count(rows, 'row')}", blocks)
+    blocks.append(Facts("About this report", about))
+    subject = f"Report ready: {shortened(name, _NAME_IN_SUBJECT)}, {count}"
+    return compose(subject, "good", f"Your report is ready: {count}", blocks, _ASKED.format("report"))
 
 
 def report_failed(name: str, reason: str) -> Email:
-    """The report could not be made."""
-    return _email(
-        f"Report failed: {name}", [Paragraph(f"The report “{name}” could not be made."), Paragraph(reason)]
-    )
+    """The report could not be made; `reason` says why and what to do."""
+    blocks = [Paragraph(f"The report “{shortened(name, _NAME)}” could not be made."), Paragraph(reason)]
+    subject = f"Report failed: {shortened(name, _NAME_IN_SUBJECT)}"
+    return compose(subject, "bad", "Your report could not be made", blocks, _ASKED.format("report"))
 
 
 def import_finished(
@@ -116,95 +119,148 @@ def import_finished(
     works_until: int,
 ) -> Email:
     """The import has ended and every row has its answer."""
-    what, state, result = _told(summary)
     blocks: list[Block] = [_ended(summary), *_counts(summary)]
     blocks.append(Link("Results of every row (results.csv)", results_url))
     if failed_url:
         blocks.append(Link("Only the failed rows (failed.csv)", failed_url))
-        blocks.append(Paragraph("What to do about the failed rows:"))
-        hints = [(o, _MENDING[Outcome(o)]) for o in sorted(summary.outcomes) if Outcome(o) in _MENDING]
-        blocks.append(Table("", hints))
-        blocks.append(
-            Paragraph(
-                "Correct the rows in failed.csv and upload it as it is: its last two columns are ignored."
-            )
-        )
-    blocks.append(Paragraph(f"The links work until {_when(works_until)} and open only these files."))
-    return _email(f"{what} {state}: {summary.name}, {result}", blocks)
+    links = "The links work" if failed_url else "The link works"
+    files = "open only these files" if failed_url else "opens only this file"
+    blocks.append(Paragraph(f"{links} until {_when(works_until)} and {files}."))
+    if failed_url:
+        blocks += _what_to_do(summary)
+    elif summary.dry_run:
+        blocks.append(Paragraph(_FOR_REAL))
+    blocks.append(_about(summary))
+    tone: Tone = "warn" if summary.cancelled or _failed(summary) else "good"
+    return _about_import(summary, "", tone, blocks)
 
 
 def import_without_results(summary: ImportSummary, reason: str) -> Email:
     """The import has ended, but its results could not be written."""
-    what, state, result = _told(summary)
-    blocks = [
-        _ended(summary),
-        *_counts(summary),
-        Paragraph(f"{reason} Uploading the same report rows again is safe and writes the answers anew."),
-    ]
-    return _email(f"{what} {state} without results: {summary.name}, {result}", blocks)
-
-
-def _told(summary: ImportSummary) -> tuple[str, str, str]:
-    """What it was, how it ended, and how many rows went through."""
-    done = Outcome.LOADED if summary.loads_rewards else Outcome.REDEEMED
-    verb = "loaded" if summary.loads_rewards else "would be redeemed" if summary.dry_run else "redeemed"
-    failed = sum(count for outcome, count in summary.outcomes.items() if Outcome(outcome) not in SETTLED)
-    result = f"{summary.outcomes.get(done, 0):,} {verb}" + (f", {failed:,} failed" if failed else "")
-    return (
-        "Preview" if summary.dry_run else "Import",
-        "cancelled" if summary.cancelled else "finished",
-        result,
-    )
-
-
-def _ended(summary: ImportSummary) -> Paragraph:
-    what, _, _ = _told(summary)
-    state = "was cancelled" if summary.cancelled else "has finished"
-    preview = " This was a preview: no balance was changed." if summary.dry_run else ""
-    return Paragraph(f"{what} of “{summary.file_name}” ({summary.import_id}) {state}.{preview}")
-
-
-def _counts(summary: ImportSummary) -> list[Block]:
-    blocks: list[Block] = [
-        Table("Rows by outcome", [(o, f"{n:,}") for o, n in sorted(summary.outcomes.items())])
-    ]
-    if summary.redeemed:
-        caption = "Would be redeemed" if summary.dry_run else "Total redeemed"
-        blocks.append(Table(caption, _amounts(summary.redeemed)))
-    return blocks
+    again = "Uploading the same report rows again is safe and writes the answers anew."
+    blocks = [_ended(summary), Paragraph(f"{reason} {again}"), *_counts(summary), _about(summary)]
+    return _about_import(summary, " without results", "bad", blocks)
 
 
 def import_rejected(summary: ImportSummary, code: str, message: str) -> Email:
     """The file as a whole was refused."""
+    problem, what = FileProblem(code), _what(summary)
     blocks: list[Block] = [
-        Paragraph(f"The file “{summary.file_name}” ({summary.import_id}) was rejected. Nothing was changed."),
-        Table("Reason", [(code, message)]),
-        Paragraph(_file_mending(FileProblem(code), summary.loads_rewards)),
+        Paragraph(f"The file “{shortened(summary.file_name, _NAME)}” was rejected. Nothing was changed."),
+        Facts("Why", [("Reason", message), ("Code", code)]),
+        Heading("How to mend it"),
+        Paragraph(file_mending(problem, summary.loads_rewards)),
+        _about(summary),
     ]
-    return _email(f"Import rejected: {summary.name}, {code}", blocks)
+    subject = f"{what} rejected: {shortened(summary.name, _NAME_IN_SUBJECT)}, {reason(problem)} ({code})"
+    return compose(subject, "bad", f"{what} rejected: {reason(problem)}", blocks, _ASKED.format("import"))
 
 
-_FILE_MENDING = {
-    FileProblem.UNSUPPORTED_FORMAT: "Save it as CSV (in a spreadsheet: “CSV UTF-8”) and upload it again.",
-    FileProblem.EMPTY_FILE: "Check that you chose the right file, and that it was saved before the upload.",
-    FileProblem.MISSING_COLUMNS: "Start from a fresh report and change nothing but the column valueToRedeem.",
-    FileProblem.UNREADABLE_FILE: "Open it in a spreadsheet, save it as “CSV UTF-8”, and upload it again.",
-    FileProblem.FILE_TOO_LARGE: "Split the file, keep the header row in each part, and upload the parts.",
-    FileProblem.DUPLICATE_FILE: "If these redemptions are meant once more, change the file (its rows have no "
-    "rowId, so the system cannot tell), or start from a fresh report.",
-    FileProblem.VALIDATION_FAILED: "The fault is not in your file. Upload it again later; if it fails again, "
-    "tell those who run this service.",
-}
+_FOR_REAL = "To redeem for real, upload the same file to the folder redemptions/ of the upload bucket."
 
 
-def _file_mending(problem: FileProblem, loads_rewards: bool) -> str:
-    if problem is FileProblem.MISSING_COLUMNS and loads_rewards:
-        return "A rewards file needs these columns; all others may be left out."
-    return _FILE_MENDING[problem]
+def _about_import(summary: ImportSummary, how: str, tone: Tone, blocks: Sequence[Block]) -> Email:
+    state = "cancelled" if summary.cancelled else "finished"
+    begin, result = f"{_what(summary)} {state}{how}", _result(summary)
+    subject = f"{begin}: {shortened(summary.name, _NAME_IN_SUBJECT)}, {result}"
+    return compose(subject, tone, f"{begin}: {result}", blocks, _ASKED.format("import"))
 
 
-def _amounts(totals: Mapping[str, int]) -> list[tuple[str, str]]:
-    return [(unit, format_value(credits, unit)) for unit, credits in sorted(totals.items())]
+def _what(summary: ImportSummary) -> str:
+    return "Preview" if summary.dry_run else "Reversal" if summary.reverses else "Import"
+
+
+def _result(summary: ImportSummary) -> str:
+    done, verb = Outcome.REDEEMED, "redeemed"
+    if summary.loads_rewards:
+        done, verb = Outcome.LOADED, "loaded"
+    elif summary.reverses:
+        done, verb = Outcome.REVERSED, "given back"
+    would = "would be " if summary.dry_run else ""
+    failed = _failed(summary)
+    return f"{summary.outcomes.get(done, 0):,} {would}{verb}" + (f", {failed:,} failed" if failed else "")
+
+
+def _failed(summary: ImportSummary) -> int:
+    return sum(count for outcome, count in summary.outcomes.items() if Outcome(outcome) not in SETTLED)
+
+
+def _ended(summary: ImportSummary) -> Paragraph:
+    what, file = _what(summary), shortened(summary.file_name, _NAME)
+    state = "was cancelled" if summary.cancelled else "has finished"
+    failed = _failed(summary)
+    rest = ""
+    if summary.dry_run:
+        rest = " This was a preview: no balance was changed."
+    elif failed:
+        rest = (
+            f" {_count(failed, 'row')} failed, and nothing was changed for {'it' if failed == 1 else 'them'}."
+        )
+    return Paragraph(f"{what} of “{file}” {state}.{rest}")
+
+
+def _counts(summary: ImportSummary) -> list[Block]:
+    rows = [
+        Figure(
+            f"{summary.outcomes[outcome]:,}",
+            outcome,
+            meaning(outcome, summary.loads_rewards, summary.dry_run, summary.reverses),
+        )
+        for outcome in Outcome
+        if summary.outcomes.get(outcome)
+    ]
+    blocks: list[Block] = [Figures("Rows by outcome", ("Rows", "Outcome"), rows)] if rows else []
+    if summary.redeemed:
+        caption = "Total that would be redeemed" if summary.dry_run else "Total redeemed"
+        totals = summary.redeemed
+        if summary.reverses:
+            caption, totals = "Total given back", {unit: -credits for unit, credits in totals.items()}
+        blocks.append(_amounts(caption, totals, "results.csv has them all"))
+    return blocks
+
+
+def _what_to_do(summary: ImportSummary) -> list[Block]:
+    folder = "rewards/" if summary.loads_rewards else "preview/" if summary.dry_run else "redemptions/"
+    points = [
+        (
+            f"{outcome} ({_count(summary.outcomes[outcome], 'row')})",
+            mending(outcome, summary.loads_rewards, summary.reverses),
+        )
+        for outcome in Outcome
+        if summary.outcomes.get(outcome) and outcome not in SETTLED
+    ]
+    if summary.reverses:
+        return [Heading("What to do about the failed rows"), Points(points)]
+    again = (
+        f"Correct the rows in failed.csv and upload that file to the folder {folder} of the upload bucket. "
+        "Its column message says more about each row; its last two columns may stay, they are ignored."
+    )
+    return [Heading("What to do about the failed rows"), Points(points), Paragraph(again)]
+
+
+def _about(summary: ImportSummary) -> Facts:
+    rows = sum(summary.outcomes.values())
+    return Facts(
+        f"About this {_what(summary).lower()}",
+        [
+            ("Name", shortened(summary.name, _NAME)),
+            ("File", shortened(summary.file_name, _NAME)),
+            ("Id", summary.import_id),
+            ("Rows", f"{rows:,}" if rows else ""),
+        ],
+    )
+
+
+def _amounts(caption: str, totals: Mapping[str, int], elsewhere: str) -> Figures:
+    rows = [
+        Figure(_grouped(credits, unit), shortened(unit, _NAME)) for unit, credits in sorted(totals.items())
+    ]
+    return Figures(caption, ("Value", "Unit"), rows, elsewhere)
+
+
+def _grouped(credits: int, unit: str) -> str:
+    """Credits as a decimal in the unit, with thousands separators: `16,594.50`."""
+    return f"{Decimal(format_value(credits, unit)):,f}"
 
 
 def _count(number: int, noun: str) -> str:
@@ -213,61 +269,3 @@ def _count(number: int, noun: str) -> str:
 
 def _when(milliseconds: int) -> str:
     return iso(milliseconds // 60_000 * 60_000).replace("T", " ")[:16] + " UTC"
-
-
-def _email(subject: str, blocks: Sequence[Block]) -> Email:
-    one_line = " ".join(subject.split())[:200]
-    text = "\n\n".join(filter(None, (_text(block) for block in blocks))) + "\n"
-    body = "\n".join(filter(None, (_html(block) for block in blocks)))
-    return Email(one_line, text, _PAGE.format(title=escape(one_line), body=body))
-
-
-def _text(block: Block) -> str:
-    match block:
-        case Paragraph(text):
-            return text
-        case Link(label, url):
-            return f"{label}:\n{url}"
-        case Table(caption, rows):
-            # One line a row: units are free text, and could pretend to be a paragraph of ours.
-            cells = [(" ".join(label.split()), " ".join(value.split())) for label, value in rows]
-            width = max((len(label) for label, _ in cells), default=0)
-            lines = [f"  {label:<{width}}  {value}" for label, value in cells]
-            return "\n".join([*([f"{caption}:"] if caption else []), *lines])
-
-
-def _html(block: Block) -> str:
-    match block:
-        case Paragraph(text):
-            return f"<p>{escape(text)}</p>" if text else ""
-        case Link(label, url):
-            return f'<p><a href="{escape(url)}">{escape(label)}</a></p>'
-        case Table(caption, rows):
-            head = f"<caption>{escape(caption)}</caption>" if caption else ""
-            cells = "".join(
-                f'<tr><th scope="row">{escape(label)}</th><td>{escape(value)}</td></tr>'
-                for label, value in rows
-            )
-            return f"<table>{head}{cells}</table>"
-
-
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<meta name="color-scheme" content="light dark">
-<title>{title}</title>
-<style>
-body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 40rem; margin: 0 auto; padding: 1.5rem; }}
-table {{ border-collapse: collapse; margin: 1rem 0; }}
-caption {{ text-align: left; font-weight: bold; }}
-th, td {{ text-align: left; vertical-align: top; padding: .25rem 1.5rem .25rem 0; font-weight: normal; }}
-td {{ font-variant-numeric: tabular-nums; }}
-</style>
-</head>
-<body>
-{body}
-</body>
-</html>
-"""

@@ -27,10 +27,22 @@ class Outcome(StrEnum):
     UNSUPPORTED_TYPE = "UNSUPPORTED_TYPE"
     ID_IN_USE = "ID_IN_USE"
     BALANCE_FULL = "BALANCE_FULL"
+    # Only when an import is reversed:
+    REVERSED = "REVERSED"
+    ALREADY_REVERSED = "ALREADY_REVERSED"
 
 
 # Nothing to mend: these rows are not in failed.csv. A row that was redeemed before is done.
-SETTLED = frozenset({Outcome.REDEEMED, Outcome.LOADED, Outcome.UNCHANGED, Outcome.ALREADY_REDEEMED})
+SETTLED = frozenset(
+    {
+        Outcome.REDEEMED,
+        Outcome.LOADED,
+        Outcome.UNCHANGED,
+        Outcome.ALREADY_REDEEMED,
+        Outcome.REVERSED,
+        Outcome.ALREADY_REVERSED,
+    }
+)
 
 
 class FileProblem(StrEnum):
@@ -76,7 +88,8 @@ class Answer:
     """What became of one row.
 
     `redeemed` and `available` are credits of the row's `unit`; `available` is what is left
-    after, None where it is not known.
+    after, None where it is not known. What was given back is negative. Account and user stand in the
+    answers of redeemed rows, so that an import can be reversed by them.
     """
 
     line: int
@@ -85,3 +98,5 @@ class Answer:
     unit: str = ""
     redeemed: int = 0
     available: int | None = None
+    account_id: str = ""
+    user_id: str = ""

@@ -1,13 +1,52 @@
-"""The report "Available reward balances by user" (CONTRACT section 2): one row a balance."""
+"""The three reports (CONTRACT sections 2 and 5): their names, columns, and what a row shows.
 
-from collections.abc import Mapping
+A report is read from a live table, a page at a time. What a row counts is available both when its
+page was asked for and when the page came back, so that no row shows more than there was.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 
-from rewards.rules.balance import Balance, next_expiry
+from rewards.rules.balance import Balance
+from rewards.rules.redemption import Reward, is_available
+from rewards.rules.reward_rows import NEEDED, USED, USED_OF_USER
 from rewards.rules.row_ids import make_row_id
 from rewards.rules.spreadsheet import neutralise
 from rewards.rules.units import currency, decimals, unit_name
+
+REDEEMABLE = "REDEEMABLE_REWARD_BALANCE"
+BALANCES = "REWARD_BALANCE"
+REWARDS = "REWARD"
+
+Cell = str | Decimal | int
+
+# What is known of a participant, in the order of PARTICIPANT_FACTS.
+Facts = Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a report is called, and its columns. `mark`: its CSV file begins with a byte-order mark."""
+
+    title: str
+    file_name: str
+    sheet_title: str
+    columns: tuple[str, ...]
+    mark: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What a workbook or a CSV file is made of: texts that are safe in a spreadsheet, decimals with
+    their unit's places, and whole numbers."""
+
+    columns: tuple[str, ...]
+    rows: Iterable[list[Cell]]
+    sheet_title: str
+
 
 COLUMNS = (
     "firstName",
@@ -27,49 +66,185 @@ COLUMNS = (
     "nextExpiry",
     "rowId",
 )
-FILE_NAME = "available-reward-balances-by-user"
+BALANCE_COLUMNS = (
+    "userId",
+    "accountId",
+    "type",
+    "unit",
+    "amount",
+    "totalAssignedCredit",
+    "totalRedeemedCredit",
+    "totalExpiredCredit",
+    "email",
+    "firstName",
+    "lastName",
+)
+# The columns that the loader reads: the file can be loaded again as it is.
+REWARD_COLUMNS = (*NEEDED, *USED, *USED_OF_USER)
 
-Cell = str | Decimal
+# Titles are those of the original system.
+KINDS = {
+    REDEEMABLE: Kind(
+        "Available reward balances by user",
+        "available-reward-balances-by-user",
+        "Balances",
+        COLUMNS,
+        mark=True,
+    ),
+    BALANCES: Kind("Reward balances by user", "reward-balances-by-user", "Balances", BALANCE_COLUMNS),
+    REWARDS: Kind("Reward details", "reward-details", "Rewards", REWARD_COLUMNS),
+}
 
 
-def report_row(
-    balance: Balance,
-    available: int,
-    participant: Mapping[str, str],
+def steady(
+    rewards: Iterable[Reward], asked: int, answered: int, program_id: str | None = None
+) -> Iterator[Reward]:
+    """The rewards that may be spent at both moments, and so at every one between (Unix ms)."""
+    return (
+        reward
+        for reward in rewards
+        if is_available(reward, asked)
+        and is_available(reward, answered)
+        and (program_id is None or reward.program_id == program_id)
+    )
+
+
+def available(balance: Balance, asked: int, answered: int, program_id: str | None) -> tuple[int, int | None]:
+    """What is available of a balance in credits, and when the first of it expires (Unix ms)."""
+    rewards = list(steady(balance.rewards, asked, answered, program_id))
+    expiries = [reward.date_expires for reward in rewards if reward.date_expires is not None]
+    return sum([reward.left for reward in rewards]), min(expiries, default=None)
+
+
+def redeemable_row(
+    account_id: str,
+    user_id: str,
+    unit: str,
+    value: int,
+    redeemed: int,
+    expiry: int | None,
+    facts: Facts,
     export_id: str,
-    now: int,
-    program_id: str | None = None,
+    program_id: str | None,
 ) -> list[Cell]:
-    """The cells of one balance in the order of COLUMNS; `available` in credits.
+    """One available balance in the order of COLUMNS; `value` and `redeemed` in credits.
 
     Values are decimals with the unit's decimals (a spreadsheet that showed 0 places would save
     10.55 as 11), the rest is text that is safe in a spreadsheet.
     """
-    expiry = next_expiry(balance, now, program_id)
-    row_id = make_row_id(export_id, balance.account_id, balance.user_id, balance.unit, program_id)
-    places = decimals(balance.unit)
-    texts = {
-        **{
-            name: participant.get(name, "")
-            for name in ("firstName", "lastName", "email", "dateBlocked", "segments")
-        },
-        "unitName": unit_name(balance.unit),
-        "currency": currency(balance.unit) or "",
-        "userId": balance.user_id,
-        "accountId": balance.account_id,
-        "unit": balance.unit,
-        "programId": program_id or "",
-        "nextExpiry": iso(expiry) if expiry is not None else "",
-        "rowId": row_id,
-    }
-    values = {
-        "availableValue": Decimal(available).scaleb(-places),
-        "valueToRedeem": Decimal(0).scaleb(-places),
-        "totalRedeemedValue": Decimal(balance.total_redeemed).scaleb(-places),
-    }
-    return [values[name] if name in values else neutralise(texts[name]) for name in COLUMNS]
+    first_name, last_name, email, date_blocked, segments = facts
+    name, code, places, shown_unit = _unit_cells(unit)
+    return [
+        neutralise(first_name),
+        neutralise(last_name),
+        neutralise(email),
+        neutralise(date_blocked),
+        name,
+        code,
+        Decimal(f"{value}E-{places}"),
+        _zero(places),
+        Decimal(f"{redeemed}E-{places}"),
+        neutralise(user_id),
+        neutralise(account_id),
+        shown_unit,
+        neutralise(segments),
+        neutralise(program_id or ""),
+        "" if expiry is None else iso(expiry),
+        make_row_id(export_id, account_id, user_id, unit, program_id),
+    ]
 
 
+@dataclass(slots=True)
+class Sums:
+    """What REWARD_BALANCE says of a balance, in credits; `amount` is available now."""
+
+    amount: int = 0
+    assigned: int = 0
+    redeemed: int = 0
+    expired: int = 0
+
+    def __iadd__(self, other: "Sums") -> "Sums":
+        self.amount += other.amount
+        self.assigned += other.assigned
+        self.redeemed += other.redeemed
+        self.expired += other.expired
+        return self
+
+
+def sums(rewards: Iterable[Reward], asked: int, answered: int) -> Sums:
+    """The sums over some rewards of a balance. What was cancelled has not expired."""
+    found = Sums()
+    for reward in rewards:
+        found.assigned += reward.assigned_credit
+        found.redeemed += reward.redeemed_credit
+        if is_available(reward, asked) and is_available(reward, answered):
+            found.amount += reward.left
+        elif reward.date_cancelled is None and reward.date_expires is not None:
+            found.expired += reward.left if reward.date_expires <= answered else 0
+    return found
+
+
+def balance_row(account_id: str, user_id: str, unit: str, found: Sums, facts: Facts) -> list[Cell]:
+    """One balance in the order of BALANCE_COLUMNS; credits are whole numbers."""
+    first_name, last_name, email, _, _ = facts
+    return [
+        neutralise(user_id),
+        neutralise(account_id),
+        "CREDIT",
+        neutralise(unit),
+        found.amount,
+        found.assigned,
+        found.redeemed,
+        found.expired,
+        neutralise(email),
+        neutralise(first_name),
+        neutralise(last_name),
+    ]
+
+
+def reward_row(
+    account_id: str,
+    user_id: str,
+    unit: str,
+    reward: Reward,
+    name: str,
+    reward_source: str,
+    facts: Facts,
+) -> list[Cell]:
+    """One reward in the order of REWARD_COLUMNS: credits whole numbers, dates Unix milliseconds.
+
+    `dateCreated` is blank: the loader takes it only for a reward without dateGiven, and every reward has one.
+    """
+    return [
+        neutralise(reward.id),
+        "CREDIT",
+        neutralise(unit),
+        reward.assigned_credit,
+        neutralise(user_id),
+        neutralise(account_id),
+        neutralise(name),
+        neutralise(reward.program_id or ""),
+        neutralise(reward_source),
+        reward.redeemed_credit,
+        reward.date_given,
+        "",
+        *("" if date is None else date for date in (reward.date_scheduled_for, reward.date_expires)),
+        "" if reward.date_cancelled is None else reward.date_cancelled,
+        *(neutralise(fact) for fact in facts),
+    ]
+
+
+@lru_cache(maxsize=1024)
+def _unit_cells(unit: str) -> tuple[str, str, int, str]:
+    return neutralise(unit_name(unit)), currency(unit) or "", decimals(unit), neutralise(unit)
+
+
+@lru_cache(maxsize=16)
+def _zero(places: int) -> Decimal:
+    return Decimal(f"0E-{places}")
+
+
+@lru_cache(maxsize=4096)  # programs expire by the day, so that dates repeat
 def iso(milliseconds: int) -> str:
     """Unix milliseconds as ISO 8601 UTC: `2026-11-21T20:14:00Z`, with milliseconds where there are any."""
     moment = datetime.fromtimestamp(milliseconds // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S")

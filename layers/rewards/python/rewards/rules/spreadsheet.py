@@ -6,11 +6,14 @@ one apostrophe off again, so that every text survives the round trip.
 """
 
 _STARTERS = ("=", "+", "-", "@", "\t", "\r")
+_SUSPECTS = frozenset(("'", *_STARTERS))  # a glance at the first character settles nearly every cell
 
 
 def neutralise(text: str) -> str:
     """A text as a cell that no spreadsheet runs."""
-    return "'" + text if text.lstrip("'").startswith(_STARTERS) else text
+    if text[:1] in _SUSPECTS and text.lstrip("'").startswith(_STARTERS):
+        return "'" + text
+    return text
 
 
 def restore(cell: str) -> str:

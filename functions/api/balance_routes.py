@@ -1,0 +1,111 @@
+"""`/reward/balance`, `/credit/bulkredeem`, `/units`: balances in sums, and redeeming from them."""
+
+from typing import Annotated, Literal
+
+from aws_lambda_powertools.event_handler.openapi.params import Query
+from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
+from pydantic import BaseModel, Field
+
+import wiring
+from crediting import (
+    Credit,
+    Debited,
+    IdempotencyKey,
+    ParticipantId,
+    Unit,
+    answering,
+    refusals,
+    request_of,
+)
+from reward_routes import RewardType
+from rewards.flows.credits import Refused
+from rewards.rules.units import currency, decimals
+
+# ruff: noqa: N815 the contract's names
+
+router = APIGatewayHttpRouter()
+
+_TAGS = ["Balances"]
+
+
+class RewardBalance(BaseModel):
+    """The rewards of one unit, in sums. Available is what is assigned less all other totals."""
+
+    type: Literal["CREDIT"]
+    unit: str
+    count: int = Field(description="How many rewards there are, and were.")
+    totalAssignedCredit: int
+    totalRedeemedCredit: int
+    totalPendingCredit: int = Field(description="Left of rewards that are scheduled for later.")
+    totalExpiredCredit: int = Field(description="Left of rewards when they expired.")
+    totalCancelledCredit: int = Field(description="Left of rewards when they were cancelled.")
+
+
+class BulkDebit(BaseModel):
+    """What to redeem from a participant's balance, or from an account's."""
+
+    accountId: ParticipantId
+    unit: Unit
+    amount: Credit
+    userId: ParticipantId | None = None
+
+
+class UnitInUse(BaseModel):
+    """A unit in which there are rewards."""
+
+    unit: str
+    decimals: int = Field(description="How many decimals a value in this unit shows in files.")
+    currency: str | None = Field(description="ISO 4217 code, where the unit is money.")
+
+
+@router.get(
+    "/reward/balance",
+    summary="List reward balances",
+    tags=_TAGS,
+    description="The sums of the rewards of an account, or of one participant of it, for each unit.",
+)
+def list_balances(
+    _tenant: str,
+    account_id: Annotated[ParticipantId, Query(alias="accountId")],
+    user_id: Annotated[ParticipantId | None, Query(alias="userId")] = None,
+    reward_type: Annotated[RewardType | None, Query(alias="rewardTypeFilter")] = None,
+) -> list[RewardBalance]:
+    if reward_type not in (None, "CREDIT"):
+        return []
+    with answering():
+        found = wiring.holdings().balances(account_id, user_id)
+    return [RewardBalance.model_validate(record) for record in found]
+
+
+@router.post(
+    "/credit/bulkredeem",
+    summary="Redeem from a balance",
+    description="Redeem an amount, entirely or not at all: earliest expiry first, then earliest given. With "
+    "userId from that participant's balance; without, from the balances of all of the account's "
+    "participants as if they were one, of which one request can change 99.",
+    tags=_TAGS,
+    responses={
+        200: {"description": "Redeemed"},
+        **refusals(
+            Refused.UNIT_MISMATCH,
+            Refused.INSUFFICIENT_BALANCE,
+            Refused.TOO_MANY_BALANCES,
+            Refused.NO_BALANCE,
+            Refused.IDEMPOTENCY_KEY_REUSED,
+        ),
+    },
+)
+def redeem_balance(_tenant: str, debit: BulkDebit, key: IdempotencyKey = None) -> Debited:
+    request = request_of(_tenant, key, "bulkredeem", debit.model_dump())
+    with answering() as backoff:
+        done = wiring.credits().redeem(
+            debit.accountId, debit.userId, debit.unit, debit.amount, request, backoff
+        )
+    return Debited.model_validate(done)
+
+
+@router.get("/units", summary="List units", tags=_TAGS, description="The units in use, with their decimals.")
+def list_units(_tenant: str) -> list[UnitInUse]:
+    with answering():
+        found = wiring.jobs().units()
+    return [UnitInUse(unit=unit, decimals=decimals(unit), currency=currency(unit)) for unit in found]

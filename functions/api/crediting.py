@@ -1,0 +1,119 @@
+"""What the routes of rewards and balances share: the kinds of values they take, and their refusals."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+from aws_lambda_powertools.event_handler.openapi.params import Header
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints
+
+from errors import ApiError
+from rewards.adapters.errors import ThrottledError, UnknownOutcomeError
+from rewards.adapters.retry import Backoff, OutOfTimeError
+from rewards.flows.credits import Refused, RefusedError, Request
+from rewards.rules.import_rows import MAX_ID_BYTES, MAX_UNIT_BYTES
+from rewards.rules.reward_rows import (
+    MAX_CREDIT,
+    MAX_DATE,
+    MAX_PROGRAM_ID_BYTES,
+    MAX_REWARD_ID_BYTES,
+    MAX_TEXT,
+)
+
+# ruff: noqa: N815 the contract's names
+
+# API Gateway gives up after 30 seconds, and so does the function.
+_SECONDS = 20.0
+
+_STATUSES: dict[str, int] = {
+    Refused.REWARD_NOT_FOUND: 404,
+    Refused.NO_BALANCE: 404,
+    Refused.BALANCE_FULL: 409,
+    Refused.IDEMPOTENCY_KEY_REUSED: 409,
+}
+
+
+def text(most: int, least: int = 1) -> Any:
+    """A text of at most some bytes, whose surrounding spaces do not count."""
+
+    def check(value: str) -> str:
+        if len(value.encode()) > most:
+            raise ValueError(f"must not be longer than {most} bytes")
+        return value
+
+    constraints = StringConstraints(strip_whitespace=True, min_length=least, max_length=most)
+    return Annotated[str, constraints, AfterValidator(check)]
+
+
+ParticipantId = text(MAX_ID_BYTES)
+Unit = text(MAX_UNIT_BYTES)
+RewardId = text(MAX_REWARD_ID_BYTES)
+ProgramId = text(MAX_PROGRAM_ID_BYTES, least=0)
+FreeText = text(MAX_TEXT, least=0)
+Credit = Annotated[int, Field(strict=True, gt=0, le=MAX_CREDIT)]
+Date = Annotated[int, Field(strict=True, ge=0, le=MAX_DATE)]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        description="A text of your own, new for each request. Sent again with the same one, a request gets "
+        "its first answer again and changes nothing; another request with it is refused (409).",
+    ),
+]
+
+
+class Debited(BaseModel):
+    """What a redemption took, and what is left."""
+
+    creditRedeemed: int = Field(description="The credits just redeemed.")
+    creditAvailable: int = Field(
+        description="The credits of this unit that the balance still has: the participant's, or the whole "
+        "account's where no userId was given."
+    )
+    unit: str
+
+
+def request_of(tenant: str, key: str | None, operation: str, *asked: object) -> Request:
+    """What makes a request the same as another one: its operation, and all that it asks."""
+    digest = hashlib.sha256(json.dumps([operation, *asked], sort_keys=True).encode()).hexdigest()
+    return Request(digest, None if key is None else f"{tenant}\n{key}")
+
+
+@contextmanager
+def answering() -> Iterator[Backoff]:
+    """Gives a request its time, and turns refusals into the API's errors."""
+    try:
+        yield Backoff.for_seconds(_SECONDS)
+    except RefusedError as error:
+        raise ApiError(_STATUSES.get(error.code, 400), error.code, error.message) from error
+    except (OutOfTimeError, ThrottledError, UnknownOutcomeError) as error:
+        raise ApiError(
+            503,
+            "TRY_AGAIN",
+            "This could not be done in time, or it is not known whether it was. Send it again, with the "
+            "same Idempotency-Key.",
+        ) from error
+
+
+class Refusal(BaseModel):
+    """Why a request was refused; nothing was changed."""
+
+    statusCode: int
+    message: str
+    apiErrorCode: str
+    rsCode: str | None
+
+
+def refusals(*codes: str) -> Any:
+    """How a route's refusals are documented, by status."""
+    by_status: dict[int, list[str]] = {}
+    for code in codes:
+        by_status.setdefault(_STATUSES.get(code, 400), []).append(code)
+    content = {"application/json": {"model": Refusal}}
+    return {
+        status: {"description": ", ".join(found), "content": content} for status, found in by_status.items()
+    }

@@ -1,0 +1,121 @@
+"""A request before any route sees it: who asks, and its path, query and body in plain characters.
+
+API Gateway hands an HTTP API's path over decoded, all but `%25`, so that `%2F` in an id is a slash like
+any other, and the parts of a path are found by its words, not by its slashes. (It also ends a path at
+a decoded `?`: an id with a question mark cannot stand in a path.) The local stack does the same.
+"""
+
+import base64
+import json
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl
+
+from errors import ApiError, invalid
+
+MAX_BODY_BYTES = 64 * 1024
+BASE = "/api/v1/"
+
+READING = ("GET", "HEAD", "OPTIONS")
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks: `role` is operator, viewer or none; `email` of a user of the pool."""
+
+    role: str
+    user: str
+    email: str | None
+
+
+def caller_of(event: dict[str, Any]) -> Caller:
+    """Who asks, as the authorizer says. Raises ApiError (401) if it vouches for nobody.
+
+    API Gateway would answer 403 in its own words if the authorizer itself refused, where the
+    contract has 401 in ours; so the authorizer says who asks, and nobody gets further than this.
+    """
+    granted = (event["requestContext"].get("authorizer") or {}).get("lambda") or {}
+    if not granted.get("role"):
+        raise ApiError(
+            401,
+            "UNAUTHORIZED",
+            "Send the API key as the password of HTTP Basic authentication, or a token of the user pool.",
+        )
+    return Caller(granted["role"], granted.get("user") or "API", granted.get("email") or None)
+
+
+def admit(event: dict[str, Any], tenant_alias: str) -> dict[str, Any]:
+    """The request in plain characters, if its caller may do such a thing at all. Raises ApiError."""
+    caller = caller_of(event)
+    method = event["requestContext"]["http"]["method"].upper()
+    if caller.role not in ("operator", "viewer"):
+        raise ApiError(403, "FORBIDDEN", "Your user is in neither of the groups viewers and operators.")
+    if caller.role == "viewer" and method not in READING:
+        raise ApiError(403, "FORBIDDEN", "Your user may look, but change nothing: it is no operator.")
+    # A browser that knows the API key would send it along with any page's form.
+    if method not in READING and _headers(event).get("sec-fetch-site", "none") not in ("none", "same-origin"):
+        raise ApiError(403, "FORBIDDEN", "Another site's page may not use this API.")
+    path = event["rawPath"].replace("%25", "%")
+    tenant = path[len(BASE) :].partition("/")[0] if path.startswith(BASE) else None
+    if tenant is not None and tenant != tenant_alias:
+        raise ApiError(404, "TENANT_NOT_FOUND", "There is no tenant of this alias.")
+    return _plain(event, path, method)
+
+
+def _plain(event: dict[str, Any], path: str, method: str) -> dict[str, Any]:
+    http = {**event["requestContext"]["http"], "method": "GET" if method == "HEAD" else method}
+    query: dict[str, str] = {}
+    for name, value in parse_qsl(event.get("rawQueryString") or "", keep_blank_values=True):
+        query[name] = f"{query[name]},{value}" if name in query else value
+    return {
+        **event,
+        "rawPath": path,
+        "queryStringParameters": query,
+        "requestContext": {**event["requestContext"], "http": http},
+        # Whatever a client calls its body (curl calls it a form), it is JSON or refused.
+        "headers": {**_headers(event), "content-type": "application/json"},
+        "body": _body(event),
+        "isBase64Encoded": False,
+    }
+
+
+def _headers(event: dict[str, Any]) -> dict[str, str]:
+    return {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+
+
+def _body(event: dict[str, Any]) -> str:
+    body: str = event.get("body") or ""
+    if len(body) > 2 * MAX_BODY_BYTES or len(body.encode(errors="replace")) > 2 * MAX_BODY_BYTES:
+        raise _too_large()
+    if event.get("isBase64Encoded"):
+        try:
+            body = base64.b64decode(body).decode()
+        except ValueError as error:
+            raise invalid(["The body must be JSON in UTF-8."]) from error
+    if len(body.encode(errors="replace")) > MAX_BODY_BYTES:
+        raise _too_large()
+    return body
+
+
+def _too_large() -> ApiError:
+    return ApiError(413, "PAYLOAD_TOO_LARGE", f"The body may have {MAX_BODY_BYTES:,} bytes at most.")
+
+
+def parse_json(body: str) -> dict[str, Any]:
+    """The JSON object in a body. Raises ApiError (400) for anything else."""
+    try:
+        found = json.loads(body, parse_constant=_refuse)
+        json.dumps(found, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:  # it can be spelt in JSON, but not stored
+        raise invalid(["A text in the body has half of a surrogate pair."]) from error
+    except ValueError as error:
+        raise invalid([f"The body must be a JSON object, and this is no JSON: {error}"]) from error
+    except RecursionError as error:
+        raise invalid(["The body must be a JSON object, and this is nested too deeply."]) from error
+    if not isinstance(found, dict):
+        raise invalid(["The body must be a JSON object."])
+    return found
+
+
+def _refuse(name: str) -> None:
+    raise ValueError(f"{name} is no number")

@@ -1,0 +1,152 @@
+"""`/openapi.json`: the API's description, made from the routes themselves when it is asked for."""
+
+import json
+import re
+from functools import lru_cache
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
+
+import wiring
+from incoming import BASE, MAX_BODY_BYTES
+
+router = APIGatewayHttpRouter()
+
+_DESCRIPTION = """\
+Reports of reward balances, bulk redemption by file, and the rewards themselves.
+
+Credits are integers in the unit's smallest step, dates are Unix milliseconds UTC. Ids in a path are
+percent-encoded; a slash in an id may stand as it is.
+"""
+
+_ERRORS = {
+    "400": "VALIDATION_ERROR: the request does not have the form it needs; `validationErrors` says where.",
+    "401": "UNAUTHORIZED: neither the API key nor a token of the user pool came with the request.",
+    "403": "FORBIDDEN: this user may not do this.",
+    "404": "TENANT_NOT_FOUND: there is no tenant of this alias.",
+    "413": f"PAYLOAD_TOO_LARGE: a body has {MAX_BODY_BYTES:,} bytes at most.",
+    "500": "INTERNAL_ERROR: a fault on this side.",
+    "503": "TRY_AGAIN: too busy just now; `Retry-After` says when to ask again.",
+}
+
+_ERROR_SCHEMA = {
+    "type": "object",
+    "required": ["statusCode", "message", "apiErrorCode", "rsCode"],
+    "properties": {
+        "statusCode": {"type": "integer"},
+        "message": {"type": "string", "description": "In plain words."},
+        "apiErrorCode": {"type": "string", "description": "For programs."},
+        "rsCode": {"type": ["string", "null"]},
+        "validationErrors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["message"],
+                "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
+            },
+        },
+    },
+    "example": {
+        "statusCode": 404,
+        "message": "There is no import of this id.",
+        "apiErrorCode": "IMPORT_NOT_FOUND",
+        "rsCode": None,
+    },
+}
+_ERROR = {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}}
+_HEADERS = {
+    "303": {"Location": {"required": True, "schema": {"type": "string", "format": "uri"}}},
+    "401": {"WWW-Authenticate": {"required": True, "schema": {"type": "string"}}},
+    "503": {"Retry-After": {"required": True, "schema": {"type": "integer"}}},
+}
+_SECURITY = {
+    "apiKey": {"type": "http", "scheme": "basic", "description": "The API key is the password."},
+    "userPool": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "A token of the stack's user pool. Viewers may read, operators may do everything.",
+    },
+}
+
+
+@router.get(
+    "/openapi.json",
+    summary="Describe the API",
+    tags=["Description"],
+    responses={
+        200: {
+            "description": "This document.",
+            "content": {"application/json": {"schema": {"type": "object"}}},
+        }
+    },
+)
+def show_description(_tenant: str) -> Response[str]:
+    """An OpenAPI 3.1 document, made from the code."""
+    settings = wiring.settings()
+    found = document(router.api_resolver, settings.public_url, settings.tenant_alias)
+    return Response(200, "application/json", json.dumps(found))
+
+
+@lru_cache(maxsize=1)
+def document(app: Any, public_url: str, tenant_alias: str) -> dict[str, Any]:
+    """The OpenAPI document of the routes in `app`, without the parameter that is the tenant."""
+    made = app.get_openapi_json_schema(title="Reward balances", version="1", description=_DESCRIPTION)
+    found: dict[str, Any] = json.loads(made)
+    prefix = f"{BASE}{{_tenant}}"
+    found["servers"] = [
+        {
+            "url": f"{public_url}{BASE}{{tenant_alias}}",
+            "variables": {"tenant_alias": {"default": tenant_alias}},
+        }
+    ]
+    found["security"] = [{name: []} for name in _SECURITY]
+    found["paths"] = {
+        _in_camel_case(path.removeprefix(prefix)): {
+            method: _operation(operation) for method, operation in operations.items()
+        }
+        for path, operations in sorted(found["paths"].items())
+    }
+    schemas = found.setdefault("components", {}).setdefault("schemas", {})
+    for unused in ("HTTPValidationError", "ValidationError", "ResponseValidationError"):
+        schemas.pop(unused, None)
+    schemas["Error"] = _ERROR_SCHEMA
+    found["components"]["securitySchemes"] = _SECURITY
+    return found
+
+
+def _operation(operation: dict[str, Any]) -> dict[str, Any]:
+    """An operation with all the errors it may answer, and none of Powertools' own."""
+    parameters = [each for each in operation.get("parameters", []) if each["name"] != "_tenant"]
+    for each in parameters:
+        if each["in"] == "path":
+            each["name"] = _in_camel_case(each["name"])
+    body = "requestBody" in operation
+    own = {status: each for status, each in operation["responses"].items() if status not in ("422", "500")}
+    responses: dict[str, Any] = {}
+    for status in sorted({*own, *_ERRORS}):
+        needless = (status == "400" and not (body or parameters)) or (status == "413" and not body)
+        if needless and status not in own:
+            continue
+        told = [own[status]["description"]] if status in own else []
+        told += [_ERRORS[status]] if status in _ERRORS else []
+        responses[status] = {"description": "\n\n".join(told)}
+        if status >= "400":
+            responses[status] |= _ERROR
+        elif status != "303":
+            responses[status]["content"] = own[status]["content"]
+        if status in _HEADERS:
+            responses[status]["headers"] = _HEADERS[status]
+    name = operation["operationId"].partition("_api_v1_")[0]
+    return {
+        **operation,
+        "operationId": _in_camel_case(name),
+        "parameters": parameters,
+        "responses": responses,
+    }
+
+
+def _in_camel_case(text: str) -> str:
+    """snake_case, as Python has it, in the way the API's own names are spelt."""
+    return re.sub(r"(?<=[a-z])_([a-z])", lambda found: found[1].upper(), text)

@@ -1,0 +1,65 @@
+"""Routing: the most specific path that fits decides, and an id in it may hold any character."""
+
+import re
+from typing import Any
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
+from aws_lambda_powertools.event_handler.api_gateway import Route
+
+from errors import ApiError
+from incoming import parse_json
+
+_PARAMETER = re.compile(r"<(\w+)>")
+
+
+class Resolver(APIGatewayHttpResolver):
+    """Powertools' resolver, with its validation, for ids that it would not let into a path."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            enable_validation=True,
+            response_validation_error_http_code=500,
+            json_body_deserializer=parse_json,
+        )
+
+    @staticmethod
+    def _compile_regex(rule: str, base_regex: str = "") -> re.Pattern[str]:  # noqa: ARG004 as inherited
+        """`<name>` takes any text, slashes too; `<_name>` takes one part of the path."""
+        return _compiled(rule, "+")
+
+    def allowed_methods(self, path: str) -> set[str]:
+        """The methods of the path that fits best, none if none fits.
+
+        Raises ApiError (400) for a path that can be taken apart in two ways.
+        """
+        routes: list[Route] = self._static_routes + self._dynamic_routes
+        fitting = [(route, match) for route in routes if (match := route.rule.match(path))]
+        if not fitting:
+            return set()
+        best, match = max(fitting, key=lambda each: _literal(each[0].path))
+        frugal = _compiled(best.path, "+?").match(path)
+        if frugal is not None and frugal.groupdict() != match.groupdict():
+            raise ApiError(
+                400,
+                "AMBIGUOUS_PATH",
+                "This path can be read in two ways: an id in it has a word of the path between slashes.",
+            )
+        return {route.method for route, _ in fitting if route.path == best.path}
+
+    def resolve(self, event: Any, context: Any) -> dict[str, Any]:
+        """Powertools takes the first route that fits; so the more specific ones come first."""
+        self._dynamic_routes.sort(key=lambda route: _literal(route.path), reverse=True)
+        return super().resolve(event, context)
+
+
+def _compiled(rule: str, repeat: str) -> re.Pattern[str]:
+    def group(parameter: re.Match[str]) -> str:
+        name = parameter[1]
+        return f"(?P<{name}>[^/]+)" if name.startswith("_") else f"(?P<{name}>.{repeat})"
+
+    return re.compile(_PARAMETER.sub(group, re.escape(rule)) + r"\Z", re.DOTALL)
+
+
+def _literal(rule: str) -> int:
+    """How many characters a path must have for a rule: the more, the more specific."""
+    return len(_PARAMETER.sub("", rule))

@@ -1,0 +1,207 @@
+"""`/reward`, `/rewards`, `/credit/{id}`: look a reward up, create, redeem, cancel one."""
+
+from typing import Annotated, Literal
+
+from aws_lambda_powertools.event_handler.openapi.params import Path, Query
+from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
+from pydantic import BaseModel, Field
+
+import wiring
+from crediting import (
+    Credit,
+    Date,
+    Debited,
+    FreeText,
+    IdempotencyKey,
+    ParticipantId,
+    ProgramId,
+    RewardId,
+    Unit,
+    answering,
+    refusals,
+    request_of,
+)
+from errors import ApiError
+from rewards.clock import now
+from rewards.flows.credits import Refused
+from rewards.rules import ids
+from rewards.rules.redemption import Reward as GrantedReward
+from rewards.rules.redemption import Status
+from rewards.rules.reward_rows import Grant
+
+# ruff: noqa: N815 the contract's names
+
+router = APIGatewayHttpRouter()
+
+RewardType = Literal["CREDIT", "PCT_DISCOUNT", "FUELTANK", "INTEGRATION"]
+_TAGS = ["Rewards"]
+
+
+class RewardRedemption(BaseModel):
+    """One time that credits of a reward were redeemed."""
+
+    id: str
+    dateRedeemed: int
+    quantityRedeemed: int
+
+
+class Reward(BaseModel):
+    """A reward of type CREDIT. Credits are in the unit's smallest step, dates Unix milliseconds UTC."""
+
+    id: str
+    type: Literal["CREDIT"]
+    accountId: str
+    userId: str
+    programId: str | None
+    name: str | None
+    rewardSource: str | None
+    unit: str
+    assignedCredit: int
+    redeemedCredit: int
+    dateGiven: int
+    dateScheduledFor: int | None
+    dateExpires: int | None
+    dateCancelled: int | None
+    cancellable: bool
+    statuses: list[Status] = Field(description="What the reward is at this moment.")
+    redemptions: list[RewardRedemption] = Field(description="Oldest first.")
+
+
+class NewReward(BaseModel):
+    """A reward to create."""
+
+    type: RewardType = "CREDIT"
+    unit: Unit
+    assignedCredit: Credit
+    dateGiven: Date | None = Field(default=None, description="Now, unless said.")
+    dateScheduledFor: Date | None = Field(default=None, description="Cannot be redeemed before.")
+    dateExpires: Date | None = Field(default=None, description="Cannot be redeemed from then on.")
+    name: FreeText | None = None
+    programId: ProgramId | None = None
+    rewardSource: FreeText | None = Field(default=None, description="MANUAL, unless said.")
+
+
+class Debit(BaseModel):
+    """What to redeem from one reward."""
+
+    amount: Credit
+    unit: Unit
+
+
+@router.get(
+    "/reward",
+    summary="List an account's rewards",
+    tags=_TAGS,
+    description="All rewards the account, or one participant of it, ever got, in the order they were given.",
+)
+def list_rewards(
+    _tenant: str,
+    account_id: Annotated[ParticipantId, Query(alias="accountId")],
+    user_id: Annotated[ParticipantId | None, Query(alias="userId")] = None,
+    reward_type: Annotated[RewardType | None, Query(alias="rewardTypeFilter")] = None,
+) -> list[Reward]:
+    if reward_type not in (None, "CREDIT"):
+        return []
+    with answering() as backoff:
+        found = wiring.holdings().rewards(account_id, user_id, backoff)
+    return [Reward.model_validate(record) for record in found]
+
+
+@router.get(
+    "/reward/<reward_id>",
+    summary="Look a reward up",
+    description="One reward, with what was redeemed of it.",
+    tags=_TAGS,
+    responses={200: {"description": "The reward"}, **refusals(Refused.REWARD_NOT_FOUND)},
+)
+def show_reward(_tenant: str, reward_id: Annotated[RewardId, Path()]) -> Reward:
+    with answering() as backoff:
+        found = wiring.holdings().reward(reward_id, backoff)
+    if found is None:
+        raise ApiError(404, Refused.REWARD_NOT_FOUND, f"There is no reward {reward_id!r}.")
+    return Reward.model_validate(found)
+
+
+@router.post(
+    "/rewards/account/<account_id>/user/<user_id>",
+    summary="Create a reward",
+    description="Give a participant a reward of type CREDIT. Other types carry no balance and are refused.",
+    tags=_TAGS,
+    responses={
+        201: {"description": "The reward"},
+        **refusals("UNSUPPORTED_TYPE", Refused.BALANCE_FULL, Refused.IDEMPOTENCY_KEY_REUSED),
+    },
+)
+def create_reward(
+    _tenant: str,
+    account_id: Annotated[ParticipantId, Path()],
+    user_id: Annotated[ParticipantId, Path()],
+    new: NewReward,
+    key: IdempotencyKey = None,
+) -> tuple[Reward, int]:
+    if new.type != "CREDIT":
+        problem = f"A reward of type {new.type} carries no balance: only CREDIT rewards are created."
+        raise ApiError(400, "UNSUPPORTED_TYPE", problem)
+    moment = now()
+    grant = Grant(
+        line=0,
+        account_id=account_id,
+        user_id=user_id,
+        unit=new.unit,
+        reward=GrantedReward(
+            ordinal=0,
+            id=ids.new_id(moment),
+            assigned_credit=new.assignedCredit,
+            left=new.assignedCredit,
+            date_given=moment if new.dateGiven is None else new.dateGiven,
+            date_expires=new.dateExpires,
+            date_scheduled_for=new.dateScheduledFor,
+            program_id=new.programId or None,
+        ),
+        name=new.name or "",
+        reward_source=new.rewardSource or "MANUAL",
+    )
+    request = request_of(_tenant, key, "create", account_id, user_id, new.model_dump())
+    with answering() as backoff:
+        record = wiring.credits().create(grant, request, backoff)
+    return Reward.model_validate(record), 201
+
+
+@router.post(
+    "/reward/<reward_id>/cancel",
+    summary="Cancel a reward",
+    description="Cancel what is left of a reward. Again: the same answer. What was redeemed stays redeemed.",
+    tags=_TAGS,
+    responses={
+        200: {"description": "The reward"},
+        **refusals(Refused.REWARD_NOT_FOUND, Refused.REWARD_NOT_CANCELLABLE),
+    },
+)
+def cancel_reward(_tenant: str, reward_id: Annotated[RewardId, Path()]) -> Reward:
+    with answering() as backoff:
+        return Reward.model_validate(wiring.credits().cancel(reward_id, backoff))
+
+
+@router.post(
+    "/credit/<reward_id>/redeem",
+    summary="Redeem from one reward",
+    description="Redeem an amount from this one reward, entirely or not at all.",
+    tags=_TAGS,
+    responses={
+        200: {"description": "Redeemed"},
+        **refusals(
+            Refused.UNIT_MISMATCH,
+            Refused.REWARD_NOT_AVAILABLE,
+            Refused.INSUFFICIENT_BALANCE,
+            Refused.REWARD_NOT_FOUND,
+            Refused.IDEMPOTENCY_KEY_REUSED,
+        ),
+    },
+)
+def redeem_reward(
+    _tenant: str, reward_id: Annotated[RewardId, Path()], debit: Debit, key: IdempotencyKey = None
+) -> Debited:
+    request = request_of(_tenant, key, "redeem", reward_id, debit.model_dump())
+    with answering() as backoff:
+        done = wiring.credits().redeem_reward(reward_id, debit.unit, debit.amount, request, backoff)
+    return Debited.model_validate(done)

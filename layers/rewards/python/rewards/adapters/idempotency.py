@@ -1,0 +1,59 @@
+"""Answers that were given, in the table `Jobs`, so that a request sent again gets the same one.
+
+An answer is put in the very transaction that has the effect, on condition that its key has none
+yet: effect and answer happen together or not at all, and once.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rewards.adapters.errors import translated
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+# Longer than anybody tries again.
+_DAYS_KEPT = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The answer to a request, and the digest of that request."""
+
+    digest: str
+    answer: Any
+
+
+class Answers:
+    """Finds answers by their idempotency key, and says how to keep one."""
+
+    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def find(self, key: str) -> Answered | None:
+        """What was answered under a key (strongly consistent), or None."""
+        with translated():
+            item: Any = self._client.get_item(TableName=self._table, Key=_key(key), ConsistentRead=True)
+        if "Item" not in item:
+            return None
+        return Answered(item["Item"]["digest"]["S"], json.loads(item["Item"]["answer"]["S"]))
+
+    def put(self, key: str, answered: Answered, now: int) -> Any:
+        """The transaction's action that keeps an answer, if the key has none."""
+        item = {
+            **_key(key),
+            "digest": {"S": answered.digest},
+            "answer": {"S": json.dumps(answered.answer, ensure_ascii=False)},
+            "ttl": {"N": str(now // 1000 + _DAYS_KEPT * 86_400)},
+        }
+        return {
+            "Put": {"TableName": self._table, "Item": item, "ConditionExpression": "attribute_not_exists(pk)"}
+        }
+
+
+def _key(key: str) -> Any:
+    """Keys are hashed: they may be long, and who reads the table need not learn them."""
+    return {"pk": {"S": f"KEY#{hashlib.sha256(key.encode()).hexdigest()}"}, "sk": {"S": "META"}}

@@ -1,0 +1,280 @@
+"""What each kind of report reads, keeps and shows: scanned pages -> records in a spool -> rows.
+
+A record begins with account, user and unit, so that sorting it is sorting the report. A participant's
+record has no unit, which puts it before that participant's balances: the sorted records are joined as
+they pass, and nothing is looked up.
+"""
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from typing import Protocol
+
+from rewards.adapters import balance_item
+from rewards.adapters.batch_get import Item
+from rewards.adapters.scanner import Page
+from rewards.flows.spool import Spool
+from rewards.rules import report
+from rewards.rules.redemption import Reward
+from rewards.rules.report import Cell, Facts, Sums
+from rewards.rules.reward_rows import PARTICIPANT_FACTS
+
+_NOBODY: Facts = ("",) * len(PARTICIPANT_FACTS)
+
+
+class TornScanError(Exception):
+    """A balance was written while its account was read, and what moved to history was not seen there.
+
+    DynamoDB reads an account in the order of its keys, balances before history, so this should not be.
+    The report is made again.
+    """
+
+
+class Statement(Protocol):
+    """One kind of report. `rows` counts the rows it will have, `totals` what is available, in credits
+    by unit, of the rows that were shown."""
+
+    history: bool
+    rows: int
+    totals: dict[str, int]
+
+    def collect(self, page: Page, spool: Spool) -> None:
+        """Keep what the report needs of a page of `Accounts`."""
+
+    def show(self, records: Iterable[list[str]]) -> Iterator[list[Cell]]:
+        """The rows, of sorted records."""
+
+
+def statement(kind: str, export_id: str, unit: str | None, program: str | None) -> Statement:
+    """The statement for an export's type and filters."""
+    if kind == report.REWARDS:
+        return Rewards(unit, program)
+    if kind == report.BALANCES:
+        return Balances(unit, program)
+    return Redeemable(export_id, unit, program)
+
+
+class Redeemable:
+    """Balances with something available: [account, user, unit, available, redeemed, next expiry]."""
+
+    history = False
+
+    def __init__(self, export_id: str, unit: str | None, program: str | None) -> None:
+        self._export_id = export_id
+        self._unit = unit
+        self._program = program
+        self.rows = 0
+        self.totals: dict[str, int] = {}
+
+    def collect(self, page: Page, spool: Spool) -> None:
+        for item in _balances(page, self._unit, spool):
+            balance = balance_item.decode(item)
+            value, expiry = report.available(balance, page.asked, page.answered, self._program)
+            if value > 0:
+                self.rows += 1
+                spool.add(
+                    (
+                        balance.account_id,
+                        balance.user_id,
+                        balance.unit,
+                        str(value),
+                        str(balance.total_redeemed),
+                        "" if expiry is None else str(expiry),
+                    )
+                )
+
+    def show(self, records: Iterable[list[str]]) -> Iterator[list[Cell]]:
+        for facts, (account_id, user_id, unit, value, redeemed, expiry) in _joined(records):
+            credits = int(value)
+            self.totals[unit] = self.totals.get(unit, 0) + credits
+            yield report.redeemable_row(
+                account_id,
+                user_id,
+                unit,
+                credits,
+                int(redeemed),
+                int(expiry) if expiry else None,
+                facts,
+                self._export_id,
+                self._program,
+            )
+
+
+class Balances:
+    """Every balance: [account, user, unit, "B", version, pages' rewards, sums ...].
+
+    For one program its rewards are summed, those of history pages too:
+    [account, user, unit, "H", version, rewards, sums ...].
+    """
+
+    def __init__(self, unit: str | None, program: str | None) -> None:
+        self._unit = unit
+        self._program = program
+        self.history = program is not None
+        self.rows = 0
+        self.totals: dict[str, int] = {}
+
+    def collect(self, page: Page, spool: Spool) -> None:
+        for item in _balances(page, self._unit, spool):
+            balance = balance_item.decode(item)
+            mine = [each for each in balance.rewards if self._program in (None, each.program_id)]
+            found = report.sums(mine, page.asked, page.answered)
+            gone = balance.archived
+            if self._program is None:
+                found += Sums(0, gone.assigned, gone.redeemed, gone.expired)
+            self.rows += 1
+            key = (balance.account_id, balance.user_id, balance.unit)
+            spool.add((*key, "B", *map(str, (balance.version, gone.count, *_numbers(found)))))
+        if self.history:
+            for key, version, rewards in _pages(page, self._unit):
+                mine = [each for each in rewards if each.program_id == self._program]
+                found = report.sums(mine, page.asked, page.answered)
+                spool.add((*key, "H", *map(str, (version, len(rewards), *_numbers(found)))))
+
+    def show(self, records: Iterable[list[str]]) -> Iterator[list[Cell]]:
+        for key, group in groupby(_joined(records), lambda each: each[1][:3]):
+            facts, balance = next(group)
+            if balance[3] == "H":
+                continue  # the balance itself began after we passed its place
+            version, archived, *numbers = map(int, balance[4:])
+            found = Sums(*numbers)
+            if self.history:
+                for _, page in group:
+                    made, count, *numbers = map(int, page[4:])
+                    if made <= version:
+                        archived -= count
+                        found += Sums(*numbers)
+                if archived:
+                    raise TornScanError(key)
+                if found.assigned == 0:
+                    continue  # it never had a reward of this program
+            account_id, user_id, unit = key
+            self.totals[unit] = self.totals.get(unit, 0) + found.amount
+            yield report.balance_row(account_id, user_id, unit, found, facts)
+
+
+class Rewards:
+    """Every reward, also those in history, as of when its balance was read.
+
+    [account, user, unit, "", "B", version, rewards in history], and the same with "H" for each history page;
+    [account, user, unit, reward, "C", name, source] of the catalogue, where there is either;
+    [account, user, unit, reward, "R", version of its history page or "", available, credits, dates, program].
+    A page that is younger than the balance that was read repeats what that balance still had.
+    """
+
+    history = True
+
+    def __init__(self, unit: str | None, program: str | None) -> None:
+        self._unit = unit
+        self._program = program
+        self.rows = 0
+        self.totals: dict[str, int] = {}
+
+    def collect(self, page: Page, spool: Spool) -> None:
+        for item in _balances(page, self._unit, spool):
+            balance = balance_item.decode(item)
+            key = (balance.account_id, balance.user_id, balance.unit)
+            spool.add((*key, "", "B", str(balance.version), str(balance.archived.count)))
+            self._add(key, "", balance.rewards, page, spool)
+        for key, version, rewards in _pages(page, self._unit):
+            spool.add((*key, "", "H", str(version), str(len(rewards))))
+            self._add(key, str(version), rewards, page, spool)
+
+    def collect_catalogue(self, page: Page, spool: Spool) -> None:
+        """Keep what a page of `Rewards` tells of rewards that the report may show."""
+        for item in page.items:
+            texts = {name: value["S"] for name, value in item.items()}
+            name, source = texts.get("name", ""), texts.get("rewardSource", "")
+            if (name or source) and self._unit in (None, texts["unit"]):
+                key = (texts["accountId"], texts["userId"], texts["unit"], texts["id"])
+                spool.add((*key, "C", name, source))
+
+    def _add(
+        self, key: tuple[str, str, str], version: str, rewards: Iterable[Reward], page: Page, spool: Spool
+    ) -> None:
+        mine = [each for each in rewards if self._program in (None, each.program_id)]
+        available = {each.id for each in report.steady(mine, page.asked, page.answered)}
+        for each in mine:
+            self.rows += 1
+            dates = (each.date_given, each.date_expires, each.date_scheduled_for, each.date_cancelled)
+            spool.add(
+                (
+                    *key,
+                    each.id,
+                    "R",
+                    version,
+                    "available" if each.id in available else "",
+                    str(each.assigned_credit),
+                    str(each.left),
+                    *("" if date is None else str(date) for date in dates),
+                    each.program_id or "",
+                )
+            )
+
+    def show(self, records: Iterable[list[str]]) -> Iterator[list[Cell]]:
+        for key, group in groupby(_joined(records), lambda each: each[1][:3]):
+            account_id, user_id, unit = key
+            version, missing = 0, 0
+            named = ["", "", ""]
+            for facts, (_, _, _, reward_id, what, *rest) in group:
+                if what == "B":
+                    version, missing = int(rest[0]), int(rest[1])
+                elif what == "H":
+                    missing -= int(rest[1]) if int(rest[0]) <= version else 0
+                elif what == "C":
+                    named = [reward_id, *rest]
+                elif missing:
+                    raise TornScanError(key)
+                elif not rest[0] or int(rest[0]) <= version:
+                    reward = _reward(reward_id, rest[2:])
+                    if rest[1]:
+                        self.totals[unit] = self.totals.get(unit, 0) + reward.left
+                    name, source = named[1:] if named[0] == reward_id else ("", "")
+                    yield report.reward_row(account_id, user_id, unit, reward, name, source, facts)
+            if missing:
+                raise TornScanError(key)
+
+
+def _balances(page: Page, unit: str | None, spool: Spool) -> Iterator[Item]:
+    """The items of balances, of one unit where one is asked for; participants go to the spool."""
+    for item in page.items:
+        key = item["sk"]["S"]
+        if key.startswith(balance_item.BALANCE_PREFIX):
+            if unit is None or balance_item.split_balance_key(key)[1] == unit:
+                yield item
+        elif key.startswith(balance_item.PARTICIPANT_PREFIX):
+            user_id = key[len(balance_item.PARTICIPANT_PREFIX) :]
+            facts = [item[name]["S"] if name in item else "" for name in PARTICIPANT_FACTS]
+            spool.add((item["pk"]["S"], user_id, "", *facts))
+
+
+def _pages(page: Page, unit: str | None) -> Iterator[tuple[tuple[str, str, str], int, list[Reward]]]:
+    """History: whose it is, the balance's version when it was written, and its rewards."""
+    for item in page.items:
+        if item["sk"]["S"].startswith(balance_item.HISTORY_PREFIX):
+            user_id, of_unit, version = balance_item.split_history_key(item["sk"]["S"])
+            if unit in (None, of_unit):
+                key = (item["pk"]["S"], user_id, of_unit)
+                yield key, version, balance_item.decode_rewards(item["rewards"]["S"])
+
+
+def _joined(records: Iterable[list[str]]) -> Iterator[tuple[Facts, list[str]]]:
+    """Sorted records of balances, each with what is known of its participant."""
+    account_id = user_id = ""
+    known = _NOBODY
+    for record in records:
+        if not record[2]:
+            account_id, user_id, _, *known = record
+        else:
+            yield (known if record[1] == user_id and record[0] == account_id else _NOBODY), record
+
+
+def _numbers(found: Sums) -> tuple[int, int, int, int]:
+    return found.amount, found.assigned, found.redeemed, found.expired
+
+
+def _reward(reward_id: str, fields: list[str]) -> Reward:
+    assigned, left, given, *dates, program = fields
+    expires, scheduled, cancelled = (int(date) if date else None for date in dates)
+    return Reward(
+        0, reward_id, int(assigned), int(left), int(given), expires, scheduled, cancelled, program or None
+    )

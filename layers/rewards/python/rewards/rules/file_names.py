@@ -1,0 +1,36 @@
+"""Names of uploaded files: what a name says of the format, and names that come from outside."""
+
+import unicodedata
+
+MAX_LENGTH = 200
+
+_REDEMPTIONS = {"csv": "csv", "xlsx": "xlsx"}
+_REWARDS = {"csv": "csv", "jsonl": "jsonl", "ndjson": "jsonl"}
+
+
+def format_of(file_name: str, loads_rewards: bool) -> str:
+    """`csv`, `xlsx` or `jsonl`, by the name's ending. Raises ValueError with what is accepted."""
+    known = _REWARDS if loads_rewards else _REDEMPTIONS
+    found = known.get(file_name.rpartition(".")[2].lower()) if "." in file_name else None
+    if found is None:
+        formats = " and ".join(f".{each}" for each in dict.fromkeys(known.values()))
+        raise ValueError(f"{file_name!r} is not in an accepted format: {formats}.")
+    return found
+
+
+def clean(file_name: str) -> str:
+    """The name without folders and without characters that nobody sees; cut to 200, its ending kept.
+
+    Raises ValueError if nothing is left.
+    """
+    last = file_name.replace("\\", "/").rpartition("/")[2]
+    # Control and format characters, lone surrogates: they hide in a name, or cannot be stored.
+    visible = "".join(each for each in last if unicodedata.category(each) not in ("Cc", "Cf", "Cs"))
+    visible = visible.strip()
+    if len(visible) > MAX_LENGTH:
+        stem, dot, suffix = visible.rpartition(".")
+        ending = (dot + suffix)[-20:] if stem else ""
+        visible = visible[: MAX_LENGTH - len(ending)] + ending
+    if not visible.strip("."):
+        raise ValueError("a file name is needed, such as payout.csv")
+    return visible

@@ -1,0 +1,135 @@
+"""What an outcome or a refusal means, and what an operator does about it, in plain words.
+
+CONTRACT 3.1, 3.2 and 6 name the outcomes and codes; a test holds that each has its words here.
+"""
+
+from rewards.rules.outcomes import FileProblem, Outcome
+
+_MEANING = {
+    Outcome.REDEEMED: "The whole value was redeemed, in one step.",
+    Outcome.LOADED: "The reward was added to its balance.",
+    Outcome.UNCHANGED: "valueToRedeem is blank or 0: the row was left alone.",
+    Outcome.ALREADY_REDEEMED: "An earlier import redeemed this row; nothing was done again.",
+    Outcome.INVALID_VALUE: "valueToRedeem is not a number, or can be read in two ways.",
+    Outcome.NOT_POSITIVE: "valueToRedeem is negative.",
+    Outcome.TRUNCATES_TO_ZERO: "The value is below the unit's smallest step.",
+    Outcome.MISSING_FIELD: "An id or the unit is blank.",
+    Outcome.ROW_CHANGED: "The row's ids no longer belong to its rowId: it was edited, mis-sorted or damaged.",
+    Outcome.DUPLICATE_ROW: "The same account, user, unit and program stand on an earlier line of the file.",
+    Outcome.NO_BALANCE: "There is no such participant, or they have no reward.",
+    Outcome.UNIT_MISMATCH: "The participant has balances, but none in this unit.",
+    Outcome.INSUFFICIENT_BALANCE: "More was asked than is available now.",
+    Outcome.CANCELLED: "The import was cancelled before this row; nothing was changed for it.",
+    Outcome.NOT_PROCESSED: "The system could not process the row; nothing was changed for it.",
+    Outcome.UNSUPPORTED_TYPE: "A reward of this type carries no balance.",
+    Outcome.ID_IN_USE: "Another participant or unit has a reward of this id.",
+    Outcome.BALANCE_FULL: "The balance holds as many open rewards as it can.",
+    Outcome.REVERSED: "What was redeemed went back to the rewards it came from.",
+    Outcome.ALREADY_REVERSED: "An earlier reversal gave this back; nothing was done again.",
+}
+_MEANING_IN_PREVIEW = {
+    Outcome.REDEEMED: "The whole value would be redeemed, in one step.",
+    Outcome.LOADED: "The reward would be added to its balance.",
+}
+_MEANING_FOR_REWARDS = {
+    Outcome.UNCHANGED: "The reward was loaded before; nothing was done again.",
+    Outcome.INVALID_VALUE: "A credit, a date or an id is not written as it must be.",
+    Outcome.NOT_POSITIVE: "assignedCredit is 0: a reward gives something.",
+    Outcome.MISSING_FIELD: "A field that every reward needs is blank.",
+}
+_MEANING_IN_REVERSAL = {
+    Outcome.UNCHANGED: "The import that was reversed redeemed nothing for this row.",
+}
+
+_MENDING = {
+    Outcome.INVALID_VALUE: "Write plain numbers, for example 10.55.",
+    Outcome.NOT_POSITIVE: "Write a value above 0; 0 or blank leaves a row alone.",
+    Outcome.TRUNCATES_TO_ZERO: "Write at least one smallest step of the unit (0.01 in CASH/USD, 1 in POINT), "
+    "or 0 to leave the row alone.",
+    Outcome.MISSING_FIELD: "Copy the blank ids or the unit from the report.",
+    Outcome.ROW_CHANGED: "Take these rows from the report again: only valueToRedeem may be edited, "
+    "and a sort must move whole rows.",
+    Outcome.DUPLICATE_ROW: "Delete these rows, unless they are meant as a further redemption: of several "
+    "rows for one balance only the first is looked at.",
+    Outcome.NO_BALANCE: "Check the ids against the report, or delete these rows.",
+    Outcome.UNIT_MISMATCH: "Use a unit in which the participant has a balance; the message lists them.",
+    Outcome.INSUFFICIENT_BALANCE: "Lower the value to what is available; the message says what that is.",
+    Outcome.CANCELLED: "Upload failed.csv as it is to redeem these rows after all.",
+    Outcome.NOT_PROCESSED: "Upload failed.csv as it is to try these rows again.",
+    Outcome.UNSUPPORTED_TYPE: "Delete these rows: only rewards of type CREDIT carry a balance.",
+    Outcome.ID_IN_USE: "Give these rewards ids of their own: an id belongs to one participant and unit.",
+    Outcome.BALANCE_FULL: "Redeem or cancel open rewards of this balance first, then load these again.",
+}
+_MENDING_IN_REVERSAL = {
+    Outcome.NOT_PROCESSED: "Reverse the same import again: what was given back is not given back twice.",
+    Outcome.CANCELLED: "Reverse the same import again to give these back after all.",
+}
+_MENDING_FOR_REWARDS = {
+    Outcome.INVALID_VALUE: "Write credits as whole numbers of the unit's smallest step, and dates as Unix "
+    "milliseconds or ISO 8601; the message names the field.",
+    Outcome.NOT_POSITIVE: "Write an assignedCredit above 0, or delete these rows.",
+    Outcome.MISSING_FIELD: "Fill in the fields that the message names.",
+    Outcome.CANCELLED: "Upload failed.csv as it is to load these rewards after all.",
+}
+
+_REASON = {
+    FileProblem.UNSUPPORTED_FORMAT: "not an accepted format",
+    FileProblem.EMPTY_FILE: "no rows",
+    FileProblem.MISSING_COLUMNS: "columns are missing",
+    FileProblem.UNREADABLE_FILE: "the file cannot be read",
+    FileProblem.FILE_TOO_LARGE: "the file is too large",
+    FileProblem.DUPLICATE_FILE: "the file was imported before",
+    FileProblem.VALIDATION_FAILED: "the system could not read it",
+}
+
+_FILE_MENDING = {
+    FileProblem.UNSUPPORTED_FORMAT: "Open the file in a spreadsheet, save it as CSV (“CSV UTF-8”) or as an "
+    "Excel workbook (.xlsx), and upload that.",
+    FileProblem.EMPTY_FILE: "Check that you chose the right file and that it was saved before the upload. "
+    "It needs a header row and at least one row below it.",
+    FileProblem.MISSING_COLUMNS: "Start from a fresh report and change nothing but the column valueToRedeem. "
+    "If you make the file yourself, its first row must name the columns accountId, userId, unit and "
+    "valueToRedeem.",
+    FileProblem.UNREADABLE_FILE: "Open the file in a spreadsheet, look at the place that the reason names, "
+    "remove any password, save it as “CSV UTF-8”, and upload that.",
+    FileProblem.FILE_TOO_LARGE: "Split the file, keep the header row in each part, and upload the parts "
+    "one by one. A CSV file may be larger (2 GiB) than a workbook (100 MiB).",
+    FileProblem.DUPLICATE_FILE: "If it was uploaded twice by mistake, there is nothing to do. If these "
+    "redemptions are meant once more, start from a fresh report, whose rows carry a rowId; or change the "
+    "file, for example by a column with today's date.",
+    FileProblem.VALIDATION_FAILED: "The fault is not in your file. Upload it again later; if it fails again, "
+    "tell those who run this service.",
+}
+_FILE_MENDING_FOR_REWARDS = {
+    FileProblem.UNSUPPORTED_FORMAT: "Upload rewards as CSV (“CSV UTF-8”) or as JSON Lines (.jsonl).",
+    FileProblem.MISSING_COLUMNS: "A rewards file needs at least the columns id, type, unit, assignedCredit, "
+    "user.id and user.accountId; all others may be left out.",
+    FileProblem.UNREADABLE_FILE: "Look at the place that the reason names. Save the file as “CSV UTF-8”, or "
+    "as JSON Lines with one object a line, and upload that.",
+    FileProblem.FILE_TOO_LARGE: "Split the file, keep the header row in each part, and upload the parts "
+    "one by one.",
+}
+
+
+def meaning(outcome: Outcome, loads_rewards: bool, dry_run: bool, reverses: bool) -> str:
+    """What became of the rows of an outcome."""
+    if dry_run and outcome in _MEANING_IN_PREVIEW:
+        return _MEANING_IN_PREVIEW[outcome]
+    special = _MEANING_FOR_REWARDS if loads_rewards else _MEANING_IN_REVERSAL if reverses else {}
+    return special.get(outcome, _MEANING[outcome])
+
+
+def mending(outcome: Outcome, loads_rewards: bool, reverses: bool) -> str:
+    """What an operator does about the rows of an outcome that is not settled."""
+    special = _MENDING_FOR_REWARDS if loads_rewards else _MENDING_IN_REVERSAL if reverses else {}
+    return special.get(outcome, _MENDING[outcome])
+
+
+def reason(problem: FileProblem) -> str:
+    """Why a file was refused, in a few words."""
+    return _REASON[problem]
+
+
+def file_mending(problem: FileProblem, loads_rewards: bool) -> str:
+    """How to mend a file that was refused."""
+    return (_FILE_MENDING_FOR_REWARDS if loads_rewards else {}).get(problem, _FILE_MENDING[problem])

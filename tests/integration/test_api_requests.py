@@ -1,0 +1,225 @@
+"""What the API makes of a gateway's event: who may what, which path is meant, and no answer but ours."""
+
+import base64
+import json
+
+import pytest
+
+from rewards.adapters.errors import ThrottledError
+from tests.integration.conftest import new_world
+from tests.integration.test_handlers import CONTEXT, event, handlers
+
+
+@pytest.fixture(scope="module")
+def world(aws):
+    """One for all tests here: what they ask does not depend on what is stored."""
+    return new_world(aws)
+
+
+@pytest.fixture(scope="module")
+def api(world, aws):
+    with pytest.MonkeyPatch.context() as monkeypatch, handlers(world, aws, monkeypatch) as load:
+        yield load("api")
+
+
+@pytest.fixture
+def call(api):
+    """Gives a function that hands an event to the API."""
+
+    def ask(method="GET", path="/export/history/list", body="", query="", role="operator", base=None, **more):
+        asked = event("api-export")
+        asked["rawPath"] = (base or "/api/v1/default") + path
+        asked["rawQueryString"] = query
+        asked["body"] = body if isinstance(body, str) else json.dumps(body)
+        asked["headers"] |= more.pop("headers", {})
+        asked["requestContext"]["http"] |= {"method": method, "path": asked["rawPath"]}
+        granted = {"role": role, "user": "ann", "email": "ann@example.com"}
+        asked["requestContext"]["authorizer"]["lambda"] = {k: v for k, v in granted.items() if v}
+        answer = api(asked | more, CONTEXT)
+        if answer["statusCode"] >= 400 and method != "HEAD":
+            problem = json.loads(answer["body"])
+            assert set(problem) - {"validationErrors"} == {"statusCode", "message", "apiErrorCode", "rsCode"}
+            assert problem["statusCode"] == answer["statusCode"]
+            assert problem["message"]
+        return answer
+
+    return ask
+
+
+def code(answer):
+    return answer["statusCode"], json.loads(answer["body"])["apiErrorCode"]
+
+
+ORDER = {"type": "USER_REWARD_BALANCE"}
+
+
+@pytest.mark.parametrize(
+    ("role", "method", "path", "status"),
+    [
+        (None, "GET", "/export/history/list", 401),
+        (None, "GET", "/nowhere", 401),
+        (None, "OPTIONS", "/export", 401),
+        ("none", "GET", "/export/history/list", 403),
+        ("admin", "GET", "/export/history/list", 403),
+        ("viewer", "GET", "/export/history/list", 200),
+        ("viewer", "HEAD", "/export/history/list", 200),
+        ("viewer", "POST", "/export", 403),
+        ("viewer", "POST", "/import/0000000000000000/cancel", 403),
+        ("viewer", "DELETE", "/nowhere", 403),
+        ("operator", "POST", "/export", 201),
+    ],
+)
+def test_each_role_may_do_what_it_may(call, role, method, path, status):
+    answer = call(method, path, ORDER, role=role)
+    assert answer["statusCode"] == status
+    if status == 401:
+        assert "Basic" in answer["headers"]["WWW-Authenticate"]
+        assert "Bearer" in answer["headers"]["WWW-Authenticate"]
+
+
+def test_who_is_unknown_is_told_so_before_which_tenant_there_is(call):
+    assert call(base="/api/v1/other", role=None)["statusCode"] == 401
+    assert code(call(base="/api/v1/other")) == (404, "TENANT_NOT_FOUND")
+    assert code(call(base="/api/v1/", path="")) == (404, "TENANT_NOT_FOUND")
+    assert code(call(base="/api/v2/default")) == (404, "NOT_FOUND")
+
+
+def test_an_order_is_mailed_to_who_asks(call, world):
+    export_id = json.loads(call("POST", "/export", ORDER)["body"])["id"]
+    assert world.exports.get(export_id)["mailtoEmail"] == "ann@example.com"
+    wanted = {"type": "REWARD", "fileName": "rewards.csv"}
+    shown = json.loads(call("POST", "/import", wanted)["body"])
+    assert (shown["mailtoEmail"], shown["requester"]) == ("ann@example.com", "ann")
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_a_page_of_another_site_changes_nothing(call, site):
+    answer = call("POST", "/export", ORDER, headers={"sec-fetch-site": site})
+    assert code(answer) == (403, "FORBIDDEN")
+    assert call("POST", "/export", ORDER, headers={"sec-fetch-site": "same-origin"})["statusCode"] == 201
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ("", "body"),
+        ("{", "line 1 column 2"),
+        ("[]", "object"),
+        ("null", "object"),
+        ('[{"type": "USER_REWARD_BALANCE"}]', "object"),
+        ('{"type": NaN}', "NaN"),
+        ("[" * 60_000, "JSON"),
+        ('{"type": ' + "9" * 5_000 + "}", "JSON"),
+        ('{"type": "USER_REWARD_BALANCE", "name": "\\ud800"}', "surrogate"),
+        ('{"type": "USER_REWARD_BALANCE", "params": {"unit": 1}}', "params.unit"),
+        ('{"type": "USER_REWARD_BALANCE", "format": "PDF"}', "format"),
+        ("{}", "type"),
+    ],
+)
+def test_a_body_that_cannot_be_is_refused_and_the_place_named(call, body, told):
+    answer = call("POST", "/export", body)
+    assert code(answer) == (400, "VALIDATION_ERROR")
+    assert json.loads(answer["body"])["validationErrors"]
+    assert told in answer["body"]
+
+
+def test_a_body_in_base64_is_read_and_one_that_is_no_text_refused(call):
+    body = base64.b64encode(json.dumps(ORDER).encode()).decode()
+    assert call("POST", "/export", body, isBase64Encoded=True)["statusCode"] == 201
+    body = base64.b64encode(b"\xff\xfe{}").decode()
+    assert code(call("POST", "/export", body, isBase64Encoded=True)) == (400, "VALIDATION_ERROR")
+
+
+def test_a_body_may_have_64_kibibytes(call):
+    def padded(size):
+        return (
+            json.dumps({**ORDER, "ignored": ""})[:-2]
+            + "x" * (size - len(json.dumps({**ORDER, "ignored": ""})))
+            + '"}'
+        )
+
+    assert call("POST", "/export", padded(65_536))["statusCode"] == 201
+    assert code(call("POST", "/export", padded(65_537))) == (413, "PAYLOAD_TOO_LARGE")
+
+
+def test_a_client_that_calls_its_json_a_form_is_understood(call):
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    assert call("POST", "/export", ORDER, headers=headers)["statusCode"] == 201
+
+
+def test_the_originals_other_filters_are_accepted(call):
+    order = {**ORDER, "createdSince": 1, "params": {"unit": "POINT", "createdOrUpdatedSince": 2}, "new": {}}
+    assert json.loads(call("POST", "/export", order)["body"])["params"] == {"unit": "POINT"}
+
+
+@pytest.mark.parametrize(
+    "query", ["limit=0", "limit=101", "limit=", "limit=1&limit=2", "offset=-1", "limit=1e1"]
+)
+def test_a_query_that_cannot_be_is_refused(call, query):
+    answer = call(query=query)
+    assert code(answer) == (400, "VALIDATION_ERROR")
+    assert query.partition("=")[0] in answer["body"]
+
+
+def test_other_methods_are_told_which_there_are(call):
+    answer = call("DELETE")
+    assert code(answer) == (405, "METHOD_NOT_ALLOWED")
+    assert answer["headers"]["Allow"] == "GET, HEAD, OPTIONS"
+    assert code(call("GET", "/import/x/start")) == (405, "METHOD_NOT_ALLOWED")
+    assert call("OPTIONS", "/export")["headers"]["Allow"] == "OPTIONS, POST"
+    head = call("HEAD")
+    assert (head["statusCode"], head["body"]) == (200, "")
+    assert call("HEAD", "/export/x")["statusCode"] == 404
+
+
+@pytest.mark.parametrize(
+    ("raw", "identifier"),
+    [
+        ("a@b.com", "a@b.com"),
+        ("a+b", "a+b"),
+        ("a b", "a b"),
+        ("a/b", "a/b"),
+        ("100%25", "100%"),
+        ("a%252Fb", "a%2Fb"),
+        ("#1", "#1"),
+        ("żółć😀", "żółć😀"),
+        ("a\nb", "a\\nb"),
+        ('"\\<>', '"\\\\<>'),
+    ],
+)
+def test_an_id_in_a_path_may_have_any_character(call, raw, identifier):
+    """`raw` as the gateway hands it over: decoded, all but %25."""
+    message = json.loads(call(path=f"/import/{raw}")["body"])["message"]
+    assert message == f"There is no import '{identifier}'."
+
+
+def test_a_fault_tells_nothing_and_a_busy_table_asks_to_come_again(call, monkeypatch):
+    import wiring
+
+    def fail(error):
+        monkeypatch.setattr(wiring.jobs(), "history", lambda *_: (_ for _ in ()).throw(error))
+        return call()
+
+    answer = fail(RuntimeError("secret"))
+    assert code(answer) == (500, "INTERNAL_ERROR")
+    assert "secret" not in answer["body"]
+    answer = fail(ThrottledError("secret"))
+    assert code(answer) == (503, "TRY_AGAIN")
+    assert answer["headers"]["Retry-After"] == "5"
+    wrong_record = ({"id": 1}, 1)
+    monkeypatch.setattr(wiring.jobs(), "history", lambda *_: wrong_record)
+    assert code(call()) == (500, "INTERNAL_ERROR")
+
+
+def test_a_path_that_can_be_read_in_two_ways_is_refused(api):
+    from errors import ApiError
+    from resolver import Resolver
+
+    app = Resolver()
+    app.get("/rewards/account/<account_id>/user/<user_id>")(lambda account_id, user_id: {})
+    app.get("/reward/<reward_id>")(lambda reward_id: {})
+    app.get("/reward/<reward_id>/cancel")(lambda reward_id: {})
+    assert app.allowed_methods("/rewards/account/a/b/user/c/d") == {"GET"}
+    assert app.allowed_methods("/rewards/account/a/user") == set()
+    with pytest.raises(ApiError, match="two ways"):
+        app.allowed_methods("/rewards/account/a/user/b/user/c")

@@ -1,0 +1,246 @@
+"""The routes of rewards and balances, as clients of the original system call them."""
+
+import json
+from copy import deepcopy
+
+import pytest
+
+from rewards.adapters.accounts import Accounts
+from tests.integration.test_handlers import CONTEXT, event, handler  # noqa: F401 a fixture
+
+REWARD_NAMES = [
+    *("id", "type", "accountId", "userId", "programId", "name", "rewardSource", "unit"),
+    *("assignedCredit", "redeemedCredit", "dateGiven", "dateScheduledFor", "dateExpires", "dateCancelled"),
+    *("cancellable", "statuses", "redemptions"),
+]
+
+
+@pytest.fixture
+def api(world, handler):  # noqa: F811 the fixture above
+    """Sends a request; its status and decoded body."""
+    handle = handler("api")
+    base = event("api-export")
+
+    def send(method, path, body=None, query=None, key=None):
+        asked = deepcopy(base)
+        asked["rawPath"] = asked["requestContext"]["http"]["path"] = f"/api/v1/default{path}"
+        asked["requestContext"]["http"]["method"] = method
+        asked["routeKey"] = "ANY /api/{proxy+}"
+        asked["queryStringParameters"] = query or {}
+        asked["body"] = json.dumps(body) if body is not None else None
+        asked["isBase64Encoded"] = False
+        if key is not None:
+            asked["headers"]["idempotency-key"] = key
+        answer = handle(asked, CONTEXT)
+        send.raw = answer
+        return answer["statusCode"], json.loads(answer["body"])
+
+    return send
+
+
+@pytest.fixture
+def reward(api):
+    """A reward of 2,000 cents that the API made for Ann."""
+    status, made = api("POST", "/rewards/account/acme/user/ann", {"unit": "CENTS", "assignedCredit": 2000})
+    assert status == 201
+    return made
+
+
+def test_a_reward_is_created_with_the_contracts_fields(api, world):
+    expires = world.now() + 1000_000
+    asked = {
+        "type": "CREDIT",
+        "unit": "CENTS",
+        "assignedCredit": 2000,
+        "dateExpires": expires,
+        "programId": "p",
+        "cancellable": True,
+        "currency": None,
+        "unknown": "of the original, ignored",
+    }
+    status, made = api("POST", "/rewards/account/acme/user/ann", asked)
+    assert status == 201
+    assert list(made) == REWARD_NAMES
+    assert (made["accountId"], made["userId"], made["unit"], made["dateExpires"]) == (
+        "acme",
+        "ann",
+        "CENTS",
+        expires,
+    )
+    assert (made["rewardSource"], made["statuses"], made["redemptions"]) == ("MANUAL", ["AVAILABLE"], [])
+    assert api("GET", f"/reward/{made['id']}") == (200, made)
+
+
+def test_rewards_are_listed_of_a_participant_and_of_the_account(api, world, reward):
+    world.load([{"id": "bobs", "user.id": "bob", "assignedCredit": 5, "dateGiven": 1_700_000_000_000}])
+    assert api("GET", "/reward", query={"accountId": "acme", "userId": "ann"}) == (200, [reward])
+    status, all_of_them = api("GET", "/reward", query={"accountId": "acme", "rewardTypeFilter": "CREDIT"})
+    assert (status, [each["id"] for each in all_of_them]) == (200, ["bobs", reward["id"]])
+    assert api("GET", "/reward", query={"accountId": "acme", "rewardTypeFilter": "FUELTANK"}) == (200, [])
+    assert api("GET", "/reward", query={"accountId": "nobody"}) == (200, [])
+
+
+def test_a_single_reward_is_redeemed(api, reward):
+    asked = {"amount": 200, "unit": "CENTS"}
+    assert api("POST", f"/credit/{reward['id']}/redeem", asked) == (
+        200,
+        {"creditRedeemed": 200, "creditAvailable": 1800, "unit": "CENTS"},
+    )
+    _, shown = api("GET", f"/reward/{reward['id']}")
+    (redemption,) = shown["redemptions"]
+    assert list(redemption) == ["id", "dateRedeemed", "quantityRedeemed"]
+    assert (shown["redeemedCredit"], redemption["quantityRedeemed"]) == (200, 200)
+
+
+def test_balances_are_summed_by_unit(api, reward):
+    api("POST", "/credit/bulkredeem", {"accountId": "acme", "userId": "ann", "unit": "CENTS", "amount": 490})
+    assert api("GET", "/reward/balance", query={"accountId": "acme", "userId": "ann"}) == (
+        200,
+        [
+            {
+                "type": "CREDIT",
+                "unit": "CENTS",
+                "count": 1,
+                "totalAssignedCredit": 2000,
+                "totalRedeemedCredit": 490,
+                "totalPendingCredit": 0,
+                "totalExpiredCredit": 0,
+                "totalCancelledCredit": 0,
+            }
+        ],
+    )
+
+
+def test_an_account_is_debited(api, reward):
+    asked = {"accountId": "acme", "unit": "CENTS", "amount": 2000}
+    assert api("POST", "/credit/bulkredeem", asked) == (
+        200,
+        {"creditRedeemed": 2000, "creditAvailable": 0, "unit": "CENTS"},
+    )
+
+
+def test_a_reward_is_cancelled(api, reward):
+    status, cancelled = api("POST", f"/reward/{reward['id']}/cancel")
+    assert (status, cancelled["statuses"], cancelled["cancellable"]) == (200, ["CANCELLED"], False)
+    assert cancelled["dateCancelled"]
+    assert api("POST", f"/reward/{reward['id']}/cancel") == (200, cancelled)
+
+
+def test_units_are_listed_with_their_decimals(api, reward):
+    api("POST", "/rewards/account/acme/user/ann", {"unit": "CASH/KWD", "assignedCredit": 1})
+    assert api("GET", "/units") == (
+        200,
+        [
+            {"unit": "CASH/KWD", "decimals": 3, "currency": "KWD"},
+            {"unit": "CENTS", "decimals": 0, "currency": None},
+        ],
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/rewards/account/acme/user/ann", {"unit": "CENTS", "assignedCredit": 5}),
+        ("/credit/{id}/redeem", {"unit": "CENTS", "amount": 5}),
+        ("/credit/bulkredeem", {"accountId": "acme", "unit": "CENTS", "amount": 5}),
+    ],
+)
+def test_the_same_key_gets_the_same_bytes_and_another_body_a_conflict(api, reward, path, body):
+    path = path.format(id=reward["id"])
+    api("POST", path, body, key="k" * 255)
+    first = api.raw
+    api("POST", path, body)
+    api("POST", path, body, key="k" * 255)
+    assert (api.raw["statusCode"], api.raw["body"]) == (first["statusCode"], first["body"])
+    status, error = api("POST", path, {**body, "unit": "MILE"}, key="k" * 255)
+    assert (status, error["apiErrorCode"]) == (409, "IDEMPOTENCY_KEY_REUSED")
+    other = {"accountId": "acme", "unit": "X", "amount": 1}
+    status, error = api("POST", "/credit/bulkredeem", other, key="k" * 255)
+    assert status == 409
+
+
+def test_a_key_belongs_to_one_address(api, reward):
+    api("POST", f"/credit/{reward['id']}/redeem", {"unit": "CENTS", "amount": 5}, key="k")
+    _, other = api("POST", "/rewards/account/acme/user/bob", {"unit": "CENTS", "assignedCredit": 9})
+    status, error = api("POST", f"/credit/{other['id']}/redeem", {"unit": "CENTS", "amount": 5}, key="k")
+    assert (status, error["apiErrorCode"]) == (409, "IDEMPOTENCY_KEY_REUSED")
+
+
+def test_blank_texts_of_a_new_reward_are_none(api):
+    blank = {"name": " ", "programId": "", "rewardSource": "", "dateExpires": None}
+    asked = {"unit": " CENTS ", "assignedCredit": 1, **blank}
+    status, made = api("POST", "/rewards/account/acme/user/ann", asked)
+    assert (status, made["unit"], made["rewardSource"]) == (201, "CENTS", "MANUAL")
+    assert (made["name"], made["programId"]) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "code"),
+    [
+        ("GET", "/reward/missing", None, 404, "REWARD_NOT_FOUND"),
+        ("POST", "/reward/missing/cancel", None, 404, "REWARD_NOT_FOUND"),
+        ("POST", "/credit/missing/redeem", {"amount": 1, "unit": "X"}, 404, "REWARD_NOT_FOUND"),
+        ("POST", "/credit/{id}/redeem", {"amount": 1, "unit": "X"}, 400, "UNIT_MISMATCH"),
+        ("POST", "/credit/{id}/redeem", {"amount": 2001, "unit": "CENTS"}, 400, "INSUFFICIENT_BALANCE"),
+        ("POST", "/credit/bulkredeem", {"accountId": "x", "amount": 1, "unit": "X"}, 404, "NO_BALANCE"),
+        ("POST", "/credit/bulkredeem", {"accountId": "acme", "amount": 1, "unit": "X"}, 400, "UNIT_MISMATCH"),
+        (
+            "POST",
+            "/rewards/account/acme/user/ann",
+            {"type": "PCT_DISCOUNT", "unit": "%", "assignedCredit": 1},
+            400,
+            "UNSUPPORTED_TYPE",
+        ),
+    ],
+)
+def test_a_refusal_has_its_status_and_code(api, reward, method, path, body, status, code):
+    answer, error = api(method, path.format(id=reward["id"]), body)
+    assert (answer, error["statusCode"], error["apiErrorCode"]) == (status, status, code)
+    assert error["message"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"accountId": "acme", "unit": "CENTS"},
+        *(
+            {"accountId": "acme", "unit": "CENTS", "amount": amount}
+            for amount in (0, -1, 1.5, "5", True, None)
+        ),
+        {"accountId": "acme", "unit": "CENTS", "amount": 10**15},
+        {"accountId": " ", "unit": "CENTS", "amount": 1},
+        {"accountId": "acme", "userId": "", "unit": "CENTS", "amount": 1},
+        {"accountId": "é" * 200, "unit": "CENTS", "amount": 1},
+        {"accountId": "\ud800", "unit": "CENTS", "amount": 1},
+        [],
+        "text",
+    ],
+)
+def test_a_debit_that_is_not_valid_redeems_nothing(api, world, reward, body):
+    status, error = api("POST", "/credit/bulkredeem", body)
+    assert (status, error["apiErrorCode"]) == (400, "VALIDATION_ERROR")
+    assert error["validationErrors"]
+    assert world.available("acme", "ann", "CENTS") == 2000
+
+
+@pytest.mark.parametrize("key", ["", "k" * 256])
+def test_a_key_that_is_none_is_refused(api, reward, key):
+    asked = {"accountId": "acme", "unit": "CENTS", "amount": 1}
+    status, error = api("POST", "/credit/bulkredeem", asked, key=key)
+    assert (status, error["apiErrorCode"]) == (400, "VALIDATION_ERROR")
+
+
+@pytest.mark.parametrize("query", [{}, {"accountId": ""}, {"accountId": "a", "rewardTypeFilter": "x"}])
+@pytest.mark.parametrize("path", ["/reward", "/reward/balance"])
+def test_a_list_says_what_its_query_lacks(api, path, query):
+    status, error = api("GET", path, query=query)
+    assert (status, error["apiErrorCode"]) == (400, "VALIDATION_ERROR")
+
+
+def test_a_busy_table_is_answered_with_when_to_come_again(api, reward, monkeypatch):
+    monkeypatch.setattr(Accounts, "write_together", lambda *_: False)
+    monkeypatch.setattr("crediting._SECONDS", 0.0)
+    status, error = api("POST", f"/reward/{reward['id']}/cancel")
+    assert (status, error["apiErrorCode"]) == (503, "TRY_AGAIN")
+    assert api.raw["headers"]["Retry-After"]

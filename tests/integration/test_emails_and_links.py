@@ -1,0 +1,191 @@
+"""Links that people were sent, emails that could not be sent, and long histories."""
+
+import csv
+import io
+import urllib.request
+
+import pytest
+
+from rewards.adapters.errors import EmailNotSentError
+from rewards.adapters.jobs import EXPORT, IMPORT, LINK
+from rewards.rules import ids
+from tests.integration.test_handlers import CONTEXT, event, handler
+from tests.integration.world import DAY, row, sheet
+
+__all__ = ["handler"]  # a fixture
+
+
+@pytest.fixture
+def visit(world, handler):
+    """Open a link as a browser does; `method` as a mail scanner does."""
+    api = handler("api")
+
+    def ask(token, method="GET"):
+        request = event("api-export")
+        path = f"/download/{token}"
+        request["rawPath"] = path
+        request["requestContext"]["http"].update(method=method, path=path)
+        del request["requestContext"]["authorizer"], request["headers"]["authorization"]
+        answer = api(request, CONTEXT)
+        return {**answer, "headers": {name.lower(): value for name, value in answer["headers"].items()}}
+
+    return ask
+
+
+def report_link(world):
+    """A report that was made; the token in its email and the file's key."""
+    world.load([{"id": "r1", "assignedCredit": 100}])
+    record = world.exports.order("REDEEMABLE_REWARD_BALANCE", "CSV", "Mine", "test", {})
+    world.run()
+    token = world.mailer.sent[-1][1].text.split("/download/")[1].split()[0]
+    return token, f"exports/{record['id']}/available-reward-balances-by-user.csv"
+
+
+def check_headers(answer):
+    headers = answer["headers"]
+    assert headers["cache-control"] == "no-store"
+    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["content-security-policy"].startswith("default-src 'none'; style-src 'sha256-")
+
+
+def test_a_link_opens_its_file_as_often_as_one_likes(world, visit, aws):
+    token, _ = report_link(world)
+    for method in ("HEAD", "GET", "GET", "HEAD", "GET"):
+        answer = visit(token, method)
+        assert answer["statusCode"] == 303
+        check_headers(answer)
+        assert "X-Amz-Signature=" in answer["headers"]["location"]
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_an_unknown_link_is_a_page_in_words(visit, method):
+    answer = visit("x" * 32, method)
+    assert (answer["statusCode"], answer["headers"]["content-type"]) == (404, "text/html; charset=utf-8")
+    check_headers(answer)
+    assert "<h1>This link opens nothing</h1>" in answer["body"]
+    assert '<html lang="en">' in answer["body"]
+
+
+def test_an_expired_link_is_a_page_in_words(world, visit):
+    world.now.ahead = -31 * DAY
+    token, _ = report_link(world)
+    answer = visit(token)
+    assert answer["statusCode"] == 410
+    check_headers(answer)
+    assert "This link has expired" in answer["body"]
+    assert "Order the report again" in answer["body"]
+
+
+def test_a_link_to_a_file_that_was_deleted_is_a_page_in_words(world, visit):
+    token, key = report_link(world)
+    assert world.files.exists(key)
+    world.s3.delete_object(Bucket=world.names["files"], Key=key)
+    assert not world.files.exists(key)
+    answer = visit(token)
+    assert answer["statusCode"] == 410
+    check_headers(answer)
+    assert "The file is gone" in answer["body"]
+
+
+def test_a_link_to_results_that_were_deleted_says_that_the_redemption_stands(world, visit):
+    world.load([{"id": "r1", "assignedCredit": 100}])
+    record = world.upload("redemptions/a.csv", sheet([row("60")]))
+    token = world.mailer.sent[-1][1].text.split("/download/")[1].split()[0]
+    world.s3.delete_object(Bucket=world.names["files"], Key=f"imports/{record['id']}/results.csv")
+    assert "stays redeemed" in visit(token)["body"]
+
+
+def test_a_scanner_that_follows_by_head_arrives(visit, world):
+    token, _ = report_link(world)
+    url = visit(token, "HEAD")["headers"]["location"]
+    with urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=10) as answer:
+        assert answer.status == 200
+    assert url.partition("?")[0] == visit(token)["headers"]["location"].partition("?")[0]
+
+
+def test_a_link_is_forgotten_a_month_after_it_expired(world):
+    token = world.jobs.create_link("exports/x/y.csv", 1_000_000)
+    record = world.jobs.link(token)
+    assert (record["expires"], record["ttl"]) == (1_000_000, 1_000_000 + 30 * 86_400)
+    assert world.jobs.get(LINK, token) is None, "only the token's digest is stored"
+
+
+def test_a_report_whose_email_cannot_be_sent_is_kept_and_the_email_tried_again(world):
+    world.load([{"id": "r1", "assignedCredit": 100}])
+    record = world.exports.order("REDEEMABLE_REWARD_BALANCE", "CSV", "Mine", "test", {})
+    (body,) = world.take("export")
+    world.mailer.refuses = True
+    for _ in range(2):
+        with pytest.raises(EmailNotSentError):
+            world.deliver("export", body)
+    kept = world.exports.get(record["id"])
+    assert (kept["status"], kept["recordCount"]) == ("COMPLETED", 1)
+    world.dead_letters.bury(body, None)
+    assert world.exports.get(record["id"])["mailError"] == "SES refused"
+    world.mailer.refuses = False
+    world.deliver("export", body)
+    told = world.exports.get(record["id"])
+    assert (told["mailError"], told["dateCompleted"]) == (None, kept["dateCompleted"])
+    assert told["dateMailed"]
+    mails = len(world.mailer.sent)
+    world.deliver("export", body)
+    assert len(world.mailer.sent) == mails, "who was told is not told again"
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["=?UTF-8?Q?j=C3=BCrgen=40example=2Ecom?=", "Me <me@example.com>", "me@example.com;b@example.com"],
+)
+def test_what_is_not_one_address_is_sent_to_the_stacks_own_and_recorded(world, address):
+    world.load([{"id": "r1", "assignedCredit": 100}])
+    record = world.upload("redemptions/a.csv", sheet([row("60")]), email=address)
+    assert world.mailer.sent[-1][0] == "ops@example.com"
+    assert world.record(record["id"])["mailtoEmail"] == "ops@example.com"
+
+
+def fill(world, kind, count, moment):
+    """Put this many records of a kind, all made in the same millisecond; their ids."""
+    made = [ids.new_id(moment) for _ in range(count)]
+    same = {
+        "sk": {"S": "META"},
+        "kind": {"S": kind},
+        "dateExpires": {"NULL": True},
+        "status": {"S": "PENDING"},
+    }
+    for start in range(0, count, 25):
+        puts = [
+            {"PutRequest": {"Item": {**same, "pk": {"S": f"{kind}#{each}"}, "id": {"S": each}}}}
+            for each in made[start : start + 25]
+        ]
+        world.clients("dynamodb").batch_write_item(RequestItems={world.names["jobs"]: puts})
+    return made
+
+
+def test_a_history_of_a_thousand_is_paged_in_one_stable_order(world):
+    made = sorted(fill(world, EXPORT, 1030, world.now()), reverse=True)
+    fill(world, IMPORT, 30, world.now())
+    pages = [world.exports.history(100, offset) for offset in range(0, 1030, 100)]
+    assert [record["id"] for records, _ in pages for record in records] == made
+    assert {total for _, total in pages} == {1030}
+    assert [record["id"] for record in world.exports.history(7, 99)[0]] == made[99:106]
+
+
+@pytest.mark.parametrize("offset", [25, 26, 10**9])
+def test_beyond_the_end_of_a_history_is_nothing_and_it_is_still_counted(world, offset):
+    fill(world, EXPORT, 25, world.now())
+    assert world.exports.history(10, offset) == ([], 25)
+
+
+def test_a_new_export_stands_before_all_older_ones(world):
+    fill(world, EXPORT, 25, world.now() - 1000)
+    new = world.exports.order("REDEEMABLE_REWARD_BALANCE", "CSV", "", "test", {})["id"]
+    assert world.exports.history(1, 0)[0][0]["id"] == new
+
+
+def test_an_email_of_an_import_has_every_unit_in_its_results(world):
+    world.load([{"id": f"r{n}", "assignedCredit": 5, "unit": f"UNIT{n:03}"} for n in range(60)])
+    record = world.upload("redemptions/a.csv", sheet([row("1", unit=f"UNIT{n:03}") for n in range(60)]))
+    assert "and 10 more; results.csv has them all." in world.mailer.sent[-1][1].text
+    results = csv.DictReader(io.StringIO(world.bytes(f"imports/{record['id']}/results.csv").decode()))
+    assert len({found["unit"] for found in results}) == 60

@@ -1,0 +1,263 @@
+"""The three reports on an emulated AWS: loaded again, cut short, delivered twice, raced."""
+
+import errno
+import io
+import threading
+import time
+from collections import Counter
+
+import pytest
+from openpyxl import load_workbook
+
+from rewards.adapters.jobs import EXPORT
+from rewards.flows import report
+from rewards.flows.report import file_key
+from rewards.flows.spool import Spool
+from rewards.rules.balance import Wanted, grant, redeem
+from rewards.rules.redemption import Reward
+from rewards.rules.report import BALANCE_COLUMNS, BALANCES, KINDS, REDEEMABLE, REWARD_COLUMNS, REWARDS
+from rewards.rules.reward_rows import PARTICIPANT_FACTS
+from tests.integration.world import DAY, quick, row, sheet
+
+AWKWARD = [
+    "=cmd",
+    "'=cmd",
+    "'",
+    "-1",
+    "+49",
+    "@x",
+    "007",
+    "line\nbreak",
+    '"quoted", \\',
+    "a#b%23",
+    "emoji \U0001f600",
+]
+
+
+def rewards_of_all_kinds(now):
+    dates = {"dateGiven": now - 9 * DAY, "dateExpires": now + DAY}
+    return [
+        {"id": "r1", "assignedCredit": 100, "redeemedCredit": 40, "programId": "P", "name": "Gift", **dates},
+        {"id": "r2", "assignedCredit": 7, "dateScheduledFor": now + DAY, "rewardSource": "MANUAL"},
+        {"id": "r3", "assignedCredit": 9, "dateCancelled": now - DAY, "dateExpires": now + 9 * DAY},
+        {"id": "r4", "assignedCredit": 5, "dateExpires": now - DAY, "unit": "CASH/USD"},
+        *(
+            {
+                "id": text, "assignedCredit": 3, "user.id": text, "user.accountId": text, "unit": f"U{text}",
+                "programId": text, "name": text, "rewardSource": text,
+                "user": dict.fromkeys(PARTICIPANT_FACTS, text),
+            }
+            for text in AWKWARD
+        ),
+    ]  # fmt: skip
+
+
+def test_the_reward_report_loaded_into_another_stack_gives_the_same_report(world, another_world):
+    world.load(rewards_of_all_kinds(world.now()))
+    first = world.export(REWARDS, "CSV")
+    file = world.bytes(file_key(first["id"], "CSV", REWARDS))
+    loaded = another_world.upload("rewards/reward-details.csv", file)
+    assert loaded["outcomes"] == {"LOADED": 4 + len(AWKWARD)}
+    second = another_world.export(REWARDS, "CSV")
+    assert another_world.bytes(file_key(second["id"], "CSV", REWARDS)) == file
+    assert first["totals"] == second["totals"]
+    assert world.balance("=cmd", "=cmd", "U=cmd").rewards[0].program_id == "=cmd"
+
+
+def test_the_reward_report_loaded_into_the_same_stack_changes_nothing(world):
+    world.load(rewards_of_all_kinds(world.now()))
+    export = world.export(REWARDS, "CSV")
+    file = world.bytes(file_key(export["id"], "CSV", REWARDS))
+    assert not file.startswith(b"\xef\xbb\xbf")
+    assert world.upload("rewards/a.csv", file)["outcomes"] == {"UNCHANGED": 4 + len(AWKWARD)}
+
+
+def test_every_reward_is_in_the_report_once_also_when_it_went_to_history(world):
+    ids = [f"reward-with-a-long-name-{number:03d}" for number in range(90)]
+    world.load([{"id": each, "assignedCredit": 10, "programId": "P", "name": f"N {each}"} for each in ids])
+    for number in range(6):
+        world.upload(f"redemptions/{number}.csv", sheet([row("100", note=str(number))]))
+    balance = world.balance()
+    assert balance.archived.count > 30, "otherwise this test shows nothing"
+    shown = world.report(REWARDS)
+    assert list(shown[0]) == list(REWARD_COLUMNS)
+    assert [each["id"] for each in shown] == ids
+    assert {each["name"] for each in shown} == {f"N {each}" for each in ids}
+    assert sum(int(each["redeemedCredit"]) for each in shown) == 600
+    (whole,), (of_program,) = world.report(BALANCES), world.report(BALANCES, programId="P")
+    assert whole == of_program
+    assert (whole["amount"], whole["totalAssignedCredit"], whole["totalRedeemedCredit"]) == (
+        "300",
+        "900",
+        "600",
+    )
+    assert world.report(BALANCES, programId="Q") == []
+
+
+def test_reward_balances_show_every_balance(world):
+    world.load([{"id": "a", "assignedCredit": 5, "user": {"email": "ann@x.com"}}])
+    world.load([{"id": "b", "assignedCredit": 1055, "unit": "CASH/USD", "dateExpires": world.now() - DAY}])
+    export = world.export(BALANCES, "CSV")
+    file = world.bytes(file_key(export["id"], "CSV", BALANCES)).decode()
+    assert file.splitlines() == [
+        ",".join(BALANCE_COLUMNS),
+        "ann,acme,CREDIT,CASH/USD,0,1055,0,1055,ann@x.com,,",
+        "ann,acme,CREDIT,POINT,5,5,0,0,ann@x.com,,",
+    ]
+    assert (export["recordCount"], export["totals"]) == (2, {"CASH/USD": 0, "POINT": 5})
+
+
+@pytest.mark.parametrize("kind", [BALANCES, REWARDS])
+def test_a_workbook_says_the_same_as_the_csv_file(world, kind):
+    world.load(rewards_of_all_kinds(world.now()))
+    export = world.export(kind, "XLSX")
+    book = load_workbook(io.BytesIO(world.bytes(file_key(export["id"], "XLSX", kind))))
+    header, *rows = [["" if c is None else str(c) for c in line] for line in book.active.values]
+    assert header == list(KINDS[kind].columns)
+    assert rows == [list(line.values()) for line in world.report(kind)]
+
+
+def test_an_order_has_the_name_of_its_report(world):
+    orders = [world.exports.order(kind, "CSV", "", "test", {}) for kind in KINDS]
+    assert [order["name"] for order in orders] == [
+        "Available reward balances by user",
+        "Reward balances by user",
+        "Reward details",
+    ]
+
+
+def files_of(world, export):
+    listed = world.s3.list_objects_v2(Bucket=world.names["files"], Prefix=f"exports/{export['id']}/")
+    return [found["Key"].rpartition("/")[2] for found in listed.get("Contents", [])]
+
+
+def test_a_report_that_cannot_be_made_in_time_says_so_once_and_is_not_tried_again(world):
+    world.load([{"id": "a", "assignedCredit": 5}])
+    order = world.exports.order(REDEEMABLE, "XLSX", "", "test", {})
+    (body,) = world.take("export")
+    world.reporter.run(order["id"], lambda: 15.0)
+    record = world.jobs.get(EXPORT, order["id"])
+    assert (record["status"], record["error"]["code"]) == ("ABORTED", "REPORT_TOO_LARGE")
+    for word in ("time", "as CSV", "one unit or one program"):
+        assert word in record["error"]["message"]
+    world.deliver("export", body)
+    assert world.jobs.get(EXPORT, order["id"]) == record
+    assert files_of(world, order) == []
+    ((_, email),) = [sent for sent in world.mailer.sent if sent[1].subject.startswith("Report")]
+    assert record["error"]["message"] in email.text
+
+
+def test_time_that_runs_out_while_rows_are_written_leaves_no_file(world, monkeypatch):
+    world.load([{"id": f"r{n}", "assignedCredit": 5, "user.id": f"u{n}"} for n in range(6)])
+    monkeypatch.setattr(report, "_AT_A_TIME", 2)
+    order = world.exports.order(REDEEMABLE, "CSV", "", "test", {})
+    looks = iter([60.0] * 6)  # four pages, two times two rows
+    world.reporter.run(order["id"], lambda: next(looks, 1.0))
+    record = world.jobs.get(EXPORT, order["id"])
+    assert record["error"]["code"] == "REPORT_TOO_LARGE"
+    assert files_of(world, order) == []
+    assert not world.s3.list_multipart_uploads(Bucket=world.names["files"]).get("Uploads")
+
+
+def test_a_workbook_beyond_the_limit_of_rows_says_so_and_csv_works(world, monkeypatch):
+    monkeypatch.setattr(report, "MAX_WORKBOOK_ROWS", 1)
+    world.load([{"id": "a", "assignedCredit": 5}, {"id": "b", "assignedCredit": 5, "unit": "CENTS"}])
+    record = world.export(REDEEMABLE, "XLSX")
+    assert record["error"]["code"] == "REPORT_TOO_LARGE"
+    assert "2 rows" in record["error"]["message"]
+    assert "as CSV" in record["error"]["message"]
+    assert world.export(REDEEMABLE, "CSV")["recordCount"] == 2
+    assert world.export(REDEEMABLE, "XLSX", unit="CENTS")["recordCount"] == 1
+
+
+def test_a_report_that_fills_the_temporary_storage_says_so(world, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    world.load([{"id": "a", "assignedCredit": 5}])
+    monkeypatch.setattr(Spool, "add", full)
+    record = world.export(REDEEMABLE, "CSV")
+    assert record["error"]["code"] == "REPORT_TOO_LARGE"
+    assert "temporary storage" in record["error"]["message"]
+
+
+def test_an_order_delivered_twice_makes_one_report_and_sends_one_email(world):
+    world.load([{"id": "a", "assignedCredit": 5}])
+    order = world.exports.order(REDEEMABLE, "CSV", "", "test", {})
+    (body,) = world.take("export")
+    world.deliver("export", body)
+    record = world.jobs.get(EXPORT, order["id"])
+    world.deliver("export", body)
+    assert world.jobs.get(EXPORT, order["id"]) == record
+    assert len([sent for sent in world.mailer.sent if sent[1].subject.startswith("Report")]) == 1
+
+
+def test_an_email_that_failed_is_sent_by_the_next_delivery_and_the_report_is_not_made_again(world):
+    world.load([{"id": "a", "assignedCredit": 5}])
+    order = world.exports.order(REDEEMABLE, "CSV", "", "test", {})
+    (body,) = world.take("export")
+    world.mailer.refuses = True
+    with pytest.raises(Exception, match="SES refused"):
+        world.deliver("export", body)
+    made = world.jobs.get(EXPORT, order["id"])
+    world.mailer.refuses = False
+    world.deliver("export", body)
+    sent = world.jobs.get(EXPORT, order["id"])
+    assert sent["dateMailed"]
+    assert sent["dateCompleted"] == made["dateCompleted"] == sent["dateCompleted"]
+
+
+def test_no_row_shows_more_than_there_was_while_rewards_are_granted_and_redeemed(world):
+    """Two people change balances as fast as they can while reports are made. Each keeps a diary of what
+    a balance held, and between which moments that may have changed."""
+    users = [f"u{number}" for number in range(6)]
+    world.load([{"id": f"r{u}", "assignedCredit": 100_000, "user.id": u} for u in users])
+    diary = {user: [(0, 100_000)] for user in users}  # (no sooner than, what was there)
+    until = {user: [] for user in users}  # (no later than), of each entry but the last
+    stop = threading.Event()
+
+    def change(mine, step):
+        number = 0
+        while not stop.is_set():
+            number += 1
+            user = mine[number % len(mine)]
+            balance = world.accounts.read([("acme", user, "POINT")], quick())["acme", user, "POINT"]
+            if step < 0:
+                redeem(balance, Wanted(number, "acme", user, "POINT", -step), f"i{user}", world.now())
+            else:
+                grant(balance, [Reward(0, f"{user}-{number}", step, step, world.now())])
+            before = world.now()
+            assert world.accounts.write([balance], world.now()) == [True]
+            diary[user].append((before, diary[user][-1][1] + step))
+            until[user].append(world.now())
+
+    people = [
+        threading.Thread(target=change, args=(users[:3], -1)),
+        threading.Thread(target=change, args=(users[3:], 1)),
+    ]
+    for person in people:
+        person.start()
+    try:
+        made = []
+        end = time.monotonic() + 4
+        while time.monotonic() < end:
+            export = world.export(REDEEMABLE, "CSV")
+            made.append((export, world.csv(file_key(export["id"], "CSV"))))
+    finally:
+        stop.set()
+        for person in people:
+            person.join()
+    moved = Counter()
+    for export, shown in made:
+        assert [each["userId"] for each in shown] == users
+        for each in shown:
+            user = each["userId"]
+            entries = zip(diary[user], [*until[user], float("inf")], strict=True)
+            there = {
+                value
+                for (since, value), last in entries
+                if since <= export["readUntil"] and last >= export["asOf"]
+            }
+            assert int(each["availableValue"]) in there
+            moved[user] += len(there) > 1
+    assert all(moved[user] for user in users), "otherwise nothing was raced"

@@ -1,0 +1,209 @@
+"""An import is reversed: what it took goes back to the rewards it took it from, once."""
+
+import json
+
+import pytest
+
+from rewards.adapters.jobs import IMPORT
+from rewards.flows.reversals import NotReversibleError, Reversals
+from rewards.rules import chunks
+from rewards.rules.outcomes import Outcome
+from tests.integration.world import DAY, quick, row, sheet
+
+USERS = 120  # three chunks of 40
+
+
+def state(world, *key):
+    """What is left of every reward of a balance, also of those in history."""
+    balance = world.balance(*key)
+    pages = world.accounts.pages(balance).values()
+    rewards = [*balance.rewards, *(reward for page in pages for reward in page.rewards)]
+    return {reward.id: (reward.left, reward.date_expires) for reward in rewards}
+
+
+def order(world, record):
+    reversals = Reversals(world.jobs, world.queues, world.urls["redeem"], world.now)
+    return reversals.order(world.record(record["id"]), "operator", "ops@example.com", quick())
+
+
+def reverse(world, record):
+    reversal = order(world, record)
+    world.run()
+    return world.record(reversal["id"])
+
+
+@pytest.fixture
+def small_chunks(monkeypatch):
+    monkeypatch.setattr(chunks, "MAX_ROWS", 40)
+    monkeypatch.setattr(chunks, "_REVERSAL_MESSAGES", 2)
+
+
+def test_every_amount_goes_back_to_its_reward(world, small_chunks):
+    soon = world.now() + DAY
+    world.load(
+        [{"id": f"a{n}", "user.id": f"u{n}", "assignedCredit": 10, "dateExpires": soon} for n in range(USERS)]
+        + [{"id": f"b{n}", "user.id": f"u{n}", "assignedCredit": 90} for n in range(USERS)]
+    )
+    keys = [("acme", f"u{n}", "POINT") for n in range(USERS)]
+    before = [state(world, *key) for key in keys]
+    done = world.upload(
+        "redemptions/a.csv", sheet([row(30 if n % 2 else 0, user=f"u{n}") for n in range(USERS)])
+    )
+    assert [state(world, *key) for key in keys] != before
+
+    reversal = reverse(world, done)
+
+    assert [state(world, *key) for key in keys] == before
+    assert reversal["status"] == "COMPLETED"
+    assert reversal["outcomes"] == {"REVERSED": USERS // 2, "UNCHANGED": USERS // 2}
+    assert reversal["redeemed"] == {"POINT": -30 * USERS // 2}
+    assert reversal["rows"] == reversal["processed"] == USERS
+    results = world.results(reversal)
+    assert [r["outcome"] for r in results] == ["REVERSED" if n % 2 else "UNCHANGED" for n in range(USERS)]
+    assert results[1]["redeemedValue"] == "-30"
+    assert results[1]["availableValue"] == "100"
+    assert results[1]["message"] == "Given back: 10 to a1; 20 to b1"
+    assert world.record(done["id"])["reversedBy"] == reversal["id"]
+
+
+def test_reversing_twice_does_nothing(world, small_chunks):
+    world.load([{"id": "r", "assignedCredit": 100}])
+    done = world.upload("redemptions/a.csv", sheet([row(60)]))
+    first = reverse(world, done)
+    again = reverse(world, done)
+    assert again["id"] == first["id"]
+    assert world.available() == 100
+
+
+def test_a_reversal_delivered_twice_gives_back_once(world, small_chunks):
+    world.load([{"id": f"r{n}", "user.id": f"u{n}", "assignedCredit": 100} for n in range(USERS)])
+    done = world.upload("redemptions/a.csv", sheet([row(60, user=f"u{n}") for n in range(USERS)]))
+    order(world, done)
+    reversal = order(world, done)
+    world.run()
+    record = world.record(reversal["id"])
+    assert record["outcomes"] == {"REVERSED": USERS}
+    assert {world.available("acme", f"u{n}", "POINT") for n in range(USERS)} == {100}
+
+
+def test_a_lost_answer_is_recognised(world, monkeypatch):
+    """The write happened, its answer did not arrive: the row is REVERSED, and only once."""
+    world.load([{"id": "r", "assignedCredit": 100}])
+    done = world.upload("redemptions/a.csv", sheet([row(60)]))
+    real = world.accounts.write
+
+    def lossy(balances, now):
+        monkeypatch.setattr(world.accounts, "write", real)
+        return [False for _ in real(balances, now)]
+
+    monkeypatch.setattr(world.accounts, "write", lossy)
+    reversal = reverse(world, done)
+    assert reversal["outcomes"] == {"REVERSED": 1}
+    assert world.available() == 100
+
+
+def test_what_went_to_history_comes_back(world):
+    """Twenty redemptions of many rewards each: most of them, and their rewards, are in history by then."""
+    world.load([{"id": f"r{n:03}", "assignedCredit": 10} for n in range(100)])
+    before = state(world)
+    done = [world.upload("redemptions/a.csv", sheet([row(45, extra=str(n))])) for n in range(20)]
+    assert world.accounts.pages(world.balance())
+    assert world.available() == 100
+    for n, record in enumerate(done, start=1):
+        assert reverse(world, record)["outcomes"] == {"REVERSED": 1}
+        assert world.available() == 100 + 45 * n
+    assert state(world) == before
+    balance = world.balance()
+    assert balance.total_redeemed == 0
+    assert balance.archived.count + len(balance.rewards) == 100
+
+
+def test_a_row_may_be_redeemed_again_after_its_reversal(world):
+    world.load([{"id": "r", "assignedCredit": 100}])
+    (line,) = world.report()
+    file = sheet([{**line, "valueToRedeem": "60"}])
+    done = world.upload("redemptions/a.csv", file)
+    reverse(world, done)
+    assert world.upload("redemptions/a.csv", file)["outcomes"] == {"REDEEMED": 1}
+    assert world.upload("redemptions/a.csv", file)["outcomes"] == {"ALREADY_REDEEMED": 1}
+    assert world.available() == 40
+
+
+def test_the_first_imports_message_does_not_redeem_a_reversed_row_again(world):
+    world.load([{"id": "r", "assignedCredit": 100}])
+    import_id = world.validate(world.put("redemptions/a.csv", sheet([row(60)])))
+    (body,) = world.take("redeem")
+    world.deliver("redeem", body)
+    world.run()
+    reverse(world, world.record(import_id))
+    key = {"pk": {"S": f"IMPORT#{import_id}"}, "sk": {"S": "CHUNK#000001"}}
+    world.clients("dynamodb").delete_item(TableName=world.names["jobs"], Key=key)  # as if nobody remembered
+    world.deliver("redeem", body)
+    assert world.available() == 100
+
+
+def test_a_reward_that_expired_since_then_is_named_and_stays_so(world):
+    world.load([{"id": "old", "assignedCredit": 10, "dateExpires": world.now() + DAY}])
+    world.load([{"id": "new", "assignedCredit": 90}])
+    done = world.upload("redemptions/a.csv", sheet([row(50)]))
+    world.now.ahead = 2 * DAY
+    reversal = reverse(world, done)
+    (answer,) = world.results(reversal)
+    assert answer["message"] == "Given back: 10 to old; 40 to new. Reward old is EXPIRED and stays so"
+    assert answer["availableValue"] == "90"
+    assert state(world)["old"][0] == 10
+
+
+@pytest.mark.parametrize(
+    ("prefix", "words"),
+    [("preview/", "a preview"), ("rewards/", "loaded rewards")],
+)
+def test_what_changed_no_balance_by_redeeming_is_not_reversed(world, prefix, words):
+    world.load([{"id": "r", "assignedCredit": 100}])
+    body = (
+        sheet([row(60)])
+        if prefix == "preview/"
+        else json.dumps(
+            {
+                "id": "x",
+                "type": "CREDIT",
+                "unit": "POINT",
+                "assignedCredit": 1,
+                "user.id": "u",
+                "user.accountId": "a",
+            }
+        )
+    )
+    name = "a.csv" if prefix == "preview/" else "a.jsonl"
+    with pytest.raises(NotReversibleError, match=words):
+        order(world, world.upload(prefix + name, body))
+
+
+def test_an_import_that_has_not_ended_is_not_reversed(world):
+    world.load([{"id": "r", "assignedCredit": 100}])
+    import_id = world.validate(world.put("redemptions/a.csv", sheet([row(60)])))
+    with pytest.raises(NotReversibleError, match="not ended"):
+        order(world, {"id": import_id})
+
+
+def test_rows_that_could_not_be_processed_are_reversed_by_the_next_reversal(world, monkeypatch):
+    world.load([{"id": "r", "assignedCredit": 100}])
+    done = world.upload("redemptions/a.csv", sheet([row(60)]))
+    first = order(world, done)
+    (body,) = world.take("redeem")
+    world.dead_letters.bury(body, quick())
+    world.run()
+    assert world.record(first["id"])["outcomes"] == {Outcome.NOT_PROCESSED: 1}
+    assert world.available() == 40
+    second = reverse(world, done)
+    assert second["id"] != first["id"]
+    assert second["outcomes"] == {"REVERSED": 1}
+    assert world.available() == 100
+
+
+def test_an_imports_answers_of_before_are_still_read(world):
+    """A record that has never heard of reversals (made by an older version) can be reversed, too."""
+    world.load([{"id": "r", "assignedCredit": 100}])
+    done = world.upload("redemptions/a.csv", sheet([row(60)]))
+    assert "reversedBy" not in world.jobs.get(IMPORT, done["id"])
+    assert reverse(world, done)["outcomes"] == {"REVERSED": 1}
