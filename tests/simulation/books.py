@@ -32,7 +32,7 @@ class Upload:
 class Request:
     """What somebody asks of the API: `of` names a reward or an import; `key` is its Idempotency-Key."""
 
-    kind: str  # create, debit (of a balance or an account), redeem (of one reward), cancel, cancel-import
+    kind: str  # create, debit (a balance or an account), redeem (one reward), cancel, cancel-import, reverse
     key: str
     of: str = ""
     account: str = ""

@@ -110,6 +110,8 @@ class DynamoDB:
             _must_be_consistent(ConsistentRead)
 
         def apply() -> Any:
+            # Only the last reading of a query is remembered: who decides by one has just made it.
+            self._gateway.kernel.acting["query"] = (self._gateway.kernel.now, None)
             table = self._table(TableName)
             names = Names(ExpressionAttributeNames, ExpressionAttributeValues)
             index = table.indexes[IndexName] if IndexName else None
