@@ -12,7 +12,7 @@ from secrets import token_hex
 from rewards.adapters.accounts import Accounts, BalanceKey
 from rewards.adapters.errors import UnknownOutcomeError
 from rewards.adapters.files import Files, part_name
-from rewards.adapters.jobs import IMPORT, Jobs
+from rewards.adapters.jobs import IMPORT, Jobs, LeaseTakenError
 from rewards.adapters.queues import Queues
 from rewards.adapters.retry import Backoff
 from rewards.flows.imports import is_complete
@@ -41,10 +41,6 @@ GIVEN_UP = Refusal(
     "The system could not process this row; nothing was changed. Upload failed.csv to try again.",
 )
 _CANCELLED = Refusal(Outcome.CANCELLED, "The import was cancelled before this row was redeemed.")
-
-
-class LeaseTakenError(Exception):
-    """Somebody else is at it; the message is to be delivered again later."""
 
 
 class Redeemer:
