@@ -353,9 +353,7 @@ def redeem_a_reward(operator: Operator) -> None:
     """An amount from one reward."""
     row = operator.random.choice(operator.rewards)
     amount = operator.random.choice([1, 3, 5, 400])
-    request = Request(
-        "redeem", operator.key(), row["id"], row["user.accountId"], row["user.id"], row["unit"], amount
-    )
+    request = Request("redeem", operator.key(), row["id"], unit=row["unit"], amount=amount)
     body = {"amount": amount, "unit": row["unit"]}
     operator.ask("POST", f"/credit/{quote(row['id'])}/redeem", body, request)
 

@@ -359,9 +359,14 @@ STORMS: dict[str, Storm] = {
 
 
 def find(name: str, seeds: Iterable[int]) -> int | None:
-    """The first of some seeds that finds a planted bug out."""
-    with planted(name):
-        return next((seed for seed in seeds if play(seed, STORMS.get(name)).problem), None)
+    """The first of some seeds that finds a planted bug out, and nothing without it."""
+    storm = STORMS.get(name)
+    for seed in seeds:
+        with planted(name):
+            problem = play(seed, storm).problem
+        if problem and not play(seed, storm).problem:
+            return seed
+    return None
 
 
 @contextmanager
