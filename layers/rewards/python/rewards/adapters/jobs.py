@@ -37,6 +37,10 @@ FILE = "FILE"
 UNITS = "UNITS"
 
 
+class LeaseTakenError(Exception):
+    """Somebody else is at it; the message is to be delivered again later."""
+
+
 class _Deserializer(TypeDeserializer):
     """Whole numbers only: the table holds counts, credits and Unix milliseconds."""
 
@@ -147,20 +151,21 @@ class Jobs:
             **options,
         )
 
-    def lease(self, import_id: str, owner: str, now: int, until: int) -> bool:
-        """Take the end of an import for ourselves until a moment; False while somebody else has it."""
-        return self._lease(import_id, "META", owner, now, until)
+    def lease(self, identifier: str, owner: str, now: int, until: int, kind: str = IMPORT) -> bool:
+        """Take the end of an import, or an export, for ourselves until a moment; False while somebody
+        else has it."""
+        return self._lease(f"{kind}#{identifier}", "META", owner, now, until)
 
-    def end_lease(self, import_id: str, owner: str) -> None:
-        """Let the next one take the end of an import."""
-        self.update(IMPORT, import_id, {"leasedUntil": 0}, leaseOwner=owner)
+    def end_lease(self, identifier: str, owner: str, kind: str = IMPORT) -> None:
+        """Let the next one take it."""
+        self.update(kind, identifier, {"leasedUntil": 0}, leaseOwner=owner)
 
     def lease_chunk(self, import_id: str, chunk: int, owner: str, now: int, until: int) -> bool | None:
         """Take a chunk for ourselves until a moment (Unix ms), so that only one decides its rows.
 
         True if it is ours; False while somebody else has it; None if it is counted already.
         """
-        if self._lease(import_id, _chunk(chunk), owner, now, until):
+        if self._lease(f"{IMPORT}#{import_id}", _chunk(chunk), owner, now, until):
             return True
         record = self._get(f"{IMPORT}#{import_id}", _chunk(chunk))
         return None if record is not None and record.get("counted") else False
@@ -193,12 +198,12 @@ class Jobs:
                 ExpressionAttributeValues={":never": {"N": "0"}, ":me": {"S": owner}},
             )
 
-    def _lease(self, import_id: str, sk: str, owner: str, now: int, until: int) -> bool:
+    def _lease(self, pk: str, sk: str, owner: str, now: int, until: int) -> bool:
         try:
             with translated():
                 self._client.update_item(
                     TableName=self._table,
-                    Key=_key(f"{IMPORT}#{import_id}", sk),
+                    Key=_key(pk, sk),
                     UpdateExpression="SET leasedUntil = :until, leaseOwner = :me",
                     # Ours already: the answer to our first try was lost on the way.
                     ConditionExpression="attribute_not_exists(counted) AND "
@@ -318,7 +323,7 @@ class Jobs:
 
     def add_units(self, units: Iterable[str]) -> None:
         """Remember that there are rewards in these units; each is written once a container."""
-        for unit in set(units) - self._known_units:
+        for unit in sorted(set(units) - self._known_units):
             with translated():
                 self._client.update_item(TableName=self._table, Key=_key(UNITS, unit))
             self._known_units.add(unit)

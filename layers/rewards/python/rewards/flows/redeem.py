@@ -12,7 +12,7 @@ from secrets import token_hex
 from rewards.adapters.accounts import Accounts, BalanceKey
 from rewards.adapters.errors import UnknownOutcomeError
 from rewards.adapters.files import Files, part_name
-from rewards.adapters.jobs import IMPORT, Jobs
+from rewards.adapters.jobs import IMPORT, Jobs, LeaseTakenError
 from rewards.adapters.queues import Queues
 from rewards.adapters.retry import Backoff
 from rewards.flows.imports import is_complete
@@ -46,10 +46,6 @@ _NOT_REVERSED = {
     Outcome.NOT_PROCESSED: "The system could not give this back; nothing was changed. Reverse again.",
     Outcome.CANCELLED: "The reversal was cancelled before this row was given back.",
 }
-
-
-class LeaseTakenError(Exception):
-    """Somebody else is at it; the message is to be delivered again later."""
 
 
 class Redeemer:

@@ -9,10 +9,11 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from secrets import token_hex
 
 from rewards.adapters.errors import EmailNotSentError
 from rewards.adapters.files import Files
-from rewards.adapters.jobs import EXPORT, Jobs, Record
+from rewards.adapters.jobs import EXPORT, Jobs, LeaseTakenError, Record
 from rewards.adapters.retry import OutOfTimeError
 from rewards.adapters.scanner import Scanner
 from rewards.flows.deliver import Delivery
@@ -25,6 +26,9 @@ CONTENT_TYPES = {
     "CSV": "text/csv; charset=utf-8",
     "XLSX": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
+
+# As long as the function may run (milliseconds); its queue shows the message again only later.
+LEASE = 900_000
 
 # One sheet. An import reads one, so rows on a second one would be left out without a word.
 MAX_WORKBOOK_ROWS = 1_048_575
@@ -121,6 +125,9 @@ class Reporter:
     def run(self, export_id: str, time_left: Callable[[], float]) -> None:
         """Make an export that was ordered, and send its email. Running it again is harmless.
 
+        Raises LeaseTakenError while another copy of the order is worked off: its file would be
+        written over by ours, and say something else than its record and its email.
+
         What does not fit into `time_left` (seconds) or into the temporary folder is aborted, and
         not tried again.
         """
@@ -128,13 +135,23 @@ class Reporter:
         if record is None:
             return
         if record["status"] == "PENDING":
-            try:
-                self._ending.complete(export_id, self._make_whole(export_id, record, time_left))
-            except ReportTooLargeError as error:
-                self._ending.abort(export_id, "REPORT_TOO_LARGE", str(error))
-            except TornScanError:
-                self._ending.abort(export_id, "BALANCES_MOVED", _TORN)
+            self._make_alone(export_id, time_left)
         self._ending.mail(export_id)
+
+    def _make_alone(self, export_id: str, time_left: Callable[[], float]) -> None:
+        owner = token_hex(8)
+        if not self._jobs.lease(export_id, owner, self._now(), self._now() + LEASE, EXPORT):
+            raise LeaseTakenError(export_id)
+        try:
+            record = self._jobs.get(EXPORT, export_id)  # as it is now that nobody else makes it
+            if record is not None and record["status"] == "PENDING":
+                self._ending.complete(export_id, self._make_whole(export_id, record, time_left))
+        except ReportTooLargeError as error:
+            self._ending.abort(export_id, "REPORT_TOO_LARGE", str(error))
+        except TornScanError:
+            self._ending.abort(export_id, "BALANCES_MOVED", _TORN)
+        finally:
+            self._jobs.end_lease(export_id, owner, EXPORT)
 
     def _make_whole(self, export_id: str, record: Record, time_left: Callable[[], float]) -> Record:
         for _ in range(_TRIES - 1):
