@@ -269,7 +269,7 @@ PLANTED: dict[str, tuple[Change, ...]] = {
     "cancel without waiting for the workers": (
         (
             "rewards.flows.imports",
-            "while self._jobs.has_live_lease(import_id, self._now()):",
+            "while working:",
             "while False:",
         ),
     ),
