@@ -67,6 +67,7 @@ class Export(BaseModel):
     dateCompleted: int | None
     dateExpires: int | None = Field(description="Until when the file can be downloaded.")
     recordCount: int | None
+    totals: dict[str, int] | None = Field(default=None, description="What is available, in credits by unit.")
     error: Problem | None
 
 
