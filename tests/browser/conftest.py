@@ -5,9 +5,7 @@ REQUIRE_CHROMIUM is set, as it is where everything is to be tested.
 """
 
 import os
-import re
 import shutil
-from pathlib import Path
 
 import pytest
 
@@ -16,13 +14,11 @@ from infra.local.users import PASSWORD
 from tests.e2e.conftest import Service
 
 try:
-    from axe_playwright_python.sync_playwright import Axe
-    from playwright.sync_api import Page, expect, sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 except ImportError:  # the fixture below says so
     sync_playwright = None
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
-IMAGES = Path(__file__).parents[2] / "docs" / "images"
 WIDE, NARROW = {"width": 1180, "height": 900}, {"width": 360, "height": 740}
 WAIT = 20_000
 
@@ -66,7 +62,7 @@ class Desk:
         self._chromium = chromium
         self._contexts = []
 
-    def open(self, role="operator", hash="", sign_in=True, **options):
+    def open(self, role="operator", path="", sign_in=True, **options):
         """A new browser at the page, signed in as somebody of this role."""
         context = self._chromium.new_context(
             ignore_https_errors=True,  # the local stack signs for itself
@@ -82,7 +78,7 @@ class Desk:
         page.faults = []
         page.on("pageerror", lambda error: page.faults.append(str(error)))
         page.on("console", lambda said: page.faults.append(said.text) if said.type == "error" else None)
-        page.goto(self.service.local.outputs["ConsoleUrl"] + hash)
+        page.goto(self.service.local.outputs["ConsoleUrl"] + path)
         if sign_in:
             self.sign_in(page, self.service.local.users.somebody(role))
         return page

@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { fill, h } from "./dom.js";
 import * as format from "./format.js";
-import { title } from "./outcomes.js";
+import * as outcomes from "./outcomes.js";
 import { exportsTable } from "./reports.js";
 import { empty, heading, into, loading, pager, status, table, values, who } from "./ui.js";
 
@@ -53,8 +53,6 @@ export function importsTable(records) {
 
 function summary(record) {
   if (record.error) return record.error.message;
-  const found = Object.entries(record.stats.outcomes).filter(([, rows]) => rows).sort(([, a], [, b]) => b - a);
-  if (!found.length) return "–";
-  const rest = found.length > 3 ? `, ${found.length - 3} more` : "";
-  return found.slice(0, 3).map(([name, rows]) => `${format.count(rows)} ${title(name).toLowerCase()}`).join(", ") + rest;
+  const found = outcomes.tally(record);
+  return found.length ? h("ul", { class: "values" }, found.map(([rows, words]) => h("li", {}, `${format.count(rows)} ${words}`))) : "–";
 }

@@ -9,7 +9,7 @@ import { dialog, download, failure, heading, loading, notice, operatorAction, pr
 
 export function view(root, { id, signal }) {
   const place = h("div", { class: "stack" });
-  const above = h("p", { class: "crumb" }, h("a", { href: "#/import" }, "Import"), " / ");
+  const above = h("p", { class: "crumb" }, h("a", { href: "#/import" }, "Import"));
   const title = heading("…");
   fill(root, above, title, place);
   fill(place, h("section", { class: "card" }, loading(5)));
@@ -116,11 +116,10 @@ async function ended(state, record) {
   fill(state.place, preview ? previewed(state, record, explained) : imported(state, record, explained));
 }
 
-const counted = (record, ...names) => names.reduce((sum, name) => sum + (record.stats.outcomes[name] || 0), 0);
 const failedRows = (explained) => explained.outcomes.filter((each) => each.failed).reduce((sum, each) => sum + each.rows, 0);
 
 function figures(list) {
-  return h("dl", { class: "figures" }, list.filter(Boolean).map(([number, label, tone]) => h("div", { class: number ? tone : "" }, h("dt", {}, label), h("dd", {}, format.count(number)))));
+  return h("dl", { class: "figures" }, list.map(([number, label, tone]) => h("div", { class: tone }, h("dt", {}, label), h("dd", {}, format.count(number)))));
 }
 
 function totals(caption, byUnit, sign = 1) {
@@ -129,10 +128,12 @@ function totals(caption, byUnit, sign = 1) {
   return h("div", { class: "totals" }, table(caption, [{ name: "Unit", of: ([unit]) => unit }, { name: caption, number: true, of: ([unit, credits]) => format.value(BigInt(credits) * BigInt(sign), unit) }], found, { hidden: true }));
 }
 
+const repaired = (explained) => (explained.repaired.rows ? [[explained.repaired.rows, "repaired", ""]] : []);
+
 function previewed(state, record, explained) {
   if (record.status === "ABORTED") return [h("section", { class: "card" }, outcomes.refusal(record, explained), another())];
-  const redeems = counted(record, "REDEEMED");
-  const repeated = counted(record, "ALREADY_REDEEMED");
+  const redeems = outcomes.count(record, "REDEEMED");
+  const repeated = outcomes.count(record, "ALREADY_REDEEMED");
   const failed = failedRows(explained);
   const started = record.startedAs;
   const start = operatorAction("Start import", () => startImport(state, record, redeems), { kind: "primary", id: "start" });
@@ -142,8 +143,7 @@ function previewed(state, record, explained) {
       { class: "card", "aria-labelledby": "preview-title" },
       h("h2", { id: "preview-title" }, "What would happen"),
       known(repeated, redeems),
-      figures([[redeems, "to redeem", "good"], [failed, "need a look", "bad"], repeated ? [repeated, "redeemed before", "warn"] : null, [counted(record, "UNCHANGED"), "left alone", ""], explained.repaired.rows ? [explained.repaired.rows, "repaired", ""] : null]),
-      totals("To redeem", record.stats.redeemed),
+      h("div", { class: "sums" }, figures([...outcomes.tally(record), ...repaired(explained)]), totals("To redeem", record.stats.redeemed)),
       redeems || started ? null : notice("info", null, h("p", {}, "There is nothing to redeem in this file.")),
       started
         ? notice("info", null, h("p", {}, "This file was started. ", h("a", { href: `#/import/${started}` }, "See what came of it")))
@@ -184,9 +184,7 @@ async function startImport(state, record, redeems) {
 
 function imported(state, record, explained) {
   const failed = failedRows(explained);
-  const redeemed = counted(record, "REDEEMED", "LOADED", "REVERSED");
-  const given = record.reverses ? "given back" : record.type === "REWARD" ? "loaded" : "redeemed";
-  const repeated = counted(record, "ALREADY_REDEEMED", "ALREADY_REVERSED");
+  const redeemed = outcomes.count(record, "REDEEMED");
   const cancelled = record.status === "CANCELLED";
   const head = cancelled ? "Cancelled" : record.status === "ABORTED" ? "Not imported" : failed ? "Done, with rows to look at" : "Done";
   return [
@@ -196,8 +194,7 @@ function imported(state, record, explained) {
       h("h2", { id: "result-title" }, head),
       record.error ? outcomes.refusal(record, explained) : null,
       cancelled && !record.stats.rows ? h("p", {}, "It was cancelled before its rows were checked: nothing was redeemed.") : null,
-      record.stats.rows ? figures([[redeemed, given, "good"], [failed, "need a look", "bad"], repeated ? [repeated, "done before", "warn"] : null, [counted(record, "UNCHANGED"), "left alone", ""]]) : null,
-      totals(record.reverses ? "Given back" : "Redeemed", record.stats.redeemed, record.reverses ? -1 : 1),
+      record.stats.rows ? h("div", { class: "sums" }, figures([...outcomes.tally(record), ...repaired(explained)]), totals(record.reverses ? "Given back" : "Redeemed", record.stats.redeemed, record.reverses ? -1 : 1)) : null,
       reversal(record),
       h("div", { class: "buttons" }, record.stats.rows ? download("Download all results", `/import/${state.id}/results`, { id: "results" }) : null, reversible(record) ? operatorAction("Reverse this import", () => reverse(state, record, redeemed), { kind: "danger", id: "reverse" }) : null),
     ),
@@ -220,7 +217,7 @@ function groups(state, record, explained, failed) {
 
 // --- Giving it back ---
 
-const reversible = (record) => record.type !== "REWARD" && !record.reverses && !record.reversedBy && counted(record, "REDEEMED") > 0;
+const reversible = (record) => record.type !== "REWARD" && !record.reverses && !record.reversedBy && outcomes.count(record, "REDEEMED") > 0;
 
 function reversal(record) {
   if (!record.reversedBy) return null;

@@ -22,6 +22,7 @@ const PAGES = [
 const top = document.getElementById("top");
 const content = document.getElementById("content");
 let leaving = new AbortController();
+let focuses = false; // not at the first page that a browser shows: it has just begun to read
 
 session.onEnded(signInAgain);
 document.querySelector(".skip").addEventListener("click", (event) => {
@@ -34,7 +35,7 @@ else signInFirst();
 function signInFirst() {
   document.title = "Sign in – Reward balances";
   fill(top, brand());
-  fill(content, signInForm((tokens) => (session.begin(tokens), start())));
+  fill(content, signInForm((tokens) => (session.begin(tokens), (focuses = true), start())));
 }
 
 // A session that ended: what is on the screen stays there, behind the form.
@@ -97,8 +98,6 @@ function here() {
   return { page: PAGES.find((each) => each.name === name) || PAGES[0], id, query: new URLSearchParams(query) };
 }
 
-let shownBefore = false;
-
 async function show() {
   leaving.abort();
   leaving = new AbortController();
@@ -111,6 +110,6 @@ async function show() {
   fill(content);
   scrollTo(0, 0);
   page.view(content, { id, query, signal: leaving.signal });
-  if (shownBefore) content.querySelector("h1")?.focus({ preventScroll: true });
-  shownBefore = true;
+  if (focuses) content.querySelector("h1")?.focus({ preventScroll: true });
+  focuses = true;
 }

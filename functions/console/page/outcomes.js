@@ -27,7 +27,25 @@ const TITLES = {
   ALREADY_REVERSED: "Given back before",
 };
 
-export const title = (outcome) => TITLES[outcome] || outcome;
+const DONE = { REDEEMED: "redeemed", LOADED: "loaded", REVERSED: "given back" };
+const REPEATED = ["ALREADY_REDEEMED", "ALREADY_REVERSED"];
+
+const title = (outcome) => TITLES[outcome] || outcome;
+
+export const count = (record, ...names) => names.reduce((sum, name) => sum + (record.stats.outcomes[name] || 0), 0);
+
+// An import's rows in few words: [[784, "redeemed", "good"], [5, "need a look", "bad"] ...], without zeros.
+export function tally(record) {
+  const settled = [...Object.keys(DONE), ...REPEATED, "UNCHANGED"];
+  const failed = Object.keys(record.stats.outcomes).filter((name) => !settled.includes(name));
+  const before = record.reverses ? "given back before" : "redeemed before";
+  return [
+    ...Object.entries(DONE).map(([name, words]) => [count(record, name), record.dryRun ? "to redeem" : words, "good"]),
+    [count(record, ...failed), "need a look", "bad"],
+    [count(record, ...REPEATED), before, "warn"],
+    [count(record, "UNCHANGED"), record.type === "REWARD" ? "loaded before" : "left alone", ""],
+  ].filter(([rows]) => rows > 0);
+}
 
 // The groups of rows that need a look: failed ones, repeated ones, repaired ones.
 export function problems(explained) {

@@ -64,7 +64,7 @@ function order(units, done) {
 let latest = 0;
 
 function showList(card, signal) {
-  const title = h("h2", { id: "list-title" }, "Reports");
+  const title = h("h2", { id: "list-title" }, "Ordered lately");
   const place = h("div", {}, card.querySelector("table") ? [...card.lastChild.childNodes] : loading());
   fill(card, title, place);
   latest += 1;

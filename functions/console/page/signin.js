@@ -93,6 +93,7 @@ export function signInForm(done, { level = "h1", note = "", email = "" } = {}) {
         refuse(inWords(error, name), inputs.at(-1).input);
       } finally {
         button.disabled = false;
+        announce("");
       }
     }
 

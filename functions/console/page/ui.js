@@ -57,7 +57,7 @@ export function table(caption, columns, rows, { hidden = true, keyOf = null } = 
   );
 }
 
-const kind = (column) => [column.number ? "number" : "", column.wide ? "wide" : "", column.acts ? "acts" : ""].join(" ").trim();
+const kind = (column) => [column.number ? "number" : "", column.wide ? "broad" : "", column.acts ? "acts" : ""].join(" ").trim();
 
 // Values of several units, one below the other, aligned.
 export function values(byUnit) {
