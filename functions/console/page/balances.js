@@ -78,7 +78,7 @@ function chart(units) {
       h("span", { class: "percent" }, percent),
     );
   });
-  return h("figure", { class: "chart" }, h("figcaption", { id: title }, "Expires within 30 days"), h("ul", { "aria-labelledby": title }, bars));
+  return h("figure", { class: "chart" }, h("figcaption", { id: title }, "Part of it that expires within 30 days"), h("ul", { "aria-labelledby": title }, bars));
 }
 
 // --- One participant ---
@@ -176,7 +176,7 @@ function limited(caption, shape, rewards) {
   const numbered = rewards.map((reward, index) => ({ ...reward, place: index + 1 }));
   const show = (most) => {
     const more = numbered.length - most;
-    fill(place, table(caption, shape, numbered.slice(0, most), { hidden: true }), more > 0 ? h("p", {}, h("button", { type: "button", on: { click: () => show(numbered.length) } }, `Show ${format.count(more)} more`)) : null);
+    fill(place, table(caption, shape, numbered.slice(0, most)), more > 0 ? h("p", {}, h("button", { type: "button", on: { click: () => show(numbered.length) } }, `Show ${format.count(more)} more`)) : null);
   };
   show(SHOWN);
   return place;

@@ -47,7 +47,6 @@ export function importsTable(records) {
       { name: "Redeemed", number: true, of: (each) => (each.dryRun ? [values(each.stats.redeemed), each.stats.outcomes.REDEEMED ? h("span", { class: "id" }, "in preview") : null] : values(each.stats.redeemed)) },
     ],
     records,
-    { keyOf: (each) => each.id },
   );
 }
 

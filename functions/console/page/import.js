@@ -125,7 +125,7 @@ function figures(list) {
 function totals(caption, byUnit, sign = 1) {
   const found = format.totals(byUnit);
   if (!found.length) return null;
-  return h("div", { class: "totals" }, table(caption, [{ name: "Unit", of: ([unit]) => unit }, { name: caption, number: true, of: ([unit, credits]) => format.value(BigInt(credits) * BigInt(sign), unit) }], found, { hidden: true }));
+  return h("div", { class: "totals" }, table(caption, [{ name: "Unit", of: ([unit]) => unit }, { name: caption, number: true, of: ([unit, credits]) => format.value(BigInt(credits) * BigInt(sign), unit) }], found));
 }
 
 const repaired = (explained) => (explained.repaired.rows ? [[explained.repaired.rows, "repaired", ""]] : []);

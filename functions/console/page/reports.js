@@ -94,6 +94,5 @@ export function exportsTable(records) {
       { name: "File", acts: true, of: (each) => (each.status === "COMPLETED" ? download("Download", `/export/${each.id}/download`, { id: `download-${each.id}` }) : null) },
     ],
     records,
-    { keyOf: (each) => each.id },
   );
 }

@@ -33,14 +33,14 @@ export function empty(title, text, ...actions) {
   return h("div", { class: "empty" }, h("p", { class: "strong" }, title), h("p", { class: "mute" }, text), actions);
 }
 
-// A table that becomes a list of cards on narrow screens. `columns`: { name, number, wide, of: row => content }.
+// A table; one of many columns becomes a list of cards on narrow screens. `columns`: { name, number, wide, acts, of: row => content }.
 // The roles say what CSS would otherwise take away there.
-export function table(caption, columns, rows, { hidden = true, keyOf = null } = {}) {
+export function table(caption, columns, rows, { cards = columns.length > 2 } = {}) {
   const head = columns.map((column) => h("th", { scope: "col", role: "columnheader", class: kind(column) }, column.name));
   const body = rows.map((row) =>
     h(
       "tr",
-      { role: "row", "data-key": keyOf ? keyOf(row) : null },
+      { role: "row" },
       columns.map((column, place) => {
         const tag = place === 0 ? "th" : "td";
         const attributes = place === 0 ? { scope: "row", role: "rowheader" } : { role: "cell" };
@@ -50,8 +50,8 @@ export function table(caption, columns, rows, { hidden = true, keyOf = null } = 
   );
   return h(
     "table",
-    { role: "table" },
-    h("caption", { class: hidden ? "unseen" : "" }, caption),
+    { role: "table", class: cards ? "cards" : null },
+    h("caption", { class: "unseen" }, caption),
     h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, head)),
     h("tbody", { role: "rowgroup" }, body),
   );
