@@ -41,9 +41,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     if path in ("", _INDEX):
         name, kept = _INDEX, "no-cache"
     elif name == path:
-        return _words(
-            404, "There is nothing at this address. The page is at the top of this site."
-        )
+        return _words(404, "There is nothing at this address. The page is at the top of this site.")
     file = files().get(name)
     if file is None:
         return _words(404, "There is no such file.")

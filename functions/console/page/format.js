@@ -37,7 +37,7 @@ export function totals(byUnit) {
 export function amounts(byUnit, most = 4) {
   const found = totals(byUnit).map(([unit, credits]) => amount(credits, unit));
   if (found.length > most) found.splice(most - 1, Infinity, `amounts in ${found.length - most + 1} more units`);
-  return new Intl.ListFormat("en", { type: "conjunction" }).format(found);
+  return new Intl.ListFormat("en-GB", { type: "conjunction" }).format(found);
 }
 
 export function rows(number) {
