@@ -1,4 +1,5 @@
-"""`/reward/balance`, `/credit/bulkredeem`, `/units`: balances in sums, and redeeming from them."""
+"""`/reward/balance`, `/balance/overview`, `/credit/bulkredeem`, `/units`: balances in sums, and redeeming
+from them."""
 
 from typing import Annotated, Literal
 
@@ -48,6 +49,24 @@ class BulkDebit(BaseModel):
     unit: Unit
     amount: Credit
     userId: ParticipantId | None = None
+
+
+class UnitOverview(BaseModel):
+    """What is available in one unit, in credits."""
+
+    unit: str
+    participants: int = Field(description="Who have something available.")
+    available: int
+    expiring: int = Field(description="What of it expires within 30 days of `asOf`.")
+
+
+class BalanceOverview(BaseModel):
+    """What all balances hold. Dates are Unix milliseconds."""
+
+    status: Literal["NONE", "PENDING", "READY", "FAILED"]
+    dateOrdered: int | None
+    asOf: int | None = Field(description="The moment that the sums show.")
+    units: list[UnitOverview]
 
 
 class UnitInUse(BaseModel):
@@ -101,6 +120,24 @@ def redeem_balance(_tenant: str, debit: BulkDebit, key: IdempotencyKey = None) -
             debit.accountId, debit.userId, debit.unit, debit.amount, request, backoff
         )
     return Debited.model_validate(done)
+
+
+@router.get("/balance/overview", summary="Show what all balances hold", tags=_TAGS)
+def show_overview(_tenant: str) -> BalanceOverview:
+    """As of the last report of all available balances, or the last overview that was ordered."""
+    return BalanceOverview.model_validate(wiring.overviews().get())
+
+
+@router.post(
+    "/balance/overview",
+    summary="Have the overview made anew",
+    tags=_TAGS,
+    status_code=202,
+    responses={202: {"description": "It is on its way; one at a time is made."}},
+)
+def order_overview(_tenant: str) -> tuple[BalanceOverview, int]:
+    """Every balance is read once. Ask until the status is no longer PENDING."""
+    return BalanceOverview.model_validate(wiring.order_overview()), 202
 
 
 @router.get("/units", summary="List units", tags=_TAGS, description="The units in use, with their decimals.")

@@ -5,8 +5,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-# Both ways in; a browser asks for a password at the first.
-_CHALLENGE = 'Basic realm="API key", charset="UTF-8", Bearer realm="user pool"'
+# The ways in. A browser that is told of the first asks for a password in a window of its own.
+_BASIC = 'Basic realm="API key", charset="UTF-8"'
+_BEARER = 'Bearer realm="user pool"'
 
 
 class ApiError(Exception):
@@ -33,7 +34,7 @@ class ApiError(Exception):
 
     @property
     def headers(self) -> dict[str, str]:
-        own = {"WWW-Authenticate": _CHALLENGE} if self.status == 401 else {}
+        own = {"WWW-Authenticate": f"{_BASIC}, {_BEARER}"} if self.status == 401 else {}
         if self.status == 503:
             own = {"Retry-After": "5"}
         return {"Content-Type": "application/json", "Cache-Control": "no-store", **own, **self._headers}
@@ -52,6 +53,22 @@ class ApiError(Exception):
                 for problem in self.problems
             ]
         return json.dumps(shown)
+
+
+def unauthorized(headers: Mapping[str, str]) -> ApiError:
+    """Nobody we know. A page's own request is told of tokens only: the page signs its user in itself.
+
+    `headers` are the request's, their names in small letters. Scripts do not send Sec-Fetch-Mode, and an
+    address that somebody types says `navigate` there.
+    """
+    by_page = headers.get("sec-fetch-mode", "navigate") != "navigate"
+    bearer = headers.get("authorization", "").lower().startswith("bearer ")
+    return ApiError(
+        401,
+        "UNAUTHORIZED",
+        "Send the API key as the password of HTTP Basic authentication, or a token of the user pool.",
+        headers={"WWW-Authenticate": _BEARER} if by_page or bearer else {},
+    )
 
 
 def invalid(problems: Sequence[str | Mapping[str, str]]) -> ApiError:

@@ -11,8 +11,10 @@ from crediting import time_to_answer
 from errors import ApiError
 from exports import Problem, mailto
 from incoming import caller_of
-from paging import Limit, Offset, redirect, shortened
+from paging import FileAddress, Limit, Offset, Redirected, handed_over, shortened
 from rewards.clock import now
+from rewards.flows.explain import explained
+from rewards.flows.finish import examples_key
 from rewards.flows.imports import REWARD_TYPE, ImportStateError, StillWorkingError, UploadGoneError
 from rewards.flows.reversals import NotKeptError, NotReversibleError
 from rewards.rules.file_names import clean, format_of
@@ -92,9 +94,52 @@ class Import(BaseModel):
     startedFrom: str | None = Field(
         default=None, description="The dry run that was started to become this import."
     )
+    startedAs: str | None = Field(default=None, description="The import that this dry run was started as.")
     reverses: str | None = Field(default=None, description="The import that this one gives back.")
     reversedBy: str | None = Field(default=None, description="The import that gives this one back.")
     stats: ImportStats
+
+
+class ExampleRow(BaseModel):
+    """A row of the upload, and what became of it."""
+
+    line: int = Field(description="As the spreadsheet numbers it.")
+    cells: list[str]
+    message: str
+
+
+class OutcomeOfRows(BaseModel):
+    """What became of some rows."""
+
+    outcome: str
+    rows: int
+    failed: bool = Field(description="Whether these rows are in failed.csv, to be mended.")
+    meaning: str
+    mending: str | None = Field(description="What to do about them.")
+    examples: list[ExampleRow] = Field(description="The first of them, once the import has ended.")
+
+
+class RepairedRows(BaseModel):
+    """Rows whose ids a spreadsheet had damaged, and that were put right by their rowId."""
+
+    rows: int
+    examples: list[ExampleRow]
+
+
+class FileRefusal(BaseModel):
+    """Why the whole file was refused, in few words, and how to mend it."""
+
+    reason: str
+    mending: str
+
+
+class ImportOutcomes(BaseModel):
+    """What became of an import's rows, in words. `columns` name the cells of the example rows."""
+
+    columns: list[str]
+    outcomes: list[OutcomeOfRows]
+    repaired: RepairedRows
+    refusal: FileRefusal | None
 
 
 class Form(BaseModel):
@@ -231,7 +276,24 @@ def reverse_import(_tenant: str, import_id: str) -> Import:
     return Import.model_validate(_shown(record))
 
 
+@router.get(
+    "/import/<import_id>/outcomes",
+    summary="Explain an import's outcomes",
+    tags=_TAGS,
+    responses={200: {"description": "The outcomes"}, 404: {"description": "IMPORT_NOT_FOUND"}},
+)
+def explain_outcomes(_tenant: str, import_id: str) -> ImportOutcomes:
+    """What became of the rows, by outcome: what that means, what to do about it, and the first of them."""
+    record = _found(import_id, wiring.imports().get(import_id))
+    kept = wiring.files().record(examples_key(import_id)) if record.get("results") else None
+    return ImportOutcomes.model_validate(explained(record, kept))
+
+
 _FILE: Any = {
+    200: {
+        "description": "With redirect=false: where the file is.",
+        "content": {"application/json": {"model": FileAddress}},
+    },
     303: {"description": "The file is at `Location` for five minutes."},
     404: {"description": "IMPORT_NOT_FOUND, NO_SUCH_FILE"},
     409: {"description": "IMPORT_NOT_FINISHED"},
@@ -240,18 +302,18 @@ _FILE: Any = {
 
 
 @router.get("/import/<import_id>/results", summary="Download results.csv", tags=_TAGS, responses=_FILE)
-def download_results(_tenant: str, import_id: str) -> Response[str]:
+def download_results(_tenant: str, import_id: str, redirected: Redirected = True) -> Response[str]:
     """Every row of the upload with its outcome."""
-    return _file(import_id, "results.csv")
+    return _file(import_id, "results.csv", redirected)
 
 
 @router.get("/import/<import_id>/failed", summary="Download failed.csv", tags=_TAGS, responses=_FILE)
-def download_failed(_tenant: str, import_id: str) -> Response[str]:
+def download_failed(_tenant: str, import_id: str, redirected: Redirected = True) -> Response[str]:
     """Only the rows to mend, if there are any."""
-    return _file(import_id, "failed.csv")
+    return _file(import_id, "failed.csv", redirected)
 
 
-def _file(import_id: str, name: str) -> Response[str]:
+def _file(import_id: str, name: str, redirected: bool) -> Response[str]:
     record = _found(import_id, wiring.imports().get(import_id))
     if record["dateCompleted"] is None:
         raise ApiError(409, "IMPORT_NOT_FINISHED", "The import is not finished yet.")
@@ -262,7 +324,7 @@ def _file(import_id: str, name: str) -> Response[str]:
     key = f"imports/{record['id']}/{name}"
     if record["dateExpires"] <= now() or not wiring.files().exists(key):
         raise ApiError(410, "IMPORT_EXPIRED", "The file is gone; it is kept for a limited time only.")
-    return redirect(wiring.files().signed_url(key, wiring.SIGNED_SECONDS))
+    return handed_over(wiring.files().signed_url(key, wiring.SIGNED_SECONDS), redirected)
 
 
 def _found(import_id: str, record: dict[str, Any] | None) -> dict[str, Any]:

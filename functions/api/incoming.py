@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qsl
 
-from errors import ApiError, invalid
+from errors import ApiError, invalid, unauthorized
 
 MAX_BODY_BYTES = 64 * 1024
 BASE = "/api/v1/"
@@ -40,11 +40,7 @@ def caller_of(event: dict[str, Any]) -> Caller:
     """
     granted = (event["requestContext"].get("authorizer") or {}).get("lambda") or {}
     if not granted.get("role"):
-        raise ApiError(
-            401,
-            "UNAUTHORIZED",
-            "Send the API key as the password of HTTP Basic authentication, or a token of the user pool.",
-        )
+        raise unauthorized(_headers(event))
     return Caller(granted["role"], granted.get("user") or "API", granted.get("email") or None)
 
 

@@ -79,6 +79,22 @@ def test_each_role_may_do_what_it_may(call, role, method, path, status):
         assert "Bearer" in answer["headers"]["WWW-Authenticate"]
 
 
+@pytest.mark.parametrize(
+    ("headers", "asks_for_a_password"),
+    [
+        ({"authorization": ""}, True),
+        ({"authorization": "", "sec-fetch-mode": "navigate"}, True),
+        ({"authorization": "", "sec-fetch-mode": "cors"}, False),
+        ({"authorization": "", "sec-fetch-mode": "same-origin"}, False),
+        ({"authorization": "Bearer old"}, False),
+    ],
+)
+def test_no_window_asks_for_a_password_when_a_page_asks(call, headers, asks_for_a_password):
+    challenge = call(role=None, headers=headers)["headers"]["WWW-Authenticate"]
+    assert ("Basic" in challenge) == asks_for_a_password
+    assert "Bearer" in challenge
+
+
 def test_who_is_unknown_is_told_so_before_which_tenant_there_is(call):
     assert call(base="/api/v1/other", role=None)["statusCode"] == 401
     assert code(call(base="/api/v1/other")) == (404, "TENANT_NOT_FOUND")

@@ -128,6 +128,21 @@ class Files:
             line_number, outcome, *rest = json.loads(line)
             yield Answer(line_number, Outcome(outcome), *rest)
 
+    def put_record(self, key: str, record: dict[str, Any]) -> None:
+        """Write a small record as JSON; writing it again is harmless."""
+        body = json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode()
+        with translated():
+            self._client.put_object(Bucket=self._bucket, Key=key, Body=body)
+
+    def record(self, key: str) -> dict[str, Any] | None:
+        """A record that we wrote, or None if it is gone."""
+        file = self.open_file(key)
+        if file is None:
+            return None
+        with file:
+            found: dict[str, Any] = json.load(file)
+        return found
+
     def open_file(self, key: str) -> io.BufferedReader | None:
         """The bytes of a file that we made, streamed, or None if it is gone."""
         try:

@@ -6,6 +6,7 @@
     EXPORT#<id>       META           the export's record
     LINK#<sha256>     META           what a download link opens
     FILE#<sha256>     META           the import that redeemed a file with these bytes
+    OVERVIEW#BALANCES META           what all balances hold together, as of when it was read
     UNITS             <unit>         that there are rewards in this unit
     KEY#<sha256>      META           what was answered under an idempotency key (idempotency.py)
 
@@ -35,6 +36,7 @@ EXPORT = "EXPORT"
 LINK = "LINK"
 FILE = "FILE"
 UNITS = "UNITS"
+OVERVIEW = "OVERVIEW"
 
 
 class LeaseTakenError(Exception):

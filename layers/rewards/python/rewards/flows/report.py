@@ -17,8 +17,9 @@ from rewards.adapters.jobs import EXPORT, Jobs, LeaseTakenError, Record
 from rewards.adapters.retry import OutOfTimeError
 from rewards.adapters.scanner import Scanner
 from rewards.flows.deliver import Delivery
+from rewards.flows.overviews import Overviews
 from rewards.flows.spool import Spool
-from rewards.flows.statements import Rewards, Statement, TornScanError, statement
+from rewards.flows.statements import Redeemable, Rewards, Statement, TornScanError, statement
 from rewards.rules import mail
 from rewards.rules.report import KINDS, REDEEMABLE, Cell, Kind, Table, file_key
 
@@ -101,6 +102,10 @@ class ReportEnding:
         except EmailNotSentError as error:
             self._delivery.give_up(EXPORT, export_id, str(error))
 
+    def give_up_overview(self) -> None:
+        """The overview of all balances failed for good."""
+        Overviews(self._jobs, self._now).give_up()
+
 
 # A reversal may take rewards back out of history while a report reads both.
 _TRIES = 3
@@ -120,6 +125,7 @@ class Reporter:
         self._jobs = jobs
         self._files = files
         self._ending = ending
+        self._overviews = Overviews(jobs, now)
         self._now = now
 
     def run(self, export_id: str, time_left: Callable[[], float]) -> None:
@@ -170,6 +176,8 @@ class Reporter:
                 as_of = self._now()
                 self._collect(found, spool, clock)
                 read_until = self._now()
+                if isinstance(found, Redeemable) and found.overview is not None:
+                    self._overviews.keep(found.overview, as_of)
                 clock.expect(found.rows)
                 rows = clock.watched(found.show(spool.sorted()))
                 self._write(export_id, record, KINDS[kind], rows, Path(directory))

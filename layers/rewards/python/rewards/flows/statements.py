@@ -14,6 +14,7 @@ from rewards.adapters.batch_get import Item
 from rewards.adapters.scanner import Page
 from rewards.flows.spool import Spool
 from rewards.rules import report
+from rewards.rules.overview import Overview
 from rewards.rules.redemption import Reward
 from rewards.rules.report import Cell, Facts, Sums
 from rewards.rules.reward_rows import PARTICIPANT_FACTS
@@ -54,7 +55,10 @@ def statement(kind: str, export_id: str, unit: str | None, program: str | None) 
 
 
 class Redeemable:
-    """Balances with something available: [account, user, unit, available, redeemed, next expiry]."""
+    """Balances with something available: [account, user, unit, available, redeemed, next expiry].
+
+    Without filters it gives the `overview` of all balances on the way.
+    """
 
     history = False
 
@@ -62,12 +66,15 @@ class Redeemable:
         self._export_id = export_id
         self._unit = unit
         self._program = program
+        self.overview = Overview() if unit is None and program is None else None
         self.rows = 0
         self.totals: dict[str, int] = {}
 
     def collect(self, page: Page, spool: Spool) -> None:
         for item in _balances(page, self._unit, spool):
             balance = balance_item.decode(item)
+            if self.overview is not None:
+                self.overview.add(balance, page.asked, page.answered)
             value, expiry = report.available(balance, page.asked, page.answered, self._program)
             if value > 0:
                 self.rows += 1

@@ -20,6 +20,9 @@ USED = ("rowId", "programId")
 MAX_ID_BYTES = 256
 MAX_UNIT_BYTES = 64
 
+# How the message of a row begins whose ids were put right.
+REPAIRED = "Repaired by rowId:"
+
 
 class Identity(NamedTuple):
     """Whose a row of a report is."""
@@ -137,7 +140,7 @@ class RowChecker:
         ]
         said = "; ".join(f"{name} is {text!r}, in the report {meant!r}" for name, text, meant in differences)
         if all(is_damage(text, meant) for _, text, meant in differences):
-            return true, row_id, f"Repaired by rowId: {said}." if said else ""
+            return true, row_id, f"{REPAIRED} {said}." if said else ""
         return f"The row was edited or mis-sorted: {said}. Take this row from the report again."
 
 
