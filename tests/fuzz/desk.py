@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import zipfile
 from pathlib import Path
 
@@ -85,6 +86,9 @@ class Desk:
 
     def save(self, path, key, content_type):
         self.saved[key.rpartition("/")[2]] = Path(path).read_bytes()
+
+    def put_record(self, key, record):
+        assert json.dumps(record, ensure_ascii=False).encode(), "a record that cannot be written"
 
     # Queues
     def send(self, url, message):
