@@ -100,6 +100,7 @@ class DynamoDB:
         ExpressionAttributeValues: Mapping[str, Any],
         ExpressionAttributeNames: Mapping[str, str] | None = None,
         ProjectionExpression: str | None = None,
+        FilterExpression: str | None = None,
         IndexName: str | None = None,
         ConsistentRead: bool = False,
         ScanIndexForward: bool = True,
@@ -109,6 +110,8 @@ class DynamoDB:
             _must_be_consistent(ConsistentRead)
 
         def apply() -> Any:
+            # Only the last reading of a query is remembered: who decides by one has just made it.
+            self._gateway.kernel.acting["query"] = (self._gateway.kernel.now, None)
             table = self._table(TableName)
             names = Names(ExpressionAttributeNames, ExpressionAttributeValues)
             index = table.indexes[IndexName] if IndexName else None
@@ -124,11 +127,14 @@ class DynamoDB:
             found.sort(key=lambda item: item[range_name]["S"].encode(), reverse=not ScanIndexForward)
             keys_only = {*table.key, *(index or ())}
             pages = [
-                project(ProjectionExpression, names, item)
+                None
+                if not condition(FilterExpression, names, item)
+                else project(ProjectionExpression, names, item)
                 if not index
                 else {name: copy(item[name]) for name in item if name in keys_only}
                 for item in found
             ]
+            condition(FilterExpression, names, {})
             project(ProjectionExpression, names, {})
             names.check_all_used()
             return self._page(found, pages, [table.key_of(item) for item in found], table, ExclusiveStartKey)
@@ -210,7 +216,7 @@ class DynamoDB:
         *,
         TableName: str,
         Key: Item,
-        UpdateExpression: str,
+        UpdateExpression: str = "",
         ConditionExpression: str | None = None,
         ExpressionAttributeNames: Mapping[str, str] | None = None,
         ExpressionAttributeValues: Mapping[str, Any] | None = None,

@@ -57,11 +57,11 @@ def _play(world: World) -> None:
     kernel = world.kernel
     auditor = Auditor(world)
     operators = [
-        Operator(world, kernel.people.choice([3, 6, 12, 20]), auditor.exports.add)
-        for _ in range(kernel.people.choice([1, 1, 2]))
+        Operator(f"operator-{number}", world, kernel.people.choice([3, 6, 12, 20]), auditor)
+        for number in range(kernel.people.choice([1, 1, 2]))
     ]
-    for number, operator in enumerate(operators):
-        kernel.spawn(f"operator-{number}", operator.work)
+    for operator in operators:
+        kernel.spawn(operator.name, operator.work)
     kernel.run(until=lambda: all(operator.done for operator in operators), limit=MAX_STEPS)
     world.weather.stop()
     kernel.run(until=lambda: False, limit=MAX_STEPS)

@@ -158,7 +158,10 @@ class Reward:
 
 @dataclass(frozen=True)
 class Spent:
-    """A recorded redemption; `parts` are pairs of a reward's number and its credits."""
+    """A recorded redemption; `parts` are pairs of a reward's number and its credits.
+
+    The API's have line 0; one that was given back names the reversing import.
+    """
 
     date: int
     value: int
@@ -166,6 +169,7 @@ class Spent:
     line: int
     row_id: str | None
     parts: tuple[tuple[int, int], ...]
+    reversed_by: str = ""
 
 
 @dataclass(frozen=True)
@@ -193,14 +197,16 @@ def stored(item: dict[str, Any] | None) -> Stored:
     return Stored(
         version=int(item.get("version", {"N": "0"})["N"]),
         rewards=dict(_reward(cells, programs) for cells in rewards),
-        spent=tuple(
-            Spent(date, value, import_id, line, row_id, tuple(zip(parts[::2], parts[1::2], strict=True)))
-            for date, value, import_id, line, row_id, parts in json.loads(
-                item.get("redemptions", {"S": "[]"})["S"]
-            )
-        ),
+        spent=tuple(_spent(*cells) for cells in json.loads(item.get("redemptions", {"S": "[]"})["S"])),
         archived=tuple(json.loads(item["archived"]["S"])) if "archived" in item else (0, 0, 0, 0, 0, 0),
     )
+
+
+def _spent(
+    date: int, value: int, import_id: str, line: int, row_id: str | None, parts: list[int], by: str = ""
+) -> Spent:
+    pairs = tuple(zip(parts[::2], parts[1::2], strict=True))
+    return Spent(date, value, import_id, line, row_id, pairs, by)
 
 
 def _reward(cells: list[Any], programs: list[str]) -> tuple[int, Reward]:

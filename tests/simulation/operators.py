@@ -8,8 +8,12 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
+from urllib.parse import quote
 
+from tests.simulation.auditor import Auditor
+from tests.simulation.books import Request
 from tests.simulation.kernel import DAY, HOUR, MINUTE, SECOND
 from tests.simulation.lambdas import ROOT
 from tests.simulation.world import FILES, World
@@ -55,10 +59,12 @@ def action(weight: float) -> Callable[[Callable[["Operator"], None]], Callable[[
 class Operator:
     """Does some things, one after the other, while what they began goes on."""
 
-    def __init__(self, world: World, actions: int, note_export: Callable[[str], None]) -> None:
+    def __init__(self, name: str, world: World, actions: int, auditor: Auditor) -> None:
+        self.name = name
         self.world = world
+        self.auditor = auditor
         self.random = world.kernel.people
-        self.note_export = note_export
+        self._keys = 0
         self.uploads: list[tuple[str, bytes]] = []
         self.rewards: list[Row] = []
         # Few balances get long histories, many get wide files.
@@ -96,19 +102,50 @@ class Operator:
         self.world.upload(key, body, email="operator@example.com")
 
     def api(
-        self, method: str, path: str, body: Any = None, done: Callable[[Any], None] = lambda answer: None
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        done: Callable[[Any], None] = lambda answer: None,
+        key: str | None = None,
+        tries: int = 1,
     ) -> None:
-        """Call the REST API; `done` gets the answer's JSON if there is one."""
+        """Call the REST API; `done` gets the answer's JSON of a success. Without an answer, or with one
+        of 500 and above, it is called again, as often as `tries` says."""
         event = json.loads((ROOT / "events" / "api-export.json").read_text())
         full = f"/api/v1/default{path}"
-        event.update(routeKey="ANY /api/{proxy+}", rawPath=full, body=json.dumps(body) if body else None)
+        event.update(rawPath=full, body=json.dumps(body) if body else None)
         event["requestContext"]["http"].update(method=method, path=full)
+        if key is not None:
+            event["headers"]["idempotency-key"] = key
 
         def answered(answer: Any, error: str | None) -> None:
-            if error is None and answer["statusCode"] < 300:
+            status = answer["statusCode"] if error is None else 502
+            self.world.kernel.tell("operator", f"{method} {path} is answered {status}")
+            self.world.kernel.count[f"answer {status // 100}xx"] += 1
+            if status < 300:
                 done(json.loads(answer["body"]))
+            if (status >= 500 or self.random.random() < 0.1) and tries > 1:
+                again = partial(self.api, method, path, body, done, key, tries - 1)
+                self.world.kernel.after(self.random.randint(1, 2 * MINUTE), again)
 
         self.world.lambdas.invoke(self.world.functions["api"], event, answered)
+
+    def ask(self, method: str, path: str, body: Any, request: Request) -> None:
+        """Call the API for something that the auditor watches; now and then twice at once."""
+        self.auditor.ask(request)
+        for _ in range(self.random.choice([1, 1, 1, 2])):
+            self.api(method, path, body, partial(self.auditor.answered, request), request.key, tries=3)
+
+    def imports(self) -> list[str]:
+        """The ids of all imports."""
+        jobs = self.world.dynamodb.tables["jobs"].items
+        return [pk.removeprefix("IMPORT#") for pk, sk in jobs if pk.startswith("IMPORT#") and sk == "META"]
+
+    def key(self) -> str:
+        """A new Idempotency-Key."""
+        self._keys += 1
+        return f"{self.name}-{self._keys}"
 
     def csv_of(self, key: str) -> tuple[list[str], list[Row]]:
         """A file that the system made, as a spreadsheet shows it."""
@@ -203,7 +240,7 @@ def order_report(operator: Operator) -> None:
     if random.random() < 0.15:
         params["programId"] = random.choice(PROGRAMS[1:])
     asked = {"type": "REDEEMABLE_REWARD_BALANCE", "format": "CSV", "params": params}
-    operator.api("POST", "/export", asked, lambda answer: operator.note_export(answer["id"]))
+    operator.api("POST", "/export", asked, lambda answer: operator.auditor.exports.add(answer["id"]))
 
 
 @action(8)
@@ -295,3 +332,65 @@ def upload_corrected_failures(operator: Operator) -> None:
 def _upload_redemptions(operator: Operator, body: bytes) -> None:
     folder = "preview" if operator.random.random() < 0.1 else "redemptions"
     operator.upload(f"{folder}/payout {len(operator.uploads)}.csv", body)
+
+
+# --- By the API, each request at most once ---
+
+
+@action(2)
+def debit_a_balance(operator: Operator) -> None:
+    """An amount from a participant, or from all of an account as if they were one."""
+    random = operator.random
+    account, unit = random.choice(ACCOUNTS[:1] * 5 + ACCOUNTS[1:]), random.choice(operator.units)
+    user, amount = random.choice(["", *operator.users]), random.choice([1, 7, 50, 900])
+    body = {"accountId": account, "unit": unit, "amount": amount, **({"userId": user} if user else {})}
+    request = Request("debit", operator.key(), "", account, user, unit, amount)
+    operator.ask("POST", "/credit/bulkredeem", body, request)
+
+
+@action(1.5)
+def redeem_a_reward(operator: Operator) -> None:
+    """An amount from one reward."""
+    row = operator.random.choice(operator.rewards)
+    amount = operator.random.choice([1, 3, 5, 400])
+    request = Request(
+        "redeem", operator.key(), row["id"], row["user.accountId"], row["user.id"], row["unit"], amount
+    )
+    body = {"amount": amount, "unit": row["unit"]}
+    operator.ask("POST", f"/credit/{quote(row['id'])}/redeem", body, request)
+
+
+@action(1.5)
+def create_a_reward(operator: Operator) -> None:
+    """A reward for a participant, known or not."""
+    random = operator.random
+    account, user = random.choice(ACCOUNTS), random.choice(operator.users)
+    unit, amount = random.choice(operator.units), random.choice([5, 1000])
+    body = {"type": "CREDIT", "unit": unit, "assignedCredit": amount}
+    request = Request("create", operator.key(), "", account, user, unit, amount)
+    operator.ask("POST", f"/rewards/account/{account}/user/{user}", body, request)
+
+
+@action(1)
+def cancel_a_reward(operator: Operator) -> None:
+    """What is left of it cannot be redeemed any more."""
+    row = operator.random.choice(operator.rewards)
+    request = Request("cancel", operator.key(), row["id"])
+    operator.ask("POST", f"/reward/{quote(row['id'])}/cancel", None, request)
+
+
+@action(2)
+def cancel_an_import(operator: Operator) -> None:
+    """Mostly one that was uploaded just now."""
+    imports = operator.imports()
+    import_id = imports[-1] if operator.random.random() < 0.7 else operator.random.choice(imports)
+    request = Request("cancel-import", operator.key(), import_id)
+    operator.ask("POST", f"/import/{import_id}/cancel", None, request)
+
+
+@action(2)
+def reverse_an_import(operator: Operator) -> None:
+    """What it took goes back; then its rows may be redeemed again."""
+    import_id = operator.random.choice(operator.imports()[-8:])
+    request = Request("reverse", operator.key(), import_id)
+    operator.ask("POST", f"/import/{import_id}/reverse", None, request)

@@ -66,9 +66,21 @@ class S3:
 
         return self._call("GetObject", f"{Bucket}/{Key}", apply, writes=False)
 
-    def upload_file(self, filename: str, bucket: str, key: str, ExtraArgs: Mapping[str, str]) -> None:
+    def upload_file(
+        self, filename: str, bucket: str, key: str, ExtraArgs: Mapping[str, str], Config: Any = None
+    ) -> None:
+        self._upload(Path(filename).read_bytes(), bucket, key, ExtraArgs)
+
+    def upload_fileobj(
+        self, file: Any, bucket: str, key: str, ExtraArgs: Mapping[str, str], Config: Any = None
+    ) -> None:
+        self._upload(file.read(), bucket, key, ExtraArgs)
+
+    def generate_presigned_url(self, operation: str, Params: Mapping[str, str], ExpiresIn: int) -> str:
+        return f"https://s3.simulated/{Params['Bucket']}/{Params['Key']}"
+
+    def _upload(self, body: bytes, bucket: str, key: str, ExtraArgs: Mapping[str, str]) -> None:
         """As one request: of an upload in parts nothing is seen before it is completed."""
-        body = Path(filename).read_bytes()
         if ExtraArgs.keys() - {"ContentType"}:
             self._gateway.kernel.wrong(f"upload_file with {ExtraArgs}: teach it first")
         try:
@@ -76,7 +88,7 @@ class S3:
                 "UploadFile", f"{bucket}/{key}", lambda: self.store(bucket, key, body, {}), writes=True
             )
         except ClientError as error:
-            raise S3UploadFailedError(f"Failed to upload {filename} to {bucket}/{key}: {error}") from error
+            raise S3UploadFailedError(f"Failed to upload to {bucket}/{key}: {error}") from error
 
     def delete_object(self, *, Bucket: str, Key: str, VersionId: str) -> Any:
         def apply() -> Any:

@@ -4,6 +4,7 @@
 in the place of the real ones; leaving it puts them back.
 """
 
+import json
 import random
 import tempfile
 import time
@@ -16,7 +17,7 @@ from urllib.parse import quote_plus
 
 import rewards.adapters.clients
 import rewards.clock
-from rewards.adapters import accounts, batch_get, queues, retry
+from rewards.adapters import accounts, batch_get, queues, retry, scanner
 from rewards.flows import validate
 from rewards.rules import chunks
 from tests.simulation.dynamodb import DynamoDB, Table
@@ -35,6 +36,7 @@ SETTINGS = {
     "REWARDS_TABLE": "rewards",
     "JOBS_TABLE": "jobs",
     "FILES_BUCKET": FILES,
+    "UPLOAD_BUCKET": UPLOADS,
     "REDEMPTION_QUEUE_URL": "redemption-queue",
     "FINISH_QUEUE_URL": "finish-queue",
     "FINISH_QUEUE_ARN": ACCOUNT + "finish-queue",
@@ -111,7 +113,7 @@ class World:
         put(mock.patch.object(time, "sleep", self._sleep))
         memory = Path("/dev/shm")  # noqa: S108 - tempfile makes the names
         put(mock.patch.object(tempfile, "tempdir", str(memory) if memory.is_dir() else None))
-        put(mock.patch.object(accounts, "ThreadPoolExecutor", _InlineExecutor))
+        put(mock.patch.object(scanner, "ThreadPoolExecutor", _InlineExecutor))
         # The same limits, small, so that a file of ten rows meets them all.
         choice = self.kernel.random.choice
         put(mock.patch.object(chunks, "MAX_ROWS", choice([1, 2, 4])))
@@ -174,13 +176,34 @@ class World:
 # Containers outlive a world, so they ask which one it is.
 
 
-def _client(service: str) -> Any:
+def _client(service: str, purpose: str = "") -> Any:
     world = World.current
+    if purpose == "scan":
+        return ScanClient(world.dynamodb)
     return {"dynamodb": world.dynamodb, "s3": world.s3, "sqs": world.sqs, "sesv2": world.ses}[service]
 
 
 def _now() -> int:
     return World.current.kernel.now
+
+
+class ScanClient:
+    """A client whose scans go through botocore's hook before the parser, as the product's scanner wants."""
+
+    def __init__(self, dynamodb: DynamoDB) -> None:
+        self._dynamodb = dynamodb
+        self._hook: Any = None
+        self.meta = SimpleNamespace(events=SimpleNamespace(register=self._register))
+
+    def _register(self, event: str, hook: Any, unique_id: str) -> None:
+        assert event == "before-parse.dynamodb.Scan", event
+        self._hook = hook
+
+    def scan(self, **arguments: Any) -> Any:
+        answer = {"status_code": 200, "body": json.dumps(self._dynamodb.scan(**arguments)).encode()}
+        more: dict[str, Any] = {}
+        self._hook(response_dict=answer, customized_response_dict=more)
+        return {**json.loads(answer["body"]), **more}
 
 
 class _Future:
