@@ -8,10 +8,9 @@ from collections import Counter
 import pytest
 from botocore.exceptions import ClientError
 
-from rewards.adapters.errors import ConditionFailedError, EmailNotSentError
+from rewards.adapters.errors import ConditionFailedError, EmailNotSentError, LeaseTakenError
 from rewards.flows import redeem as redeem_flow
 from rewards.flows.finish import LEASE
-from rewards.flows.redeem import LeaseTakenError
 from rewards.rules import chunks, ids
 from rewards.rules.balance import Wanted, redeem
 from rewards.rules.outcomes import FileProblem

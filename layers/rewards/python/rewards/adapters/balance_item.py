@@ -33,6 +33,16 @@ def balance_key(user_id: str, unit: str) -> str:
     return f"{BALANCE_PREFIX}{escape(user_id)}#{unit}"
 
 
+def key_of(account_id: str, user_id: str, unit: str) -> Item:
+    """The key of a balance's item."""
+    return {"pk": {"S": account_id}, "sk": {"S": balance_key(user_id, unit)}}
+
+
+def whose(key: Item) -> tuple[str, str, str]:
+    """Account, user and unit of a balance's item, or of its key."""
+    return (key["pk"]["S"], *split_balance_key(key["sk"]["S"]))
+
+
 def participant_key(user_id: str) -> str:
     return f"{PARTICIPANT_PREFIX}{user_id}"
 
@@ -135,6 +145,44 @@ def decode_rewards(text: str) -> list[Reward]:
             reward.date_cancelled = cancelled
         rewards.append(reward)
     return rewards
+
+
+def sum_rewards(
+    text: str, asked: int, answered: int, program_id: str | None = None
+) -> tuple[int, int, int | None]:
+    """Of encoded rewards: what is available at both moments (Unix ms), what was redeemed, in credits, and
+    when the first of what is available expires.
+
+    The same as `report.available` and `Balance.total_redeemed` say of the decoded rewards, at a third of the
+    cost; with a program, only its rewards are available, and all count as redeemed.
+    """
+    (programs, rows), _ = _decode(text)
+    program = None
+    if program_id is not None:
+        program = programs.index(program_id) if program_id in programs else -1
+    available = redeemed = 0
+    first: int | None = None
+    earlier, later = (asked, answered) if asked < answered else (answered, asked)
+    for row in rows:
+        left = row[3]
+        redeemed += row[2] - left
+        size = len(row)
+        expires = row[5] if size > 5 else None
+        if (
+            left > 0
+            and (expires is None or expires > later)
+            and (size < 8 or (row[7] is None or row[7] <= earlier) and (size < 9 or row[8] is None))
+            and (program is None or (size > 6 and row[6] == program))
+        ):
+            available += left
+            if expires is not None and (first is None or expires < first):
+                first = expires
+    return available, redeemed, first
+
+
+def archived_redeemed(item: Item) -> int:
+    """What the rewards in a balance's history gave, in credits."""
+    return int(json.loads(item["archived"]["S"])[3]) if "archived" in item else 0
 
 
 def encode_redemptions(redemptions: list[Redemption] | tuple[Redemption, ...]) -> str:

@@ -13,12 +13,11 @@ from functools import partial
 from pathlib import Path
 from secrets import token_hex
 
-from rewards.adapters.errors import EmailNotSentError
+from rewards.adapters.errors import EmailNotSentError, LeaseTakenError
 from rewards.adapters.files import Files
 from rewards.adapters.jobs import IMPORT, Jobs, Record
 from rewards.flows.deliver import Delivery
 from rewards.flows.imports import REWARD_TYPE, cancelled_unread, is_complete
-from rewards.flows.redeem import LeaseTakenError
 from rewards.flows.uploads import open_sheet
 from rewards.rules import mail
 from rewards.rules.outcomes import SETTLED, Answer, Outcome, any_failed

@@ -82,7 +82,7 @@ class Loader:
         known = self._accounts.read_participants(wanted, backoff)
         for key, facts in wanted.items():
             if not facts.items() <= known.get(key, {}).items():
-                self._accounts.write_participant(*key, facts)
+                self._accounts.write_participant(*key, facts, backoff)
 
 
 def admitted(balance: Balance, grants: Sequence[Grant], now: int) -> Sequence[Grant]:

@@ -38,7 +38,7 @@ class Reverser:
             lost: list[BalanceKey] = []
             for key, rows in pending.items():
                 balance = balances.get(key) or Balance(*key)
-                pages = self._accounts.pages(balance) if needs_pages(balance, rows, of) else {}
+                pages = self._accounts.pages(balance, backoff) if needs_pages(balance, rows, of) else {}
                 before = dict(pages)
                 decided = [
                     reverse(balance, row, of, reversal_id, self._now(), pages, refusal) for row in rows
