@@ -7,6 +7,8 @@ slower than a flat string, and an item near 1 KB costs one write unit.
 import json
 from typing import Any
 
+import orjson
+
 from rewards.adapters.batch_get import Item
 from rewards.rules.balance import Balance, Page, Redemption, Totals
 from rewards.rules.redemption import Reward
@@ -16,7 +18,6 @@ PARTICIPANT_PREFIX = "P#"
 HISTORY_PREFIX = "H#"
 
 _dumps = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
-_decode = json.JSONDecoder().raw_decode  # what json.loads does for a text that is JSON and nothing else
 
 
 def escape(part: str) -> str:
@@ -94,7 +95,7 @@ def encode(balance: Balance) -> Item:
 def decode(item: Item) -> Balance:
     """The balance in an item, with its key."""
     user_id, unit = split_balance_key(item["sk"]["S"])
-    archived_until, *totals = json.loads(item["archived"]["S"]) if "archived" in item else [0]
+    archived_until, *totals = orjson.loads(item["archived"]["S"]) if "archived" in item else [0]
     return Balance(
         account_id=item["pk"]["S"],
         user_id=user_id,
@@ -133,7 +134,7 @@ def encode_rewards(rewards: list[Reward] | tuple[Reward, ...]) -> str:
 
 
 def decode_rewards(text: str) -> list[Reward]:
-    (programs, rows), _ = _decode(text)
+    programs, rows = orjson.loads(text)
     rewards = []
     for ordinal, identifier, assigned, left, given, *rest in rows:
         reward = Reward(ordinal, identifier, assigned, left, given)
@@ -156,7 +157,7 @@ def sum_rewards(
     The same as `report.available` and `Balance.total_redeemed` say of the decoded rewards, at a third of the
     cost; with a program, only its rewards are available, and all count as redeemed.
     """
-    (programs, rows), _ = _decode(text)
+    programs, rows = orjson.loads(text)
     program = None
     if program_id is not None:
         program = programs.index(program_id) if program_id in programs else -1
@@ -171,7 +172,8 @@ def sum_rewards(
         if (
             left > 0
             and (expires is None or expires > later)
-            and (size < 8 or (row[7] is None or row[7] <= earlier) and (size < 9 or row[8] is None))
+            and (size < 8 or row[7] is None or row[7] <= earlier)
+            and size < 9  # not cancelled
             and (program is None or (size > 6 and row[6] == program))
         ):
             available += left
@@ -182,7 +184,7 @@ def sum_rewards(
 
 def archived_redeemed(item: Item) -> int:
     """What the rewards in a balance's history gave, in credits."""
-    return int(json.loads(item["archived"]["S"])[3]) if "archived" in item else 0
+    return int(orjson.loads(item["archived"]["S"])[3]) if "archived" in item else 0
 
 
 def encode_redemptions(redemptions: list[Redemption] | tuple[Redemption, ...]) -> str:
@@ -207,7 +209,7 @@ def decode_redemptions(text: str) -> list[Redemption]:
         Redemption(
             date, value, import_id, line, row_id, tuple(zip(flat[::2], flat[1::2], strict=True)), *reversed_by
         )
-        for date, value, import_id, line, row_id, flat, *reversed_by in json.loads(text)
+        for date, value, import_id, line, row_id, flat, *reversed_by in orjson.loads(text)
     ]
 
 
