@@ -15,6 +15,7 @@ from rewards.rules import ids
 
 _FORM = re.compile(rf"R[0-9A-HJKMNP-TV-Z]{{{ids.LENGTH}}}[0-9A-F]{{15}}")
 _DIGITS = 15
+START = 1 + ids.LENGTH  # so many characters are the report's
 
 
 def make_row_id(export_id: str, account_id: str, user_id: str, unit: str, program_id: str | None) -> str:
