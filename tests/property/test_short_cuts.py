@@ -1,6 +1,6 @@
 """Ways that are quicker than the rules say exactly what the rules say."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rewards.adapters import balance_item
@@ -40,11 +40,12 @@ def test_the_sums_of_stored_rewards_are_those_of_the_rule(found, asked, answered
 
 
 EXPORTS = [ids.make_id(NOW + hours * 3_600_000, 7) for hours in (-2, -1, 5)]
-names = st.sampled_from(
-    ["ann", "bob", "acme", "O'Neil", "'=x", "=x", "é", "a b", " ann", "ann\t", "\u00a0ann", "x" * 64, "", "'"]
+# Mostly usual cells, so that a row has one that is not.
+names = st.sampled_from(["ann", "bob"]) | st.sampled_from(
+    ["acme", "O'Neil", "'=x", "=x", "é", "a b", " ann", "ann\t", "\u00a0ann", "x" * 64, "", "'"]
 )
-units = st.sampled_from(["POINT", "CASH/USD", "CREDIT/KWD", " POINT", "u" * 20, ""])
-values = st.sampled_from(
+units = st.just("POINT") | st.sampled_from(["POINT", "CASH/USD", "CREDIT/KWD", " POINT", "u" * 20, ""])
+values = st.just("5") | st.sampled_from(
     ["", "0", "5", "1.239", "0.001", "00", "x", "-1", "1e3", " 7 ", "9" * 31, "$5", "1,234"]
 )
 
@@ -70,6 +71,7 @@ class Careful(RowChecker):
         return None
 
 
+@settings(max_examples=400)
 @given(st.lists(rows(), max_size=12), st.sampled_from([HEADER, HEADER[:5], HEADER[:4]]))
 def test_a_quick_look_at_a_row_says_what_a_close_look_says(found, header):
     quick, careful = RowChecker(header, NOW), Careful(header, NOW)
