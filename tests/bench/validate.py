@@ -2,7 +2,7 @@
 
     .venv/bin/python -m tests.bench.validate [rows]
 
-The real Validation, with a file in memory in the place of S3, and nothing at all in the place of SQS and DynamoDB.
+The real Validation, with a file in memory in the place of S3, and nothing in that of SQS and DynamoDB.
 """
 
 import csv
