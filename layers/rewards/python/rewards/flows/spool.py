@@ -3,8 +3,8 @@
 Measured against a list in memory and SQLite: docs/decisions.md.
 """
 
+import heapq
 import re
-from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,9 +12,6 @@ from typing import IO
 
 # Characters of a run: it takes one to four times as many bytes of memory, and half as much again to sort.
 RUN = 16 << 20
-
-# Characters that are read of each run at a time.
-BATCH = 1 << 19
 
 # Fields are parted by NUL, records by a line feed. Where a text has such a character, two others stand for
 # it (and for the one that they borrow), in a way that keeps the order of texts.
@@ -53,12 +50,11 @@ class Spool:
         self._end_run()
         with ExitStack() as stack:
             files = [stack.enter_context(_open(path, "r")) for path in self._runs]
-            for lines in _merged(files):
-                for line in lines:
-                    fields = line[:-1].split("\0")
-                    if "\x01" in line or "\x0b" in line:
-                        fields = [_read(field) for field in fields]
-                    yield fields
+            for line in heapq.merge(*files):
+                fields = line[:-1].split("\0")
+                if "\x01" in line or "\x0b" in line:
+                    fields = [_read(field) for field in fields]
+                yield fields
 
     def _end_run(self) -> None:
         if not self._lines:
@@ -73,24 +69,6 @@ class Spool:
 
 def _open(path: Path, mode: str) -> IO[str]:
     return path.open(mode, encoding="utf-8", newline="\n", buffering=1 << 16)
-
-
-def _merged(files: Sequence[IO[str]]) -> Iterator[list[str]]:
-    """The lines of sorted files, in order, a batch at a time.
-
-    What is read of every file, up to the least of their last lines, is all that can come next. Sorting
-    that is quick: Python's sort finds the runs and merges them.
-    """
-    ahead = [file.readlines(BATCH) for file in files]
-    while any(ahead):
-        end = min(lines[-1] for lines in ahead if lines)
-        batch: list[str] = []
-        for place, lines in enumerate(ahead):
-            passed = bisect_right(lines, end)
-            batch += lines[:passed]
-            ahead[place] = lines[passed:] or files[place].readlines(BATCH)
-        batch.sort()
-        yield batch
 
 
 def _read(field: str) -> str:
