@@ -20,7 +20,7 @@ except ImportError:  # the fixture below says so
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 WIDE, NARROW = {"width": 1180, "height": 900}, {"width": 360, "height": 740}
-WAIT = 20_000
+WAIT = 60_000  # as patient as the tests of the stack
 
 
 def pytest_collection_modifyitems(items):
