@@ -15,7 +15,7 @@ SOURCES := $(sort $(TEMPLATE) $(shell find functions layers -type f -not -name '
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup build build-aws demo up down token logs test simulate lint format pictures chromium clean FORCE
+.PHONY: help setup build build-aws demo up down token logs test simulate bench lint format pictures chromium clean FORCE
 
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -50,6 +50,9 @@ SEEDS := 1000
 simulate: $(VENV) ## Play SEEDS=1000 random histories full of faults, or SEED=17 alone (docs/simulation.md)
 	@PYTHONPATH=layers/rewards/python $(BIN)/python -m tests.simulation $(if $(PLANT),--plant "$(PLANT)") \
 		$(if $(SEED),--seed $(SEED),--seeds $(SEEDS)) $(if $(FIND),--find)
+
+bench: $(VENV) $(MINISTACK_VENV) ## Measure everything, into docs/performance.md (a quarter of an hour)
+	PYTHONPATH=layers/rewards/python $(BIN)/python -m tests.bench $(BENCH)
 
 lint: $(VENV) ## Check style, types and the template
 	$(BIN)/ruff check

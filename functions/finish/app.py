@@ -23,6 +23,7 @@ from rewards.flows.dead_letters import DeadLetters
 from rewards.flows.deliver import Delivery
 from rewards.flows.finish import Finisher
 from rewards.flows.load import Loader
+from rewards.flows.put_back import PutBack
 from rewards.flows.redeem import Redeemer
 from rewards.flows.report import ReportEnding
 from rewards.flows.reverse import Reverser
@@ -84,16 +85,22 @@ def _run(time_left: Any, record: SQSRecord) -> None:
     if record.event_source_arn == settings().finish_queue_arn:
         import_id = json.loads(record.body)["importId"]
         logger.append_keys(import_id=import_id)
-        finisher().run(import_id)
-        logger.info("finished")
+        with put_back().if_too_early(import_id, record.body):
+            finisher().run(import_id)
+            logger.info("finished")
     else:
         logger.warning("dead letter", extra={"body": record.body[:500]})
         dead_letters().bury(record.body, Backoff(time_left))
 
 
 @cache
+def put_back() -> PutBack:
+    return PutBack(Queues(client("sqs")), settings().finish_queue_url, now)
+
+
+@cache
 def _jobs() -> Jobs:
-    return Jobs(client("dynamodb"), settings().jobs_table)
+    return Jobs(client("dynamodb"), settings().jobs_table, patience=120)
 
 
 @cache

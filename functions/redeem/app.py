@@ -18,6 +18,7 @@ from rewards.adapters.queues import Queues
 from rewards.adapters.retry import Backoff
 from rewards.clock import now
 from rewards.flows.load import Loader
+from rewards.flows.put_back import PutBack
 from rewards.flows.redeem import Redeemer
 from rewards.flows.reverse import Reverser
 from rewards.rules import chunks
@@ -33,23 +34,33 @@ class Settings:
     rewards_table: str
     jobs_table: str
     files_bucket: str
+    redemption_queue_url: str
     finish_queue_url: str
 
 
 @cache
+def settings() -> Settings:
+    return load(Settings)
+
+
+@cache
 def redeemer() -> Redeemer:
-    settings = load(Settings)
-    accounts = Accounts(client("dynamodb"), settings.accounts_table)
+    accounts = Accounts(client("dynamodb"), settings().accounts_table)
     return Redeemer(
         accounts=accounts,
-        jobs=Jobs(client("dynamodb"), settings.jobs_table),
-        files=Files(client("s3"), settings.files_bucket),
+        jobs=Jobs(client("dynamodb"), settings().jobs_table),
+        files=Files(client("s3"), settings().files_bucket),
         queues=Queues(client("sqs")),
-        finish_queue_url=settings.finish_queue_url,
+        finish_queue_url=settings().finish_queue_url,
         now=now,
-        loader=Loader(accounts, Catalogue(client("dynamodb"), settings.rewards_table), now),
+        loader=Loader(accounts, Catalogue(client("dynamodb"), settings().rewards_table), now),
         reverser=Reverser(accounts, now),
     )
+
+
+@cache
+def put_back() -> PutBack:
+    return PutBack(Queues(client("sqs")), settings().redemption_queue_url, now)
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -59,7 +70,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
 
 
 def _run(time_left: Any, record: SQSRecord) -> None:
-    for chunk in chunks.parse(record.body):
-        logger.append_keys(import_id=chunk.import_id, chunk=chunk.number)
-        redeemer().run(chunk, Backoff(time_left))
-        logger.info("answered")
+    found = chunks.parse(record.body)
+    with put_back().if_too_early(found[0].import_id, record.body, chunks.to_resume):
+        for chunk in found:
+            logger.append_keys(import_id=chunk.import_id, chunk=chunk.number)
+            redeemer().run(chunk, Backoff(time_left))
+            logger.info("answered")

@@ -31,7 +31,7 @@ class Settings:
 def validation() -> Validation:
     settings = load(Settings)
     return Validation(
-        jobs=Jobs(client("dynamodb"), settings.jobs_table),
+        jobs=Jobs(client("dynamodb"), settings.jobs_table, patience=120),
         files=Files(client("s3"), settings.files_bucket),
         queues=Queues(client("sqs")),
         redemption_queue_url=settings.redemption_queue_url,

@@ -242,7 +242,7 @@ def run(folder: Path, kind: str, file_format: str, params: dict[str, str]) -> No
         **wire.counts,
         **({"error": jobs.record["error"]} if jobs.record["error"] else {}),
     }
-    print(json.dumps(figures))  # noqa: T201 - its output is its purpose
+    print(json.dumps(figures))
 
 
 def reporter_on(

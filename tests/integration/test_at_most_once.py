@@ -8,8 +8,7 @@ from collections import Counter
 import pytest
 from botocore.exceptions import ClientError
 
-from rewards.adapters.errors import ConditionFailedError, EmailNotSentError
-from rewards.adapters.jobs import LeaseTakenError
+from rewards.adapters.errors import ConditionFailedError, EmailNotSentError, LeaseTakenError
 from rewards.flows import redeem as redeem_flow
 from rewards.flows.finish import LEASE
 from rewards.rules import chunks, ids

@@ -9,8 +9,9 @@ from collections import Counter
 import pytest
 from openpyxl import load_workbook
 
-from rewards.adapters.jobs import EXPORT, LeaseTakenError
-from rewards.flows import report
+from rewards.adapters.errors import LeaseTakenError
+from rewards.adapters.jobs import EXPORT
+from rewards.flows import report, workbook
 from rewards.flows.spool import Spool
 from rewards.rules.balance import Wanted, grant, redeem
 from rewards.rules.redemption import Reward
@@ -175,6 +176,15 @@ def test_a_workbook_beyond_the_limit_of_rows_says_so_and_csv_works(world, monkey
     assert "as CSV" in record["error"]["message"]
     assert world.export(REDEEMABLE, "CSV")["recordCount"] == 2
     assert world.export(REDEEMABLE, "XLSX", unit="CENTS")["recordCount"] == 1
+
+
+def test_a_workbook_that_does_not_come_back_may_have_several_sheets(world, monkeypatch):
+    monkeypatch.setattr(report, "MAX_WORKBOOK_ROWS", 1)
+    monkeypatch.setattr(workbook, "ROWS_PER_SHEET", 1)
+    world.load([{"id": "a", "assignedCredit": 5}, {"id": "b", "assignedCredit": 5, "unit": "CENTS"}])
+    record = world.export(BALANCES, "XLSX")
+    file = world.bytes(file_key(record["id"], "XLSX", BALANCES))
+    assert [sheet.max_row for sheet in load_workbook(io.BytesIO(file))] == [2, 2]
 
 
 def test_a_report_that_fills_the_temporary_storage_says_so(world, monkeypatch):

@@ -16,7 +16,7 @@ USERS = 120  # three chunks of 40
 def state(world, *key):
     """What is left of every reward of a balance, also of those in history."""
     balance = world.balance(*key)
-    pages = world.accounts.pages(balance).values()
+    pages = world.accounts.pages(balance, quick()).values()
     rewards = [*balance.rewards, *(reward for page in pages for reward in page.rewards)]
     return {reward.id: (reward.left, reward.date_expires) for reward in rewards}
 
@@ -107,7 +107,7 @@ def test_what_went_to_history_comes_back(world):
     world.load([{"id": f"r{n:03}", "assignedCredit": 10} for n in range(100)])
     before = state(world)
     done = [world.upload("redemptions/a.csv", sheet([row(45, extra=str(n))])) for n in range(20)]
-    assert world.accounts.pages(world.balance())
+    assert world.accounts.pages(world.balance(), quick())
     assert world.available() == 100
     for n, record in enumerate(done, start=1):
         assert reverse(world, record)["outcomes"] == {"REVERSED": 1}

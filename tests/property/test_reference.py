@@ -177,8 +177,8 @@ class Shelf:
             dates = (reward.given, reward.expires, reward.scheduled, reward.cancelled)
             grant(balance, [Reward(0, reward.id, reward.left, reward.left, *dates, reward.program)])
 
-    def read(self, keys, backoff):
-        return {key: copy.deepcopy(self.balances[key]) for key in keys if key in self.balances}
+    def read_now(self, keys):
+        return {key: copy.deepcopy(self.balances[key]) for key in keys if key in self.balances}, set()
 
     def write(self, changed, now):
         for balance in changed:
@@ -189,11 +189,11 @@ class Shelf:
             self.balances[key] = balance
         return [True] * len(changed)
 
-    def history(self, balance, since):
+    def history(self, balance, since, backoff):
         pages = self.pages.get((balance.account_id, balance.user_id, balance.unit), [])
         return [redemption for page in pages for redemption in page.redemptions]
 
-    def units_of(self, account, user):
+    def units_of(self, account, user, backoff):
         return sorted(unit for a, u, unit in self.balances if (a, u) == (account, user))
 
     def get(self, kind, import_id):

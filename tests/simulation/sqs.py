@@ -49,10 +49,11 @@ class SQS:
         self._gateway = gateway
         self._sent = 0
 
-    def send_message(self, *, QueueUrl: str, MessageBody: str) -> Any:
+    def send_message(self, *, QueueUrl: str, MessageBody: str, DelaySeconds: int = 0) -> Any:
         def apply() -> Any:
             _check(MessageBody, len(MessageBody.encode()), "SendMessage")
-            return {"MessageId": self.put(QueueUrl, MessageBody), "MD5OfMessageBody": _md5(MessageBody)}
+            identifier = self.put(QueueUrl, MessageBody, DelaySeconds * SECOND)
+            return {"MessageId": identifier, "MD5OfMessageBody": _md5(MessageBody)}
 
         return self._call("SendMessage", f"{QueueUrl} {MessageBody[:60]}", apply)
 
@@ -109,11 +110,11 @@ class SQS:
 
     # --- What the service itself does ---
 
-    def put(self, url: str, body: str) -> str:
-        """Accept a message; it can be received at once, or later."""
+    def put(self, url: str, body: str, delay: int = 0) -> str:
+        """Accept a message; it can be received after a delay (milliseconds), or later."""
         kernel, weather = self._gateway.kernel, self._gateway.weather
         self._sent += 1
-        visible = kernel.now
+        visible = kernel.now + delay
         if weather.strikes("delayed-message"):
             visible += kernel.random.randint(1, 20 * MINUTE)
         message = Message(f"m{self._sent:05d}", body, kernel.now, visible)

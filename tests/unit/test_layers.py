@@ -9,7 +9,7 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "layers/rewards/python/rewards"
 ALLOWED = {
     "rules": ("rewards.rules",),
-    "adapters": ("rewards.rules", "rewards.adapters", "boto3", "botocore", "mypy_boto3_", "jwt"),
+    "adapters": ("rewards.rules", "rewards.adapters", "boto3", "botocore", "mypy_boto3_", "jwt", "orjson"),
     "flows": ("rewards.rules", "rewards.adapters", "rewards.flows", "xlsxwriter"),
 }
 

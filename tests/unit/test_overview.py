@@ -1,5 +1,6 @@
 """What all balances hold together, by unit."""
 
+from rewards.adapters.balance_item import encode_rewards, sum_rewards
 from rewards.rules import overview
 from rewards.rules.balance import Balance
 from rewards.rules.overview import SOON, Overview
@@ -21,7 +22,8 @@ def balance(*rewards, user="ann", unit="POINT"):
 def sums(*balances):
     found = Overview()
     for each in balances:
-        found.add(each, NOW, NOW + 10)
+        value, _, _, soon = sum_rewards(encode_rewards(each.rewards), NOW, NOW + 10)
+        found.add(each.unit, value, soon)
     return {each.pop("unit"): each for each in found.record()}
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rewards.adapters import balance_item
-from rewards.adapters.batch_get import Item, batch_get
+from rewards.adapters.batch_get import Item, batch_get, batch_get_once
 from rewards.adapters.errors import (
     CONDITIONS,
     THROTTLES,
@@ -14,7 +14,7 @@ from rewards.adapters.errors import (
     WriteRefusedError,
     translated,
 )
-from rewards.adapters.retry import Backoff
+from rewards.adapters.retry import Backoff, patiently
 from rewards.rules.balance import CLOCK_MARGIN, Balance, Page, Redemption, archive, leaving
 from rewards.rules.reward_rows import PARTICIPANT_FACTS
 
@@ -62,27 +62,36 @@ class Accounts:
             found[balance.account_id, balance.user_id, balance.unit] = balance
         return found
 
-    def units_of(self, account_id: str, user_id: str) -> list[str]:
+    def read_now(self, keys: Iterable[BalanceKey]) -> tuple[dict[BalanceKey, Balance], set[BalanceKey]]:
+        """The balances that exist, as they are now, and the keys that DynamoDB was too busy to read."""
+        found, unread = batch_get_once(
+            self._client, self._table, [balance_item.key_of(*key) for key in dict.fromkeys(keys)]
+        )
+        balances = map(balance_item.decode, found)
+        return {(b.account_id, b.user_id, b.unit): b for b in balances}, set(map(balance_item.whose, unread))
+
+    def units_of(self, account_id: str, user_id: str, backoff: Backoff) -> list[str]:
         """The units in which a participant has a balance, however small."""
         prefix = balance_item.balance_key(user_id, "")
-        items = self._query(account_id, prefix, ProjectionExpression="sk")
+        items = self._query(account_id, prefix, backoff=backoff, ProjectionExpression="sk")
         return [balance_item.split_balance_key(item["sk"]["S"])[1] for item in items]
 
-    def history(self, balance: Balance, since: int) -> list[Redemption]:
+    def history(self, balance: Balance, since: int, backoff: Backoff) -> list[Redemption]:
         """The balance's redemptions that went to history and were made after `since` (Unix ms)."""
         prefix = balance_item.history_prefix(balance.user_id, balance.unit)
         first = f"{prefix}{max(0, since - CLOCK_MARGIN):013d}"
-        pages = self._query(balance.account_id, first, prefix + "~", ProjectionExpression="redemptions")
+        last = prefix + "~"
+        pages = self._query(balance.account_id, first, last, backoff, ProjectionExpression="redemptions")
         return [
             redemption
             for page in pages
             for redemption in balance_item.decode_redemptions(page["redemptions"]["S"])
         ]
 
-    def pages(self, balance: Balance) -> dict[str, Page]:
+    def pages(self, balance: Balance, backoff: Backoff) -> dict[str, Page]:
         """All that went to history of a balance, by key."""
         prefix = balance_item.history_prefix(balance.user_id, balance.unit)
-        items = self._query(balance.account_id, prefix)
+        items = self._query(balance.account_id, prefix, backoff=backoff)
         return {item["sk"]["S"]: balance_item.decode_page(item) for item in items}
 
     def write(self, balances: Sequence[Balance], now: int) -> list[bool]:
@@ -107,6 +116,8 @@ class Accounts:
         for start in range(0, len(light), _STATEMENTS):
             batch = light[start : start + _STATEMENTS]
             errors = self._execute([self._statement(item, version) for _, item, version in batch])
+            if all(error is not None and error["Code"] in THROTTLES for error in errors):
+                break  # the table is full: the others would be refused as well
             for (place, _, _), error in zip(batch, errors, strict=True):
                 written[place] = error is None
                 if error is not None and error["Code"] not in _TRY_AGAIN:
@@ -196,37 +207,54 @@ class Accounts:
             for item in self._get(pairs, backoff)
         }
 
-    def write_participant(self, account_id: str, user_id: str, facts: Mapping[str, str]) -> None:
+    def write_participant(
+        self, account_id: str, user_id: str, facts: Mapping[str, str], backoff: Backoff
+    ) -> None:
         """Renew some of what is known of a participant, and leave the rest."""
         names = {f"#{place}": name for place, name in enumerate(facts)}
-        with translated():
-            self._client.update_item(
-                TableName=self._table,
-                Key={"pk": {"S": account_id}, "sk": {"S": balance_item.participant_key(user_id)}},
-                UpdateExpression="SET " + ", ".join(f"#{place} = :{place}" for place in range(len(facts))),
-                ExpressionAttributeNames=names,
-                ExpressionAttributeValues={f":{n}": {"S": text} for n, text in enumerate(facts.values())},
-            )
+        patiently(
+            self._client.update_item,
+            backoff,
+            TableName=self._table,
+            Key={"pk": {"S": account_id}, "sk": {"S": balance_item.participant_key(user_id)}},
+            UpdateExpression="SET " + ", ".join(f"#{place} = :{place}" for place in range(len(facts))),
+            ExpressionAttributeNames=names,
+            ExpressionAttributeValues={f":{n}": {"S": text} for n, text in enumerate(facts.values())},
+        )
 
     def _get(self, keys: Iterable[tuple[str, str]], backoff: Backoff) -> Iterator[Item]:
         items = ({"pk": {"S": pk}, "sk": {"S": sk}} for pk, sk in dict.fromkeys(keys))
         return batch_get(self._client, self._table, items, backoff)
 
-    def _query(self, account_id: str, first: str, last: str | None = None, **more: Any) -> Iterator[Item]:
-        """Items of an account from sort key `first` to `last`, or with the prefix `first`."""
+    def _query(
+        self,
+        account_id: str,
+        first: str,
+        last: str | None = None,
+        backoff: Backoff | None = None,
+        **more: Any,
+    ) -> Iterator[Item]:
+        """Items of an account from sort key `first` to `last`, or with the prefix `first`.
+
+        What is throttled is asked for again as long as `backoff` allows.
+        """
         condition = "sk BETWEEN :first AND :last" if last else "begins_with(sk, :first)"
         values = {":pk": {"S": account_id}, ":first": {"S": first}}
         if last:
             values[":last"] = {"S": last}
-        pages = self._client.get_paginator("query").paginate(
-            TableName=self._table,
-            KeyConditionExpression=f"pk = :pk AND {condition}",
-            ExpressionAttributeValues=values,
-            ConsistentRead=True,
+        request = {
+            "TableName": self._table,
+            "KeyConditionExpression": f"pk = :pk AND {condition}",
+            "ExpressionAttributeValues": values,
+            "ConsistentRead": True,
             **more,
-        )
-        for page in pages:
-            yield from page["Items"]  # type: ignore[misc]
+        }
+        while True:
+            page = patiently(self._client.query, backoff, **request)
+            yield from page["Items"]
+            if "LastEvaluatedKey" not in page:
+                return
+            request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
     def _statement(self, item: Item, version: int) -> Any:
         redemptions = item.get("redemptions", {"S": "[]"})

@@ -1,6 +1,6 @@
 """Reading many items of a DynamoDB table by their keys."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rewards.adapters.errors import ThrottledError, translated
@@ -19,18 +19,31 @@ def batch_get(client: "DynamoDBClient", table: str, keys: Iterable[Item], backof
 
     The keys must be distinct.
     """
+    todo = list(keys)
+    while todo:
+        found, todo = batch_get_once(client, table, todo)
+        yield from found
+        if todo:
+            backoff.wait()
+
+
+def batch_get_once(
+    client: "DynamoDBClient", table: str, keys: Sequence[Item]
+) -> tuple[list[Item], list[Item]]:
+    """The items that exist, and the keys that were throttled; after those no more are asked for."""
+    found: list[Any] = []
     todo: list[Any] = list(keys)
     while todo:
-        asked, todo = todo[:_KEYS], todo[_KEYS:]
+        asked = todo[:_KEYS]
         request: dict[str, Any] = {table: {"Keys": asked, "ConsistentRead": True}}
         try:
             with translated():
                 response: Any = client.batch_get_item(RequestItems=request)
         except ThrottledError:
-            unread = asked
-        else:
-            yield from response["Responses"].get(table, [])
-            unread = response["UnprocessedKeys"].get(table, {}).get("Keys", [])
+            break
+        found += response["Responses"].get(table, [])
+        unread = response["UnprocessedKeys"].get(table, {}).get("Keys", [])
+        todo = unread + todo[_KEYS:]
         if unread:
-            todo = unread + todo
-            backoff.wait()
+            break
+    return found, todo

@@ -6,7 +6,8 @@
     ├── TooManyWritesError   more balances than one transaction takes
     ├── UnknownOutcomeError  no answer came: it may have happened, or still happen
     ├── EmailNotSentError    SES did not take it
-    └── ConditionFailedError somebody else was faster: read again and decide again
+    ├── ConditionFailedError somebody else was faster: read again and decide again
+    └── LeaseTakenError      somebody else is at it: look again later
 
 Anything else botocore raises is let through: it is a fault, and the message is retried.
 """
@@ -27,6 +28,9 @@ THROTTLES = frozenset(
         "TransactionInProgressException",
         "InternalServerError",
         "TransactionConflictException",
+        "SlowDown",  # S3
+        "ServiceUnavailable",
+        "RequestThrottled",  # SQS
     }
 )
 CONDITIONS = frozenset({"ConditionalCheckFailedException", "ConditionalCheckFailed"})
@@ -63,6 +67,10 @@ class EmailNotSentError(ServiceError):
 
 class ConditionFailedError(ServiceError):
     """The item was not what the write expected."""
+
+
+class LeaseTakenError(ServiceError):
+    """Somebody else is at it; the message is to be delivered again later."""
 
 
 @contextmanager

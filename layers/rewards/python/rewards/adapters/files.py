@@ -109,7 +109,7 @@ class Files:
         """Write a part of an import's answers, in line order; writing it again is harmless."""
         lines = [json.dumps(_cells(answer), ensure_ascii=False, separators=(",", ":")) for answer in answers]
         body = "\n".join(lines).encode()
-        key = f"imports/{import_id}/parts/{part}.jsonl"
+        key = _part_key(import_id, part)
         with translated():
             self._client.put_object(Bucket=self._bucket, Key=key, Body=body)
 
@@ -120,13 +120,16 @@ class Files:
 
     def part(self, import_id: str, part: str) -> Iterator[Answer]:
         """The answers of one part, in line order. Raises FileNotFoundError if it is gone."""
-        key = f"imports/{import_id}/parts/{part}.jsonl"
+        key = _part_key(import_id, part)
         found = self.open_file(key)
         if found is None:
             raise FileNotFoundError(key)
-        for line in found.read().splitlines():
-            line_number, outcome, *rest = json.loads(line)
-            yield Answer(line_number, Outcome(outcome), *rest)
+        return map(_answer, found.read().splitlines())
+
+    def part_so_far(self, import_id: str, part: str) -> list[Answer]:
+        """The answers of a part that may not be there yet, in line order."""
+        file = self.open_file(_part_key(import_id, part))
+        return [_answer(line) for line in file] if file else []
 
     def put_record(self, key: str, record: dict[str, Any]) -> None:
         """Write a small record as JSON; writing it again is harmless."""
@@ -206,6 +209,15 @@ class Files:
 def part_name(group: str, number: int) -> str:
     """Parts sort by number within their group."""
     return f"{group}-{number:06d}"
+
+
+def _part_key(import_id: str, part: str) -> str:
+    return f"imports/{import_id}/parts/{part}.jsonl"
+
+
+def _answer(line: bytes) -> Answer:
+    line_number, outcome, *rest = json.loads(line)
+    return Answer(line_number, Outcome(outcome), *rest)
 
 
 def _cells(answer: Answer) -> list[Any]:

@@ -15,7 +15,7 @@ Records are plain dictionaries with the names of CONTRACT section 5; credits are
 
 import hashlib
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from rewards.adapters.batch_get import batch_get
 from rewards.adapters.errors import ConditionFailedError, ThrottledError, translated
-from rewards.adapters.retry import Backoff
+from rewards.adapters.retry import Backoff, patiently
 from rewards.rules.outcomes import Answer
 
 if TYPE_CHECKING:
@@ -39,10 +39,6 @@ UNITS = "UNITS"
 OVERVIEW = "OVERVIEW"
 
 
-class LeaseTakenError(Exception):
-    """Somebody else is at it; the message is to be delivered again later."""
-
-
 class _Deserializer(TypeDeserializer):
     """Whole numbers only: the table holds counts, credits and Unix milliseconds."""
 
@@ -55,11 +51,15 @@ _deserialize = _Deserializer().deserialize
 
 
 class Jobs:
-    """Records of imports and exports."""
+    """Records of imports and exports.
 
-    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+    A request that is throttled is sent again for `patience` seconds; then OutOfTimeError is raised.
+    """
+
+    def __init__(self, client: "DynamoDBClient", table: str, patience: float = 10) -> None:
         self._client = client
         self._table = table
+        self._patience = patience
         self._known_units: set[str] = set()
 
     def get(self, kind: str, identifier: str) -> Record | None:
@@ -79,8 +79,7 @@ class Jobs:
     def update(self, kind: str, identifier: str, changes: Record, **expected: Any) -> bool:
         """Set attributes of a record; False, and nothing changed, if it is not as `expected`.
 
-        `expected` are attributes' values now, None also where there is none. A record that is being
-        counted on may be busy: then it is tried again for a few seconds.
+        `expected` are attributes' values now, None also where there is none.
         """
         names = {f"#c{place}": name for place, name in enumerate(changes)}
         values = {f":c{place}": value for place, value in enumerate(changes.values())}
@@ -89,24 +88,18 @@ class Jobs:
             names[f"#e{place}"], values[f":e{place}"] = name, value
             none = f" OR attribute_not_exists(#e{place})" if value is None else ""
             conditions.append(f"(#e{place} = :e{place}{none})")
-        backoff = Backoff.for_seconds(10)
-        while True:
-            try:
-                with translated():
-                    self._client.update_item(
-                        TableName=self._table,
-                        Key=_key(f"{kind}#{identifier}", "META"),
-                        UpdateExpression="SET " + ", ".join(f"#c{p} = :c{p}" for p in range(len(changes))),
-                        ConditionExpression=" AND ".join(conditions),
-                        ExpressionAttributeNames=names,
-                        ExpressionAttributeValues={name: _serialize(value) for name, value in values.items()},
-                    )
-            except ConditionFailedError:
-                return False
-            except ThrottledError:
-                backoff.wait()
-            else:
-                return True
+        try:
+            self._call(
+                self._client.update_item,
+                Key=_key(f"{kind}#{identifier}", "META"),
+                UpdateExpression="SET " + ", ".join(f"#c{p} = :c{p}" for p in range(len(changes))),
+                ConditionExpression=" AND ".join(conditions),
+                ExpressionAttributeNames=names,
+                ExpressionAttributeValues={name: _serialize(value) for name, value in values.items()},
+            )
+        except ConditionFailedError:
+            return False
+        return True
 
     def history(self, kind: str, limit: int, offset: int) -> tuple[list[Record], int]:
         """Records of a kind, newest first, from `offset`; and how many there are in all.
@@ -191,9 +184,9 @@ class Jobs:
 
     def end_chunk_lease(self, import_id: str, chunk: int, owner: str) -> None:
         """Let the next one take a chunk that we did not count."""
-        with suppress(ConditionFailedError), translated():
-            self._client.update_item(
-                TableName=self._table,
+        with suppress(ConditionFailedError):
+            self._call(
+                self._client.update_item,
                 Key=_key(f"{IMPORT}#{import_id}", _chunk(chunk)),
                 UpdateExpression="SET leasedUntil = :never",
                 ConditionExpression="leaseOwner = :me",
@@ -202,20 +195,19 @@ class Jobs:
 
     def _lease(self, pk: str, sk: str, owner: str, now: int, until: int) -> bool:
         try:
-            with translated():
-                self._client.update_item(
-                    TableName=self._table,
-                    Key=_key(pk, sk),
-                    UpdateExpression="SET leasedUntil = :until, leaseOwner = :me",
-                    # Ours already: the answer to our first try was lost on the way.
-                    ConditionExpression="attribute_not_exists(counted) AND "
-                    "(attribute_not_exists(leasedUntil) OR leasedUntil < :now OR leaseOwner = :me)",
-                    ExpressionAttributeValues={
-                        ":until": {"N": str(until)},
-                        ":now": {"N": str(now)},
-                        ":me": {"S": owner},
-                    },
-                )
+            self._call(
+                self._client.update_item,
+                Key=_key(pk, sk),
+                UpdateExpression="SET leasedUntil = :until, leaseOwner = :me",
+                # Ours already: the answer to our first try was lost on the way.
+                ConditionExpression="attribute_not_exists(counted) AND "
+                "(attribute_not_exists(leasedUntil) OR leasedUntil < :now OR leaseOwner = :me)",
+                ExpressionAttributeValues={
+                    ":until": {"N": str(until)},
+                    ":now": {"N": str(now)},
+                    ":me": {"S": owner},
+                },
+            )
         except ConditionFailedError:
             return False
         return True
@@ -326,8 +318,7 @@ class Jobs:
     def add_units(self, units: Iterable[str]) -> None:
         """Remember that there are rewards in these units; each is written once a container."""
         for unit in sorted(set(units) - self._known_units):
-            with translated():
-                self._client.update_item(TableName=self._table, Key=_key(UNITS, unit))
+            self._call(self._client.update_item, Key=_key(UNITS, unit))
             self._known_units.add(unit)
 
     def units(self) -> list[str]:
@@ -342,19 +333,20 @@ class Jobs:
             return [item["sk"]["S"] for page in pages for item in page["Items"]]
 
     def _get(self, pk: str, sk: str) -> Record | None:
-        with translated():
-            response = self._client.get_item(TableName=self._table, Key=_key(pk, sk), ConsistentRead=True)
+        response = self._call(self._client.get_item, Key=_key(pk, sk), ConsistentRead=True)
         item = response.get("Item")
         return _record(item) if item else None
 
     def _put(self, pk: str, sk: str, record: Mapping[str, Any]) -> None:
         item = {name: _serialize(value) for name, value in record.items()}
-        with translated():
-            self._client.put_item(
-                TableName=self._table,
-                Item={**_key(pk, sk), **item},
-                ConditionExpression="attribute_not_exists(pk)",
-            )
+        self._call(
+            self._client.put_item,
+            Item={**_key(pk, sk), **item},
+            ConditionExpression="attribute_not_exists(pk)",
+        )
+
+    def _call(self, operation: Callable[..., Any], **request: Any) -> Any:
+        return patiently(operation, Backoff.for_seconds(self._patience), TableName=self._table, **request)
 
 
 def tally(answers: Iterable[Answer]) -> tuple[int, dict[str, int], dict[str, int]]:

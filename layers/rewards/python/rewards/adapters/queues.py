@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from rewards.adapters.errors import ThrottledError, translated
 from rewards.adapters.retry import Backoff
 
 if TYPE_CHECKING:
@@ -21,7 +22,13 @@ class Queues:
         self._client = client
 
     def send(self, queue_url: str, message: dict[str, Any]) -> None:
-        self._client.send_message(QueueUrl=queue_url, MessageBody=json.dumps(message))
+        with translated():
+            self._client.send_message(QueueUrl=queue_url, MessageBody=json.dumps(message))
+
+    def send_later(self, queue_url: str, body: str, seconds: int) -> None:
+        """Send a body that is to be delivered after so many seconds, 900 at most."""
+        with translated():
+            self._client.send_message(QueueUrl=queue_url, MessageBody=body, DelaySeconds=seconds)
 
     def send_all(self, queue_url: str, bodies: Iterable[str], backoff: Backoff) -> None:
         """Send bodies, as many a request as fit; what the queue did not take is sent again."""
@@ -40,10 +47,15 @@ class Queues:
     def _send_batch(self, queue_url: str, bodies: list[str], backoff: Backoff) -> None:
         waiting = {str(place): body for place, body in enumerate(bodies)}
         while waiting:
-            response = self._client.send_message_batch(
-                QueueUrl=queue_url,
-                Entries=[{"Id": place, "MessageBody": body} for place, body in waiting.items()],
-            )
+            try:
+                with translated():
+                    response = self._client.send_message_batch(
+                        QueueUrl=queue_url,
+                        Entries=[{"Id": place, "MessageBody": body} for place, body in waiting.items()],
+                    )
+            except ThrottledError:
+                backoff.wait()
+                continue
             for refused in response.get("Failed", []):
                 if refused["SenderFault"]:
                     raise RuntimeError(f"SQS refused a message: {refused['Code']}: {refused.get('Message')}")

@@ -3,6 +3,9 @@
 import random
 import time
 from collections.abc import Callable
+from typing import Any
+
+from rewards.adapters.errors import ThrottledError, translated
 
 # (delay in seconds) -> None; tests and the simulation put their own clock here.
 Sleep = Callable[[float], None]
@@ -48,3 +51,15 @@ class Backoff:
             raise OutOfTimeError
         self._tries += 1
         self._sleep(delay)
+
+
+def patiently(operation: Callable[..., Any], backoff: Backoff | None, **request: Any) -> Any:
+    """The answer to a request, which is sent again while it is throttled and `backoff` allows."""
+    while True:
+        try:
+            with translated():
+                return operation(**request)
+        except ThrottledError:
+            if backoff is None:
+                raise
+            backoff.wait()

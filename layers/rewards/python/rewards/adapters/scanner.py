@@ -8,11 +8,12 @@ Every read is strongly consistent. It costs one unit for 4 KB instead of half a 
 show what was redeemed already.
 """
 
-import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import orjson
 
 from rewards.adapters import balance_item
 from rewards.adapters.batch_get import Item
@@ -87,7 +88,7 @@ class Scanner:
             while waiting:
                 for segment in list(waiting):
                     body, asked, answered = waiting.pop(segment).result()
-                    found = json.loads(body)
+                    found = orjson.loads(body)
                     if "LastEvaluatedKey" in found:
                         waiting[segment] = ask(segment, found["LastEvaluatedKey"])
                     yield Page(found["Items"], asked, answered)

@@ -13,9 +13,9 @@ from functools import partial
 from pathlib import Path
 from secrets import token_hex
 
-from rewards.adapters.errors import EmailNotSentError
+from rewards.adapters.errors import EmailNotSentError, LeaseTakenError
 from rewards.adapters.files import Files
-from rewards.adapters.jobs import IMPORT, Jobs, LeaseTakenError, Record
+from rewards.adapters.jobs import IMPORT, Jobs, Record
 from rewards.flows.deliver import Delivery
 from rewards.flows.imports import REWARD_TYPE, cancelled_unread, is_complete
 from rewards.flows.uploads import open_sheet

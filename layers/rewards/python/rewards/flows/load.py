@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Sequence
 from rewards.adapters.accounts import MAX_GRANTS, Accounts, BalanceKey
 from rewards.adapters.balance_item import encode_rewards
 from rewards.adapters.catalogue import Catalogue, Claim, claim_of
-from rewards.adapters.errors import ThrottledError
 from rewards.adapters.retry import Backoff
 from rewards.rules.balance import MAX_OPEN_BYTES, MAX_OPEN_REWARDS, Balance, grant, open_rewards
 from rewards.rules.outcomes import Answer, Outcome, Refusal
@@ -82,12 +81,8 @@ class Loader:
                 wanted.setdefault((each.account_id, each.user_id), {}).update(each.participant)
         known = self._accounts.read_participants(wanted, backoff)
         for key, facts in wanted.items():
-            while not facts.items() <= known.get(key, {}).items():
-                try:
-                    self._accounts.write_participant(*key, facts)
-                    break
-                except ThrottledError:
-                    backoff.wait()
+            if not facts.items() <= known.get(key, {}).items():
+                self._accounts.write_participant(*key, facts, backoff)
 
 
 def admitted(balance: Balance, grants: Sequence[Grant], now: int) -> Sequence[Grant]:

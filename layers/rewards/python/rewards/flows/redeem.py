@@ -5,16 +5,16 @@ reads and decides again. A row that finds its own trace in the balance was redee
 answer was lost on the way, so it is answered and not redeemed.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from secrets import token_hex
 
 from rewards.adapters.accounts import Accounts, BalanceKey
-from rewards.adapters.errors import UnknownOutcomeError
+from rewards.adapters.errors import LeaseTakenError, UnknownOutcomeError
 from rewards.adapters.files import Files, part_name
-from rewards.adapters.jobs import IMPORT, Jobs, LeaseTakenError
+from rewards.adapters.jobs import IMPORT, Jobs
 from rewards.adapters.queues import Queues
-from rewards.adapters.retry import Backoff
+from rewards.adapters.retry import Backoff, OutOfTimeError
 from rewards.flows.imports import is_complete
 from rewards.flows.load import Loader
 from rewards.flows.reverse import Reverser
@@ -124,46 +124,77 @@ class Redeemer:
         return self._reverser.reverse(chunk.import_id, chunk.reverses, redeemed, backoff, refusal)
 
     def _redeem(self, chunk: Chunk, backoff: Backoff, refusal: Refusal | None) -> list[Answer]:
-        answers: dict[int, Answer] = {}
+        part = part_name("chunk", chunk.number)
+        kept = self._files.part_so_far(chunk.import_id, part) if chunk.resumed else ()
+        answers = {answer.line: answer for answer in kept}
         pending: dict[BalanceKey, list[Wanted]] = {}
         for wanted in chunk.wanted:
-            pending.setdefault((wanted.account_id, wanted.user_id, wanted.unit), []).append(wanted)
+            if wanted.line not in answers:
+                pending.setdefault((wanted.account_id, wanted.user_id, wanted.unit), []).append(wanted)
         while pending:
             # With the lease in hand: who cancels waits until it is given back.
             refusal = refusal or self._cancelled(chunk.import_id)
-            balances = self._accounts.read(pending, backoff)
-            changed = []
-            for key, rows in pending.items():
-                balance = balances.get(key)
-                if balance is None:
-                    answers.update((row.line, self._no_balance(row, refusal)) for row in rows)
-                    continue
+            again = self._redeem_what_can_be(pending, chunk, backoff, refusal, answers)
+            pending = {key: rows for key, rows in pending.items() if key in again}
+            if pending:
+                try:
+                    backoff.wait()
+                except OutOfTimeError:
+                    # However slow the table is, whoever resumes this chunk has less to do.
+                    still = {row.line for rows in pending.values() for row in rows}
+                    done = [answer for line, answer in sorted(answers.items()) if line not in still]
+                    self._files.put_part(chunk.import_id, part, done)
+                    raise
+        return [answers[wanted.line] for wanted in chunk.wanted]
+
+    def _redeem_what_can_be(
+        self,
+        pending: Mapping[BalanceKey, Sequence[Wanted]],
+        chunk: Chunk,
+        backoff: Backoff,
+        refusal: Refusal | None,
+        answers: dict[int, Answer],
+    ) -> set[BalanceKey]:
+        """Read, decide and write once. Adds to `answers`; which balances to try again, whose answers do
+        not count: they could not be read, or not be written."""
+        balances, unread = self._accounts.read_now(pending)
+        changed = []
+        for key, rows in pending.items():
+            if key in unread:
+                continue
+            balance = balances.get(key)
+            if balance is None:
+                decided = [self._no_balance(row, refusal, backoff) for row in rows]
+            else:
                 known = len(balance.redemptions)
-                answers.update((a.line, a) for a in self._decide(balance, rows, chunk.import_id, refusal))
+                decided = self._decide(balance, rows, chunk.import_id, refusal, backoff)
                 if len(balance.redemptions) != known and not chunk.dry_run:
                     changed.append(balance)
-            written = self._accounts.write(changed, self._now())
-            lost = [balance for balance, done in zip(changed, written, strict=True) if not done]
-            pending = {key: pending[key] for key in ((b.account_id, b.user_id, b.unit) for b in lost)}
-            if pending:
-                backoff.wait()
-        return [_with_note(answers[wanted.line], wanted) for wanted in chunk.wanted]
+            answers.update((row.line, _with_note(each, row)) for row, each in zip(rows, decided, strict=True))
+        written = self._accounts.write(changed, self._now())
+        lost = [balance for balance, done in zip(changed, written, strict=True) if not done]
+        return unread.union((b.account_id, b.user_id, b.unit) for b in lost)
 
     def _decide(
-        self, balance: Balance, rows: Sequence[Wanted], import_id: str, refusal: Refusal | None
+        self,
+        balance: Balance,
+        rows: Sequence[Wanted],
+        import_id: str,
+        refusal: Refusal | None,
+        backoff: Backoff,
     ) -> list[Answer]:
         """Redeem rows from a balance in memory, in the file's order; their answers if the write succeeds."""
         now = self._now()
         since = min(_earliest(row, import_id) for row in rows)
         history: list[Redemption] = []
         if needs_history(balance, since):
-            history = self._accounts.history(balance, since)
+            history = self._accounts.history(balance, since, backoff)
         return [redeem(balance, row, import_id, now, history, refusal) for row in rows]
 
-    def _no_balance(self, row: Wanted, refusal: Refusal | None) -> Answer:
+    def _no_balance(self, row: Wanted, refusal: Refusal | None, backoff: Backoff) -> Answer:
         if refusal is not None:
             return Answer(row.line, refusal.outcome, refusal.message, row.unit)
-        units = self._accounts.units_of(row.account_id, row.user_id)
+        units = self._accounts.units_of(row.account_id, row.user_id, backoff)
         if units:
             return Answer(
                 row.line,

@@ -2,18 +2,19 @@
 
 import csv
 import errno
+import gc
 import io
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from secrets import token_hex
 
-from rewards.adapters.errors import EmailNotSentError
+from rewards.adapters.errors import EmailNotSentError, LeaseTakenError
 from rewards.adapters.files import Files
-from rewards.adapters.jobs import EXPORT, Jobs, LeaseTakenError, Record
+from rewards.adapters.jobs import EXPORT, Jobs, Record
 from rewards.adapters.retry import OutOfTimeError
 from rewards.adapters.scanner import Scanner
 from rewards.flows.deliver import Delivery
@@ -31,13 +32,14 @@ CONTENT_TYPES = {
 # As long as the function may run (milliseconds); its queue shows the message again only later.
 LEASE = 900_000
 
-# One sheet. An import reads one, so rows on a second one would be left out without a word.
+# One sheet, of the report that comes back: an import reads one, so rows on a second one would be left out
+# without a word. Other reports have as many sheets as they need.
 MAX_WORKBOOK_ROWS = 1_048_575
 
-# Seconds of a function's time that are kept: to end a report that is too large, and to close and upload a
-# workbook, which nothing interrupts.
+# Seconds of a function's time that are kept: to end a report that is too large, and to upload a workbook and
+# the CSV file beside it, which nothing interrupts: 230 bytes a row, and no less than 23 MB a second.
 _TO_END = 20.0
-_TO_CLOSE_A_ROW = 40e-6
+_TO_UPLOAD_A_ROW = 10e-6
 
 _AT_A_TIME = 2_000  # rows between two looks at the clock
 
@@ -169,9 +171,9 @@ class Reporter:
         """Write the file; the changes to the record."""
         kind, params = record["type"], record["params"]
         found = statement(kind, export_id, params.get("unit"), params.get("programId"))
-        clock = _Clock(time_left, record["format"] == "XLSX")
+        clock = _Clock(time_left, record["format"] == "XLSX", comes_back=kind == REDEEMABLE)
         try:
-            with tempfile.TemporaryDirectory() as directory:
+            with tempfile.TemporaryDirectory() as directory, _no_garbage():
                 spool = Spool(Path(directory))
                 as_of = self._now()
                 self._collect(found, spool, clock)
@@ -229,6 +231,7 @@ class _Clock:
 
     time_left: Callable[[], float]
     workbook: bool
+    comes_back: bool
     rows: int = 0
     kept: float = _TO_END
 
@@ -239,12 +242,13 @@ class _Clock:
 
     def expect(self, rows: int) -> None:
         """So many rows are to be written."""
-        if self.workbook:
-            if rows > MAX_WORKBOOK_ROWS:
-                raise ReportTooLargeError(
-                    f"The report has {rows:,} rows, and a workbook takes {MAX_WORKBOOK_ROWS:,}. {self.advice}"
-                )
-            self.kept += rows * _TO_CLOSE_A_ROW
+        if not self.workbook:
+            return
+        if self.comes_back and rows > MAX_WORKBOOK_ROWS:
+            raise ReportTooLargeError(
+                f"The report has {rows:,} rows, and a sheet takes {MAX_WORKBOOK_ROWS:,}. {self.advice}"
+            )
+        self.kept += rows * _TO_UPLOAD_A_ROW
 
     def watched(self, rows: Iterator[list[Cell]]) -> Iterator[list[Cell]]:
         """The rows, as long as there is time."""
@@ -265,6 +269,16 @@ class _Clock:
         return ReportTooLargeError(
             f"The time of one run was up after {self.rows:,} rows were written. {self.advice}"
         )
+
+
+@contextmanager
+def _no_garbage() -> Iterator[None]:
+    """No search for cycles: a report makes tens of millions of objects, and not one is in any."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def csv_pieces(table: Table, mark: bool) -> Iterator[bytes]:
@@ -297,4 +311,4 @@ def _also_as_csv(table: Table, path: Path) -> Iterator[list[Cell]]:
 
 def _plain(row: Iterable[Cell]) -> list[Cell]:
     """The cells of a CSV row: a zero has no decimals there."""
-    return [cell if cell or isinstance(cell, str) else 0 for cell in row]
+    return [cell if cell or cell == "" else 0 for cell in row]

@@ -46,7 +46,7 @@ class Reverser:
             again: list[BalanceKey] = []
             for key, rows in pending.items():
                 balance = balances.get(key) or Balance(*key)
-                pages = self._accounts.pages(balance) if needs_pages(balance, rows, of) else {}
+                pages = self._accounts.pages(balance, backoff) if needs_pages(balance, rows, of) else {}
                 before = dict(pages)
                 why = refusal or refusals.get(key)
                 try:

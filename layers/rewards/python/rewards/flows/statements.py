@@ -19,6 +19,8 @@ from rewards.rules.redemption import Reward
 from rewards.rules.report import Cell, Facts, Sums
 from rewards.rules.reward_rows import PARTICIPANT_FACTS
 
+_PREFIX = len(balance_item.BALANCE_PREFIX)  # as long as all others
+
 _NOBODY: Facts = ("",) * len(PARTICIPANT_FACTS)
 
 
@@ -72,22 +74,16 @@ class Redeemable:
 
     def collect(self, page: Page, spool: Spool) -> None:
         for item in _balances(page, self._unit, spool):
-            balance = balance_item.decode(item)
+            value, redeemed, expiry, soon = balance_item.sum_rewards(
+                item["rewards"]["S"], page.asked, page.answered, self._program
+            )
             if self.overview is not None:
-                self.overview.add(balance, page.asked, page.answered)
-            value, expiry = report.available(balance, page.asked, page.answered, self._program)
+                self.overview.add(balance_item.whose(item)[2], value, soon)
             if value > 0:
                 self.rows += 1
-                spool.add(
-                    (
-                        balance.account_id,
-                        balance.user_id,
-                        balance.unit,
-                        str(value),
-                        str(balance.total_redeemed),
-                        "" if expiry is None else str(expiry),
-                    )
-                )
+                redeemed += balance_item.archived_redeemed(item)
+                expires = "" if expiry is None else str(expiry)
+                spool.add((*balance_item.whose(item), str(value), str(redeemed), expires))
 
     def show(self, records: Iterable[list[str]]) -> Iterator[list[Cell]]:
         for facts, (account_id, user_id, unit, value, redeemed, expiry) in _joined(records):
@@ -246,13 +242,13 @@ def _balances(page: Page, unit: str | None, spool: Spool) -> Iterator[Item]:
     """The items of balances, of one unit where one is asked for; participants go to the spool."""
     for item in page.items:
         key = item["sk"]["S"]
-        if key.startswith(balance_item.BALANCE_PREFIX):
+        kind = key[:_PREFIX]
+        if kind == balance_item.BALANCE_PREFIX:
             if unit is None or balance_item.split_balance_key(key)[1] == unit:
                 yield item
-        elif key.startswith(balance_item.PARTICIPANT_PREFIX):
-            user_id = key[len(balance_item.PARTICIPANT_PREFIX) :]
+        elif kind == balance_item.PARTICIPANT_PREFIX:
             facts = [item[name]["S"] if name in item else "" for name in PARTICIPANT_FACTS]
-            spool.add((item["pk"]["S"], user_id, "", *facts))
+            spool.add((item["pk"]["S"], key[_PREFIX:], "", *facts))
 
 
 def _pages(page: Page, unit: str | None) -> Iterator[tuple[tuple[str, str, str], int, list[Reward]]]:

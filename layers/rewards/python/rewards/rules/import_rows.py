@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from typing import NamedTuple
 
 from rewards.rules import ids, row_ids
@@ -19,6 +20,9 @@ USED = ("rowId", "programId")
 # Longer ids do not fit DynamoDB's keys, so no such participant can exist (UTF-8 bytes).
 MAX_ID_BYTES = 256
 MAX_UNIT_BYTES = 64
+_SHORT_UNIT = MAX_UNIT_BYTES // 4  # characters that fit, whatever they are
+
+_EXPORTS = 1_000  # the rows of a file come from few reports; so many are remembered
 
 # How the message of a row begins whose ids were put right.
 REPAIRED = "Repaired by rowId:"
@@ -53,6 +57,10 @@ class RowChecker:
         self._account, self._user, self._unit, self._value = (columns[name] for name in NEEDED)
         self._row_id, self._program = (columns.get(name) for name in USED)
         self._width = len(header)
+        # Where the cells of a report's row stand, if this is a report.
+        places = [columns.get(name) for name in (*NEEDED[:3], *USED)]
+        self._cells = itemgetter(*places) if None not in places else None
+        self._exports: dict[str, str] = {}
         self._uploaded = uploaded
         self._marks = marks
         self._identities = identities or {}
@@ -71,6 +79,9 @@ class RowChecker:
         value_cell = row[self._value]
         if value_cell in ("", "0"):
             return Answer(line, Outcome.UNCHANGED)  # the usual rows that want nothing, at little cost
+        usual = self._usual(row, value_cell, line)
+        if usual is not None:
+            return usual
         shown = self._shown(row)
         value = read_value(value_cell, shown.unit, self._marks)
         if not isinstance(value, BadValue) and value.credits == 0:
@@ -84,13 +95,54 @@ class RowChecker:
         true, row_id, note = found
         if true.unit != shown.unit:
             value = read_value(value_cell, true.unit, self._marks)
-        earlier = self._first_lines.first(_fingerprint(true), line)
+        earlier = self._first_lines.first(_fingerprint(*true), line)
+        return _wanted(line, true, value, row_id, note) if earlier == line else _repeated(line, earlier)
+
+    def _usual(self, row: Sequence[str], value_cell: str, line: int) -> Wanted | Answer | None:
+        """What a row wants that is as the report made it, but for its value; None for any other.
+
+        What `check` would say after a closer look, at a third of the cost.
+        """
+        if self._cells is None or len(row) != self._width:
+            return None
+        account_id, user_id, unit, row_id, program = self._cells(row)
+        if (
+            not (account_id and user_id and unit)
+            or not f"{account_id}{user_id}{unit}{program}".isascii()
+            or min(account_id[0], user_id[0], unit[0]) <= "'"  # before it stand all spaces of ASCII
+            or min(account_id[-1], user_id[-1], unit[-1]) <= " "
+            or (program and (program[0] <= "'" or program[-1] <= " "))
+            or len(account_id) + len(user_id) > MAX_UNIT_BYTES
+            or len(unit) > _SHORT_UNIT
+        ):
+            return None
+        export_id = self._export_of(row_id)
+        if export_id is None:
+            return None
+        program_id = program or None
+        if row_id != row_ids.make_row_id(export_id, account_id, user_id, unit, program_id):
+            return None
+        value = read_value(value_cell, unit, self._marks)
+        if isinstance(value, BadValue) or value.credits == 0:
+            return None
+        earlier = self._first_lines.first(_fingerprint(account_id, user_id, unit, program), line)
         if earlier != line:
-            said = (
-                f"The same account, user, unit and program stand on line {earlier}; only that is looked at."
-            )
-            return Answer(line, Outcome.DUPLICATE_ROW, said)
-        return _wanted(line, true, value, row_id, note)
+            return _repeated(line, earlier)
+        return Wanted(line, account_id, user_id, unit, value.credits, program_id, row_id)
+
+    def _export_of(self, row_id: str) -> str | None:
+        """The report of a rowId whose form is right, unless it is from the future."""
+        start = row_id[: row_ids.START]
+        if start not in self._exports:
+            export_id = row_ids.export_of(row_id)
+            # A rowId from the future is none of ours; believing it would let a redemption hide in
+            # history (balance.needs_history looks back by more than this allows for).
+            if export_id is None or ids.time_of(export_id) > self._uploaded + CLOCK_MARGIN // 2:
+                return None
+            if len(self._exports) >= _EXPORTS:
+                self._exports.clear()
+            self._exports[start] = export_id
+        return self._exports[start]
 
     def _problem(self, row: Sequence[str], shown: Identity) -> tuple[Outcome, str] | None:
         """Why a row cannot be read, whatever it wants."""
@@ -117,10 +169,7 @@ class RowChecker:
         row_id = row[self._row_id].strip() if self._row_id is not None else ""
         if not row_id:
             return shown, None, ""
-        export_id = row_ids.export_of(row_id)
-        # A rowId from the future is none of ours; believing it would let a redemption hide in
-        # history (balance.needs_history looks back by more than this allows for).
-        if export_id is None or ids.time_of(export_id) > self._uploaded + CLOCK_MARGIN // 2:
+        if row_ids.export_of(row_id) is None or self._export_of(row_id) is None:
             return f"rowId {row_id[:40]!r} was not made by a report of this system: it was changed."
         if row_ids.belongs_to(row_id, shown.account_id, shown.user_id, shown.unit, shown.program_id):
             return shown, row_id, ""
@@ -142,6 +191,11 @@ class RowChecker:
         if all(is_damage(text, meant) for _, text, meant in differences):
             return true, row_id, f"{REPAIRED} {said}." if said else ""
         return f"The row was edited or mis-sorted: {said}. Take this row from the report again."
+
+
+def _repeated(line: int, earlier: int) -> Answer:
+    said = f"The same account, user, unit and program stand on line {earlier}; only that is looked at."
+    return Answer(line, Outcome.DUPLICATE_ROW, said)
 
 
 def _wanted(
@@ -170,14 +224,16 @@ def _named(identity: Identity) -> list[tuple[str, str]]:
 
 
 def _fits(identity: Identity) -> bool:
-    if len(identity.account_id) + len(identity.user_id) <= MAX_UNIT_BYTES and len(identity.unit) <= 16:
+    if (
+        len(identity.account_id) + len(identity.user_id) <= MAX_UNIT_BYTES
+        and len(identity.unit) <= _SHORT_UNIT
+    ):
         return True  # the usual ids, whatever characters they are of
     longest = max(len(identity.account_id.encode()), len(identity.user_id.encode()))
     return longest <= MAX_ID_BYTES and len(identity.unit.encode()) <= MAX_UNIT_BYTES
 
 
-def _fingerprint(identity: Identity) -> int:
+def _fingerprint(account_id: str, user_id: str, unit: str, program_id: str | None) -> int:
     """64 bits for a row's balance and program; a collision would refuse a row, never redeem one."""
-    account_id, user_id, unit, program_id = identity
     text = f"{account_id}\0{user_id}\0{unit}\0{program_id or ''}"
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")

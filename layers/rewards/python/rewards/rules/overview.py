@@ -3,9 +3,6 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from rewards.rules.balance import Balance
-from rewards.rules.report import steady
-
 SOON = 30 * 86_400_000
 
 # The record is one item of a table; beyond, the units with the fewest participants are left out.
@@ -27,15 +24,10 @@ class Overview:
 
     units: dict[str, UnitSums] = field(default_factory=dict)
 
-    def add(self, balance: Balance, asked: int, answered: int) -> None:
-        """Add a balance that was read between two moments (Unix ms)."""
-        available = expiring = 0
-        for reward in steady(balance.rewards, asked, answered):
-            available += reward.left
-            if reward.date_expires is not None and reward.date_expires <= answered + SOON:
-                expiring += reward.left
+    def add(self, unit: str, available: int, expiring: int) -> None:
+        """Add a balance: what is available of it, and what of that expires within SOON."""
         if available:
-            sums = self.units.setdefault(balance.unit, UnitSums())
+            sums = self.units.setdefault(unit, UnitSums())
             sums.participants += 1
             sums.available += available
             sums.expiring += expiring

@@ -14,7 +14,7 @@ from rewards.rules.balance import Balance
 from rewards.rules.redemption import Reward, is_available
 from rewards.rules.reward_rows import NEEDED, USED, USED_OF_USER
 from rewards.rules.row_ids import make_row_id
-from rewards.rules.spreadsheet import neutralise
+from rewards.rules.spreadsheet import neutralise, neutralised
 from rewards.rules.units import currency, decimals, unit_name
 
 REDEEMABLE = "REDEEMABLE_REWARD_BALANCE"
@@ -137,23 +137,25 @@ def redeemable_row(
     Values are decimals with the unit's decimals (a spreadsheet that showed 0 places would save
     10.55 as 11), the rest is text that is safe in a spreadsheet.
     """
-    first_name, last_name, email, date_blocked, segments = facts
     name, code, places, shown_unit = _unit_cells(unit)
+    first_name, last_name, email, date_blocked, segments, account, user, program = neutralised(
+        [*facts, account_id, user_id, program_id or ""]
+    )
     return [
-        neutralise(first_name),
-        neutralise(last_name),
-        neutralise(email),
-        neutralise(date_blocked),
+        first_name,
+        last_name,
+        email,
+        date_blocked,
         name,
         code,
         Decimal(f"{value}E-{places}"),
         _zero(places),
         Decimal(f"{redeemed}E-{places}"),
-        neutralise(user_id),
-        neutralise(account_id),
+        user,
+        account,
         shown_unit,
-        neutralise(segments),
-        neutralise(program_id or ""),
+        segments,
+        program,
         "" if expiry is None else iso(expiry),
         make_row_id(export_id, account_id, user_id, unit, program_id),
     ]

@@ -9,11 +9,13 @@ leave rowId out anyway.
 
 import hashlib
 import re
+from functools import lru_cache
 
 from rewards.rules import ids
 
 _FORM = re.compile(rf"R[0-9A-HJKMNP-TV-Z]{{{ids.LENGTH}}}[0-9A-F]{{15}}")
 _DIGITS = 15
+START = 1 + ids.LENGTH  # so many characters are the report's
 
 
 def make_row_id(export_id: str, account_id: str, user_id: str, unit: str, program_id: str | None) -> str:
@@ -25,7 +27,12 @@ def make_row_id(export_id: str, account_id: str, user_id: str, unit: str, progra
         f"{len(unit)}:{unit}{len(program)}:{program}"
     )
     digest = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()[:_DIGITS]
-    return f"R{export_id}{digest}".upper()
+    return _start_of(export_id) + digest.upper()
+
+
+@lru_cache(maxsize=64)
+def _start_of(export_id: str) -> str:
+    return f"R{export_id}".upper()
 
 
 def export_of(row_id: str) -> str | None:

@@ -5,6 +5,8 @@ front (OWASP, CSV injection), and so does one that already looks neutralised. Im
 one apostrophe off again, so that every text survives the round trip.
 """
 
+from collections.abc import Sequence
+
 _STARTERS = ("=", "+", "-", "@", "\t", "\r")
 _SUSPECTS = frozenset(("'", *_STARTERS))  # a glance at the first character settles nearly every cell
 
@@ -14,6 +16,13 @@ def neutralise(text: str) -> str:
     if text[:1] in _SUSPECTS and text.lstrip("'").startswith(_STARTERS):
         return "'" + text
     return text
+
+
+def neutralised(texts: Sequence[str]) -> Sequence[str]:
+    """Texts as cells that no spreadsheet runs; a glance settles nearly every row."""
+    if _SUSPECTS.isdisjoint([text[:1] for text in texts]):
+        return texts
+    return [neutralise(text) for text in texts]
 
 
 def restore(cell: str) -> str:

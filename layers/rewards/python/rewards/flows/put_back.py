@@ -1,0 +1,46 @@
+"""Messages that come too early: a copy takes their place in the queue, to be delivered a while later.
+
+SQS buries a message that failed five times, and the rows of a buried chunk are not processed. But a table
+that is too busy, or somebody else who has the lease, says nothing against the message. What was done by then
+stays done. Who dies between the two steps leaves two copies, which leases and counts make harmless.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rewards.adapters.errors import LeaseTakenError, ThrottledError
+from rewards.adapters.queues import Queues
+from rewards.adapters.retry import OutOfTimeError
+from rewards.rules import ids
+
+# Seconds until the copy is delivered. A lease is free after three of them, a table has had time to recover.
+LATER = 60
+
+# Nothing is put back for longer (milliseconds since the import was made): then it fails like anything else.
+PATIENCE = 7 * 86_400_000
+
+
+class PutBack:
+    """Puts messages of one queue back. `now` gives Unix milliseconds."""
+
+    def __init__(self, queues: Queues, queue_url: str, now: Callable[[], int]) -> None:
+        self._queues = queues
+        self._queue_url = queue_url
+        self._now = now
+
+    @contextmanager
+    def if_too_early(
+        self, import_id: str, body: str, to_resume: Callable[[str], str] = str
+    ) -> Iterator[None]:
+        """Put an import's message back if the work on it ends for want of a lease, or of time.
+
+        Where time was up, the copy is what `to_resume` makes of the body. What is raised after all is a
+        failure of the message itself.
+        """
+        try:
+            yield
+        except (LeaseTakenError, OutOfTimeError, ThrottledError) as error:
+            if self._now() > ids.time_of(import_id) + PATIENCE:
+                raise
+            again = to_resume(body) if isinstance(error, OutOfTimeError) else body
+            self._queues.send_later(self._queue_url, again, LATER)
