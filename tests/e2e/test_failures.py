@@ -1,5 +1,7 @@
 """What the deployed queues, dead letters and destinations do when a function fails for good."""
 
+import json
+
 import pytest
 
 from tests.e2e.conftest import links
@@ -18,7 +20,7 @@ def _loaded(service):
 
 @pytest.fixture
 def broken(service):
-    """Breaks a variable of a function, and mends it after the test."""
+    """Breaks a variable of a function; what it returns mends it, as does the end of the test."""
     client = service.local.aws.client("lambda")
     mended = []
 
@@ -30,10 +32,39 @@ def broken(service):
         real = client.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
         mended.append((name, real))
         set_variables(name, {**real, variable: "nothing-of-this-name"})
+        return lambda: set_variables(name, real)
 
     yield break_it
     for name, real in mended:
         set_variables(name, real)
+
+
+@pytest.fixture
+def dead_letter(service):
+    """Uploads what nobody can redeem; its import, and its chunk's body and receipt from the dead letters."""
+    sqs, queues = service.local.aws.client("sqs"), service.local.resources
+    chunks, queue = queues["RedemptionQueue"], queues["DeadLetterQueue"]
+    real = sqs.get_queue_attributes(QueueUrl=chunks, AttributeNames=["RedrivePolicy"])["Attributes"]
+    once = json.dumps({**json.loads(real["RedrivePolicy"]), "maxReceiveCount": 1})
+    sqs.set_queue_attributes(QueueUrl=chunks, Attributes={"RedrivePolicy": once})
+
+    def upload(name, body):
+        known = {each["id"] for each in service.imports()}
+        service.s3.put_object(
+            Bucket=service.local.upload_bucket, Key=f"redemptions/{name}", Body=body.encode()
+        )
+        (new,) = service.wait(lambda: [each["id"] for each in service.imports() if each["id"] not in known])
+
+        def found():
+            for each in sqs.receive_message(QueueUrl=queue, VisibilityTimeout=1).get("Messages", []):
+                if new in each["Body"]:
+                    return new, each["Body"], each["ReceiptHandle"]
+            return None
+
+        return service.wait(found)
+
+    yield upload
+    sqs.set_queue_attributes(QueueUrl=chunks, Attributes=real)
 
 
 def test_a_chunk_that_fails_for_good_ends_as_not_processed(service, broken):
@@ -69,3 +100,28 @@ def test_a_report_that_fails_for_good_is_aborted_and_tells_the_person(service, b
     assert (record["status"], record["error"]["code"]) == ("ABORTED", "EXPORT_FAILED")
     assert service.call("GET", f"/export/{export_id}/download").status == 409
     assert service.mail_about("Broken one").subject == "Report failed: Broken one"
+
+
+def test_a_dead_letter_that_nobody_could_bury_is_redeemed_once_it_is_moved_back(service, broken, dead_letter):
+    """What start-message-move-task does on AWS, which the local stack does not know."""
+    mend_redeem = broken("RedeemFunction", "ACCOUNTS_TABLE")
+    mend_finish = broken("FinishFunction", "ACCOUNTS_TABLE")
+    import_id, body, handle = dead_letter("d.csv", ROWS + "\n\n")
+    mend_redeem()
+    sqs, queues = service.local.aws.client("sqs"), service.local.resources
+    sqs.send_message(QueueUrl=queues["RedemptionQueue"], MessageBody=body)
+    sqs.delete_message(QueueUrl=queues["DeadLetterQueue"], ReceiptHandle=handle)
+    mend_finish()
+    record = service.wait(lambda: service.ended(f"/import/{import_id}"))
+    assert (record["status"], record["stats"]["redeemed"]) == ("COMPLETED", {"POINT": 80})
+
+
+def test_a_dead_letter_that_nobody_could_bury_ends_its_import_by_itself_once_that_is_mended(
+    service, broken, dead_letter
+):
+    broken("RedeemFunction", "ACCOUNTS_TABLE")
+    mend_finish = broken("FinishFunction", "ACCOUNTS_TABLE")
+    import_id, _, _ = dead_letter("e.csv", ROWS + "\n\n\n")
+    mend_finish()
+    record = service.wait(lambda: service.ended(f"/import/{import_id}"))
+    assert record["stats"]["outcomes"] == {"NOT_PROCESSED": 20}

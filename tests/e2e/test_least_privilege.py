@@ -1,0 +1,543 @@
+"""No role may do more than its function needs: take each permission away in turn, and something fails.
+
+The permissions are read from the deployed roles, so whatever the template adds is tried, too. Each function
+has deeds, small pieces of its work that together need all that its role allows. The queues and the bucket are
+cut off from the functions, which are invoked by hand, so that one fails at a time.
+
+Apart stand Lambda's own doings in a role's name, which the local stack never asks about: writing logs, taking
+messages from a queue, and sending an event that failed for good to its destination.
+"""
+
+import itertools
+import json
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from unittest.mock import patch
+
+import boto3
+import pytest
+import requests
+from boto3.s3.transfer import TransferConfig
+from botocore.exceptions import ClientError
+
+from infra.local.iam import allow_ministacks_own_actions
+from infra.local.ministack import REGION
+from rewards.adapters import uploads
+from rewards.adapters.balance_item import balance_key, participant_key
+from rewards.adapters.files import Files
+from rewards.adapters.jobs import EXPORT, IMPORT, Jobs
+from tests.e2e.conftest import Service, links
+
+LOCAL_ONLY = "asked-by-ministack-only"  # infra/local/iam.py
+FUNCTIONS = ("Validate", "Redeem", "Finish", "Report", "Api", "Authorizer")
+LAMBDAS_OWN = {
+    "logs:CreateLogStream",
+    "logs:PutLogEvents",
+    "sqs:ReceiveMessage",
+    "sqs:DeleteMessage",
+    "sqs:GetQueueAttributes",
+}
+HEADER = "accountId,userId,unit,valueToRedeem\n"
+REWARDS = "id,type,unit,assignedCredit,user.id,user.accountId,user.firstName\n"
+FORMS = {
+    "redemptions/": {"type": "REDEEMABLE_REWARD_BALANCE", "fileName": "a.csv"},
+    "preview/": {"type": "REDEEMABLE_REWARD_BALANCE", "fileName": "a.csv", "dryRun": True},
+    "rewards/": {"type": "REWARD", "fileName": "a.csv"},
+}
+# A function that fails at every message starts again, which takes seconds: so one has no work in it.
+_NO_CHUNKS = {"kind": "reverse", "importId": "none", "reverses": "none", "first": 1, "last": 0}
+EMPTY = {
+    "Redeem": {"messageId": "2", "body": json.dumps(_NO_CHUNKS)},
+    "Finish": {"messageId": "2", "body": json.dumps(_NO_CHUNKS), "eventSourceARN": "a dead letter"},
+    "Report": {"messageId": "2", "body": json.dumps({"kind": "report", "exportId": "none"})},
+}
+
+
+class NotDoneError(Exception):
+    """A deed failed: an error, or not what was to come of it."""
+
+
+def must(condition, what):
+    if not condition:
+        raise NotDoneError(what)
+
+
+class Desk:
+    """Does what queues and notifications would do, by hand, and looks at what comes of it."""
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+        self.aws, self.resources = service.local.aws, service.local.resources
+        self.sqs, self.lambdas = self.aws.client("sqs"), self.aws.client("lambda")
+        self.jobs = Jobs(self.aws.client("dynamodb"), self.resources["JobsTable"])
+        self._numbers = itertools.count(1)
+        service.upload("rewards/rewards.csv", REWARDS + "r1,CREDIT,POINT,100000,ann,0007,Ann\n")
+        service.call("POST", "/export", {"type": "REDEEMABLE_REWARD_BALANCE", "name": "Kept"})
+        (self.report_link,) = links(service.mail_about("Kept"))
+        self.report = service.csv_behind(self.report_link)
+        redeemed = service.upload("redemptions/first.csv", row())
+        self.results_link = links(service.mail_about(redeemed["id"]))[0]
+        for each in self.lambdas.list_event_source_mappings()["EventSourceMappings"]:
+            self.lambdas.update_event_source_mapping(UUID=each["UUID"], Enabled=False)
+        service.s3.put_bucket_notification_configuration(
+            Bucket=service.local.upload_bucket, NotificationConfiguration={}
+        )
+
+    def number(self):
+        return next(self._numbers)
+
+    def invoke(self, function, event):
+        answer = self.lambdas.invoke(
+            FunctionName=self.resources[f"{function}Function"], Payload=json.dumps(event)
+        )
+        payload = json.loads(answer["Payload"].read())
+        failed = "FunctionError" in answer or (payload or {}).get("batchItemFailures")
+        must(not failed, f"{function}: {payload}")
+
+    def put(self, prefix, body):
+        """An upload; the event that tells of it."""
+        key, bucket = f"{prefix}{self.number()}.csv", self.service.local.upload_bucket
+        version = self.service.s3.put_object(Bucket=bucket, Key=key, Body=body.encode())["VersionId"]
+        return told(bucket, key, version)
+
+    def uploaded(self, event):
+        """The import that was made of an upload."""
+        key = event["Records"][0]["s3"]["object"]["key"]
+        found = [each for each in self.jobs.history(IMPORT, 100, 0)[0] if each["key"] == key]
+        must(found, f"no import of {key}")
+        return found[0]
+
+    def validate(self, prefix, body):
+        event = self.put(prefix, body)
+        self.invoke("Validate", event)
+        return self.uploaded(event)
+
+    def redeem(self, body, prefix="redemptions/"):
+        """An import that is redeemed, or loaded, and waits to be finished."""
+        record = self.validate(prefix, body)
+        self.deliver("Redeem", "RedemptionQueue", self.message("RedemptionQueue", record["id"]))
+        return self.record(record)
+
+    def finish(self, record):
+        self.deliver("Finish", "FinishQueue", self.message("FinishQueue", record["id"]))
+        return self.record(record)
+
+    def deliver(self, function, queue, body):
+        arn = f"arn:aws:sqs:{REGION}:000000000000:{self.resources[queue].rpartition('/')[2]}"
+        record = {"messageId": "1", "body": body, "eventSource": "aws:sqs", "eventSourceARN": arn}
+        self.invoke(function, {"Records": [record, {**record, **EMPTY[function]}]})
+
+    def bury(self, body):
+        self.deliver("Finish", "DeadLetterQueue", body)
+
+    def message(self, queue, identifier):
+        """The body of the message about an import or an export; older ones are thrown away."""
+        while True:
+            url = self.resources[queue]
+            got = self.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+            must(got, f"no message about {identifier} in {queue}")
+            for each in got:
+                self.sqs.delete_message(QueueUrl=url, ReceiptHandle=each["ReceiptHandle"])
+            for each in got:
+                if identifier in each["Body"]:
+                    return each["Body"]
+
+    def record(self, record, kind=IMPORT):
+        return self.jobs.get(kind, record["id"])
+
+    def call(self, status, method, path, body=None):
+        answer = self.service.call(method, path, body)
+        must(answer.status == status, f"{method} {path}: {answer.status} {answer.body[:200]}")
+        return answer
+
+    def order(self, prefix):
+        return self.call(201, "POST", "/import", FORMS[prefix]).json
+
+    def send(self, order):
+        """Fill an order's form in; the event that tells of the upload."""
+        form = order["upload"]
+        sent = requests.post(
+            form["url"],
+            data=form["fields"],
+            files={"file": ("a.csv", row())},
+            verify=str(self.aws.certificate),
+            timeout=30,
+        )
+        must(sent.status_code == 204, sent.text)
+        key, bucket = form["fields"]["key"], self.service.local.upload_bucket
+        what = {
+            "bucket": {"name": bucket},
+            "object": {"key": key, "versionId": sent.headers["x-amz-version-id"]},
+        }
+        return {"Records": [{"s3": what}]}
+
+    def damaged(self):
+        """The report filled in; a spreadsheet took the zeros of the account."""
+        sheet = self.report.assign(accountId="7", valueToRedeem=str(self.number()))
+        return sheet.to_csv(index=False)
+
+    def s3_as(self, function):
+        """S3 as the function's role sees it."""
+        role = self.aws.client("iam").get_role(RoleName=self.resources[f"{function}Role"])["Role"]["Arn"]
+        session = self.aws.client("sts").assume_role(RoleArn=role, RoleSessionName="test")["Credentials"]
+        return boto3.client(
+            "s3",
+            endpoint_url=self.aws.endpoint,
+            region_name=REGION,
+            aws_access_key_id=session["AccessKeyId"],
+            aws_secret_access_key=session["SecretAccessKey"],
+            aws_session_token=session["SessionToken"],
+            verify=str(self.aws.certificate),
+        )
+
+    def left_over(self, bucket):
+        found = self.service.s3.list_multipart_uploads(Bucket=bucket).get("Uploads", [])
+        for each in found:
+            self.service.s3.abort_multipart_upload(Bucket=bucket, Key=each["Key"], UploadId=each["UploadId"])
+        return found
+
+
+def told(bucket, key, version):
+    """The event that tells of an upload."""
+    return {"Records": [{"s3": {"bucket": {"name": bucket}, "object": {"key": key, "versionId": version}}}]}
+
+
+def row(user="ann", value=1):
+    """An upload that is like no other before it: the same bytes twice would be refused."""
+    return f"{HEADER}0007,{user},POINT,{value}\n,,,{time.time_ns()}\n"
+
+
+def a_file_is_checked(prefix):
+    def deed(desk):
+        record = desk.validate(prefix, row())
+        must(record["sent"] and record["parts"] == 1, record)
+        desk.message("RedemptionQueue", record["id"])
+
+    return deed
+
+
+def a_file_is_rejected(desk):
+    record = desk.validate("redemptions/", f"nonsense{desk.number()}\n1\n")
+    must(record["status"] == "ABORTED", record)
+    desk.message("FinishQueue", record["id"])
+
+
+def rewards_are_checked(desk):
+    record = desk.validate("rewards/", f"{REWARDS}v{desk.number()},CREDIT,POINT,5,bob,0007,Bob\n")
+    must(record["sent"], record)
+
+
+def a_damaged_row_is_repaired(desk):
+    record = desk.validate("redemptions/", desk.damaged())
+    must(record["outcomes"] == {}, record["outcomes"])
+
+
+def rows_are_redeemed(desk):
+    record = desk.redeem(row() + "0007,nobody,POINT,1\n")
+    must(record["outcomes"].get("REDEEMED") == 1 and record["outcomes"].get("NO_BALANCE") == 1, record)
+    desk.message("FinishQueue", record["id"])
+
+
+def rewards_are_loaded(desk):
+    n = desk.number()
+    record = desk.redeem(f"{REWARDS}l{n},CREDIT,U{n},5,u{n},0007,Lea\n", "rewards/")
+    must(record["outcomes"] == {"LOADED": 1}, record["outcomes"])
+
+
+def an_import_is_reversed(desk):
+    original = desk.finish(desk.redeem(row()))
+    order = desk.call(201, "POST", f"/import/{original['id']}/reverse").json
+    desk.deliver("Redeem", "RedemptionQueue", desk.message("RedemptionQueue", order["id"]))
+    must(desk.record(order)["outcomes"].get("REVERSED") == 1, desk.record(order))
+
+
+def an_import_is_finished(desk):
+    record = desk.finish(desk.redeem(row()))
+    must(record["results"] and record["dateMailed"], record)
+
+
+def a_dead_chunk_is_buried(desk):
+    """Of a balance that has a history, which may tell of the row."""
+    n = desk.number()
+    desk.redeem(f"{REWARDS}h{n},CREDIT,POINT,5,h{n},0007,Hal\n", "rewards/")
+    record = desk.validate("redemptions/", row(f"h{n}"))
+    key = {"pk": {"S": "0007"}, "sk": {"S": balance_key(f"h{n}", "POINT")}}
+    desk.aws.client("dynamodb").update_item(
+        TableName=desk.resources["AccountsTable"],
+        Key=key,
+        UpdateExpression="SET archived = :now",
+        ConditionExpression="attribute_exists(pk)",
+        ExpressionAttributeValues={":now": {"S": f"[{int(time.time() * 1000)},0,0,0,0,0]"}},
+    )
+    desk.bury(desk.message("RedemptionQueue", record["id"]))
+    must(desk.record(record)["outcomes"]["NOT_PROCESSED"] == 1, desk.record(record))
+
+
+def a_dead_chunk_of_rewards_is_buried(desk):
+    """It died after the reward was written, before what is known of the participant was."""
+    n = desk.number()
+    record = desk.validate("rewards/", f"{REWARDS}d{n},CREDIT,POINT,5,d{n},0007,Dan\n")
+    chunk = desk.message("RedemptionQueue", record["id"])
+    desk.deliver("Redeem", "RedemptionQueue", chunk)
+    dynamodb, person = (
+        desk.aws.client("dynamodb"),
+        {"pk": {"S": "0007"}, "sk": {"S": participant_key(f"d{n}")}},
+    )
+    accounts, jobs = desk.resources["AccountsTable"], desk.resources["JobsTable"]
+    must("Item" in dynamodb.get_item(TableName=accounts, Key=person), "no participant")
+    dynamodb.delete_item(TableName=accounts, Key=person)
+    counted = {"pk": {"S": f"IMPORT#{record['id']}"}, "sk": {"S": "CHUNK#000001"}}
+    dynamodb.delete_item(TableName=jobs, Key=counted)
+    desk.bury(chunk)
+    must("Item" in dynamodb.get_item(TableName=accounts, Key=person), "the participant is lost")
+
+
+def a_dead_validation_is_buried(desk):
+    event = desk.put("redemptions/", row())
+    desk.bury(json.dumps({"requestPayload": event}))
+    record = desk.uploaded(event)
+    must(record["error"]["code"] == "VALIDATION_FAILED", record)
+    desk.message("FinishQueue", record["id"])
+
+
+def a_validation_that_died_while_sending_is_run_again(desk):
+    event = desk.put("redemptions/", desk.damaged() + ",,,,,,,x,,,,,\n")
+    desk.invoke("Validate", event)
+    record = desk.uploaded(event)
+    desk.message("RedemptionQueue", record["id"])
+    desk.jobs.update(IMPORT, record["id"], {"sent": False})
+    desk.bury(json.dumps({"requestPayload": event}))
+    must(desk.record(record)["sent"], record)
+    desk.message("RedemptionQueue", record["id"])
+
+
+def a_dead_report_is_buried(desk):
+    order = desk.call(201, "POST", "/export", {"type": "REWARD"}).json
+    desk.deliver("Finish", "ExportDeadLetterQueue", desk.message("ExportQueue", order["id"]))
+    must(desk.record(order, EXPORT)["status"] == "ABORTED", order)
+
+
+def a_report_is_made(kind):
+    def deed(desk):
+        order = desk.call(201, "POST", "/export", {"type": kind}).json
+        desk.deliver("Report", "ExportQueue", desk.message("ExportQueue", order["id"]))
+        record = desk.record(order, EXPORT)
+        must(record["status"] == "COMPLETED" and record["dateMailed"], record)
+
+    return deed
+
+
+def a_report_that_breaks_off_leaves_no_part(desk):
+    def pieces():
+        yield b"x" * (9 << 20)
+        raise InterruptedError
+
+    bucket = desk.service.local.files_bucket
+    with suppress(InterruptedError, ClientError):
+        Files(desk.s3_as("Report"), bucket).stream(pieces(), "exports/1/a.csv", "text/csv")
+    must(not desk.left_over(bucket), "parts are left")
+
+
+def results_that_break_off_leave_no_part(desk):
+    path, bucket, s3 = desk.aws.home / "results.csv", desk.service.local.files_bucket, desk.s3_as("Finish")
+    path.write_bytes(b"x" * (9 << 20))
+    s3.meta.events.register("before-call.s3.UploadPart", _interrupt)
+    with suppress(InterruptedError, boto3.exceptions.S3UploadFailedError):
+        Files(s3, bucket).save(str(path), "imports/1/results.csv", "text/csv")
+    must(not desk.left_over(bucket), "parts are left")
+
+
+def a_copy_that_breaks_off_leaves_no_part(desk):
+    s3, bucket = desk.s3_as("Api"), desk.service.local.upload_bucket
+    version = desk.service.s3.put_object(Bucket=bucket, Key="preview/large.csv", Body=b"x" * 64)["VersionId"]
+    s3.meta.events.register("before-call.s3.UploadPartCopy", _interrupt)
+    in_parts = TransferConfig(multipart_threshold=1, use_threads=False)
+    with patch.object(uploads, "_COPY", in_parts), suppress(InterruptedError):
+        uploads.Uploads(s3, bucket).copy("preview/large.csv", version, "redemptions/1/large.csv")
+    must(not desk.left_over(bucket), "parts are left")
+
+
+def _interrupt(**_):
+    raise InterruptedError
+
+
+def a_reward_is_created_shown_and_redeemed(desk):
+    n = desk.number()
+    new = {"unit": f"A{n}", "assignedCredit": 9}
+    made = desk.call(201, "POST", f"/rewards/account/api/user/u{n}", new).json
+    found = desk.call(200, "GET", f"/reward?accountId=api&userId=u{n}").json
+    must([each["rewardSource"] for each in found] == ["MANUAL"], found)
+    desk.call(200, "POST", f"/credit/{made['id']}/redeem", {"amount": 4, "unit": f"A{n}"})
+    units = [each["unit"] for each in desk.call(200, "GET", "/units").json]
+    must(f"A{n}" in units, units)
+
+
+def a_form_takes_a_file(prefix):
+    return lambda desk: desk.send(desk.order(prefix))
+
+
+def a_dry_run_is_started_and_cancelled(desk):
+    made = desk.order("preview/")
+    desk.invoke("Validate", desk.send(made))
+    desk.deliver("Redeem", "RedemptionQueue", desk.message("RedemptionQueue", made["id"]))
+    desk.finish(made)
+    started = desk.call(201, "POST", f"/import/{made['id']}/start").json
+    # Its file has arrived, but nobody has read it yet.
+    desk.jobs.update(IMPORT, started["id"], {"status": "VALIDATING", "versionId": "1"})
+    desk.call(200, "POST", f"/import/{started['id']}/cancel")
+    desk.message("FinishQueue", started["id"])
+
+
+def the_histories_are_listed(desk):
+    for kind in ("export", "import"):
+        must(desk.call(200, "GET", f"/{kind}/history/list").json["data"], f"no {kind}s")
+
+
+def files_are_downloaded(desk):
+    for address in (desk.report_link, desk.results_link):
+        link = desk.call(303, "GET", address)
+        must(desk.service.call("GET", link.headers["Location"], key="").status == 200, address)
+
+
+def a_report_is_ordered(desk):
+    order = desk.call(201, "POST", "/export", {"type": "REWARD"}).json
+    desk.message("ExportQueue", order["id"])
+
+
+def somebody_with_the_key_is_let_in(desk):
+    """By a new container: an old one knows the key for a minute."""
+    name = desk.resources["AuthorizerFunction"]
+    variables = desk.lambdas.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    fresh = {**variables, "STARTED": str(desk.number())}
+    desk.lambdas.update_function_configuration(FunctionName=name, Environment={"Variables": fresh})
+    desk.call(200, "GET", "/units")
+
+
+DEEDS = {
+    "Validate": [
+        a_file_is_checked("redemptions/"),
+        a_file_is_checked("preview/"),
+        rewards_are_checked,
+        a_file_is_rejected,
+        a_damaged_row_is_repaired,
+    ],
+    "Redeem": [rows_are_redeemed, rewards_are_loaded, an_import_is_reversed],
+    "Finish": [
+        a_dead_report_is_buried,
+        a_dead_validation_is_buried,
+        results_that_break_off_leave_no_part,
+        a_dead_chunk_is_buried,
+        a_validation_that_died_while_sending_is_run_again,
+        a_dead_chunk_of_rewards_is_buried,
+        an_import_is_finished,
+    ],
+    "Report": [
+        a_report_is_made("REDEEMABLE_REWARD_BALANCE"),
+        a_report_is_made("REWARD"),
+        a_report_that_breaks_off_leaves_no_part,
+    ],
+    "Api": [
+        a_report_is_ordered,
+        the_histories_are_listed,
+        files_are_downloaded,
+        a_reward_is_created_shown_and_redeemed,
+        *map(a_form_takes_a_file, FORMS),
+        a_copy_that_breaks_off_leaves_no_part,
+        a_dry_run_is_started_and_cancelled,
+        an_import_is_reversed,
+    ],
+    "Authorizer": [somebody_with_the_key_is_let_in],
+}
+
+
+@dataclass(frozen=True)
+class Permission:
+    """One action on one resource, and where it stands in a role's policies."""
+
+    policy: str
+    statement: int
+    action: str
+    resource: str
+
+
+class Role:
+    """A function's role, whose permissions can be taken away one at a time."""
+
+    def __init__(self, desk, function) -> None:
+        self.aws, self.iam = desk.aws, desk.aws.client("iam")
+        self.name = desk.resources[f"{function}Role"]
+        names = self.iam.list_role_policies(RoleName=self.name)["PolicyNames"]
+        self.policies = {name: self._policy(name) for name in names if name != LOCAL_ONLY}
+
+    def _policy(self, name):
+        policy = self.iam.get_role_policy(RoleName=self.name, PolicyName=name)["PolicyDocument"]
+        return [
+            {**each, "Action": listed(each["Action"]), "Resource": listed(each["Resource"])}
+            for each in policy["Statement"]
+        ]
+
+    def permissions(self):
+        return [
+            Permission(name, place, action, resource)
+            for name, statements in self.policies.items()
+            for place, statement in enumerate(statements)
+            for action in statement["Action"]
+            for resource in statement["Resource"]
+        ]
+
+    def allow_all_but(self, taken):
+        for name, statements in self.policies.items():
+            split = [
+                {**statement, "Action": action, "Resource": resource}
+                for place, statement in enumerate(statements)
+                for action in statement["Action"]
+                for resource in statement["Resource"]
+                if Permission(name, place, action, resource) != taken
+            ]
+            document = json.dumps({"Version": "2012-10-17", "Statement": split or NOTHING})
+            self.iam.put_role_policy(RoleName=self.name, PolicyName=name, PolicyDocument=document)
+        with suppress(self.iam.exceptions.NoSuchEntityException):
+            self.iam.delete_role_policy(RoleName=self.name, PolicyName=LOCAL_ONLY)
+        allow_ministacks_own_actions(self.aws, [self.name])
+
+
+NOTHING = [{"Effect": "Deny", "Action": "*", "Resource": "*"}]
+
+
+def listed(value):
+    return [value] if isinstance(value, str) else value
+
+
+def is_lambdas_own(function, permission):
+    destination = function == "Validate" and "DeadLetterQueue" in permission.resource
+    return permission.action in LAMBDAS_OWN or destination
+
+
+@pytest.fixture(scope="module")
+def desk(service):
+    return Desk(service)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_has_no_permission_to_spare(desk, function):
+    deeds = DEEDS[function]
+    for deed in deeds:
+        deed(desk)
+    role, spare = Role(desk, function), []
+    for permission in role.permissions():
+        if is_lambdas_own(function, permission):
+            continue
+        role.allow_all_but(permission)
+        if not any(fails(deed, desk) for deed in deeds):
+            spare.append(f"{permission.action} on {permission.resource}")
+    role.allow_all_but(None)
+    assert spare == []
+
+
+def fails(deed, desk):
+    try:
+        deed(desk)
+    except (NotDoneError, ClientError):
+        return True
+    return False
