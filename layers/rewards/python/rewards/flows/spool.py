@@ -14,7 +14,7 @@ from typing import IO
 RUN = 16 << 20
 
 # Each field ends with NUL, before which nothing sorts, each record with a line feed. Where a text has such a
-# character, two others stand for it (and for the one that they borrow), in a way that keeps the order of texts.
+# character, two others stand for it (and for the one that they borrow), in a way that keeps their order.
 _WRITTEN = {"\0": "\x01\x01", "\x01": "\x01\x02", "\n": "\x0b\x01", "\x0b": "\x0b\x02"}
 _READ = {pair: character for character, pair in _WRITTEN.items()}
 _TABLE = str.maketrans(_WRITTEN)
