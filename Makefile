@@ -15,7 +15,8 @@ SOURCES := $(sort $(TEMPLATE) $(shell find functions layers -type f -not -name '
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup build build-aws demo up down token logs test simulate bench lint format pictures clean FORCE
+.PHONY: help setup build build-aws demo up down token logs test simulate bench lint format pictures chromium \
+	clean FORCE
 
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -42,7 +43,7 @@ token: $(VENV) ## Sign in to the local stack, as ROLE=operator or viewer; print 
 logs: $(VENV) ## Show what the functions of the local stack have logged
 	@$(BIN)/python -m infra.local logs
 
-test: lint $(LOCAL_STACK) ## Lint, then all tests: unit, integration, end to end
+test: lint $(LOCAL_STACK) chromium ## Lint, then all tests: unit, integration, end to end, in a browser
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 SEEDS := 1000
@@ -65,8 +66,14 @@ format: $(VENV) ## Put the code into the common style
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-pictures: $(VENV) ## Make the pictures in docs/images anew (needs Chromium)
+pictures: $(LOCAL_STACK) chromium ## Make the pictures in docs/images anew
 	PYTHONPATH=layers/rewards/python $(BIN)/python -m infra.local.email_pictures
+	PICTURES=docs/images REQUIRE_CHROMIUM=1 $(BIN)/python -m pytest -q tests/browser/test_appearance.py
+
+# Where it cannot be had, the tests that need it are left out, and say so.
+chromium:
+	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install --yes -qq chromium; } >/dev/null 2>&1 \
+		|| echo "Chromium is not here and could not be installed: the tests of the page in a browser are left out."
 
 clean: ## Remove what was built, and stop the local stack
 	@if [ -e .local/stack.json ]; then $(BIN)/python -m infra.local down; fi

@@ -22,13 +22,14 @@ from wiring import settings
 
 logger = Logger()
 app = Resolver()
-# `/reward/balance` before `/reward/<reward_id>`: the first route that fits is taken.
 for module in (exports, imports, balance_routes, reward_routes, openapi):
     app.include_router(module.router, prefix="/api/v1/<_tenant>")
 
 # Here the token in the path is the authentication.
 links = APIGatewayHttpResolver()
 links.include_router(downloads.router)
+links.not_found(downloads.opens_nothing)
+links.exception_handler(Exception)(downloads.failed)
 
 
 def _refused(error: ApiError) -> Response[str]:
@@ -49,11 +50,10 @@ def _failed(error: Exception) -> Response[str]:
     return _refused(ApiError(500, "INTERNAL_ERROR", "Something went wrong here. Try again later."))
 
 
-for each in (app, links):
-    each.exception_handler(ApiError)(_refused)
-    each.exception_handler(RequestValidationError)(_invalid)
-    each.exception_handler([ThrottledError, UnknownOutcomeError, OutOfTimeError])(_busy)
-    each.exception_handler(Exception)(_failed)
+app.exception_handler(ApiError)(_refused)
+app.exception_handler(RequestValidationError)(_invalid)
+app.exception_handler([ThrottledError, UnknownOutcomeError, OutOfTimeError])(_busy)
+app.exception_handler(Exception)(_failed)
 
 
 @logger.inject_lambda_context

@@ -1,4 +1,5 @@
-"""`/reward/balance`, `/credit/bulkredeem`, `/units`: balances in sums, and redeeming from them."""
+"""`/reward/balance`, `/balance/overview`, `/credit/bulkredeem`, `/units`: balances in sums, and redeeming
+from them."""
 
 from typing import Annotated, Literal
 
@@ -50,6 +51,24 @@ class BulkDebit(BaseModel):
     userId: ParticipantId | None = None
 
 
+class UnitOverview(BaseModel):
+    """What is available in one unit, in credits."""
+
+    unit: str
+    participants: int = Field(description="Who have something available.")
+    available: int
+    expiring: int = Field(description="What of it expires within 30 days of `asOf`.")
+
+
+class BalanceOverview(BaseModel):
+    """What all balances hold. Dates are Unix milliseconds."""
+
+    status: Literal["NONE", "PENDING", "READY", "FAILED"]
+    dateOrdered: int | None
+    asOf: int | None = Field(description="The moment that the sums show.")
+    units: list[UnitOverview]
+
+
 class UnitInUse(BaseModel):
     """A unit in which there are rewards."""
 
@@ -72,8 +91,7 @@ def list_balances(
 ) -> list[RewardBalance]:
     if reward_type not in (None, "CREDIT"):
         return []
-    with answering():
-        found = wiring.holdings().balances(account_id, user_id)
+    found = wiring.holdings().balances(account_id, user_id)
     return [RewardBalance.model_validate(record) for record in found]
 
 
@@ -104,8 +122,25 @@ def redeem_balance(_tenant: str, debit: BulkDebit, key: IdempotencyKey = None) -
     return Debited.model_validate(done)
 
 
+@router.get("/balance/overview", summary="Show what all balances hold", tags=_TAGS)
+def show_overview(_tenant: str) -> BalanceOverview:
+    """As of the last report of all available balances, or the last overview that was ordered."""
+    return BalanceOverview.model_validate(wiring.overviews().get())
+
+
+@router.post(
+    "/balance/overview",
+    summary="Have the overview made anew",
+    tags=_TAGS,
+    status_code=202,
+    responses={202: {"description": "It is on its way; one at a time is made."}},
+)
+def order_overview(_tenant: str) -> tuple[BalanceOverview, int]:
+    """Every balance is read once. Ask until the status is no longer PENDING."""
+    return BalanceOverview.model_validate(wiring.order_overview()), 202
+
+
 @router.get("/units", summary="List units", tags=_TAGS, description="The units in use, with their decimals.")
 def list_units(_tenant: str) -> list[UnitInUse]:
-    with answering():
-        found = wiring.jobs().units()
+    found = wiring.jobs().units()
     return [UnitInUse(unit=unit, decimals=decimals(unit), currency=currency(unit)) for unit in found]

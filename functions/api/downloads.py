@@ -7,6 +7,7 @@ import base64
 import hashlib
 from html import escape
 
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
@@ -14,6 +15,7 @@ import wiring
 from paging import redirect
 from rewards.clock import now
 
+logger = Logger()
 router = APIGatewayHttpRouter()
 
 _KEPT = "Reports and results are kept for a limited time only."
@@ -23,12 +25,7 @@ _KEPT = "Reports and results are kept for a limited time only."
 def download(token: str) -> Response[str]:
     link = wiring.jobs().link(token)
     if link is None:
-        return _page(
-            404,
-            "This link opens nothing",
-            "Check that the whole address was copied from the email. A link that expired more than a month "
-            "ago ends here, too.",
-        )
+        return opens_nothing()
     if link["expires"] <= now() // 1000:
         return _page(410, "This link has expired", f"{_KEPT} {_again(link['key'])}")
     if not wiring.files().exists(link["key"]):
@@ -39,9 +36,25 @@ def download(token: str) -> Response[str]:
     return answer
 
 
+def opens_nothing(_: Exception | None = None) -> Response[str]:
+    """The page for an address that is no link of ours, or is asked otherwise than a browser asks."""
+    return _page(
+        404,
+        "This link opens nothing",
+        "Check that the whole address was copied from the email. A link that expired more than a month "
+        "ago ends here, too.",
+    )
+
+
+def failed(error: Exception) -> Response[str]:
+    """The page for a fault of ours."""
+    logger.exception("unexpected", exc_info=error)
+    return _page(500, "Something went wrong here", "Try the link again in a few minutes: it still works.")
+
+
 def _again(key: str) -> str:
     if key.startswith("imports/"):
-        return "What the import redeemed stays redeemed, and its counts stay on its record."
+        return "What the import did stays done, and its counts stay on its record."
     return "Order the report again: a fresh one shows the balances as they are now."
 
 

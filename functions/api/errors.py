@@ -1,11 +1,13 @@
 """Errors as the API shows them (CONTRACT section 5)."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-# Both ways in; a browser asks for a password at the first.
-_CHALLENGE = 'Basic realm="API key", charset="UTF-8", Bearer realm="user pool"'
+# The ways in. A browser that is told of the first asks for a password in a window of its own.
+_BASIC = 'Basic realm="API key", charset="UTF-8"'
+_BEARER = 'Bearer realm="user pool"'
 
 
 class ApiError(Exception):
@@ -32,7 +34,7 @@ class ApiError(Exception):
 
     @property
     def headers(self) -> dict[str, str]:
-        own = {"WWW-Authenticate": _CHALLENGE} if self.status == 401 else {}
+        own = {"WWW-Authenticate": f"{_BASIC}, {_BEARER}"} if self.status == 401 else {}
         if self.status == 503:
             own = {"Retry-After": "5"}
         return {"Content-Type": "application/json", "Cache-Control": "no-store", **own, **self._headers}
@@ -53,6 +55,22 @@ class ApiError(Exception):
         return json.dumps(shown)
 
 
+def unauthorized(headers: Mapping[str, str]) -> ApiError:
+    """Nobody we know. A page's own request is told of tokens only: the page signs its user in itself.
+
+    `headers` are the request's, their names in small letters. Scripts do not send Sec-Fetch-Mode, and an
+    address that somebody types says `navigate` there.
+    """
+    by_page = headers.get("sec-fetch-mode", "navigate") != "navigate"
+    bearer = headers.get("authorization", "").lower().startswith("bearer ")
+    return ApiError(
+        401,
+        "UNAUTHORIZED",
+        "Send the API key as the password of HTTP Basic authentication, or a token of the user pool.",
+        headers={"WWW-Authenticate": _BEARER} if by_page or bearer else {},
+    )
+
+
 def invalid(problems: Sequence[str | Mapping[str, str]]) -> ApiError:
     """A request that does not have the form it needs; the message says where the first fault is."""
     first = problems[0]
@@ -66,5 +84,10 @@ def in_plain_words(found: Sequence[Mapping[str, Any]]) -> ApiError:
     for each in found:
         place = [str(part) for part in each["loc"] if part not in ("body", "query", "path", "header")]
         message = str(each.get("msg", each["type"])).removeprefix("Value error, ")
-        problems.append({"field": ".".join(place) or "body", "message": message})
+        problems.append({"field": in_camel_case(".".join(place)) or "body", "message": message})
     return invalid(problems)
+
+
+def in_camel_case(text: str) -> str:
+    """snake_case, as Python has it, in the way the API's own names are spelt."""
+    return re.sub(r"(?<=[a-z])_([a-z])", lambda found: found[1].upper(), text)

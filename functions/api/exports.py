@@ -8,10 +8,10 @@ from pydantic import AfterValidator, BaseModel, Field
 
 import wiring
 from errors import ApiError
-from incoming import caller_of
-from paging import Limit, Offset, redirect, shortened
+from incoming import Caller, caller_of
+from paging import FileAddress, Limit, Offset, Redirected, handed_over, shortened
 from rewards.flows.exports import TYPES
-from rewards.flows.report import file_key
+from rewards.rules.report import file_key
 
 # ruff: noqa: N815 the contract's names
 
@@ -46,7 +46,7 @@ class ExportOrder(BaseModel):
 
 
 class Problem(BaseModel):
-    """Why it ended without its file."""
+    """Why a job ended without what it was for."""
 
     code: str
     message: str
@@ -67,6 +67,7 @@ class Export(BaseModel):
     dateCompleted: int | None
     dateExpires: int | None = Field(description="Until when the file can be downloaded.")
     recordCount: int | None
+    totals: dict[str, int] | None = Field(default=None, description="What is available, in credits by unit.")
     error: Problem | None
 
 
@@ -94,7 +95,7 @@ def order_export(_tenant: str, wanted: ExportOrder) -> Export:
         (wanted.name or "")[:200],
         (wanted.requester or "API")[:200],
         chosen,
-        caller_of(router.current_event.raw_event).email,
+        mailto(caller_of(router.current_event.raw_event)),
     )
     return Export.model_validate(record)
 
@@ -123,13 +124,17 @@ def show_export(_tenant: str, export_id: str) -> Export:
     summary="Download a report",
     tags=_TAGS,
     responses={
+        200: {
+            "description": "With redirect=false: where the file is.",
+            "content": {"application/json": {"model": FileAddress}},
+        },
         303: {"description": "The file is at `Location` for five minutes."},
         404: {"description": "EXPORT_NOT_FOUND"},
         409: {"description": "EXPORT_PENDING, EXPORT_ABORTED"},
         410: {"description": "EXPORT_EXPIRED"},
     },
 )
-def download_export(_tenant: str, export_id: str) -> Response[str]:
+def download_export(_tenant: str, export_id: str, redirected: Redirected = True) -> Response[str]:
     """The address in the answer needs no authentication and works for five minutes."""
     record = _export(export_id)
     if record["status"] in ("PENDING", "ABORTED"):
@@ -137,7 +142,12 @@ def download_export(_tenant: str, export_id: str) -> Response[str]:
     key = file_key(export_id, record["format"], record["type"])
     if record["status"] == "EXPIRED" or not wiring.files().exists(key):
         raise ApiError(410, "EXPORT_EXPIRED", "The file is gone: order the report again.")
-    return redirect(wiring.files().signed_url(key, wiring.SIGNED_SECONDS))
+    return handed_over(wiring.files().signed_url(key, wiring.SIGNED_SECONDS), redirected)
+
+
+def mailto(caller: Caller) -> str:
+    """Who is told of what a caller ordered."""
+    return caller.email or wiring.settings().notification_email
 
 
 def _export(export_id: str) -> dict[str, Any]:

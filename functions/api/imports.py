@@ -7,11 +7,14 @@ from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, ValidationInfo, field_validator
 
 import wiring
+from crediting import time_to_answer
 from errors import ApiError
+from exports import Problem, mailto
 from incoming import caller_of
-from paging import Limit, Offset, redirect, shortened
-from rewards.adapters.retry import Backoff
+from paging import FileAddress, Limit, Offset, Redirected, handed_over, shortened
 from rewards.clock import now
+from rewards.flows.explain import explained
+from rewards.flows.finish import examples_key
 from rewards.flows.imports import REWARD_TYPE, ImportStateError, StillWorkingError, UploadGoneError
 from rewards.flows.reversals import NotKeptError, NotReversibleError
 from rewards.rules.file_names import clean, format_of
@@ -22,7 +25,6 @@ from rewards.rules.outcomes import any_failed
 router = APIGatewayHttpRouter()
 
 _TAGS = ["Imports"]
-_SECONDS = 20.0  # API Gateway gives up after 30
 _TYPES = Literal["REDEEMABLE_REWARD_BALANCE", "REWARD"]
 # For who reads the description only; rewards.rules.file_names decides.
 _BALANCES_FILE: Any = {"type": "string", "pattern": r"\.([cC][sS][vV]|[xX][lL][sS][xX])$"}
@@ -66,13 +68,6 @@ class ImportOrder(BaseModel):
         return dry_run
 
 
-class ImportProblem(BaseModel):
-    """Why nothing, or nothing more, was imported."""
-
-    code: str
-    message: str
-
-
 class ImportStats(BaseModel):
     """Counts so far."""
 
@@ -93,15 +88,58 @@ class Import(BaseModel):
     requester: str
     mailtoEmail: str | None = Field(description="Who is told.")
     status: Literal["PENDING", "VALIDATING", "PROCESSING", "COMPLETED", "ABORTED", "CANCELLED"]
-    error: ImportProblem | None
+    error: Problem | None
     dateCreated: int
     dateCompleted: int | None
     startedFrom: str | None = Field(
         default=None, description="The dry run that was started to become this import."
     )
+    startedAs: str | None = Field(default=None, description="The import that this dry run was started as.")
     reverses: str | None = Field(default=None, description="The import that this one gives back.")
     reversedBy: str | None = Field(default=None, description="The import that gives this one back.")
     stats: ImportStats
+
+
+class ExampleRow(BaseModel):
+    """A row of the upload, and what became of it."""
+
+    line: int = Field(description="As the spreadsheet numbers it.")
+    cells: list[str]
+    message: str
+
+
+class OutcomeOfRows(BaseModel):
+    """What became of some rows."""
+
+    outcome: str
+    rows: int
+    failed: bool = Field(description="Whether these rows are in failed.csv, to be mended.")
+    meaning: str
+    mending: str | None = Field(description="What to do about them.")
+    examples: list[ExampleRow] = Field(description="The first of them, once the import has ended.")
+
+
+class RepairedRows(BaseModel):
+    """Rows whose ids a spreadsheet had damaged, and that were put right by their rowId."""
+
+    rows: int
+    examples: list[ExampleRow]
+
+
+class FileRefusal(BaseModel):
+    """Why the whole file was refused, in few words, and how to mend it."""
+
+    reason: str
+    mending: str
+
+
+class ImportOutcomes(BaseModel):
+    """What became of an import's rows, in words. `columns` name the cells of the example rows."""
+
+    columns: list[str]
+    outcomes: list[OutcomeOfRows]
+    repaired: RepairedRows
+    refusal: FileRefusal | None
 
 
 class Form(BaseModel):
@@ -136,7 +174,12 @@ def order_import(_tenant: str, wanted: ImportOrder) -> OrderedImport:
     """The form takes one file, up to 2 GiB, workbooks 100 MiB. The import begins when it arrives."""
     caller = caller_of(router.current_event.raw_event)
     record, form = wiring.imports().order(
-        wanted.type, wanted.fileName, wanted.name or "", wanted.dryRun, caller.user, caller.email
+        wanted.type,
+        wanted.fileName,
+        wanted.name or "",
+        wanted.dryRun,
+        caller.user,
+        mailto(caller),
     )
     return OrderedImport.model_validate({**_shown(record), "upload": form})
 
@@ -225,7 +268,7 @@ def reverse_import(_tenant: str, import_id: str) -> Import:
     caller = caller_of(router.current_event.raw_event)
     original = _found(import_id, wiring.imports().get(import_id))
     try:
-        record = wiring.reversals().order(original, caller.user, caller.email, Backoff.for_seconds(_SECONDS))
+        record = wiring.reversals().order(original, caller.user, mailto(caller), time_to_answer())
     except NotReversibleError as error:
         raise ApiError(409, "NOT_REVERSIBLE", str(error)) from error
     except NotKeptError as error:
@@ -233,7 +276,24 @@ def reverse_import(_tenant: str, import_id: str) -> Import:
     return Import.model_validate(_shown(record))
 
 
+@router.get(
+    "/import/<import_id>/outcomes",
+    summary="Explain an import's outcomes",
+    tags=_TAGS,
+    responses={200: {"description": "The outcomes"}, 404: {"description": "IMPORT_NOT_FOUND"}},
+)
+def explain_outcomes(_tenant: str, import_id: str) -> ImportOutcomes:
+    """What became of the rows, by outcome: what that means, what to do about it, and the first of them."""
+    record = _found(import_id, wiring.imports().get(import_id))
+    kept = wiring.files().record(examples_key(import_id)) if record.get("results") else None
+    return ImportOutcomes.model_validate(explained(record, kept))
+
+
 _FILE: Any = {
+    200: {
+        "description": "With redirect=false: where the file is.",
+        "content": {"application/json": {"model": FileAddress}},
+    },
     303: {"description": "The file is at `Location` for five minutes."},
     404: {"description": "IMPORT_NOT_FOUND, NO_SUCH_FILE"},
     409: {"description": "IMPORT_NOT_FINISHED"},
@@ -242,27 +302,29 @@ _FILE: Any = {
 
 
 @router.get("/import/<import_id>/results", summary="Download results.csv", tags=_TAGS, responses=_FILE)
-def download_results(_tenant: str, import_id: str) -> Response[str]:
+def download_results(_tenant: str, import_id: str, redirected: Redirected = True) -> Response[str]:
     """Every row of the upload with its outcome."""
-    return _file(import_id, "results.csv")
+    return _file(import_id, "results.csv", redirected)
 
 
 @router.get("/import/<import_id>/failed", summary="Download failed.csv", tags=_TAGS, responses=_FILE)
-def download_failed(_tenant: str, import_id: str) -> Response[str]:
+def download_failed(_tenant: str, import_id: str, redirected: Redirected = True) -> Response[str]:
     """Only the rows to mend, if there are any."""
-    return _file(import_id, "failed.csv")
+    return _file(import_id, "failed.csv", redirected)
 
 
-def _file(import_id: str, name: str) -> Response[str]:
+def _file(import_id: str, name: str, redirected: bool) -> Response[str]:
     record = _found(import_id, wiring.imports().get(import_id))
     if record["dateCompleted"] is None:
         raise ApiError(409, "IMPORT_NOT_FINISHED", "The import is not finished yet.")
-    if not record.get("results") or (name == "failed.csv" and not any_failed(record["outcomes"])):
+    # Of a reversal there is none: uploaded, it would redeem what could not be given back.
+    failed = any_failed(record["outcomes"]) and not record.get("reverses")
+    if not record.get("results") or (name == "failed.csv" and not failed):
         raise ApiError(404, "NO_SUCH_FILE", f"This import has no {name}.")
     key = f"imports/{record['id']}/{name}"
     if record["dateExpires"] <= now() or not wiring.files().exists(key):
         raise ApiError(410, "IMPORT_EXPIRED", "The file is gone; it is kept for a limited time only.")
-    return redirect(wiring.files().signed_url(key, wiring.SIGNED_SECONDS))
+    return handed_over(wiring.files().signed_url(key, wiring.SIGNED_SECONDS), redirected)
 
 
 def _found(import_id: str, record: dict[str, Any] | None) -> dict[str, Any]:

@@ -8,13 +8,17 @@ a decoded `?`: an id with a question mark cannot stand in a path.) The local sta
 import base64
 import json
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qsl
 
-from errors import ApiError, invalid
+from errors import ApiError, invalid, unauthorized
 
 MAX_BODY_BYTES = 64 * 1024
 BASE = "/api/v1/"
+
+# More than any amount has.
+_DIGITS = 18
 
 READING = ("GET", "HEAD", "OPTIONS")
 
@@ -36,11 +40,7 @@ def caller_of(event: dict[str, Any]) -> Caller:
     """
     granted = (event["requestContext"].get("authorizer") or {}).get("lambda") or {}
     if not granted.get("role"):
-        raise ApiError(
-            401,
-            "UNAUTHORIZED",
-            "Send the API key as the password of HTTP Basic authentication, or a token of the user pool.",
-        )
+        raise unauthorized(_headers(event))
     return Caller(granted["role"], granted.get("user") or "API", granted.get("email") or None)
 
 
@@ -104,7 +104,7 @@ def _too_large() -> ApiError:
 def parse_json(body: str) -> dict[str, Any]:
     """The JSON object in a body. Raises ApiError (400) for anything else."""
     try:
-        found = json.loads(body, parse_constant=_refuse)
+        found = json.loads(body, parse_constant=_refuse, parse_float=_number)
         json.dumps(found, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:  # it can be spelt in JSON, but not stored
         raise invalid(["A text in the body has half of a surrogate pair."]) from error
@@ -115,6 +115,13 @@ def parse_json(body: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise invalid(["The body must be a JSON object."])
     return found
+
+
+def _number(text: str) -> int | float:
+    """JSON knows one kind of number: 1055.0 is the integer 1055. What is none is refused where it counts."""
+    number = Decimal(text)
+    whole = number.adjusted() < _DIGITS and number == number.to_integral_value()
+    return int(number) if whole else float(text)
 
 
 def _refuse(name: str) -> None:

@@ -1,7 +1,6 @@
 """`/openapi.json`: the API's description, made from the routes themselves when it is asked for."""
 
 import json
-import re
 from functools import lru_cache
 from typing import Any
 
@@ -9,6 +8,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
 import wiring
+from errors import in_camel_case
 from incoming import BASE, MAX_BODY_BYTES
 
 router = APIGatewayHttpRouter()
@@ -103,7 +103,7 @@ def document(app: Any, public_url: str, tenant_alias: str) -> dict[str, Any]:
     ]
     found["security"] = [{name: []} for name in _SECURITY]
     found["paths"] = {
-        _in_camel_case(path.removeprefix(prefix)): {
+        in_camel_case(path.removeprefix(prefix)): {
             method: _operation(operation) for method, operation in operations.items()
         }
         for path, operations in sorted(found["paths"].items())
@@ -121,7 +121,7 @@ def _operation(operation: dict[str, Any]) -> dict[str, Any]:
     parameters = [each for each in operation.get("parameters", []) if each["name"] != "_tenant"]
     for each in parameters:
         if each["in"] == "path":
-            each["name"] = _in_camel_case(each["name"])
+            each["name"] = in_camel_case(each["name"])
     body = "requestBody" in operation
     own = {status: each for status, each in operation["responses"].items() if status not in ("422", "500")}
     responses: dict[str, Any] = {}
@@ -141,12 +141,7 @@ def _operation(operation: dict[str, Any]) -> dict[str, Any]:
     name = operation["operationId"].partition("_api_v1_")[0]
     return {
         **operation,
-        "operationId": _in_camel_case(name),
+        "operationId": in_camel_case(name),
         "parameters": parameters,
         "responses": responses,
     }
-
-
-def _in_camel_case(text: str) -> str:
-    """snake_case, as Python has it, in the way the API's own names are spelt."""
-    return re.sub(r"(?<=[a-z])_([a-z])", lambda found: found[1].upper(), text)

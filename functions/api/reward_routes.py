@@ -20,6 +20,7 @@ from crediting import (
     answering,
     refusals,
     request_of,
+    time_to_answer,
 )
 from errors import ApiError
 from rewards.clock import now
@@ -79,6 +80,8 @@ class NewReward(BaseModel):
     name: FreeText | None = None
     programId: ProgramId | None = None
     rewardSource: FreeText | None = Field(default=None, description="MANUAL, unless said.")
+    redeemedCredit: Literal[0] | None = Field(default=None, description="A new reward has none.")
+    dateCancelled: None = Field(default=None, description="A new reward is not cancelled.")
 
 
 class Debit(BaseModel):
@@ -102,8 +105,7 @@ def list_rewards(
 ) -> list[Reward]:
     if reward_type not in (None, "CREDIT"):
         return []
-    with answering() as backoff:
-        found = wiring.holdings().rewards(account_id, user_id, backoff)
+    found = wiring.holdings().rewards(account_id, user_id, time_to_answer())
     return [Reward.model_validate(record) for record in found]
 
 
@@ -115,8 +117,7 @@ def list_rewards(
     responses={200: {"description": "The reward"}, **refusals(Refused.REWARD_NOT_FOUND)},
 )
 def show_reward(_tenant: str, reward_id: Annotated[RewardId, Path()]) -> Reward:
-    with answering() as backoff:
-        found = wiring.holdings().reward(reward_id, backoff)
+    found = wiring.holdings().reward(reward_id, time_to_answer())
     if found is None:
         raise ApiError(404, Refused.REWARD_NOT_FOUND, f"There is no reward {reward_id!r}.")
     return Reward.model_validate(found)

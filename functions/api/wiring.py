@@ -8,7 +8,7 @@ from rewards.adapters.catalogue import Catalogue
 from rewards.adapters.clients import client
 from rewards.adapters.files import Files
 from rewards.adapters.idempotency import Answers
-from rewards.adapters.jobs import Jobs
+from rewards.adapters.jobs import Jobs, Record
 from rewards.adapters.queues import Queues
 from rewards.adapters.uploads import Uploads
 from rewards.clock import now
@@ -16,6 +16,7 @@ from rewards.flows.credits import Credits
 from rewards.flows.exports import Exports
 from rewards.flows.holdings import Holdings
 from rewards.flows.imports import Imports
+from rewards.flows.overviews import Overviews
 from rewards.flows.reversals import Reversals
 from rewards.settings import load
 
@@ -35,6 +36,7 @@ class Settings:
     finish_queue_url: str
     tenant_alias: str
     public_url: str
+    notification_email: str
 
 
 @cache
@@ -66,6 +68,15 @@ def imports() -> Imports:
 @cache
 def reversals() -> Reversals:
     return Reversals(jobs(), Queues(client("sqs")), settings().redemption_queue_url, now)
+
+
+@cache
+def overviews() -> Overviews:
+    return Overviews(jobs(), now)
+
+
+def order_overview() -> Record:
+    return overviews().order(Queues(client("sqs")), settings().export_queue_url)
 
 
 @cache

@@ -1,4 +1,4 @@
-"""A report was ordered: make the file and send its link."""
+"""A report was ordered: make the file and send its link. Or an overview of all balances."""
 
 import json
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ from rewards.adapters.mailer import Mailer
 from rewards.adapters.scanner import Scanner
 from rewards.clock import now
 from rewards.flows.deliver import Delivery
+from rewards.flows.overviews import Overviews, make
 from rewards.flows.report import ReportEnding, Reporter
 from rewards.settings import load
 
@@ -37,18 +38,22 @@ class Settings:
 
 
 @cache
+def settings() -> Settings:
+    return load(Settings)
+
+
+@cache
 def reporter() -> Reporter:
-    settings = load(Settings)
-    jobs = Jobs(client("dynamodb"), settings.jobs_table)
-    mailer = Mailer(client("sesv2"), settings.sender_email)
+    mailer = Mailer(client("sesv2"), settings().sender_email)
+    chosen = settings()
     delivery = Delivery(
-        jobs, mailer, settings.public_url, settings.notification_email, settings.retention_days, now
+        _jobs(), mailer, chosen.public_url, chosen.notification_email, chosen.retention_days, now
     )
     return Reporter(
-        scanner=Scanner(client("dynamodb", "scan"), settings.accounts_table, settings.rewards_table, now),
-        jobs=jobs,
-        files=Files(client("s3"), settings.files_bucket),
-        ending=ReportEnding(jobs, delivery, now),
+        scanner=_scanner(),
+        jobs=_jobs(),
+        files=Files(client("s3"), chosen.files_bucket),
+        ending=ReportEnding(_jobs(), delivery, now),
         now=now,
     )
 
@@ -60,7 +65,22 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
 
 
 def _run(time_left: Any, record: SQSRecord) -> None:
-    export_id = json.loads(record.body)["exportId"]
+    order = json.loads(record.body)
+    if order["kind"] == "overview":
+        make(_scanner(), Overviews(_jobs(), now), now, time_left)
+        logger.info("overview made")
+        return
+    export_id = order["exportId"]
     logger.append_keys(export_id=export_id)
     reporter().run(export_id, time_left)
     logger.info("reported")
+
+
+@cache
+def _jobs() -> Jobs:
+    return Jobs(client("dynamodb"), settings().jobs_table)
+
+
+@cache
+def _scanner() -> Scanner:
+    return Scanner(client("dynamodb", "scan"), settings().accounts_table, settings().rewards_table, now)

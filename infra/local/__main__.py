@@ -80,6 +80,7 @@ def logs() -> int:
 def how_to_use(local: stack.Stack) -> str:
     """Where everything is, and commands to paste."""
     return f"""\
+Page            {local.outputs["ConsoleUrl"]}
 API             {local.api}
 API key         {local.api_key}
 Users           {", ".join(map(local.users.somebody, GROUPS))}; password {PASSWORD}

@@ -26,6 +26,7 @@ from botocore.awsrequest import AWSResponse
 
 from rewards.adapters import balance_item
 from rewards.adapters.files import Files
+from rewards.adapters.jobs import EXPORT
 from rewards.adapters.scanner import Scanner
 from rewards.flows.deliver import Delivery
 from rewards.flows.report import ReportEnding, Reporter
@@ -209,8 +210,11 @@ class OneRecord:
             "mailtoEmail": None, "dateCreated": NOW, "error": None,
         }  # fmt: skip
 
-    def get(self, _kind: str, _id: str) -> dict[str, Any]:
-        return dict(self.record)
+    def get(self, kind: str, _id: str) -> dict[str, Any] | None:
+        return dict(self.record) if kind == EXPORT else None
+
+    def create(self, _kind: str, _id: str, _record: dict[str, Any]) -> bool:
+        return True
 
     def update(self, _kind: str, _id: str, changes: dict[str, Any], **_expected: Any) -> bool:
         self.record.update(changes)

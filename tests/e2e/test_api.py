@@ -203,19 +203,23 @@ def test_the_description_says_who_may_come_in_and_what_can_go_wrong(described):
 
 
 def test_whatever_is_asked_is_answered_as_documented(service, described, tmp_path):
-    """schemathesis: requests that fit the description, and requests that do not, for every route."""
+    """schemathesis: requests that fit the description, and requests that do not, for every route.
+
+    One check is left out: that what fits is never answered 400. A balance may not have what is asked.
+    """
     description = tmp_path / "openapi.json"
     description.write_text(json.dumps(described))
     command = [Path(sys.executable).parent / "st", "run", description, "--url", service.local.api]
     command += ["--auth", f"any:{service.local.api_key}", "--tls-verify", service.local.aws.certificate]
-    command += ["--phases", "coverage,fuzzing", "--max-examples", "5", "--max-time", "40"]
+    command += ["--phases", "coverage,fuzzing", "--max-examples", "4", "--max-time", "70"]
+    command += ["--exclude-checks", "positive_data_acceptance"]
     command += ["--generation-deterministic", "--no-shrink"]
     command += ["--continue-on-failure", "--suppress-health-check", "all", "--max-redirects", "0"]
     ran = subprocess.run(
         [*command, "--no-color"], check=False, capture_output=True, text=True, timeout=120, cwd=tmp_path
     )
     assert ran.returncode == 0, ran.stdout[-6000:] + ran.stderr[-2000:]
-    assert f"{operations(described)} selected" in ran.stdout
+    assert f"Tested: {operations(described)}" in ran.stdout
 
 
 def operations(described):

@@ -79,6 +79,22 @@ def test_each_role_may_do_what_it_may(call, role, method, path, status):
         assert "Bearer" in answer["headers"]["WWW-Authenticate"]
 
 
+@pytest.mark.parametrize(
+    ("headers", "asks_for_a_password"),
+    [
+        ({"authorization": ""}, True),
+        ({"authorization": "", "sec-fetch-mode": "navigate"}, True),
+        ({"authorization": "", "sec-fetch-mode": "cors"}, False),
+        ({"authorization": "", "sec-fetch-mode": "same-origin"}, False),
+        ({"authorization": "Bearer old"}, False),
+    ],
+)
+def test_no_window_asks_for_a_password_when_a_page_asks(call, headers, asks_for_a_password):
+    challenge = call(role=None, headers=headers)["headers"]["WWW-Authenticate"]
+    assert ("Basic" in challenge) == asks_for_a_password
+    assert "Bearer" in challenge
+
+
 def test_who_is_unknown_is_told_so_before_which_tenant_there_is(call):
     assert call(base="/api/v1/other", role=None)["statusCode"] == 401
     assert code(call(base="/api/v1/other")) == (404, "TENANT_NOT_FOUND")
@@ -123,6 +139,14 @@ def test_a_body_that_cannot_be_is_refused_and_the_place_named(call, body, told):
     assert code(answer) == (400, "VALIDATION_ERROR")
     assert json.loads(answer["body"])["validationErrors"]
     assert told in answer["body"]
+
+
+def test_a_whole_number_may_be_written_with_a_point(call):
+    reward = {"unit": "POINT", "assignedCredit": "?"}
+    path = "/rewards/account/acme/user/ann"
+    for written, status in (("5.0", 201), ("1e2", 201), ("5.5", 400), ("1e999999999", 400), ("0.0", 400)):
+        body = json.dumps(reward).replace('"?"', written)
+        assert call("POST", path, body)["statusCode"] == status, written
 
 
 def test_a_body_in_base64_is_read_and_one_that_is_no_text_refused(call):

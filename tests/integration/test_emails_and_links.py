@@ -93,7 +93,7 @@ def test_a_link_to_results_that_were_deleted_says_that_the_redemption_stands(wor
     record = world.upload("redemptions/a.csv", sheet([row("60")]))
     token = world.mailer.sent[-1][1].text.split("/download/")[1].split()[0]
     world.s3.delete_object(Bucket=world.names["files"], Key=f"imports/{record['id']}/results.csv")
-    assert "stays redeemed" in visit(token)["body"]
+    assert "stays done" in visit(token)["body"]
 
 
 def test_a_scanner_that_follows_by_head_arrives(visit, world):
@@ -150,6 +150,7 @@ def fill(world, kind, count, moment):
     same = {
         "sk": {"S": "META"},
         "kind": {"S": kind},
+        "dateCreated": {"N": str(world.now())},
         "dateExpires": {"NULL": True},
         "status": {"S": "PENDING"},
     }
@@ -189,3 +190,10 @@ def test_an_email_of_an_import_has_every_unit_in_its_results(world):
     assert "and 10 more; results.csv has them all." in world.mailer.sent[-1][1].text
     results = csv.DictReader(io.StringIO(world.bytes(f"imports/{record['id']}/results.csv").decode()))
     assert len({found["unit"] for found in results}) == 60
+
+
+@pytest.mark.parametrize(("method", "token"), [("POST", "x"), ("PUT", "x"), ("GET", "\0"), ("GET", "😀")])
+def test_an_address_that_is_no_link_is_answered_in_words(visit, method, token):
+    answer = visit(token, method)
+    assert answer["statusCode"] == 404
+    assert "This link opens nothing" in answer["body"]

@@ -9,13 +9,21 @@ from collections import Counter
 import pytest
 from openpyxl import load_workbook
 
+from rewards.adapters.errors import LeaseTakenError
 from rewards.adapters.jobs import EXPORT
 from rewards.flows import report, workbook
-from rewards.flows.report import file_key
 from rewards.flows.spool import Spool
 from rewards.rules.balance import Wanted, grant, redeem
 from rewards.rules.redemption import Reward
-from rewards.rules.report import BALANCE_COLUMNS, BALANCES, KINDS, REDEEMABLE, REWARD_COLUMNS, REWARDS
+from rewards.rules.report import (
+    BALANCE_COLUMNS,
+    BALANCES,
+    KINDS,
+    REDEEMABLE,
+    REWARD_COLUMNS,
+    REWARDS,
+    file_key,
+)
 from rewards.rules.reward_rows import PARTICIPANT_FACTS
 from tests.integration.world import DAY, quick, row, sheet
 
@@ -199,6 +207,27 @@ def test_an_order_delivered_twice_makes_one_report_and_sends_one_email(world):
     world.deliver("export", body)
     assert world.jobs.get(EXPORT, order["id"]) == record
     assert len([sent for sent in world.mailer.sent if sent[1].subject.startswith("Report")]) == 1
+
+
+def test_while_one_copy_of_an_order_is_worked_off_no_other_writes_over_its_file(world, monkeypatch):
+    world.load([{"id": "r1", "assignedCredit": 10}])
+    export = world.exports.order("REDEEMABLE_REWARD_BALANCE", "CSV", "", "test", {})
+    (body,) = world.take("export")
+    complete = world.reporter._ending.complete
+
+    def complete_while_a_copy_arrives(*args):
+        monkeypatch.undo()
+        world.load([{"id": "r2", "user.id": "bob", "assignedCredit": 10}])
+        with pytest.raises(LeaseTakenError):
+            world.deliver("export", body)
+        complete(*args)
+
+    monkeypatch.setattr(world.reporter._ending, "complete", complete_while_a_copy_arrives)
+    world.deliver("export", body)
+    world.deliver("export", body)
+    record = world.exports.get(export["id"])
+    rows = world.csv(f"exports/{export['id']}/available-reward-balances-by-user.csv")
+    assert len(rows) == record["recordCount"] == 1
 
 
 def test_an_email_that_failed_is_sent_by_the_next_delivery_and_the_report_is_not_made_again(world):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from rewards.adapters.jobs import IMPORT
+from rewards.flows import load
 from rewards.flows.reversals import NotReversibleError, Reversals
 from rewards.rules import chunks
 from rewards.rules.outcomes import Outcome
@@ -186,6 +186,68 @@ def test_an_import_that_has_not_ended_is_not_reversed(world):
         order(world, {"id": import_id})
 
 
+def test_a_reversal_that_failed_has_no_file_that_would_redeem_again(world):
+    world.load([{"id": "r", "assignedCredit": 100}])
+    done = world.upload("redemptions/a.csv", sheet([row(60)]))
+    reversal = order(world, done)
+    (body,) = world.take("redeem")
+    world.dead_letters.bury(body, quick())
+    world.run()
+    (answer,) = world.results(world.record(reversal["id"]))
+    assert "Upload" not in answer["message"]
+    with pytest.raises(world.s3.exceptions.NoSuchKey):
+        world.results(reversal, "failed.csv")
+    assert "failed.csv" not in world.mailer.sent[-1][1].text
+
+
+def test_a_reversal_ends_though_the_answers_it_needs_are_gone(world):
+    world.load([{"id": "r", "assignedCredit": 100}])
+    done = world.upload("redemptions/a.csv", sheet([row(60)]))
+    reversal = order(world, done)
+    world.s3.delete_object(Bucket=world.names["files"], Key=f"imports/{done['id']}/parts/chunk-000001.jsonl")
+    (body,) = world.take("redeem")
+    with pytest.raises(FileNotFoundError):
+        world.deliver("redeem", body)
+    world.dead_letters.bury(body, quick())
+    (order_to_finish,) = world.take("finish")
+    world.dead_letters.bury(order_to_finish, quick())
+    ended = world.record(reversal["id"])
+    assert (ended["status"], ended["error"]["code"]) == ("COMPLETED", "RESULTS_FAILED")
+    assert world.available() == 40
+
+
+def test_a_balance_that_could_not_hold_what_comes_back_refuses_only_its_own_rows(world, monkeypatch):
+    world.load([{"id": f"r{n}", "assignedCredit": 1} for n in range(3)])
+    world.load([{"id": "bob", "user.id": "bob", "assignedCredit": 3}])
+    done = world.upload("redemptions/a.csv", sheet([row(3), row(3, user="bob")]))
+    world.load([{"id": f"new{n}", "assignedCredit": 1} for n in range(3)])
+    monkeypatch.setattr(load, "MAX_OPEN_REWARDS", 5)
+    reversal = reverse(world, done)
+    assert reversal["outcomes"] == {"BALANCE_FULL": 1, "REVERSED": 1}
+    assert (world.available(), world.available("acme", "bob", "POINT")) == (3, 3)
+    monkeypatch.undo()
+    assert reverse(world, done)["outcomes"] == {"REVERSED": 1, "ALREADY_REVERSED": 1}
+    assert world.available() == 6
+
+
+def test_two_reversals_of_one_balance_do_not_disturb_each_other(world, monkeypatch):
+    """The second one reads the balance; then the first one takes a reward out of its history."""
+    world.load([{"id": f"r{n:03}", "assignedCredit": 10} for n in range(40)])
+    done = [world.upload("redemptions/a.csv", sheet([row(95, extra=str(n))])) for n in range(4)]
+    order(world, done[0])
+    (first,) = world.take("redeem")
+    real = world.accounts.pages
+
+    def late(balance):
+        monkeypatch.setattr(world.accounts, "pages", real)
+        world.deliver("redeem", first)
+        return real(balance)
+
+    monkeypatch.setattr(world.accounts, "pages", late)
+    assert reverse(world, done[1])["outcomes"] == {"REVERSED": 1}
+    assert world.available() == 400 - 2 * 95
+
+
 def test_rows_that_could_not_be_processed_are_reversed_by_the_next_reversal(world, monkeypatch):
     world.load([{"id": "r", "assignedCredit": 100}])
     done = world.upload("redemptions/a.csv", sheet([row(60)]))
@@ -199,11 +261,3 @@ def test_rows_that_could_not_be_processed_are_reversed_by_the_next_reversal(worl
     assert second["id"] != first["id"]
     assert second["outcomes"] == {"REVERSED": 1}
     assert world.available() == 100
-
-
-def test_an_imports_answers_of_before_are_still_read(world):
-    """A record that has never heard of reversals (made by an older version) can be reversed, too."""
-    world.load([{"id": "r", "assignedCredit": 100}])
-    done = world.upload("redemptions/a.csv", sheet([row(60)]))
-    assert "reversedBy" not in world.jobs.get(IMPORT, done["id"])
-    assert reverse(world, done)["outcomes"] == {"REVERSED": 1}

@@ -25,12 +25,14 @@ from rewards.flows.finish import Finisher
 from rewards.flows.holdings import Holdings
 from rewards.flows.imports import Imports
 from rewards.flows.load import Loader
+from rewards.flows.overviews import Overviews, make
 from rewards.flows.redeem import Redeemer
-from rewards.flows.report import ReportEnding, Reporter, file_key
+from rewards.flows.report import ReportEnding, Reporter
 from rewards.flows.reverse import Reverser
 from rewards.flows.validate import Uploaded, Validation
 from rewards.rules import chunks
 from rewards.rules.balance import Balance
+from rewards.rules.report import file_key
 
 DAY = 86_400_000
 BOM = "\ufeff"
@@ -93,11 +95,12 @@ class World:
         )
         self.finisher = Finisher(self.jobs, self.files, delivery, self.now)
         # A Scanner wants a client of its own, so not the shared one.
-        scanner = Scanner(
+        self.scanner = Scanner(
             self.clients.__wrapped__("dynamodb"), self.names["accounts"], self.names["rewards"], self.now
         )
         ending = ReportEnding(self.jobs, delivery, self.now)
-        self.reporter = Reporter(scanner, self.jobs, self.files, ending, self.now)
+        self.overviews = Overviews(self.jobs, self.now)
+        self.reporter = Reporter(self.scanner, self.jobs, self.files, ending, self.now)
         answers = Answers(dynamodb, self.names["jobs"])
         self.credits = Credits(self.accounts, self.catalogue, answers, self.jobs, self.now)
         self.holdings = Holdings(self.accounts, self.catalogue, self.now)
@@ -158,6 +161,8 @@ class World:
                 self.redeemer.run(chunk, quick())
         elif queue == "finish":
             self.finisher.run(json.loads(body)["importId"])
+        elif json.loads(body)["kind"] == "overview":
+            make(self.scanner, self.overviews, self.now, lambda: 60.0)
         else:
             self.reporter.run(json.loads(body)["exportId"], lambda: 60.0)
 

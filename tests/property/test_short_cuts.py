@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rewards.adapters import balance_item
-from rewards.rules import ids, report
+from rewards.rules import ids, overview, report
 from rewards.rules.balance import Balance
 from rewards.rules.import_rows import RowChecker
 from rewards.rules.redemption import Reward
@@ -13,7 +13,8 @@ from rewards.rules.row_ids import make_row_id
 NOW = 1_795_300_000_000
 HEADER = ["accountId", "userId", "unit", "valueToRedeem", "rowId", "programId"]
 
-dates = st.none() | st.integers(NOW - 3, NOW + 3)
+SOON = NOW + overview.SOON
+dates = st.none() | st.integers(NOW - 3, NOW + 3) | st.integers(SOON - 3, SOON + 3)
 programs = st.sampled_from([None, "refer", "vip"])
 rewards = st.lists(
     st.builds(
@@ -36,7 +37,8 @@ def test_the_sums_of_stored_rewards_are_those_of_the_rule(found, asked, answered
     available, expiry = report.available(balance, asked, answered, program)
     text = balance_item.encode_rewards(found)
     summed = balance_item.sum_rewards(text, asked, answered, program)
-    assert summed == (available, balance.total_redeemed, expiry)
+    soon = overview.expiring(balance, asked, answered, program)
+    assert summed == (available, balance.total_redeemed, expiry, soon)
 
 
 EXPORTS = [ids.make_id(NOW + hours * 3_600_000, 7) for hours in (-2, -1, 5)]

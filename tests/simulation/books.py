@@ -256,8 +256,9 @@ class Books:
         told = f"{key}: {spent}"
         if request is None or request.kind not in ("debit", "redeem"):
             self._wrong(f"{told}: nobody asked")
-        asked = (request.account, request.user or key[1], request.unit)
-        self._must(asked == key, f"{told}: asked was {request}")
+        if request.kind == "debit":
+            asked = (request.account, request.user or key[1], request.unit)
+            self._must(asked == key, f"{told}: asked was {request}")
         self._must(sum(part for _, part in spent.parts) == spent.value, f"{told}: the parts do not add up")
         effect = self._effects[request.key]
         effect.credits += spent.value

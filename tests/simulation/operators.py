@@ -353,9 +353,7 @@ def redeem_a_reward(operator: Operator) -> None:
     """An amount from one reward."""
     row = operator.random.choice(operator.rewards)
     amount = operator.random.choice([1, 3, 5, 400])
-    request = Request(
-        "redeem", operator.key(), row["id"], row["user.accountId"], row["user.id"], row["unit"], amount
-    )
+    request = Request("redeem", operator.key(), row["id"], unit=row["unit"], amount=amount)
     body = {"amount": amount, "unit": row["unit"]}
     operator.ask("POST", f"/credit/{quote(row['id'])}/redeem", body, request)
 
@@ -379,11 +377,26 @@ def cancel_a_reward(operator: Operator) -> None:
     operator.ask("POST", f"/reward/{quote(row['id'])}/cancel", None, request)
 
 
-@action(2)
+@action(1)
 def cancel_an_import(operator: Operator) -> None:
-    """Mostly one that was uploaded just now."""
+    """Any of them."""
     imports = operator.imports()
-    import_id = imports[-1] if operator.random.random() < 0.7 else operator.random.choice(imports)
+    if imports:
+        _cancel(operator, operator.random.choice(imports))
+
+
+@action(3)
+def redeem_and_regret(operator: Operator) -> None:
+    """An import is cancelled while it is being worked off."""
+    known = operator.imports()
+    redeem_report(operator)
+    operator.pause(500, operator.random.choice([3 * SECOND, 10 * SECOND]))
+    new = [each for each in operator.imports() if each not in known]
+    if new:
+        _cancel(operator, new[-1])
+
+
+def _cancel(operator: Operator, import_id: str) -> None:
     request = Request("cancel-import", operator.key(), import_id)
     operator.ask("POST", f"/import/{import_id}/cancel", None, request)
 
@@ -391,6 +404,9 @@ def cancel_an_import(operator: Operator) -> None:
 @action(2)
 def reverse_an_import(operator: Operator) -> None:
     """What it took goes back; then its rows may be redeemed again."""
-    import_id = operator.random.choice(operator.imports()[-8:])
+    imports = operator.imports()
+    if not imports:
+        return
+    import_id = operator.random.choice(imports[-8:])
     request = Request("reverse", operator.key(), import_id)
     operator.ask("POST", f"/import/{import_id}/reverse", None, request)

@@ -71,8 +71,8 @@ PLANTED: dict[str, tuple[Change, ...]] = {
     ),
     "stop a scan after its first page": (
         (
-            "rewards.adapters.accounts",
-            'if "LastEvaluatedKey" in response:',
+            "rewards.adapters.scanner",
+            'if "LastEvaluatedKey" in found:',
             "if False:",
         ),
     ),
@@ -175,7 +175,7 @@ PLANTED: dict[str, tuple[Change, ...]] = {
     ),
     "finish before all chunks are counted": (
         (
-            "rewards.flows.redeem",
+            "rewards.flows.imports",
             'record["chunksDone"] == record["chunks"]',
             'record["chunksDone"] >= record["chunks"] - 1',
         ),
@@ -200,10 +200,7 @@ PLANTED: dict[str, tuple[Change, ...]] = {
     "do not send again what a dead validation left": (
         (
             "rewards.flows.validate",
-            (
-                'if record["status"] == "VALIDATING" or (record["status"] == "PROCESSING" and not '
-                'record["sent"]):'
-            ),
+            'if record["status"] == "VALIDATING" or unsent:',
             'if record["status"] == "VALIDATING":',
         ),
     ),
@@ -245,7 +242,55 @@ PLANTED: dict[str, tuple[Change, ...]] = {
     "redeem a rowId once an import": (
         (
             "rewards.rules.balance",
-            "if wanted.row_id is not None and redemption.row_id == wanted.row_id:",
+            "and redemption.row_id == wanted.row_id and not redemption.reversed_by:",
+            "and False:",
+        ),
+    ),
+    "give back again on a retry": (
+        (
+            "rewards.rules.reversal",
+            "changed = not redemption.reversed_by",
+            "changed = True",
+        ),
+    ),
+    "look whether an import is cancelled before its chunk is taken": (
+        (
+            "rewards.flows.redeem",
+            "            # With the lease in hand: who cancels waits until it is given back.\n"
+            "            refusal = refusal or self._cancelled(chunk.import_id)\n",
+            "",
+        ),
+        (
+            "rewards.flows.redeem",
+            "        owner = token_hex(8)\n",
+            "        owner = token_hex(8)\n        refusal = refusal or self._cancelled(chunk.import_id)\n",
+        ),
+    ),
+    "cancel without waiting for the workers": (
+        (
+            "rewards.flows.imports",
+            "while working:",
+            "while False:",
+        ),
+    ),
+    "keep the answer to a request without a condition": (
+        (
+            "rewards.adapters.idempotency",
+            ', "ConditionExpression": "attribute_not_exists(pk)"',
+            "",
+        ),
+    ),
+    "report beside somebody who reports": (
+        (
+            "rewards.flows.report",
+            "if not self._jobs.lease(export_id, owner, self._now(), self._now() + LEASE, EXPORT):",
+            "if False:",
+        ),
+    ),
+    "give an import up beside somebody who finishes it": (
+        (
+            "rewards.flows.finish",
+            "if not self._jobs.lease(import_id, owner, self._now(), self._now() + LEASE):",
             "if False:",
         ),
     ),
@@ -295,6 +340,14 @@ STORMS: dict[str, Storm] = {
     "drop the message of a chunk that somebody else has": Storm(
         {"duplicate-message": 0.5, "crashed": 0.1}, "redeem"
     ),
+    "keep the answer to a request without a condition": Storm({"throttled": 0.1, "unanswered": 0.1}, "api"),
+    "give back again on a retry": Storm({"crashed": 0.15}, "redeem"),
+    "cancel without waiting for the workers": Storm({"stalled": 0.2}, "redeem"),
+    "look whether an import is cancelled before its chunk is taken": Storm({"stalled": 0.2}, "redeem"),
+    "report beside somebody who reports": Storm({"duplicate-message": 0.5, "stalled": 0.2}),
+    "give an import up beside somebody who finishes it": Storm(
+        {"crashed": 0.1, "throttled": 0.2, "stalled": 0.1, "resurrected-message": 0.5}, "finish"
+    ),
     "count a chunk before its answers are kept": Storm({"crashed": 0.1}, "redeem"),
     "forget to ask for the finish when the last chunk was counted before": Storm({"crashed": 0.1}, "redeem"),
     "do not send again what a dead validation left": Storm({"crashed": 0.1}, "validate"),
@@ -306,9 +359,14 @@ STORMS: dict[str, Storm] = {
 
 
 def find(name: str, seeds: Iterable[int]) -> int | None:
-    """The first of some seeds that finds a planted bug out."""
-    with planted(name):
-        return next((seed for seed in seeds if play(seed, STORMS.get(name)).problem), None)
+    """The first of some seeds that finds a planted bug out, and nothing without it."""
+    storm = STORMS.get(name)
+    for seed in seeds:
+        with planted(name):
+            problem = play(seed, storm).problem
+        if problem and not play(seed, storm).problem:
+            return seed
+    return None
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from tests.simulation.history import play
 from tests.simulation.planted import PLANTED, SEEDS_FILE, find, planted
 
 SEEDS = json.loads(SEEDS_FILE.read_text())
-MORE = range(40)  # where to look when a change of the product has moved things
+MORE = range(80)  # where to look when a change of the product has moved things
 
 
 @pytest.mark.parametrize("name", PLANTED)

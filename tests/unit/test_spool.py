@@ -29,5 +29,5 @@ def test_records_can_be_read_twice(tmp_path):
 def test_what_waits_in_memory_is_no_more_than_a_run(tmp_path):
     spool = Spool(tmp_path, run=1_000)
     for number in range(1_000):
-        spool.add((f"{number:010d}",))
+        spool.add((f"{number:08d}",))
     assert len(list(tmp_path.iterdir())) == 10

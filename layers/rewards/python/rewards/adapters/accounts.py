@@ -105,13 +105,14 @@ class Accounts:
         written = [False] * len(balances)
         refused: list[str] = []
         light: list[tuple[int, Item, int]] = []
+        heavy: list[tuple[int, Page]] = []
         for place, balance in enumerate(balances):
             item = _item(balance)
             page = _page_for(balance, item, now)
             if page is None:
                 light.append((place, item, balance.version))
             else:
-                written[place] = self._transact([(balance, page)], [])
+                heavy.append((place, page))
         for start in range(0, len(light), _STATEMENTS):
             batch = light[start : start + _STATEMENTS]
             errors = self._execute([self._statement(item, version) for _, item, version in batch])
@@ -121,17 +122,11 @@ class Accounts:
                 written[place] = error is None
                 if error is not None and error["Code"] not in _TRY_AGAIN:
                     refused.append(f"{balances[place].user_id}: {error['Code']}: {error.get('Message')}")
+        for place, page in heavy:
+            written[place] = self._transact([(balances[place], page)], [])
         if refused:
             raise WriteRefusedError("; ".join(refused))
         return written
-
-    def write_granted(self, balance: Balance, claims: Sequence[Any], now: int) -> bool:
-        """Write a balance with its new rewards, and claim the rewards' ids, all or nothing.
-
-        `claims` are the catalogue's actions, at most MAX_GRANTS. False, and nothing was written,
-        also when one of the ids is taken by now.
-        """
-        return self.write_together([balance], claims, now)
 
     def write_together(self, balances: Sequence[Balance], actions: Sequence[Any], now: int) -> bool:
         """Write changed balances and other puts of a transaction, all or nothing.

@@ -11,6 +11,7 @@ import orjson
 
 from rewards.adapters.batch_get import Item
 from rewards.rules.balance import Balance, Page, Redemption, Totals
+from rewards.rules.overview import SOON
 from rewards.rules.redemption import Reward
 
 BALANCE_PREFIX = "B#"
@@ -150,18 +151,19 @@ def decode_rewards(text: str) -> list[Reward]:
 
 def sum_rewards(
     text: str, asked: int, answered: int, program_id: str | None = None
-) -> tuple[int, int, int | None]:
-    """Of encoded rewards: what is available at both moments (Unix ms), what was redeemed, in credits, and
-    when the first of what is available expires.
+) -> tuple[int, int, int | None, int]:
+    """Of encoded rewards: what is available at both moments (Unix ms), what was redeemed, in credits; when
+    the first of what is available expires, and how much of it expires soon.
 
-    The same as `report.available` and `Balance.total_redeemed` say of the decoded rewards, at a third of the
-    cost; with a program, only its rewards are available, and all count as redeemed.
+    The same as `report.available`, `Balance.total_redeemed` and `overview.expiring` say of the decoded
+    rewards, at a third of the cost. With a program only its rewards are available; all count as redeemed.
     """
     programs, rows = orjson.loads(text)
     program = None
     if program_id is not None:
         program = programs.index(program_id) if program_id in programs else -1
-    available = redeemed = 0
+    available = redeemed = expiring = 0
+    soon = answered + SOON
     first: int | None = None
     earlier, later = (asked, answered) if asked < answered else (answered, asked)
     for row in rows:
@@ -177,9 +179,12 @@ def sum_rewards(
             and (program is None or (size > 6 and row[6] == program))
         ):
             available += left
-            if expires is not None and (first is None or expires < first):
-                first = expires
-    return available, redeemed, first
+            if expires is not None:
+                if expires <= soon:
+                    expiring += left
+                if first is None or expires < first:
+                    first = expires
+    return available, redeemed, first, expiring
 
 
 def archived_redeemed(item: Item) -> int:

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as NoConnectionError
 
 THROTTLES = frozenset(
     {
@@ -96,5 +97,5 @@ def translated() -> Iterator[None]:
             if reasons <= THROTTLES | {"TransactionConflict"}:
                 raise ThrottledError(code) from error
         raise
-    except HTTPClientError as error:
+    except (HTTPClientError, NoConnectionError) as error:  # an earlier try may have been heard
         raise UnknownOutcomeError(str(error)) from error

@@ -119,15 +119,34 @@ class Files:
             yield from self.part(import_id, part_name(group, number))
 
     def part(self, import_id: str, part: str) -> Iterator[Answer]:
-        """The answers of one part, in line order."""
-        key = _part_key(import_id, part)
-        body = self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
-        return map(_answer, body.splitlines())
+        """The answers of one part, in line order. Raises FileNotFoundError if it is gone."""
+        found = self._part(import_id, part)
+        if found is None:
+            raise FileNotFoundError(f"{import_id} {part}")
+        return iter(found)
 
     def part_so_far(self, import_id: str, part: str) -> list[Answer]:
         """The answers of a part that may not be there yet, in line order."""
+        return self._part(import_id, part) or []
+
+    def _part(self, import_id: str, part: str) -> list[Answer] | None:
         file = self.open_file(_part_key(import_id, part))
-        return [_answer(line) for line in file] if file else []
+        return None if file is None else [_answer(line) for line in file.read().splitlines()]
+
+    def put_record(self, key: str, record: dict[str, Any]) -> None:
+        """Write a small record as JSON; writing it again is harmless."""
+        body = json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode()
+        with translated():
+            self._client.put_object(Bucket=self._bucket, Key=key, Body=body)
+
+    def record(self, key: str) -> dict[str, Any] | None:
+        """A record that we wrote, or None if it is gone."""
+        file = self.open_file(key)
+        if file is None:
+            return None
+        with file:
+            found: dict[str, Any] = json.load(file)
+        return found
 
     def open_file(self, key: str) -> io.BufferedReader | None:
         """The bytes of a file that we made, streamed, or None if it is gone."""

@@ -6,6 +6,7 @@
     EXPORT#<id>       META           the export's record
     LINK#<sha256>     META           what a download link opens
     FILE#<sha256>     META           the import that redeemed a file with these bytes
+    OVERVIEW#BALANCES META           what all balances hold together, as of when it was read
     UNITS             <unit>         that there are rewards in this unit
     KEY#<sha256>      META           what was answered under an idempotency key (idempotency.py)
 
@@ -35,6 +36,7 @@ EXPORT = "EXPORT"
 LINK = "LINK"
 FILE = "FILE"
 UNITS = "UNITS"
+OVERVIEW = "OVERVIEW"
 
 
 class _Deserializer(TypeDeserializer):
@@ -144,20 +146,21 @@ class Jobs:
             **options,
         )
 
-    def lease(self, import_id: str, owner: str, now: int, until: int) -> bool:
-        """Take the end of an import for ourselves until a moment; False while somebody else has it."""
-        return self._lease(import_id, "META", owner, now, until)
+    def lease(self, identifier: str, owner: str, now: int, until: int, kind: str = IMPORT) -> bool:
+        """Take the end of an import, or an export, for ourselves until a moment; False while somebody
+        else has it."""
+        return self._lease(f"{kind}#{identifier}", "META", owner, now, until)
 
-    def end_lease(self, import_id: str, owner: str) -> None:
-        """Let the next one take the end of an import."""
-        self.update(IMPORT, import_id, {"leasedUntil": 0}, leaseOwner=owner)
+    def end_lease(self, identifier: str, owner: str, kind: str = IMPORT) -> None:
+        """Let the next one take it."""
+        self.update(kind, identifier, {"leasedUntil": 0}, leaseOwner=owner)
 
     def lease_chunk(self, import_id: str, chunk: int, owner: str, now: int, until: int) -> bool | None:
         """Take a chunk for ourselves until a moment (Unix ms), so that only one decides its rows.
 
         True if it is ours; False while somebody else has it; None if it is counted already.
         """
-        if self._lease(import_id, _chunk(chunk), owner, now, until):
+        if self._lease(f"{IMPORT}#{import_id}", _chunk(chunk), owner, now, until):
             return True
         record = self._get(f"{IMPORT}#{import_id}", _chunk(chunk))
         return None if record is not None and record.get("counted") else False
@@ -190,11 +193,11 @@ class Jobs:
                 ExpressionAttributeValues={":never": {"N": "0"}, ":me": {"S": owner}},
             )
 
-    def _lease(self, import_id: str, sk: str, owner: str, now: int, until: int) -> bool:
+    def _lease(self, pk: str, sk: str, owner: str, now: int, until: int) -> bool:
         try:
             self._call(
                 self._client.update_item,
-                Key=_key(f"{IMPORT}#{import_id}", sk),
+                Key=_key(pk, sk),
                 UpdateExpression="SET leasedUntil = :until, leaseOwner = :me",
                 # Ours already: the answer to our first try was lost on the way.
                 ConditionExpression="attribute_not_exists(counted) AND "
@@ -314,7 +317,7 @@ class Jobs:
 
     def add_units(self, units: Iterable[str]) -> None:
         """Remember that there are rewards in these units; each is written once a container."""
-        for unit in set(units) - self._known_units:
+        for unit in sorted(set(units) - self._known_units):
             self._call(self._client.update_item, Key=_key(UNITS, unit))
             self._known_units.add(unit)
 

@@ -25,6 +25,7 @@ from rewards.rules.balance import Balance, grant
 from rewards.rules.credits import redeem_across, redeem_reward, uncancellable
 from rewards.rules.redemption import InsufficientBalanceError, Reward, Status, is_available, statuses
 from rewards.rules.reward_rows import Grant
+from rewards.rules.units import format_value
 
 # Who loaded a reward that no file brought.
 BY_API = "API"
@@ -123,10 +124,11 @@ class Credits:
                     Refused.UNIT_MISMATCH, f"The unit of this reward is {balance.unit}, not {unit}."
                 )
             now = self._now()
-            if not is_available(reward, now) and Status.REDEEMED not in statuses(reward, now):
+            is_used_up = Status.REDEEMED in statuses(reward, now)
+            if not is_used_up and (_is_gone(balance, reward) or not is_available(reward, now)):
                 raise RefusedError(
                     Refused.REWARD_NOT_AVAILABLE,
-                    f"This reward is {_listed(statuses(reward, now))}. Nothing was redeemed.",
+                    f"This reward is {_closed(reward, now)}. Nothing was redeemed.",
                 )
             try:
                 redeem_reward(balance, reward, amount, redemption, now)
@@ -179,10 +181,9 @@ class Credits:
             if held.reward.date_cancelled is not None:
                 return show(held, now)
             why = uncancellable(held.reward, now)
-            if why is not None:
-                raise RefusedError(
-                    Refused.REWARD_NOT_CANCELLABLE, f"This reward is {why}: there is nothing to cancel."
-                )
+            if why is not None or _is_gone(held.balance, held.reward):
+                problem = f"This reward is {why or Status.EXPIRED}: there is nothing to cancel."
+                raise RefusedError(Refused.REWARD_NOT_CANCELLABLE, problem)
             held.reward.date_cancelled = now
             try:
                 if self._accounts.write_together([held.balance], (), now):
@@ -262,7 +263,8 @@ def _same(before: Answered, request: Request) -> Record:
 def _insufficient(amount: int, unit: str, error: InsufficientBalanceError) -> NoReturn:
     raise RefusedError(
         Refused.INSUFFICIENT_BALANCE,
-        f"{amount} {unit} was asked, {error.available} is available. Nothing was redeemed.",
+        f"{format_value(amount, unit)} {unit} was asked, {format_value(error.available, unit)} is available. "
+        "Nothing was redeemed.",
     ) from error
 
 
@@ -279,5 +281,11 @@ def _not_found(reward_id: str) -> NoReturn:
     raise RefusedError(Refused.REWARD_NOT_FOUND, f"There is no reward {reward_id!r}.")
 
 
-def _listed(found: set[Status]) -> str:
-    return " and ".join(sorted(found))
+def _is_gone(balance: Balance, reward: Reward) -> bool:
+    """Whether a reward has gone to history: it is closed, though our clock may be late to know."""
+    return all(each is not reward for each in balance.rewards)
+
+
+def _closed(reward: Reward, now: int) -> str:
+    """Why a reward is not available; one that went to history has expired by somebody's clock."""
+    return " and ".join(sorted(statuses(reward, now) - {Status.AVAILABLE})) or Status.EXPIRED

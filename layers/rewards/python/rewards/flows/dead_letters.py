@@ -28,9 +28,9 @@ class DeadLetters:
     def bury(self, body: str, backoff: Backoff) -> None:
         """Deal with one dead message.
 
-        A chunk: its rows that were not redeemed are NOT_PROCESSED. An order to finish or to
-        report: the record says what is missing. A failed validation: the import is aborted or,
-        if its chunks are being sent already, validated again.
+        A chunk: its rows that were not redeemed are NOT_PROCESSED. An order to finish, to report
+        or for an overview: the record says what is missing. A failed validation: the import is
+        aborted or, if its chunks are being sent already, validated again.
         """
         message = json.loads(body)
         kind = message.get("kind")
@@ -41,6 +41,8 @@ class DeadLetters:
             self._finisher.give_up(message["importId"])
         elif kind == "report":
             self._reports.give_up(message["exportId"])
+        elif kind == "overview":
+            self._reports.give_up_overview()
         elif "requestPayload" in message:
             # What Lambda sends when an asynchronous invocation failed for good: the S3 event inside.
             for upload in uploads_in(message["requestPayload"]):

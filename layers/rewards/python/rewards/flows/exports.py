@@ -14,7 +14,9 @@ TYPES = {
     "USER_REWARD_BALANCE": REDEEMABLE,
     **{kind: kind for kind in KINDS},
 }
-FORMATS = ("CSV", "XLSX")
+
+# An order that is not even a failure by then was never sent to those who make reports.
+_LOST_AFTER = 86_400_000
 
 
 class Exports:
@@ -72,4 +74,7 @@ class Exports:
         expires = record["dateExpires"]
         if record["status"] == "COMPLETED" and expires is not None and expires <= self._now():
             return {**record, "status": "EXPIRED"}
+        if record["status"] == "PENDING" and record["dateCreated"] + _LOST_AFTER <= self._now():
+            message = "The report was not made in a day. Order it again."
+            return {**record, "status": "ABORTED", "error": {"code": "EXPORT_FAILED", "message": message}}
         return record

@@ -19,7 +19,8 @@ from rewards.adapters.jobs import IMPORT, Jobs, Record
 from rewards.flows.deliver import Delivery
 from rewards.flows.imports import REWARD_TYPE, cancelled_unread, is_complete
 from rewards.flows.uploads import open_sheet
-from rewards.rules import mail
+from rewards.rules import import_rows, mail, reward_rows
+from rewards.rules.examples import Examples
 from rewards.rules.outcomes import SETTLED, Answer, Outcome, any_failed
 from rewards.rules.sheets import Sheet
 from rewards.rules.spreadsheet import neutralise
@@ -116,12 +117,17 @@ class Finisher:
         with tempfile.TemporaryDirectory() as directory:
             results, failed = Path(directory, "results.csv"), Path(directory, "failed.csv")
             with open_sheet(self._files, record, record["encoding"]) as sheet:
-                has_failed_rows = self._join(import_id, record, sheet, results, failed)
+                needed = reward_rows.NEEDED if record["type"] == REWARD_TYPE else import_rows.NEEDED
+                examples = Examples(sheet.header, needed)
+                has_failed_rows = self._join(import_id, record, sheet, results, failed, examples)
             self._files.save(str(results), f"{folder}/results.csv", "text/csv; charset=utf-8")
-            if has_failed_rows:
+            if has_failed_rows and not record.get("reverses"):
                 self._files.save(str(failed), f"{folder}/failed.csv", "text/csv; charset=utf-8")
+        self._files.put_record(examples_key(import_id), examples.record())
 
-    def _join(self, import_id: str, record: Record, sheet: Sheet, results: Path, failed: Path) -> bool:
+    def _join(
+        self, import_id: str, record: Record, sheet: Sheet, results: Path, failed: Path, examples: Examples
+    ) -> bool:
         """Write both files; whether there is any failed row."""
         width = len(sheet.header)
         # As the upload began, so do the results: spreadsheets need the mark, scripts trip over it.
@@ -147,6 +153,7 @@ class Finisher:
                     to_results.writerow([*cells, *_answer_cells(Answer(line, Outcome.UNCHANGED)), *extra])
                     continue
                 answered += 1
+                examples.add(cells, answer)
                 to_results.writerow([*cells, *_answer_cells(answer), *extra])
                 if answer.outcome not in SETTLED:
                     failures += 1
@@ -185,7 +192,7 @@ class Finisher:
             email = mail.import_without_results(summary, reason)
         else:
             until = record["dateExpires"]
-            failed = any_failed(record["outcomes"])
+            failed = any_failed(record["outcomes"]) and not record.get("reverses")
             folder = f"imports/{import_id}"
             email = mail.import_finished(
                 summary,
@@ -194,6 +201,11 @@ class Finisher:
                 until,
             )
         self._delivery.mail(IMPORT, import_id, record["mailtoEmail"], email)
+
+
+def examples_key(import_id: str) -> str:
+    """Where the first rows of each outcome lie in the files bucket."""
+    return f"imports/{import_id}/examples.json"
 
 
 def _has_ended(record: Record) -> bool:

@@ -7,9 +7,9 @@ from contextlib import closing
 
 from rewards.adapters.files import Files
 from rewards.adapters.jobs import EXPORT, Jobs
-from rewards.flows.report import file_key
 from rewards.rules import row_ids
 from rewards.rules.import_rows import Identity
+from rewards.rules.report import file_key
 from rewards.rules.spreadsheet import restore
 
 

@@ -68,7 +68,7 @@ class Loader:
                 continue
             grant(balance, (each.reward for each in fitting))
             claims = [self._catalogue.claim(each, import_id) for each in fitting]
-            if self._accounts.write_granted(balance, claims, self._now()):
+            if self._accounts.write_together([balance], claims, self._now()):
                 answers.update((each.line, _loaded(each, balance, self._now())) for each in fitting)
             else:
                 lost = True
@@ -95,6 +95,12 @@ def admitted(balance: Balance, grants: Sequence[Grant], now: int) -> Sequence[Gr
             break
         fitting = fitting[:-1]
     return fitting
+
+
+def is_over_full(balance: Balance, now: int) -> bool:
+    """Whether a balance has more open rewards than its limits admit."""
+    standing = open_rewards(balance, now)
+    return len(standing) > MAX_OPEN_REWARDS or len(encode_rewards(standing).encode()) > MAX_OPEN_BYTES
 
 
 def _claimed(g: Grant, claim: Claim, import_id: str) -> Answer:

@@ -41,6 +41,11 @@ GIVEN_UP = Refusal(
     "The system could not process this row; nothing was changed. Upload failed.csv to try again.",
 )
 _CANCELLED = Refusal(Outcome.CANCELLED, "The import was cancelled before this row was redeemed.")
+# What a reversal says of rows that it does not reverse any more: never to upload them again.
+_NOT_REVERSED = {
+    Outcome.NOT_PROCESSED: "The system could not give this back; nothing was changed. Reverse again.",
+    Outcome.CANCELLED: "The reversal was cancelled before this row was given back.",
+}
 
 
 class Redeemer:
@@ -103,10 +108,20 @@ class Redeemer:
             return answers
         if chunk.reverses:
             refusal = refusal or self._cancelled(chunk.import_id)
-            then = self._files.part(chunk.reverses, part_name("chunk", chunk.number))
-            redeemed = [answer for answer in then if answer.outcome is Outcome.REDEEMED]
-            return self._reverser.reverse(chunk.import_id, chunk.reverses, redeemed, backoff, refusal)
+            if refusal is not None:
+                refusal = replace(refusal, message=_NOT_REVERSED[refusal.outcome])
+            return self._reverse(chunk, backoff, refusal)
         return self._redeem(chunk, backoff, refusal)
+
+    def _reverse(self, chunk: Chunk, backoff: Backoff, refusal: Refusal | None) -> list[Answer]:
+        try:
+            then = list(self._files.part(chunk.reverses, part_name("chunk", chunk.number)))
+        except FileNotFoundError:
+            if refusal is None:
+                raise
+            return []  # nobody knows these rows any more; finishing will say that results are missing
+        redeemed = [answer for answer in then if answer.outcome is Outcome.REDEEMED]
+        return self._reverser.reverse(chunk.import_id, chunk.reverses, redeemed, backoff, refusal)
 
     def _redeem(self, chunk: Chunk, backoff: Backoff, refusal: Refusal | None) -> list[Answer]:
         part = part_name("chunk", chunk.number)

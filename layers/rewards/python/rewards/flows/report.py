@@ -6,26 +6,31 @@ import gc
 import io
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from secrets import token_hex
 
-from rewards.adapters.errors import EmailNotSentError
+from rewards.adapters.errors import EmailNotSentError, LeaseTakenError
 from rewards.adapters.files import Files
 from rewards.adapters.jobs import EXPORT, Jobs, Record
 from rewards.adapters.retry import OutOfTimeError
 from rewards.adapters.scanner import Scanner
 from rewards.flows.deliver import Delivery
+from rewards.flows.overviews import Overviews
 from rewards.flows.spool import Spool
-from rewards.flows.statements import Rewards, Statement, statement
+from rewards.flows.statements import Redeemable, Rewards, Statement, TornScanError, statement
 from rewards.rules import mail
-from rewards.rules.report import KINDS, REDEEMABLE, Cell, Kind, Table
+from rewards.rules.report import KINDS, REDEEMABLE, Cell, Kind, Table, file_key
 
 CONTENT_TYPES = {
     "CSV": "text/csv; charset=utf-8",
     "XLSX": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
+
+# As long as the function may run (milliseconds); its queue shows the message again only later.
+LEASE = 900_000
 
 # One sheet, of the report that comes back: an import reads one, so rows on a second one would be left out
 # without a word. Other reports have as many sheets as they need.
@@ -41,11 +46,6 @@ _AT_A_TIME = 2_000  # rows between two looks at the clock
 
 class ReportTooLargeError(Exception):
     """One run of the function cannot make this report; says which limit, and what to do."""
-
-
-def file_key(export_id: str, file_format: str, kind: str = REDEEMABLE) -> str:
-    """Where an export's file lies in the files bucket."""
-    return f"exports/{export_id}/{KINDS[kind].file_name}.{file_format.lower()}"
 
 
 class ReportEnding:
@@ -104,6 +104,18 @@ class ReportEnding:
         except EmailNotSentError as error:
             self._delivery.give_up(EXPORT, export_id, str(error))
 
+    def give_up_overview(self) -> None:
+        """The overview of all balances failed for good."""
+        Overviews(self._jobs, self._now).give_up()
+
+
+# A reversal may take rewards back out of history while a report reads both.
+_TRIES = 3
+_TORN = (
+    "While the report was read, an import was being reversed, three times. Order the report again when the "
+    "reversal has ended."
+)
+
 
 class Reporter:
     """Makes reports. `now` gives Unix milliseconds."""
@@ -115,10 +127,14 @@ class Reporter:
         self._jobs = jobs
         self._files = files
         self._ending = ending
+        self._overviews = Overviews(jobs, now)
         self._now = now
 
     def run(self, export_id: str, time_left: Callable[[], float]) -> None:
         """Make an export that was ordered, and send its email. Running it again is harmless.
+
+        Raises LeaseTakenError while another copy of the order is worked off: its file would be
+        written over by ours, and say something else than its record and its email.
 
         What does not fit into `time_left` (seconds) or into the temporary folder is aborted, and
         not tried again.
@@ -127,11 +143,29 @@ class Reporter:
         if record is None:
             return
         if record["status"] == "PENDING":
-            try:
-                self._ending.complete(export_id, self._make(export_id, record, time_left))
-            except ReportTooLargeError as error:
-                self._ending.abort(export_id, "REPORT_TOO_LARGE", str(error))
+            self._make_alone(export_id, time_left)
         self._ending.mail(export_id)
+
+    def _make_alone(self, export_id: str, time_left: Callable[[], float]) -> None:
+        owner = token_hex(8)
+        if not self._jobs.lease(export_id, owner, self._now(), self._now() + LEASE, EXPORT):
+            raise LeaseTakenError(export_id)
+        try:
+            record = self._jobs.get(EXPORT, export_id)  # as it is now that nobody else makes it
+            if record is not None and record["status"] == "PENDING":
+                self._ending.complete(export_id, self._make_whole(export_id, record, time_left))
+        except ReportTooLargeError as error:
+            self._ending.abort(export_id, "REPORT_TOO_LARGE", str(error))
+        except TornScanError:
+            self._ending.abort(export_id, "BALANCES_MOVED", _TORN)
+        finally:
+            self._jobs.end_lease(export_id, owner, EXPORT)
+
+    def _make_whole(self, export_id: str, record: Record, time_left: Callable[[], float]) -> Record:
+        for _ in range(_TRIES - 1):
+            with suppress(TornScanError):
+                return self._make(export_id, record, time_left)
+        return self._make(export_id, record, time_left)
 
     def _make(self, export_id: str, record: Record, time_left: Callable[[], float]) -> Record:
         """Write the file; the changes to the record."""
@@ -144,6 +178,8 @@ class Reporter:
                 as_of = self._now()
                 self._collect(found, spool, clock)
                 read_until = self._now()
+                if isinstance(found, Redeemable) and found.overview is not None:
+                    self._overviews.keep(found.overview, as_of)
                 clock.expect(found.rows)
                 rows = clock.watched(found.show(spool.sorted()))
                 self._write(export_id, record, KINDS[kind], rows, Path(directory))

@@ -70,7 +70,7 @@ def _refused(original: Record) -> str | None:
     if original["dryRun"]:
         return "This was a preview: it changed nothing, so there is nothing to reverse."
     if original.get("reverses"):
-        return "This import is a reversal itself. To redeem again, upload the file again."
+        return "This import is a reversal itself. To redeem again, upload a file with its rows."
     if original["dateCompleted"] is None:
         return "The import has not ended yet. Wait for its end, or cancel it first."
     if not original["outcomes"].get(Outcome.REDEEMED):

@@ -4,9 +4,16 @@ from collections.abc import Callable, Sequence
 
 from rewards.adapters.accounts import Accounts, BalanceKey
 from rewards.adapters.retry import Backoff
+from rewards.flows.load import is_over_full
 from rewards.rules.balance import Balance
-from rewards.rules.outcomes import Answer, Refusal
-from rewards.rules.reversal import needs_pages, reverse
+from rewards.rules.outcomes import Answer, Outcome, Refusal
+from rewards.rules.reversal import MovedError, Pages, needs_pages, reverse
+
+_OVER_FULL = Refusal(
+    Outcome.BALANCE_FULL,
+    "With what would come back, this balance had more open rewards than it can hold. Nothing was given back: "
+    "redeem or cancel some of its rewards, then reverse the import again.",
+)
 
 
 class Reverser:
@@ -29,34 +36,44 @@ class Reverser:
         With a `refusal` nothing is given back any more, but what was given back still says so.
         """
         answers: dict[int, Answer] = {}
+        refusals: dict[BalanceKey, Refusal] = {}
         pending: dict[BalanceKey, list[Answer]] = {}
         for row in redeemed:
             pending.setdefault((row.account_id, row.user_id, row.unit), []).append(row)
         while pending:
             balances = self._accounts.read(pending, backoff)
             light: list[Balance] = []
-            lost: list[BalanceKey] = []
+            again: list[BalanceKey] = []
             for key, rows in pending.items():
                 balance = balances.get(key) or Balance(*key)
                 pages = self._accounts.pages(balance, backoff) if needs_pages(balance, rows, of) else {}
                 before = dict(pages)
-                decided = [
-                    reverse(balance, row, of, reversal_id, self._now(), pages, refusal) for row in rows
-                ]
+                why = refusal or refusals.get(key)
+                try:
+                    now = self._now()
+                    decided = [reverse(balance, row, of, reversal_id, now, pages, why) for row in rows]
+                except MovedError:
+                    again.append(key)
+                    continue
                 answers.update((answer.line, answer) for answer, _ in decided)
                 if not any(changed for _, changed in decided):
                     continue
-                if not pages:
+                if is_over_full(balance, self._now()):
+                    refusals[key] = _OVER_FULL
+                    again.append(key)
+                elif not pages:
                     light.append(balance)
-                elif not self._accounts.write_with_pages(
-                    balance, {each: page for each, page in pages.items() if page is not before[each]}
-                ):
-                    lost.append(key)
+                elif not self._accounts.write_with_pages(balance, _changed(pages, before)):
+                    again.append(key)
             written = self._accounts.write(light, self._now())
-            lost += [
+            again += [
                 (b.account_id, b.user_id, b.unit) for b, done in zip(light, written, strict=True) if not done
             ]
-            pending = {key: pending[key] for key in lost}
+            pending = {key: pending[key] for key in again}
             if pending:
                 backoff.wait()
         return [answers[row.line] for row in redeemed]
+
+
+def _changed(pages: Pages, before: Pages) -> Pages:
+    return {key: page for key, page in pages.items() if page is not before[key]}

@@ -14,6 +14,7 @@ from rewards.adapters.batch_get import Item
 from rewards.adapters.scanner import Page
 from rewards.flows.spool import Spool
 from rewards.rules import report
+from rewards.rules.overview import Overview
 from rewards.rules.redemption import Reward
 from rewards.rules.report import Cell, Facts, Sums
 from rewards.rules.reward_rows import PARTICIPANT_FACTS
@@ -24,10 +25,10 @@ _NOBODY: Facts = ("",) * len(PARTICIPANT_FACTS)
 
 
 class TornScanError(Exception):
-    """A balance was written while its account was read, and what moved to history was not seen there.
+    """What a balance says it gave to history was not seen there.
 
-    DynamoDB reads an account in the order of its keys, balances before history, so this should not be.
-    The report is made again.
+    An account is read in the order of its keys, balances before history, so what goes to history
+    meanwhile is seen. But a reversal takes rewards back out of it. The report is made again.
     """
 
 
@@ -56,7 +57,10 @@ def statement(kind: str, export_id: str, unit: str | None, program: str | None) 
 
 
 class Redeemable:
-    """Balances with something available: [account, user, unit, available, redeemed, next expiry]."""
+    """Balances with something available: [account, user, unit, available, redeemed, next expiry].
+
+    Without filters it gives the `overview` of all balances on the way.
+    """
 
     history = False
 
@@ -64,14 +68,17 @@ class Redeemable:
         self._export_id = export_id
         self._unit = unit
         self._program = program
+        self.overview = Overview() if unit is None and program is None else None
         self.rows = 0
         self.totals: dict[str, int] = {}
 
     def collect(self, page: Page, spool: Spool) -> None:
         for item in _balances(page, self._unit, spool):
-            value, redeemed, expiry = balance_item.sum_rewards(
+            value, redeemed, expiry, expiring = balance_item.sum_rewards(
                 item["rewards"]["S"], page.asked, page.answered, self._program
             )
+            if self.overview is not None:
+                self.overview.add(balance_item.whose(item)[2], value, expiring)
             if value > 0:
                 self.rows += 1
                 redeemed += balance_item.archived_redeemed(item)
@@ -117,13 +124,14 @@ class Balances:
             gone = balance.archived
             if self._program is None:
                 found += Sums(0, gone.assigned, gone.redeemed, gone.expired)
-            self.rows += 1
+            self.rows += self._program is None or found.assigned > 0
             key = (balance.account_id, balance.user_id, balance.unit)
             spool.add((*key, "B", *map(str, (balance.version, gone.count, *_numbers(found)))))
         if self.history:
             for key, version, rewards in _pages(page, self._unit):
                 mine = [each for each in rewards if each.program_id == self._program]
                 found = report.sums(mine, page.asked, page.answered)
+                self.rows += found.assigned > 0  # a balance with many pages counts more than once
                 spool.add((*key, "H", *map(str, (version, len(rewards), *_numbers(found)))))
 
     def show(self, records: Iterable[list[str]]) -> Iterator[list[Cell]]:

@@ -127,20 +127,20 @@ class Validation:
             return None  # a folder made in the S3 console is no upload
         upload = self._files.describe(uploaded.bucket, uploaded.key, uploaded.version_id)
         ordered = self._ordered(upload)
-        if ordered is not None:
-            return (ordered["id"], ordered) if ordered["versionId"] == upload.version_id else None
+        if ordered is not None and ordered["versionId"] == upload.version_id:
+            return ordered["id"], ordered
+        if ordered is not None and _is_repeated(upload, ordered):
+            return None
         import_id = ids.id_of_object(upload.modified, upload.bucket, upload.key, upload.version_id)
         record = self._record(upload, prefix)
+        if ordered is not None:
+            record |= self._refused_by(ordered)
         if not self._jobs.create(IMPORT, import_id, record):
             record = self._jobs.get(IMPORT, import_id) or record
         return import_id, record
 
     def _ordered(self, upload: Upload) -> Record | None:
-        """The import that waited for this very upload, or that takes no second one; else None.
-
-        The first version that arrives at an ordered import's key is its file. What arrives later is
-        an import of its own, unless it repeats what was accepted, or the import was cancelled before.
-        """
+        """The import whose form an upload came by, or None. The first file that arrives there is its file."""
         import_id = ordered_id(upload.key)
         record = self._jobs.get(IMPORT, import_id) if import_id else None
         if import_id is None or record is None:
@@ -151,14 +151,17 @@ class Validation:
             arrived = {"status": "VALIDATING", **_place(upload)}
             self._jobs.update(IMPORT, import_id, arrived, status="PENDING")
             record = self._jobs.get(IMPORT, import_id) or record
-        same_bytes = (record["etag"], record["size"]) == (upload.etag, upload.size)
-        never_arrived = record["status"] == "CANCELLED" and not record["etag"]
-        belongs = (
-            record["versionId"] == upload.version_id
-            or never_arrived
-            or (same_bytes and record["status"] != "ABORTED")
-        )
-        return record if belongs else None
+        return record
+
+    def _refused_by(self, ordered: Record) -> Record:
+        """What the record of a second file by an import's form says: a form takes one file only."""
+        problem = {
+            "code": FileProblem.FORM_USED.value,
+            "message": f"The form of import {ordered['id']} has taken a file already. Nothing of this one "
+            "was imported: order a new import for it.",
+        }
+        told = {field: ordered[field] for field in ("name", "requester", "mailtoEmail")}
+        return {**told, "status": "ABORTED", "error": problem, "dateCompleted": self._now()}
 
     def _abort(self, import_id: str, code: FileProblem, message: str) -> None:
         """End an import of which nothing was sent. One that is sealed already stays as it is."""
@@ -266,6 +269,13 @@ def _place(upload: Upload) -> Record:
         "etag": upload.etag,
         "size": upload.size,
     }
+
+
+def _is_repeated(upload: Upload, ordered: Record) -> bool:
+    """Whether an upload repeats what its import has accepted, or comes after the import was cancelled."""
+    same_bytes = (ordered["etag"], ordered["size"]) == (upload.etag, upload.size)
+    never_arrived = ordered["status"] == "CANCELLED" and not ordered["etag"]
+    return never_arrived or (same_bytes and ordered["status"] != "ABORTED")
 
 
 class _Refused:

@@ -18,7 +18,6 @@ from rewards.rules.redemption import (
     allocate,
     available_value,
     redemption_order,
-    spendable,
 )
 from rewards.rules.units import format_value
 
@@ -256,12 +255,6 @@ def is_closed(reward: Reward, now: int) -> bool:
 def open_rewards(balance: Balance, now: int) -> list[Reward]:
     """The rewards of the balance that count towards its limits."""
     return [reward for reward in balance.rewards if not is_closed(reward, now)]
-
-
-def next_expiry(balance: Balance, now: int, program_id: str | None = None) -> int | None:
-    """The earliest `dateExpires` among the available rewards, Unix ms, or None."""
-    available = spendable(balance.rewards, now, program_id)
-    return min((r.date_expires for r in available if r.date_expires is not None), default=None)
 
 
 def _answer_again(balance: Balance, wanted: Wanted, before: Redemption, import_id: str, now: int) -> Answer:

@@ -24,6 +24,9 @@ _SHORT_UNIT = MAX_UNIT_BYTES // 4  # characters that fit, whatever they are
 
 _EXPORTS = 1_000  # the rows of a file come from few reports; so many are remembered
 
+# How the message of a row begins whose ids were put right.
+REPAIRED = "Repaired by rowId:"
+
 
 class Identity(NamedTuple):
     """Whose a row of a report is."""
@@ -186,7 +189,7 @@ class RowChecker:
         ]
         said = "; ".join(f"{name} is {text!r}, in the report {meant!r}" for name, text, meant in differences)
         if all(is_damage(text, meant) for _, text, meant in differences):
-            return true, row_id, f"Repaired by rowId: {said}." if said else ""
+            return true, row_id, f"{REPAIRED} {said}." if said else ""
         return f"The row was edited or mis-sorted: {said}. Take this row from the report again."
 
 

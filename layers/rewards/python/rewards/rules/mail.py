@@ -82,7 +82,7 @@ def report_ready(
     """The report is ready. `totals` in credits by unit, empty if the report has none; dates in Unix
     milliseconds; `kind` is the export's type, `unit` and `program_id` what it was asked for only."""
     count = _count(rows, "row")
-    shows = _SHOWS.get(kind, "It shows the data as of {}.").format(_when(as_of))
+    shows = _SHOWS[kind].format(_when(as_of))
     blocks: list[Block] = [Paragraph(f"The report “{shortened(name, _NAME)}” is ready. {shows}")]
     if rows == 0:
         blocks.append(Paragraph("It has no rows: nothing fits what was asked for."))
@@ -137,8 +137,10 @@ def import_finished(
 
 def import_without_results(summary: ImportSummary, reason: str) -> Email:
     """The import has ended, but its results could not be written."""
-    again = "Uploading the same report rows again is safe and writes the answers anew."
-    blocks = [_ended(summary), Paragraph(f"{reason} {again}"), *_counts(summary), _about(summary)]
+    again = " Uploading the same report rows again is safe and writes the answers anew."
+    # Not of what was cancelled or reversed: there the upload would redeem.
+    safe = again if summary.outcomes.get(Outcome.REDEEMED) and not summary.cancelled else ""
+    blocks = [_ended(summary), Paragraph(reason + safe), *_counts(summary), _about(summary)]
     return _about_import(summary, " without results", "bad", blocks)
 
 

@@ -79,6 +79,7 @@ _REASON = {
     FileProblem.UNREADABLE_FILE: "the file cannot be read",
     FileProblem.FILE_TOO_LARGE: "the file is too large",
     FileProblem.DUPLICATE_FILE: "the file was imported before",
+    FileProblem.FORM_USED: "its form was used already",
     FileProblem.VALIDATION_FAILED: "the system could not read it",
 }
 
@@ -97,6 +98,8 @@ _FILE_MENDING = {
     FileProblem.DUPLICATE_FILE: "If it was uploaded twice by mistake, there is nothing to do. If these "
     "redemptions are meant once more, start from a fresh report, whose rows carry a rowId; or change the "
     "file, for example by a column with today's date.",
+    FileProblem.FORM_USED: "If it was sent twice by mistake, there is nothing to do. If it is another file, "
+    "order an import of its own for it (POST /import) and upload it with that form.",
     FileProblem.VALIDATION_FAILED: "The fault is not in your file. Upload it again later; if it fails again, "
     "tell those who run this service.",
 }

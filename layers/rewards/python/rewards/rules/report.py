@@ -96,6 +96,11 @@ KINDS = {
 }
 
 
+def file_key(export_id: str, file_format: str, kind: str = REDEEMABLE) -> str:
+    """Where an export's file lies in the files bucket."""
+    return f"exports/{export_id}/{KINDS[kind].file_name}.{file_format.lower()}"
+
+
 def steady(
     rewards: Iterable[Reward], asked: int, answered: int, program_id: str | None = None
 ) -> Iterator[Reward]:

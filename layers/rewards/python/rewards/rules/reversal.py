@@ -12,6 +12,11 @@ from rewards.rules.balance import Balance, Page, Redemption, how, unarchive
 from rewards.rules.outcomes import Answer, Outcome, Refusal
 from rewards.rules.redemption import Reward, Status, redemption_order, statuses
 
+
+class MovedError(Exception):
+    """The balance and its history, as they were read, are not of one moment: read both again."""
+
+
 # A balance's history by the key of its pages.
 Pages = dict[str, Page]
 
@@ -39,7 +44,7 @@ def reverse(
 
     `redeemed` is the row's answer from then. `pages` are the balance's history, where `needs_pages`
     asks for it; a page that has to change is replaced there. With a `refusal` nothing is given back
-    any more, but a row that was reversed still says so.
+    any more, but a row that was reversed still says so. Raises MovedError.
     """
     line, unit = redeemed.line, redeemed.unit
     found = _find(balance, pages, of, line)
@@ -97,7 +102,7 @@ def _reward(balance: Balance, pages: Pages, ordinal: int, take: bool) -> Reward:
                     pages[key] = replace(page, rewards=rest)
                     unarchive(balance, reward)
                 return reward
-    raise LookupError(f"no reward {ordinal} of {balance.account_id} {balance.user_id} {balance.unit}")
+    raise MovedError(f"no reward {ordinal} of {balance.account_id} {balance.user_id} {balance.unit}")
 
 
 def _closed(reward: Reward, now: int) -> str:

@@ -31,6 +31,8 @@ MAX_TEXT = 1_000
 MAX_CREDIT = 10**15 - 1
 # 9999-12-31T23:59:59.999Z, the last moment that ISO 8601 spells with four digits.
 MAX_DATE = 253_402_300_799_999
+# The first moment that Unix milliseconds spell with twelve digits, in 1973.
+MIN_DATE = 10**11
 
 _CREDIT = re.compile(r"[0-9]{1,15}")
 # Fewer digits are seconds or a date like 20261231, and would mean a day in 1970.

@@ -1,0 +1,101 @@
+// The user pool's own API, asked straight from the page: the password goes nowhere else, and not even there.
+
+import * as srp from "./srp.js";
+
+const stack = JSON.parse(document.querySelector('meta[name="stack"]').content);
+const pool = stack.pool.split("_")[1];
+
+export class CognitoError extends Error {
+  constructor(code, message) {
+    super(message);
+    this.code = code;
+  }
+}
+
+async function ask(action, body) {
+  let response;
+  try {
+    response = await fetch(stack.cognito + "/", {
+      method: "POST",
+      credentials: "omit",
+      cache: "no-store",
+      headers: {
+        "Content-Type": "application/x-amz-json-1.1",
+        "X-Amz-Target": `AWSCognitoIdentityProviderService.${action}`,
+      },
+      body: JSON.stringify(body),
+    });
+  } catch {
+    throw new CognitoError("OFFLINE", "There is no connection. Check your network and try again.");
+  }
+  const answer = await response.json().catch(() => ({}));
+  if (!response.ok) {
+    const code = String(answer.__type || `HTTP ${response.status}`).split("#").pop();
+    throw new CognitoError(code, answer.message || answer.Message || "");
+  }
+  return answer;
+}
+
+// Signing in is a conversation: each step gives { tokens }, or { challenge, ...what it needs }.
+export async function signIn(email, password) {
+  const own = srp.ephemeral();
+  const started = await ask("InitiateAuth", {
+    AuthFlow: "USER_SRP_AUTH",
+    ClientId: stack.client,
+    AuthParameters: { USERNAME: email, SRP_A: own.shared },
+  });
+  const responses = await srp.answer(own, started.ChallengeParameters, pool, password);
+  return respond("PASSWORD_VERIFIER", started.Session, responses);
+}
+
+export function setFirstPassword(step, password) {
+  return respond(step.challenge, step.session, { USERNAME: step.user, NEW_PASSWORD: password });
+}
+
+export function giveCode(step, code) {
+  return respond(step.challenge, step.session, { USERNAME: step.user, SOFTWARE_TOKEN_MFA_CODE: code });
+}
+
+async function respond(challenge, session, responses) {
+  const answer = await ask("RespondToAuthChallenge", {
+    ClientId: stack.client,
+    ChallengeName: challenge,
+    Session: session,
+    ChallengeResponses: responses,
+  });
+  if (answer.AuthenticationResult) return { tokens: tokens(answer.AuthenticationResult) };
+  const user = answer.ChallengeParameters?.USER_ID_FOR_SRP || responses.USERNAME;
+  return { challenge: answer.ChallengeName, session: answer.Session, user };
+}
+
+export async function refresh(refreshToken) {
+  const answer = await ask("InitiateAuth", {
+    AuthFlow: "REFRESH_TOKEN_AUTH",
+    ClientId: stack.client,
+    AuthParameters: { REFRESH_TOKEN: refreshToken },
+  });
+  return { ...tokens(answer.AuthenticationResult), refresh: refreshToken };
+}
+
+// From here on the refresh token, and what was made with it, is worth nothing to Cognito.
+export function revoke(refreshToken) {
+  return ask("RevokeToken", { Token: refreshToken, ClientId: stack.client });
+}
+
+export function sendResetCode(email) {
+  return ask("ForgotPassword", { ClientId: stack.client, Username: email });
+}
+
+export function resetPassword(email, code, password) {
+  return ask("ConfirmForgotPassword", {
+    ClientId: stack.client,
+    Username: email,
+    ConfirmationCode: code,
+    Password: password,
+  });
+}
+
+function tokens(result) {
+  const made = Date.now();
+  return { id: result.IdToken, refresh: result.RefreshToken, made, expires: made + result.ExpiresIn * 1000 };
+}

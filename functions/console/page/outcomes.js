@@ -1,0 +1,89 @@
+// What became of the rows of an import, in words, with the first rows of each outcome.
+
+import { h } from "./dom.js";
+import * as format from "./format.js";
+import { notice, table } from "./ui.js";
+
+const TITLES = {
+  REDEEMED: "Redeemed",
+  LOADED: "Loaded",
+  UNCHANGED: "Left alone",
+  ALREADY_REDEEMED: "Redeemed by an earlier import",
+  INVALID_VALUE: "Value cannot be read",
+  NOT_POSITIVE: "Value below zero",
+  TRUNCATES_TO_ZERO: "Value below the smallest step",
+  MISSING_FIELD: "An id or the unit is blank",
+  ROW_CHANGED: "Row was changed",
+  DUPLICATE_ROW: "Row stands twice",
+  NO_BALANCE: "No such balance",
+  UNIT_MISMATCH: "No balance in this unit",
+  INSUFFICIENT_BALANCE: "More than is available",
+  CANCELLED: "Cancelled before it was its turn",
+  NOT_PROCESSED: "Could not be processed",
+  UNSUPPORTED_TYPE: "Not a credit",
+  ID_IN_USE: "Reward id is in use",
+  BALANCE_FULL: "Balance is full",
+  REVERSED: "Given back",
+  ALREADY_REVERSED: "Given back before",
+};
+
+const DONE = { REDEEMED: "redeemed", LOADED: "loaded", REVERSED: "given back" };
+const REPEATED = ["ALREADY_REDEEMED", "ALREADY_REVERSED"];
+
+const title = (outcome) => TITLES[outcome] || outcome;
+
+export const count = (record, ...names) => names.reduce((sum, name) => sum + (record.stats.outcomes[name] || 0), 0);
+
+// An import's rows in few words: [[784, "redeemed", "good"], [5, "need a look", "bad"] ...], without zeros.
+export function tally(record) {
+  const settled = [...Object.keys(DONE), ...REPEATED, "UNCHANGED"];
+  const failed = Object.keys(record.stats.outcomes).filter((name) => !settled.includes(name));
+  const before = record.reverses ? "given back before" : "redeemed before";
+  return [
+    ...Object.entries(DONE).map(([name, words]) => [count(record, name), record.dryRun ? "to redeem" : words, "good"]),
+    [count(record, ...failed), "need a look", "bad"],
+    [count(record, ...REPEATED), before, "warn"],
+    [count(record, "UNCHANGED"), record.type === "REWARD" ? "loaded before" : "left alone", ""],
+  ].filter(([rows]) => rows > 0);
+}
+
+// The groups of rows that need a look: failed ones, repeated ones, repaired ones.
+export function problems(explained) {
+  const { columns, outcomes, repaired } = explained;
+  const groups = outcomes.filter((each) => each.failed || each.outcome === "ALREADY_REDEEMED");
+  const shown = groups.map((each, place) =>
+    group(title(each.outcome), each.outcome, each.rows, [h("p", {}, each.meaning), each.mending ? h("p", {}, h("span", { class: "strong" }, "To mend it: "), each.mending) : null], columns, each.examples, place === 0 && each.failed),
+  );
+  if (repaired.rows) {
+    const words = h("p", {}, "A spreadsheet had changed ids in these rows. Their rowId tells whose they are, so they count. Nothing to do.");
+    shown.push(group("Repaired", null, repaired.rows, [words], columns, repaired.examples, false));
+  }
+  return shown;
+}
+
+function group(name, code, count, words, columns, examples, open) {
+  const shape = [
+    { name: "Line", number: true, of: (each) => format.count(each.line) },
+    ...columns.map((column, place) => ({ name: column, of: (each) => each.cells[place] || h("span", { class: "mute" }, "blank") })),
+    { name: "Why", wide: true, of: (each) => each.message || "–" },
+  ];
+  const first = examples.length && examples.length < count ? h("p", { class: "mute" }, `The first ${format.count(examples.length)} of ${format.rows(count)}. All of them are in the file.`) : null;
+  return h(
+    "details",
+    { class: "group", open },
+    h("summary", {}, h("span", { class: "strong" }, name), h("span", { class: "tally" }, format.rows(count)), code ? h("code", {}, code) : null),
+    h("div", { class: "inside" }, words, examples.length ? table(`${name}: first rows`, shape, examples) : null, first),
+  );
+}
+
+// A file that was refused as a whole.
+export function refusal(record, explained) {
+  const mending = explained?.refusal?.mending;
+  const reason = explained?.refusal?.reason;
+  return notice("bad", reason ? `The file was not accepted: ${reason}` : "The import was not carried out", h("p", {}, linked(record.error.message)), mending ? h("p", {}, h("span", { class: "strong" }, "To mend it: "), mending) : null);
+}
+
+// Ids of imports in a message, as links to them.
+export function linked(message) {
+  return message.split(/\b([0-9][0-9a-hjkmnp-tv-z]{15})\b/).map((part, place) => (place % 2 ? h("a", { href: `#/import/${part}` }, part) : part));
+}

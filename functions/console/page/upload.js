@@ -1,0 +1,150 @@
+// Choosing a file, and bringing it to the upload bucket. It is always uploaded as a preview first.
+
+import { ApiError, get, post } from "./api.js";
+import { announce, fill, h } from "./dom.js";
+import * as format from "./format.js";
+import * as session from "./session.js";
+import { action, empty, heading, into, loading, notice, progress, viewerNotice } from "./ui.js";
+import { importsTable } from "./history.js";
+
+const MAX_FILE = 2 * 2 ** 30;
+const MAX_WORKBOOK = 100 * 2 ** 20;
+
+// The one upload of this tab. It goes on while other pages are looked at.
+let running = null;
+
+addEventListener("beforeunload", (event) => {
+  if (running?.request) event.preventDefault();
+});
+
+export function view(root, { signal }) {
+  const place = h("section", { class: "card", "aria-labelledby": "upload-title" });
+  const recent = h("section", { class: "card", "aria-labelledby": "recent-title" });
+  fill(root, heading("Import"), place, recent);
+  if (!session.isOperator()) fill(place, h("h2", { id: "upload-title" }, "Redeem what was paid"), viewerNotice());
+  else if (running) showUpload(place, signal);
+  else showChoice(place, signal);
+  fill(recent, loading());
+  into(recent, signal, async () => {
+    const { data } = await get("/import/history/list?limit=5", signal);
+    const list = data.length ? [importsTable(data), h("p", {}, h("a", { href: "#/history" }, "All imports"))] : empty("No imports yet", "What you import is listed here.");
+    return [h("h2", { id: "recent-title" }, "Lately"), list];
+  });
+}
+
+function showChoice(place, signal, problem = "") {
+  const input = h("input", { type: "file", id: "file", class: "unseen", accept: ".csv,.xlsx", on: { change: () => take(input.files) } });
+  const zone = h(
+    "div",
+    { class: "drop", on: { dragover: over, dragleave: () => zone.classList.remove("over"), drop } },
+    h("p", { class: "strong" }, "Drop the filled-in report here"),
+    input,
+    h("label", { for: "file", class: "button primary" }, "Choose a file"),
+    h("p", { class: "mute" }, "CSV up to 2 GiB, Excel workbook (.xlsx) up to 100 MiB"),
+  );
+  const said = h("div", { role: "alert" }, problem ? notice("bad", null, h("p", {}, problem)) : null);
+  fill(
+    place,
+    h("h2", { id: "upload-title" }, "Redeem what was paid"),
+    h("p", { class: "mute" }, "First you see what would happen. Nothing is redeemed before you start it."),
+    zone,
+    said,
+  );
+
+  function over(event) {
+    event.preventDefault();
+    zone.classList.add("over");
+  }
+
+  function drop(event) {
+    event.preventDefault();
+    zone.classList.remove("over");
+    take(event.dataTransfer.files);
+  }
+
+  function take(files) {
+    const wrong = files.length === 0 ? null : files.length > 1 ? "That is more than one file. Import them one after the other." : unfit(files[0]);
+    if (wrong) return fill(said, notice("bad", null, h("p", {}, wrong)));
+    if (!files.length) return undefined;
+    running = { file: files[0] };
+    showUpload(place, signal);
+    return undefined;
+  }
+}
+
+// Why a file need not be sent, or null.
+function unfit(file) {
+  const ending = /\.(csv|xlsx)$/i.exec(file.name)?.[1].toLowerCase();
+  if (!ending) return `“${file.name}” is neither a .csv nor an .xlsx file. Save it as CSV (UTF-8) or as an Excel workbook.`;
+  if (file.size === 0) return `“${file.name}” is empty. Was it saved?`;
+  const limit = ending === "xlsx" ? MAX_WORKBOOK : MAX_FILE;
+  if (file.size > limit) return `“${file.name}” has ${format.bytes(file.size)}. Split it, or save a workbook as CSV: that may have up to 2 GiB.`;
+  return null;
+}
+
+function showUpload(place, signal) {
+  const own = running;
+  const meter = progress(`Uploading ${own.file.name}`);
+  const stop = action("Cancel the upload", () => (own.stopped = true) && own.request?.abort());
+  fill(place, h("h2", { id: "upload-title" }, "Redeem what was paid"), meter.box, h("div", { class: "buttons" }, stop));
+  own.onProgress = (part, sent) => meter.show(part, `${format.bytes(sent)} of ${format.bytes(own.file.size)}`);
+  own.onProgress(0, 0);
+  own.work ||= transfer(own);
+  own.work.then(
+    (id) => {
+      if (running === own) running = null;
+      announce("The file is uploaded");
+      if (!signal.aborted) location.hash = `#/import/${id}`;
+    },
+    (error) => {
+      own.work = null;
+      if (own.stopped) running = null;
+      if (signal.aborted) return;
+      if (own.stopped) showChoice(place, signal);
+      else showBroken(place, signal, own, error);
+    },
+  );
+}
+
+function showBroken(place, signal, own, error) {
+  const again = h("button", { type: "button", class: "primary", id: "retry", on: { click: () => showUpload(place, signal) } }, "Try again");
+  const other = h("button", { type: "button", on: { click: () => ((running = null), showChoice(place, signal)) } }, "Choose another file");
+  const box = notice("bad", `“${own.file.name}” did not arrive`, h("p", {}, error.message), h("p", {}, "Nothing was redeemed. The file is still here: you need not choose it again."));
+  box.setAttribute("role", "alert");
+  fill(place, h("h2", { id: "upload-title" }, "Redeem what was paid"), box, h("div", { class: "buttons" }, again, other));
+  again.focus();
+}
+
+// Orders an import and sends the file; the import's id. Tried again, it goes on with the same import.
+async function transfer(own) {
+  if (own.order && (await get(`/import/${own.order.id}`)).status !== "PENDING") return own.order.id; // it had arrived
+  own.order ||= await post("/import", { type: "REDEEMABLE_REWARD_BALANCE", fileName: own.file.name, dryRun: true });
+  if (own.stopped) throw new Error("stopped");
+  await send(own, own.order.upload);
+  return own.order.id;
+}
+
+// fetch() tells nothing of what it has sent; XMLHttpRequest does.
+function send(own, form) {
+  const body = new FormData();
+  for (const [name, text] of Object.entries(form.fields)) body.append(name, text);
+  body.append("file", own.file); // S3 wants it last
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    own.request = request;
+    request.upload.onprogress = (event) => own.onProgress(Math.min(event.loaded / event.total, 1), Math.min(event.loaded, own.file.size));
+    request.onload = () => (request.status < 300 ? resolve() : reject(refused(request, own)));
+    request.onerror = () => reject(new ApiError(0, "OFFLINE", "The connection was lost, or the file was changed while it was sent."));
+    request.onabort = () => reject(new Error("stopped"));
+    request.onloadend = () => (own.request = null);
+    request.open("POST", form.url);
+    request.send(body);
+  });
+}
+
+function refused(request, own) {
+  const code = /<Code>(\w+)<\/Code>/.exec(request.responseText)?.[1] || String(request.status);
+  if (code === "EntityTooLarge") return new Error("The file is larger than is allowed for its format.");
+  own.order = null; // most likely the form is too old: the next try gets a new one
+  return new Error(`The storage refused the file (${code}).`);
+}

@@ -1,0 +1,55 @@
+"""What became of an import's rows, in words, with the first rows of each outcome."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from rewards.adapters.jobs import Record
+from rewards.flows.imports import REWARD_TYPE
+from rewards.rules import mending
+from rewards.rules.outcomes import SETTLED, FileProblem, Outcome
+
+_NO_EXAMPLES: Record = {"columns": [], "rows": {}, "repaired": 0, "repairedRows": []}
+
+
+def explained(record: Record, examples: Record | None) -> Record:
+    """The outcomes of an import's record: failed ones first, then in the order of the contract.
+
+    `examples` is what rules.examples.Examples kept, None where it is not kept (any more).
+    """
+    kept = examples or _NO_EXAMPLES
+    found = [Outcome(name) for name, rows in record["outcomes"].items() if rows]
+    found.sort(key=lambda outcome: (outcome in SETTLED, list(Outcome).index(outcome)))
+    return {
+        "columns": kept["columns"],
+        "outcomes": [_outcome(record, outcome, kept["rows"].get(outcome, [])) for outcome in found],
+        "repaired": {"rows": kept["repaired"], "examples": _shown(kept["repairedRows"])},
+        "refusal": _refusal(record),
+    }
+
+
+def _outcome(record: Record, outcome: Outcome, rows: Sequence[Any]) -> Record:
+    loads, reverses = record["type"] == REWARD_TYPE, bool(record.get("reverses"))
+    failed = outcome not in SETTLED
+    return {
+        "outcome": outcome.value,
+        "rows": record["outcomes"][outcome],
+        "failed": failed,
+        "meaning": mending.meaning(outcome, loads, record["dryRun"], reverses),
+        "mending": mending.mending(outcome, loads, reverses) if failed else None,
+        "examples": _shown(rows),
+    }
+
+
+def _refusal(record: Record) -> Record | None:
+    code = (record["error"] or {}).get("code")
+    if code not in set(FileProblem):
+        return None
+    problem = FileProblem(code)
+    return {
+        "reason": mending.reason(problem),
+        "mending": mending.file_mending(problem, record["type"] == REWARD_TYPE),
+    }
+
+
+def _shown(rows: Sequence[Any]) -> list[Record]:
+    return [{"line": line, "message": message, "cells": cells} for line, message, cells in rows]

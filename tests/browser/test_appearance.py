@@ -1,0 +1,180 @@
+"""Every page in light and dark, wide and narrow: axe finds nothing, nothing scrolls sideways.
+
+The pictures in docs/images are taken on the way, when `make pictures` asks for them.
+"""
+
+import io
+import os
+import random
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
+from playwright.sync_api import expect
+
+from tests.browser.conftest import NARROW, WIDE
+
+DAY = 86_400_000
+IMAGES = Path(__file__).parents[2] / "docs" / "images"
+# Those that the README shows.
+PICTURES = {
+    "console-balances-light",
+    "console-balances-light-narrow",
+    "console-confirm-light",
+    "console-history-light",
+    "console-preview-dark",
+    "console-preview-light",
+    "console-preview-light-narrow",
+    "console-reports-dark",
+    "console-result-light",
+    "console-sign-in-dark-narrow",
+}
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+def rewards():
+    """Some hundred rewards as a referral program gives them, the same at every run but for today's date."""
+    chance, now = random.Random(8), time.time_ns() // 1_000_000
+    yield "id,type,unit,assignedCredit,user.id,user.accountId,dateGiven,dateExpires,name,programId"
+    for number in range(180):
+        unit = chance.choice(["CASH/USD", "CASH/USD", "CASH/EUR", "POINT", "freemonth"])
+        for nth in range(1 + number % 3):
+            credits = chance.randint(1, 6) if unit == "freemonth" else chance.randint(5, 90) * 125
+            given = now - chance.randint(3, 200) * DAY
+            expires = chance.choice(
+                ["", now + chance.randint(2, 29) * DAY, now + chance.randint(60, 300) * DAY]
+            )
+            name = chance.choice(["Friend referred", "Birthday", "Welcome", "Loyalty bonus"])
+            yield (
+                f"rw-{number:03d}{nth},CREDIT,{unit},{credits},customer-{number:03d},acme-{number % 20:02d},"
+                f"{given},{expires},{name},refer-a-friend"
+            )
+
+
+class Eye:
+    """Looks at a page in all its looks."""
+
+    def __init__(self, page):
+        self.page = page
+        self.found = []
+
+    def look(self, name, narrow=True):
+        """Check what is shown now; `narrow` also on a telephone."""
+        page = self.page
+        expect(page.locator(".loading")).to_have_count(0)
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            # Of the structure, dark says the same as light.
+            self.axe(f"{name} {scheme}", RULES if scheme == "light" else ["color-contrast"])
+            self.picture(f"console-{name}-{scheme}")
+            if narrow:
+                page.set_viewport_size(NARROW)
+                width = page.evaluate("document.documentElement.scrollWidth")
+                assert width <= NARROW["width"], f"{name} scrolls sideways: {width}"
+                if scheme == "light":
+                    self.axe(f"{name} narrow", RULES)
+                self.picture(f"console-{name}-{scheme}-narrow")
+                page.set_viewport_size(WIDE)
+
+    def axe(self, place, rules):
+        if not self.page.evaluate("'axe' in window"):
+            self.page.evaluate(Axe().axe_script)
+        options = {"runOnly": rules, "resultTypes": ["violations"]}
+        answer = self.page.evaluate("options => axe.run(document, options)", options)
+        for each in answer["violations"]:
+            nodes = [node["html"][:160] for node in each["nodes"][:3]]
+            self.found.append((place, each["id"], each["help"], nodes))
+
+    def picture(self, name):
+        folder = os.environ.get("PICTURES")
+        if not folder or name not in PICTURES:
+            return
+        shot = self.page.screenshot(full_page=not self.page.locator("dialog").count())
+        with Image.open(io.BytesIO(shot)) as shown:
+            few = shown.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+        few.save(Path(folder, f"{name}.png"), optimize=True)
+
+
+def payout(path):
+    """The report with everything paid, but for what goes wrong in every payout."""
+    sheet = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    sheet["valueToRedeem"] = sheet["availableValue"]
+    sheet.loc[3:9, "valueToRedeem"] = "0"
+    sheet.loc[12, "valueToRedeem"] = "12.5O"
+    sheet.loc[20, "valueToRedeem"] = "-5"
+    sheet.loc[31, "valueToRedeem"] = sheet.loc[31, "availableValue"] + "0000"
+    sheet.loc[40, "userId"] = "customer-999"
+    out = path.with_name("november-payout.csv")
+    sheet.to_csv(out, index=False)
+    return out
+
+
+def test_every_page_is_accessible_and_fits_in_light_and_dark_wide_and_narrow(desk, service):
+    service.upload("rewards/rewards.csv", "\n".join(rewards()))
+    page = desk.open(sign_in=False)
+    eye = Eye(page)
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    eye.look("sign-in")
+    desk.sign_in(page, service.local.users.somebody("operator"))
+
+    expect(page.get_by_text("Nobody has looked yet")).to_be_visible()
+    page.get_by_role("button", name="Read the balances").click()
+    expect(page.get_by_text("As of")).to_be_visible()
+    page.get_by_label("Account id").fill("acme-14")
+    page.get_by_label("user id").fill("customer-014")
+    page.get_by_role("button", name="Show rewards").click()
+    expect(page.get_by_text("1st")).to_be_visible()
+    eye.look("balances")
+
+    page.get_by_role("link", name="Reports", exact=True).click()
+    for kind in ("CSV", "Excel workbook"):
+        page.get_by_role("radio", name=kind).check()
+        page.get_by_label("Name").fill("November payout")
+        page.get_by_role("button", name="Order the report").click()
+        expect(page.get_by_label("Name")).to_have_value("")
+    expect(page.get_by_role("button", name="Download")).to_have_count(2)
+    report = desk.saved(page, page.get_by_role("button", name="Download").last)
+    eye.look("reports")
+
+    page.get_by_role("link", name="Import", exact=True).click()
+    expect(page.get_by_text("No imports yet").or_(page.get_by_text("rewards.csv"))).to_be_visible()
+    eye.look("import")
+    page.get_by_label("Choose a file").set_input_files(payout(report))
+    expect(page.get_by_role("heading", name="What would happen")).to_be_visible()
+    eye.look("preview")
+    page.get_by_role("button", name="Start import").click()
+    eye.look("confirm")
+    page.get_by_role("dialog").get_by_role("button", name="Start import").click()
+    expect(page.get_by_role("heading", name="Done")).to_be_visible()
+    eye.look("result")
+    page.get_by_role("link", name="History").click()
+    expect(page.get_by_role("table")).to_be_visible()
+    eye.look("history")
+    assert eye.found == []
+    assert page.faults == []
+
+
+@pytest.mark.parametrize("name", ["reports", "import", "balances"])
+def test_what_a_viewer_sees_is_accessible_too(desk, name):
+    page = desk.open("viewer", path=f"#/{name}")
+    expect(page.get_by_role("heading", level=1)).to_have_text(name.capitalize())
+    eye = Eye(page)
+    eye.look(f"viewer-{name}", narrow=False)
+    assert eye.found == []
+
+
+def test_the_keyboard_alone_is_enough(desk):
+    page = desk.open()
+    expect(page.get_by_role("heading", name="Balances", level=1)).to_be_focused()
+    page.reload()
+    expect(page.get_by_role("heading", name="What is available")).to_be_visible()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    for _ in range(3):
+        page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Reports", exact=True)).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Reports", level=1)).to_be_focused()

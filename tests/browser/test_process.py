@@ -1,0 +1,314 @@
+"""What operators do with the page, from signing in to reversing, on the deployed stack."""
+
+import base64
+import hmac
+import re
+import struct
+import time
+
+import pandas as pd
+import pytest
+from playwright.sync_api import expect
+
+from infra.local.users import PASSWORD
+
+HEADER = "id,type,unit,assignedCredit,user.id,user.accountId,dateExpires,user.firstName,name\n"
+REWARDS = """\
+{name}-1,CREDIT,CASH/USD,1000,ann,{name},4102444800000,Ann,Welcome
+{name}-2,CREDIT,CASH/USD,555,ann,{name},4070908800000,Ann,Referral
+{name}-3,CREDIT,CASH/USD,100,ann,{name},,Ann,Birthday
+{name}-4,CREDIT,POINT,30,007,{name},,Bob,Points
+{name}-5,CREDIT,POINT,70,cid,{name},,Cid,Points
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def rewards(service):
+    """Each test has an account of its own."""
+    accounts = ("cycle", "twice", "lost", "damaged")
+    service.upload("rewards/rewards.csv", HEADER + "".join(REWARDS.format(name=each) for each in accounts))
+
+
+def one_time_code(secret):
+    """What an authenticator app shows now (RFC 6238)."""
+    counter = struct.pack(">Q", int(time.time()) // 30)
+    digest = hmac.digest(base64.b32decode(secret + "=" * (-len(secret) % 8)), counter, "sha1")
+    place = digest[-1] & 15
+    return f"{(int.from_bytes(digest[place : place + 4], 'big') & 0x7FFFFFFF) % 10**6:06d}"
+
+
+def filled(path, values):
+    """A report whose valueToRedeem an operator filled in, by (account, user)."""
+    sheet = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    for place, row in sheet.iterrows():
+        sheet.loc[place, "valueToRedeem"] = values.get((row["accountId"], row["userId"]), "")
+    out = path.with_name("filled in.csv")
+    sheet.to_csv(out, index=False)
+    return out
+
+
+def order_report(page):
+    page.get_by_role("link", name="Reports", exact=True).click()
+    page.get_by_role("radio", name="CSV").check()
+    page.get_by_label("Name").fill("November payout")
+    page.get_by_role("button", name="Order the report").click()
+    return page.get_by_role("row", name=re.compile("November payout.* ready")).first
+
+
+def choose(page, path):
+    page.get_by_role("link", name="Import", exact=True).click()
+    page.get_by_label("Choose a file").set_input_files(path)
+
+
+def preview(page, path):
+    choose(page, path)
+    expect(page.get_by_role("heading", name="What would happen")).to_be_visible()
+
+
+def confirm(page, button):
+    page.get_by_role("dialog").get_by_role("button", name=button).click()
+
+
+def figures(page):
+    terms = page.locator("dl.figures > div")
+    return {each.locator("dt").inner_text(): each.locator("dd").inner_text() for each in terms.all()}
+
+
+def test_the_whole_process_by_clicks(desk, service):
+    page = desk.open()
+    row = order_report(page)
+    expect(row).to_contain_text("operator@example.com")
+    report = desk.saved(page, row.get_by_role("button", name="Download"))
+    paid = filled(report, {("cycle", "ann"): "12.559", ("cycle", "007"): "31", ("cycle", "cid"): "70"})
+
+    preview(page, paid)
+    found = figures(page)
+    assert (found["to redeem"], found["need a look"]) == ("2", "1")
+    totals = page.get_by_role("table", name="To redeem")
+    expect(totals.get_by_role("row", name="CASH/USD 12.55")).to_be_visible()
+    expect(totals.get_by_role("row", name="POINT 70")).to_be_visible()
+    group = page.locator("details", has_text="More than is available")
+    expect(group).to_contain_text("Lower the value to what is available")
+    expect(group.get_by_role("row", name=re.compile("cycle 007 POINT 31"))).to_be_visible()
+
+    page.get_by_role("button", name="Start import").click()
+    expect(page.get_by_role("dialog")).to_contain_text("12.55 CASH/USD and 70 POINT from 2 balances")
+    confirm(page, "Start import")
+    expect(page.get_by_role("heading", name="Done, with rows to look at")).to_be_visible()
+    found = figures(page)
+    assert (found["redeemed"], found["need a look"]) == ("2", "1")
+    results = pd.read_csv(desk.saved(page, page.get_by_role("button", name="Download all results")))
+    assert set(results["outcome"]) == {"REDEEMED", "INSUFFICIENT_BALANCE", "UNCHANGED"}
+    failed = pd.read_csv(desk.saved(page, page.get_by_role("button", name="Download failed rows")))
+    assert list(failed["outcome"]) == ["INSUFFICIENT_BALANCE"]
+    done = page.url
+
+    # What is left stands on the page of balances, in the order in which it would be spent.
+    page.get_by_role("link", name="Balances", exact=True).click()
+    page.get_by_label("Account id").fill("cycle")
+    page.get_by_label("user id").fill("ann")
+    page.get_by_role("button", name="Show rewards").click()
+    spent = page.get_by_role("table", name="Rewards in the order in which they would be spent")
+    expect(spent.get_by_role("row")).to_have_count(3)
+    expect(spent.get_by_role("row", name=re.compile("1st Welcome cycle-1 .* 3.00"))).to_be_visible()
+    expect(spent.get_by_role("row", name=re.compile("2nd Birthday cycle-3 .* never .* 1.00"))).to_be_visible()
+
+    # The same file again is recognised, and there is nothing to start.
+    preview(page, paid)
+    expect(page.get_by_text("This file was imported before")).to_be_visible()
+    expect(page.get_by_role("button", name="Start import")).to_have_count(0)
+
+    page.goto(done)
+    page.get_by_role("button", name="Reverse this import").click()
+    expect(page.get_by_role("dialog")).to_contain_text("gives 12.55 CASH/USD and 70 POINT back")
+    confirm(page, "Reverse the import")
+    expect(page.get_by_role("heading", name="Reversal of")).to_be_visible()
+    expect(page.get_by_role("heading", name="Done")).to_be_visible()
+    assert figures(page)["given back"] == "2"
+    balances = service.call("GET", "/reward/balance?accountId=cycle&userId=ann").json
+    assert balances[0]["totalRedeemedCredit"] == 0
+
+    page.get_by_role("link", name="History").click()
+    listed = page.get_by_role("table", name="Imports, newest first")
+    first = listed.get_by_role("row").nth(1)
+    expect(first).to_contain_text("Reversal")
+    expect(first).to_contain_text("operator@example.com")
+    expect(first.locator("time").first).to_have_attribute("title", re.compile(r"^\d{4}-\d\d-\d\d .* UTC$"))
+    assert page.faults == []
+
+
+def test_a_bad_file_is_refused_with_words_that_help(desk):
+    page = desk.open()
+    choose(page, desk.file("old.txt", "x"))
+    expect(page.get_by_role("alert")).to_contain_text("neither a .csv nor an .xlsx")
+    choose(page, desk.file("bad.csv", "accountId,userId\nacme,ann\n"))
+    expect(page.get_by_text("The file was not accepted: columns are missing")).to_be_visible()
+    expect(page.get_by_text("lacks unit and valueToRedeem")).to_be_visible()
+    expect(page.get_by_text("Start from a fresh report")).to_be_visible()
+    page.get_by_role("link", name="Choose another file").click()
+    expect(page.get_by_text("Drop the filled-in report here")).to_be_visible()
+
+
+def test_ids_that_a_spreadsheet_damaged_are_shown_as_repaired(desk):
+    page = desk.open()
+    report = desk.saved(page, order_report(page).get_by_role("button", name="Download"))
+    paid = filled(report, {("damaged", "007"): "5"})
+    paid.write_text(paid.read_text().replace("007,damaged", "7,damaged"))
+    preview(page, paid)
+    assert figures(page)["repaired"] == "1"
+    group = page.locator("details", has_text="Repaired")
+    group.locator("summary").click()
+    expect(group.get_by_role("row", name=re.compile("damaged 7 POINT 5"))).to_contain_text(
+        "in the report '007'"
+    )
+
+
+def test_start_import_clicked_twice_starts_one_import(desk, service):
+    page = desk.open()
+    preview(page, desk.file("twice.csv", "accountId,userId,unit,valueToRedeem\ntwice,cid,POINT,7\n"))
+    page.get_by_role("button", name="Start import").click()
+    page.get_by_role("dialog").get_by_role("button", name="Start import").dblclick()
+    expect(page.get_by_role("heading", name="Done")).to_be_visible()
+    page.go_back()  # and once more from the preview that lies open elsewhere
+    expect(page.get_by_text("This file was started")).to_be_visible()
+    started = [each for each in service.imports() if each["fileName"] == "twice.csv" and not each["dryRun"]]
+    assert [each["stats"]["redeemed"] for each in started] == [{"POINT": 7}]
+
+
+def test_a_connection_lost_during_upload_is_tried_again_without_choosing_the_file_anew(desk, service):
+    page = desk.open()
+    page.get_by_role("link", name="Import", exact=True).click()
+    upload = re.compile(f"/{service.local.upload_bucket}$")
+    page.route(upload, lambda route: route.abort("connectionreset"))
+    path = desk.file("lost.csv", "accountId,userId,unit,valueToRedeem\nlost,cid,POINT,7\n")
+    page.get_by_label("Choose a file").set_input_files(path)
+    expect(page.get_by_role("alert")).to_contain_text("“lost.csv” did not arrive")
+    page.unroute(upload)
+    page.get_by_role("button", name="Try again").click()
+    expect(page.get_by_role("heading", name="What would happen")).to_be_visible()
+    assert figures(page)["to redeem"] == "1"
+    assert len([each for each in service.imports() if each["fileName"] == "lost.csv"]) == 1
+
+
+def test_an_expired_session_asks_to_sign_in_again_and_loses_nothing(desk, service):
+    page = desk.open()
+    page.get_by_role("link", name="Reports", exact=True).click()
+    page.get_by_label("Name").fill("Kept while away")
+    cognito = service.local.aws.client("cognito-idp")
+    pool = service.local.outputs["UserPoolId"]
+    cognito.admin_user_global_sign_out(UserPoolId=pool, Username="operator@example.com")
+    page.clock.install()
+    page.clock.fast_forward("01:10:00")
+    page.get_by_role("button", name="Order the report").click()
+    again = page.get_by_role("dialog", name="Sign in again")
+    expect(again).to_contain_text("Your session has ended")
+    expect(again.get_by_label("Email")).to_have_value("operator@example.com")
+    again.get_by_label("Password").fill(PASSWORD)
+    again.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("row", name=re.compile("Kept while away"))).to_be_visible()
+    expect(again).to_have_count(0)
+
+
+def test_a_token_is_renewed_without_a_word_before_it_expires(desk):
+    page = desk.open()
+    expect(page.get_by_role("heading", name="What is available")).to_be_visible()
+    before = page.evaluate("JSON.parse(sessionStorage.session).id")
+    page.clock.install()
+    page.clock.fast_forward("00:56:00")
+    page.get_by_role("link", name="History").click()
+    expect(page.get_by_role("table", name="Imports, newest first")).to_be_visible()
+    assert page.evaluate("JSON.parse(sessionStorage.session).id") != before
+    assert page.get_by_role("dialog").count() == 0
+
+
+def test_signing_out_revokes_what_was_in_the_tab(desk, service):
+    page = desk.open()
+    expect(page.get_by_role("heading", name="What is available")).to_be_visible()
+    refresh = page.evaluate("JSON.parse(sessionStorage.session).refresh")
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    assert page.evaluate("sessionStorage.length") == 0
+    cognito = service.local.aws.client("cognito-idp")
+    with pytest.raises(cognito.exceptions.NotAuthorizedException):
+        cognito.initiate_auth(
+            ClientId=service.local.outputs["UserPoolClientId"],
+            AuthFlow="REFRESH_TOKEN_AUTH",
+            AuthParameters={"REFRESH_TOKEN": refresh},
+        )
+
+
+def test_a_wrong_password_is_told_and_never_travels(desk, service):
+    page = desk.open(sign_in=False)
+    sent = []
+    page.on("request", lambda request: sent.append(request.post_data or ""))
+    desk.sign_in(page, service.local.users.somebody("operator"), "Wrong-password-1")
+    expect(page.get_by_role("alert")).to_have_text("Email or password is not right.")
+    desk.sign_in(page, service.local.users.somebody("operator"))
+    expect(page.get_by_role("heading", name="What is available")).to_be_visible()
+    assert len(sent) > 2
+    assert not any(PASSWORD in body or "Wrong-password-1" in body for body in sent)
+
+
+def test_an_invited_user_chooses_a_password_at_the_first_sign_in(desk, service):
+    cognito, pool = service.local.aws.client("cognito-idp"), service.local.outputs["UserPoolId"]
+    who = {"UserPoolId": pool, "Username": "ida@example.com"}
+    attributes = [{"Name": "email", "Value": "ida@example.com"}, {"Name": "email_verified", "Value": "true"}]
+    invitation = {"TemporaryPassword": "Invited-12345", "MessageAction": "SUPPRESS"}
+    cognito.admin_create_user(**who, UserAttributes=attributes, **invitation)
+    page = desk.open(sign_in=False)
+    desk.sign_in(page, "ida@example.com", "Invited-12345")
+    page.get_by_label("New password").fill("My-own-choice-1")
+    page.get_by_role("button", name="Save and go on").click()
+    expect(page.get_by_text("in neither of the groups")).to_be_visible()
+
+
+def test_a_user_with_an_authenticator_app_is_asked_for_its_code(desk, service):
+    users, cognito = service.local.users, service.local.aws.client("cognito-idp")
+    users.add("mia@example.com", "viewers")
+    token = users.sign_in("mia@example.com").access
+    secret = cognito.associate_software_token(AccessToken=token)["SecretCode"]
+    cognito.verify_software_token(AccessToken=token, UserCode=one_time_code(secret))
+    cognito.set_user_mfa_preference(
+        AccessToken=token, SoftwareTokenMfaSettings={"Enabled": True, "PreferredMfa": True}
+    )
+    page = desk.open(sign_in=False)
+    desk.sign_in(page, "mia@example.com")
+    page.get_by_label("Code").fill("000000")
+    page.get_by_role("button", name="Go on").click()
+    expect(page.get_by_role("alert")).to_contain_text("code is not right")
+    page.get_by_label("Code").fill(one_time_code(secret))
+    page.get_by_role("button", name="Go on").click()
+    expect(page.get_by_text("may look only")).to_be_visible()
+
+
+def test_the_page_works_at_the_top_of_an_origin_as_it_does_on_aws(desk, service):
+    """There it has no path before it, and the user pool is of another origin."""
+    page = desk.open(sign_in=False)
+    top, real = "https://rewards.example.test/", service.local.outputs["ConsoleUrl"]
+
+    def serve(route):
+        route.fulfill(response=route.fetch(url=route.request.url.replace(top, real)))
+
+    page.route(f"{top}**", serve)
+    # Chromium lets no site of the internet talk to this machine, so that goes through here as well.
+    page.route(f"{service.local.aws.endpoint}/**", lambda route: route.fulfill(response=route.fetch()))
+    page.goto(f"{top}#/history")
+    desk.sign_in(page, service.local.users.somebody("operator"))
+    expect(page.get_by_role("table", name="Imports, newest first")).to_be_visible()
+    assert page.url.startswith(top)
+    assert page.faults == []
+
+
+def test_a_viewer_looks_and_is_told_what_they_may_not_do_and_why(desk, service):
+    page = desk.open("viewer")
+    expect(page.get_by_text("may look only")).to_be_visible()
+    page.get_by_role("link", name="Reports", exact=True).click()
+    expect(page.get_by_text("your user is in the group “viewers”")).to_be_visible()
+    expect(page.get_by_role("button", name="Order the report")).to_have_count(0)
+    page.get_by_role("link", name="Import", exact=True).click()
+    expect(page.get_by_text("your user is in the group “viewers”")).to_be_visible()
+    expect(page.get_by_label("Choose a file")).to_have_count(0)
+    page.get_by_role("link", name="Balances", exact=True).click()
+    button = page.get_by_role("button", name=re.compile("Refresh|Read the balances"))
+    expect(button).to_have_attribute("aria-disabled", "true")
+    expect(button).to_have_attribute("title", re.compile("viewers"))
