@@ -15,7 +15,8 @@ SOURCES := $(sort $(TEMPLATE) $(shell find functions layers -type f -not -name '
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup build build-aws demo up down token logs test simulate bench lint format pictures chromium clean FORCE
+.PHONY: help setup build build-aws demo up down token logs test simulate bench lint format pictures chromium \
+	clean FORCE
 
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20

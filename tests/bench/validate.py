@@ -7,11 +7,13 @@ The real Validation, with a file in memory in the place of S3, and nothing in th
 
 import csv
 import io
-import json
-import resource
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from rewards.adapters.files import _Stream
@@ -22,11 +24,11 @@ NOW = 1_795_300_000_000
 
 
 class _Files:
-    def __init__(self, body: bytes) -> None:
+    def __init__(self, body: Path) -> None:
         self._body = body
 
     def open_upload(self, _bucket: str, _key: str, _version: str, digest: Any = None) -> io.BufferedReader:
-        return io.BufferedReader(_Stream(io.BytesIO(self._body), digest), buffer_size=1 << 20)
+        return io.BufferedReader(_Stream(self._body.open("rb"), digest), buffer_size=1 << 20)
 
 
 class _Jobs:
@@ -42,12 +44,12 @@ class _Queues:
         self.chunks = sum(1 for _ in bodies)
 
 
-def validate(body: bytes, rows: int) -> float:
+def validate(body: Path, rows: int) -> float:
     """CPU seconds of one validation."""
     queues: Any = _Queues()
     stand_ins: Any = (_Jobs(), _Files(body), queues, "redeem", "finish", lambda: NOW)
     record = {
-        "bucket": "b", "key": "k", "versionId": "v", "size": len(body), "fileName": "a.csv",
+        "bucket": "b", "key": "k", "versionId": "v", "size": body.stat().st_size, "fileName": "a.csv",
         "type": "REDEEMABLE_REWARD_BALANCE", "dryRun": False, "dateCreated": NOW,
     }  # fmt: skip
     begun = time.process_time()
@@ -56,36 +58,47 @@ def validate(body: bytes, rows: int) -> float:
     return time.process_time() - begun
 
 
-def bare(body: bytes) -> float:
+def bare(body: Path) -> float:
     """CPU seconds of reading the same file's rows."""
     begun = time.process_time()
-    for _ in csv.reader(io.TextIOWrapper(io.BytesIO(body), encoding="utf-8-sig", newline="")):
-        pass
+    with body.open(encoding="utf-8-sig", newline="") as file:
+        for _ in csv.reader(file):
+            pass
     return time.process_time() - begun
+
+
+@contextmanager
+def _file(rows: int) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "a.csv")
+        path.write_bytes(file_of(rows, NOW))
+        yield path
 
 
 def ratio(rows: int, times: int = 5) -> float:
     """The least CPU of several validations over the least of several bare passes."""
-    body = file_of(rows, NOW)
-    pairs = [(bare(body), validate(body, rows)) for _ in range(times)]
+    with _file(rows) as body:
+        pairs = [(bare(body), validate(body, rows)) for _ in range(times)]
     return min(ours for _, ours in pairs) / min(floor for floor, _ in pairs)
 
 
 def peak(rows: int) -> int:
-    """Bytes of memory that a process has at most when it validates so many rows, less those of the file."""
-    program = [sys.executable, "-m", "tests.bench.validate", "--peak", str(rows)]
-    return int(json.loads(subprocess.run(program, check=True, capture_output=True, text=True).stdout))
+    """Bytes of memory that a process has at most when it validates so many rows."""
+    with _file(rows) as body:
+        program = [sys.executable, "-m", "tests.bench.validate", "--peak", str(rows), str(body)]
+        return int(subprocess.run(program, check=True, capture_output=True, text=True).stdout)
 
 
-def _peak_here(rows: int) -> int:
-    body = file_of(rows, NOW)
-    validate(body, rows)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - len(body)
+def _peak() -> int:
+    """Kilobytes that this process had at most; getrusage would tell of its parent's before it began."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0])
 
 
 def main() -> None:
     if sys.argv[1:2] == ["--peak"]:
-        print(_peak_here(int(sys.argv[2])))
+        validate(Path(sys.argv[3]), int(sys.argv[2]))
+        print(_peak() * 1024)
     else:
         rows = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
         print(f"{rows:,} rows: {ratio(rows):.1f} x csv.reader, peak {peak(rows) / 1e6:.0f} MB")

@@ -4,6 +4,7 @@ import csv
 import io
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from unittest import mock
 
@@ -110,6 +111,7 @@ def run_import(rows: int, rate: float | None, reads: float | None = SAME) -> Run
             (queues, "_MESSAGES", 10),
         ):
             stack.enter_context(mock.patch.object(module, name, real))
+        stack.enter_context(mock.patch.object(world.sqs, "put", partial(_put, world, world.sqs.put)))
         table = limited.tables["accounts"]
         for number in range(rows):
             item = _item(number)
@@ -130,6 +132,12 @@ def run_import(rows: int, rate: float | None, reads: float | None = SAME) -> Run
         dict(kernel.count),
         limited.throttled,
     )
+
+
+def _put(world: World, real: Any, url: str, body: str, delay: int = 0) -> str:
+    """Accept a message, and count the chunks that were put back."""
+    world.kernel.count["put back"] += url == "redemption-queue" and delay > 0
+    return real(url, body, delay)
 
 
 def _item(number: int) -> Any:

@@ -152,17 +152,18 @@ def decode_rewards(text: str) -> list[Reward]:
 def sum_rewards(
     text: str, asked: int, answered: int, program_id: str | None = None
 ) -> tuple[int, int, int | None, int]:
-    """Of encoded rewards: what is available at both moments (Unix ms), what was redeemed, in credits,
-    when the first of what is available expires, and how much of it expires within SOON.
+    """Of encoded rewards: what is available at both moments (Unix ms), what was redeemed, in credits; when
+    the first of what is available expires, and how much of it expires soon.
 
-    The same as `report.available` and `Balance.total_redeemed` say of the decoded rewards, at a third of the
-    cost; with a program, only its rewards are available, and all count as redeemed.
+    The same as `report.available`, `Balance.total_redeemed` and `overview.expiring` say of the decoded
+    rewards, at a third of the cost. With a program only its rewards are available; all count as redeemed.
     """
     programs, rows = orjson.loads(text)
     program = None
     if program_id is not None:
         program = programs.index(program_id) if program_id in programs else -1
-    available = redeemed = soon = 0
+    available = redeemed = expiring = 0
+    soon = answered + SOON
     first: int | None = None
     earlier, later = (asked, answered) if asked < answered else (answered, asked)
     for row in rows:
@@ -179,11 +180,11 @@ def sum_rewards(
         ):
             available += left
             if expires is not None:
+                if expires <= soon:
+                    expiring += left
                 if first is None or expires < first:
                     first = expires
-                if expires <= answered + SOON:
-                    soon += left
-    return available, redeemed, first, soon
+    return available, redeemed, first, expiring
 
 
 def archived_redeemed(item: Item) -> int:

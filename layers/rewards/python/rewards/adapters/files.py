@@ -120,16 +120,18 @@ class Files:
 
     def part(self, import_id: str, part: str) -> Iterator[Answer]:
         """The answers of one part, in line order. Raises FileNotFoundError if it is gone."""
-        key = _part_key(import_id, part)
-        found = self.open_file(key)
+        found = self._part(import_id, part)
         if found is None:
-            raise FileNotFoundError(key)
-        return map(_answer, found.read().splitlines())
+            raise FileNotFoundError(f"{import_id} {part}")
+        return iter(found)
 
     def part_so_far(self, import_id: str, part: str) -> list[Answer]:
         """The answers of a part that may not be there yet, in line order."""
+        return self._part(import_id, part) or []
+
+    def _part(self, import_id: str, part: str) -> list[Answer] | None:
         file = self.open_file(_part_key(import_id, part))
-        return [_answer(line) for line in file] if file else []
+        return None if file is None else [_answer(line) for line in file.read().splitlines()]
 
     def put_record(self, key: str, record: dict[str, Any]) -> None:
         """Write a small record as JSON; writing it again is harmless."""

@@ -68,6 +68,8 @@ def make(scanner: Scanner, overviews: Overviews, now: Callable[[], int], spare: 
     for page in scanner.accounts(False, spare):
         for item in page.items:
             if item["sk"]["S"].startswith(balance_item.BALANCE_PREFIX):
-                value, _, _, soon = balance_item.sum_rewards(item["rewards"]["S"], page.asked, page.answered)
-                found.add(balance_item.whose(item)[2], value, soon)
+                available, _, _, expiring = balance_item.sum_rewards(
+                    item["rewards"]["S"], page.asked, page.answered
+                )
+                found.add(balance_item.whose(item)[2], available, expiring)
     overviews.keep(found, as_of)

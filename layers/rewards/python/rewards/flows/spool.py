@@ -14,7 +14,7 @@ from typing import IO
 RUN = 16 << 20
 
 # Each field ends with NUL, before which nothing sorts, each record with a line feed. Where a text has such a
-# character, two others stand for it (and for the one that they borrow), in a way that keeps the order of texts.
+# character, two others stand for it (and for the one that they borrow), in a way that keeps their order.
 _WRITTEN = {"\0": "\x01\x01", "\x01": "\x01\x02", "\n": "\x0b\x01", "\x0b": "\x0b\x02"}
 _READ = {pair: character for character, pair in _WRITTEN.items()}
 _TABLE = str.maketrans(_WRITTEN)
@@ -40,6 +40,7 @@ class Spool:
         line = "\0".join(fields)
         if line.count("\0") >= len(fields) or "\n" in line or "\x01" in line or "\x0b" in line:
             line = "\0".join([field.translate(_TABLE) for field in fields])
+        line += "\0\n"  # nothing in a field sorts before its end
         self._lines.append(line)
         self._size += len(line)
         if self._size >= self._run:
@@ -62,7 +63,7 @@ class Spool:
         self._lines.sort()
         path = self._directory / f"run-{len(self._runs):06d}"
         with _open(path, "w") as file:
-            file.writelines(f"{line}\0\n" for line in self._lines)
+            file.writelines(self._lines)
         self._runs.append(path)
         self._lines, self._size = [], 0
 

@@ -74,11 +74,11 @@ class Redeemable:
 
     def collect(self, page: Page, spool: Spool) -> None:
         for item in _balances(page, self._unit, spool):
-            value, redeemed, expiry, soon = balance_item.sum_rewards(
+            value, redeemed, expiry, expiring = balance_item.sum_rewards(
                 item["rewards"]["S"], page.asked, page.answered, self._program
             )
             if self.overview is not None:
-                self.overview.add(balance_item.whose(item)[2], value, soon)
+                self.overview.add(balance_item.whose(item)[2], value, expiring)
             if value > 0:
                 self.rows += 1
                 redeemed += balance_item.archived_redeemed(item)
