@@ -85,7 +85,7 @@ def _run(time_left: Any, record: SQSRecord) -> None:
     if record.event_source_arn == settings().finish_queue_arn:
         import_id = json.loads(record.body)["importId"]
         logger.append_keys(import_id=import_id)
-        with put_back().if_too_early(import_id, record.body):
+        with put_back().if_too_early(record.body):
             finisher().run(import_id)
             logger.info("finished")
     else:

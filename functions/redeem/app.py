@@ -70,9 +70,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
 
 
 def _run(time_left: Any, record: SQSRecord) -> None:
-    found = chunks.parse(record.body)
-    with put_back().if_too_early(found[0].import_id, record.body, chunks.to_resume):
-        for chunk in found:
+    with put_back().if_too_early(record.body, chunks.to_resume):
+        for chunk in chunks.parse(record.body):
             logger.append_keys(import_id=chunk.import_id, chunk=chunk.number)
             redeemer().run(chunk, Backoff(time_left))
             logger.info("answered")

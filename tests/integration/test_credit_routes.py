@@ -2,6 +2,7 @@
 
 import json
 from copy import deepcopy
+from urllib.parse import urlencode
 
 import pytest
 
@@ -26,7 +27,7 @@ def api(world, handler):  # noqa: F811 the fixture above
         asked["rawPath"] = asked["requestContext"]["http"]["path"] = f"/api/v1/default{path}"
         asked["requestContext"]["http"]["method"] = method
         asked["routeKey"] = "ANY /api/{proxy+}"
-        asked["queryStringParameters"] = query or {}
+        asked["rawQueryString"] = urlencode(query or {})
         asked["body"] = json.dumps(body) if body is not None else None
         asked["isBase64Encoded"] = False
         if key is not None:

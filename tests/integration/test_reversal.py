@@ -238,10 +238,10 @@ def test_two_reversals_of_one_balance_do_not_disturb_each_other(world, monkeypat
     (first,) = world.take("redeem")
     real = world.accounts.pages
 
-    def late(balance):
+    def late(*asked):
         monkeypatch.setattr(world.accounts, "pages", real)
         world.deliver("redeem", first)
-        return real(balance)
+        return real(*asked)
 
     monkeypatch.setattr(world.accounts, "pages", late)
     assert reverse(world, done[1])["outcomes"] == {"REVERSED": 1}

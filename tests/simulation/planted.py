@@ -341,7 +341,7 @@ STORMS: dict[str, Storm] = {
         {"duplicate-message": 0.5, "crashed": 0.1}, "redeem"
     ),
     "keep the answer to a request without a condition": Storm({"throttled": 0.1, "unanswered": 0.1}, "api"),
-    "give back again on a retry": Storm({"crashed": 0.15}, "redeem"),
+    "give back again on a retry": Storm({"unanswered": 0.3}, "redeem"),
     "cancel without waiting for the workers": Storm({"stalled": 0.2}, "redeem"),
     "look whether an import is cancelled before its chunk is taken": Storm({"stalled": 0.2}, "redeem"),
     "report beside somebody who reports": Storm({"duplicate-message": 0.5, "stalled": 0.2}),

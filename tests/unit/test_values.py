@@ -3,7 +3,7 @@
 import pytest
 
 from rewards.rules.outcomes import Outcome
-from rewards.rules.values import BadValue, Marks, Value, read_value, shown_mark
+from rewards.rules.values import BadValue, Marks, read_value, shown_mark
 
 INVALID, NEGATIVE, TOO_SMALL = Outcome.INVALID_VALUE, Outcome.NOT_POSITIVE, Outcome.TRUNCATES_TO_ZERO
 
@@ -46,7 +46,7 @@ INVALID, NEGATIVE, TOO_SMALL = Outcome.INVALID_VALUE, Outcome.NOT_POSITIVE, Outc
     ],
 )
 def test_a_value_is_read(cell, unit, credits):
-    assert read_value(cell, unit) == Value(credits)
+    assert read_value(cell, unit) == credits
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_a_value_is_read(cell, unit, credits):
     ],
 )
 def test_a_file_with_other_separators_may_have_decimal_commas(cell, unit, credits):
-    assert read_value(cell, unit, Marks(comma_allowed=True)) == Value(credits)
+    assert read_value(cell, unit, Marks(comma_allowed=True)) == credits
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_a_value_with_two_readings_is_refused_and_both_are_named(cell, decimal_c
 
 
 def test_no_digit_is_lost_in_long_values():
-    assert read_value("12345678901234567890.12", "CASH/USD") == Value(1234567890123456789012)
+    assert read_value("12345678901234567890.12", "CASH/USD") == 1234567890123456789012
 
 
 @pytest.mark.parametrize(
@@ -142,4 +142,4 @@ def test_a_cell_with_both_marks_shows_how_the_file_writes_numbers(cell, mark):
     ],
 )
 def test_what_the_file_shows_settles_what_could_be_read_in_two_ways(cell, marks, credits):
-    assert read_value(cell, "CASH/USD", marks) == Value(credits)
+    assert read_value(cell, "CASH/USD", marks) == credits

@@ -5,6 +5,7 @@ that is too busy, or somebody else who has the lease, says nothing against the m
 stays done. Who dies between the two steps leaves two copies, which leases and counts make harmless.
 """
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -29,9 +30,7 @@ class PutBack:
         self._now = now
 
     @contextmanager
-    def if_too_early(
-        self, import_id: str, body: str, to_resume: Callable[[str], str] = str
-    ) -> Iterator[None]:
+    def if_too_early(self, body: str, to_resume: Callable[[str], str] = str) -> Iterator[None]:
         """Put an import's message back if the work on it ends for want of a lease, or of time.
 
         Where time was up, the copy is what `to_resume` makes of the body. What is raised after all is a
@@ -40,7 +39,7 @@ class PutBack:
         try:
             yield
         except (LeaseTakenError, OutOfTimeError, ThrottledError) as error:
-            if self._now() > ids.time_of(import_id) + PATIENCE:
+            if self._now() > ids.time_of(json.loads(body)["importId"]) + PATIENCE:
                 raise
             again = to_resume(body) if isinstance(error, OutOfTimeError) else body
             self._queues.send_later(self._queue_url, again, LATER)

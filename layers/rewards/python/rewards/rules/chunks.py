@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import orjson
+
 from rewards.rules.balance import Wanted
 from rewards.rules.redemption import Reward
 from rewards.rules.reward_rows import Grant
@@ -47,25 +49,27 @@ class Chunk:
 def bodies(import_id: str, dry_run: bool, rows: Iterable[Wanted | Grant]) -> Iterator[str]:
     """Message bodies that hold the rows, in order."""
     number = 0
-    batch: list[Wanted | Grant] = []
+    batch: list[str] = []
     units: set[str] = set()
     size = 0
+    kind = REDEEM
     for row in rows:
-        weight = _weight(row)
-        full = (
+        text = _row(row)
+        if batch and (
             len(batch) == MAX_ROWS
-            or size + weight > MAX_BYTES
+            or size + len(text) > MAX_BYTES
             or (len(units) == MAX_UNITS and row.unit not in units)
-        )
-        if batch and full:
+        ):
             number += 1
-            yield _body(import_id, number, dry_run, batch)
+            yield _body(kind, import_id, number, dry_run, batch)
             batch, units, size = [], set(), 0
-        batch.append(row)
+        if not batch:
+            kind = REDEEM if isinstance(row, Wanted) else LOAD
+        batch.append(text)
         units.add(row.unit)
-        size += weight
+        size += len(text) + 1
     if batch:
-        yield _body(import_id, number + 1, dry_run, batch)
+        yield _body(kind, import_id, number + 1, dry_run, batch)
 
 
 def reversal_bodies(import_id: str, reverses: str, count: int) -> Iterator[str]:
@@ -106,42 +110,30 @@ def to_resume(body: str) -> str:
 
 
 # ASCII: a few characters that ids may hold, SQS does not take.
-_dumps = json.JSONEncoder(separators=(",", ":")).encode
+_ascii = json.JSONEncoder(separators=(",", ":")).encode
 
 
-def _weight(row: Wanted | Grant) -> int:
-    """No fewer bytes than the row will take in the body: JSON escapes quotes, and all that is not ASCII."""
-    if isinstance(row, Wanted):
-        text = f"{row.account_id}{row.user_id}{row.unit}{row.program_id}{row.row_id}{row.note}"
-    else:
-        text = str(row)
-    return 120 + len(text) * (2 if text.isascii() and text.isprintable() else 12)
+def _dumps(value: Any) -> str:
+    """As `_ascii`, at a fifth of the cost where the text is ASCII and its numbers are short."""
+    try:
+        text = orjson.dumps(value)
+    except orjson.JSONEncodeError:
+        return _ascii(value)
+    return text.decode() if text.isascii() else _ascii(value)
 
 
-def _body(import_id: str, number: int, dry_run: bool, rows: list[Wanted | Grant]) -> str:
-    redeems = isinstance(rows[0], Wanted)
-    return _dumps(
-        {
-            "kind": REDEEM if redeems else LOAD,
-            "importId": import_id,
-            "chunk": number,
-            "dryRun": dry_run,
-            "rows": [_wanted_cells(row) if isinstance(row, Wanted) else _grant_cells(row) for row in rows],
-        }
-    )
+def _body(kind: str, import_id: str, number: int, dry_run: bool, rows: list[str]) -> str:
+    head = _dumps({"kind": kind, "importId": import_id, "chunk": number, "dryRun": dry_run})
+    return f'{head[:-1]},"rows":[{",".join(rows)}]}}'
 
 
-def _wanted_cells(wanted: Wanted) -> list[Any]:
-    return [
-        wanted.line,
-        wanted.account_id,
-        wanted.user_id,
-        wanted.unit,
-        wanted.value,
-        wanted.program_id,
-        wanted.row_id,
-        *([wanted.note] if wanted.note else []),
-    ]
+def _row(row: Wanted | Grant) -> str:
+    if not isinstance(row, Wanted):
+        return _dumps(_grant_cells(row))
+    cells = [row.line, row.account_id, row.user_id, row.unit, row.value, row.program_id, row.row_id]
+    if row.note:
+        cells.append(row.note)
+    return _dumps(cells)
 
 
 def _grant_cells(grant: Grant) -> dict[str, Any]:

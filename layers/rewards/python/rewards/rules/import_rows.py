@@ -1,6 +1,5 @@
 """What can be said of a redemption row without looking at its balance (CONTRACT section 3)."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from operator import itemgetter
 from typing import NamedTuple
@@ -12,7 +11,7 @@ from rewards.rules.first_lines import FirstLines
 from rewards.rules.header import find_columns, listed
 from rewards.rules.outcomes import Answer, Outcome
 from rewards.rules.spreadsheet import restore
-from rewards.rules.values import DEFAULT_MARKS, BadValue, Marks, Value, read_value
+from rewards.rules.values import DEFAULT_MARKS, BadValue, Marks, read_value
 
 NEEDED = ("accountId", "userId", "unit", "valueToRedeem")
 USED = ("rowId", "programId")
@@ -84,7 +83,7 @@ class RowChecker:
             return usual
         shown = self._shown(row)
         value = read_value(value_cell, shown.unit, self._marks)
-        if not isinstance(value, BadValue) and value.credits == 0:
+        if value == 0:
             return Answer(line, Outcome.UNCHANGED)
         problem = self._problem(row, shown)
         if problem is not None:
@@ -106,12 +105,11 @@ class RowChecker:
         if self._cells is None or len(row) != self._width:
             return None
         account_id, user_id, unit, row_id, program = self._cells(row)
+        cells = f" {account_id} {user_id} {unit} {program or '-'} "
         if (
-            not (account_id and user_id and unit)
-            or not f"{account_id}{user_id}{unit}{program}".isascii()
-            or min(account_id[0], user_id[0], unit[0]) <= "'"  # before it stand all spaces of ASCII
-            or min(account_id[-1], user_id[-1], unit[-1]) <= " "
-            or (program and (program[0] <= "'" or program[-1] <= " "))
+            "  " in cells  # a blank cell, or spaces around a text
+            or "'" in cells  # perhaps not the text's own
+            or not cells.isprintable()  # nor are all other spaces
             or len(account_id) + len(user_id) > MAX_UNIT_BYTES
             or len(unit) > _SHORT_UNIT
         ):
@@ -123,12 +121,12 @@ class RowChecker:
         if row_id != row_ids.make_row_id(export_id, account_id, user_id, unit, program_id):
             return None
         value = read_value(value_cell, unit, self._marks)
-        if isinstance(value, BadValue) or value.credits == 0:
+        if isinstance(value, BadValue) or value == 0:
             return None
         earlier = self._first_lines.first(_fingerprint(account_id, user_id, unit, program), line)
         if earlier != line:
             return _repeated(line, earlier)
-        return Wanted(line, account_id, user_id, unit, value.credits, program_id, row_id)
+        return Wanted(line, account_id, user_id, unit, value, program_id, row_id)
 
     def _export_of(self, row_id: str) -> str | None:
         """The report of a rowId whose form is right, unless it is from the future."""
@@ -199,14 +197,14 @@ def _repeated(line: int, earlier: int) -> Answer:
 
 
 def _wanted(
-    line: int, whose: Identity, value: Value | BadValue, row_id: str | None, note: str
+    line: int, whose: Identity, value: int | BadValue, row_id: str | None, note: str
 ) -> Wanted | Answer:
     if isinstance(value, BadValue):
         return Answer(line, value.outcome, value.message, whose.unit)
     if not _fits(whose):
         return Answer(line, Outcome.NO_BALANCE, "No participant has an id or unit this long.", whose.unit)
     account_id, user_id, unit, program_id = whose
-    return Wanted(line, account_id, user_id, unit, value.credits, program_id, row_id, note)
+    return Wanted(line, account_id, user_id, unit, value, program_id, row_id, note)
 
 
 def _text(cell: str) -> str:
@@ -234,6 +232,8 @@ def _fits(identity: Identity) -> bool:
 
 
 def _fingerprint(account_id: str, user_id: str, unit: str, program_id: str | None) -> int:
-    """64 bits for a row's balance and program; a collision would refuse a row, never redeem one."""
-    text = f"{account_id}\0{user_id}\0{unit}\0{program_id or ''}"
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
+    """64 bits for a row's balance and program; a collision would refuse a row, never redeem one.
+
+    Python's own hashes of texts have a key of this process, so nobody can write a file full of collisions.
+    """
+    return hash((account_id, user_id, unit, program_id or None)) & 0xFFFF_FFFF_FFFF_FFFF

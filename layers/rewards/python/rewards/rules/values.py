@@ -13,7 +13,6 @@ unless a cell with both marks, such as `1,234.56`, shows how the file writes num
 
 import re
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from rewards.rules.outcomes import Outcome
 from rewards.rules.units import decimals, format_value, symbols
@@ -25,12 +24,6 @@ _USUAL = re.compile(r"[0-9]{1,30}(?:\.[0-9]{0,30})?")
 
 _SPACES = " \t\u00a0\u202f\u2009"
 _THOUSANDS = ("'", "\u2019", *_SPACES)
-
-
-class Value(NamedTuple):
-    """A value to redeem, in credits; 0 means that the row is to be left alone."""
-
-    credits: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +54,17 @@ def shown_mark(cell: str) -> str | None:
 DEFAULT_MARKS = Marks()
 
 
-def read_value(cell: str, unit: str, marks: Marks = DEFAULT_MARKS) -> Value | BadValue:
-    """Read a cell of `valueToRedeem`; digits beyond the unit's decimals are cut off, never rounded."""
+def read_value(cell: str, unit: str, marks: Marks = DEFAULT_MARKS) -> int | BadValue:
+    """The credits in a cell of `valueToRedeem`; 0 means that the row is to be left alone.
+
+    Digits beyond the unit's decimals are cut off, never rounded.
+    """
     if _USUAL.fullmatch(cell) and not marks.comma_allowed:
         whole, _, fraction = cell.partition(".")
         return _credits(cell, whole, fraction, unit)
     text = cell.strip(_SPACES)
     if not text:
-        return Value(0)
+        return 0
     negative, unsigned = _take_sign(text)
     bare = _without_money(unsigned, unit)
     if unsigned == text and bare != text:  # `$-5`: the sign may stand behind the money, but once
@@ -95,15 +91,18 @@ def read_value(cell: str, unit: str, marks: Marks = DEFAULT_MARKS) -> Value | Ba
     return _credits(cell, whole, fraction, unit)
 
 
-def _credits(cell: str, whole: str, fraction: str, unit: str) -> Value | BadValue:
+def _credits(cell: str, whole: str, fraction: str, unit: str) -> int | BadValue:
     places = decimals(unit)
-    credits = int("0" + whole + fraction[:places].ljust(places, "0"))
+    if len(fraction) != places:
+        credits = int("0" + whole + fraction[:places].ljust(places, "0"))
+    else:
+        credits = int("0" + whole + fraction)
     if credits == 0 and fraction.strip("0"):
         return BadValue(
             Outcome.TRUNCATES_TO_ZERO,
             f"{_shown(cell)} is below the smallest step of {unit}, {format_value(1, unit)}.",
         )
-    return Value(credits)
+    return credits
 
 
 def _readings(text: str, marks: Marks) -> set[str]:
