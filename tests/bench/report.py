@@ -216,6 +216,12 @@ class OneRecord:
     def create(self, _kind: str, _id: str, _record: dict[str, Any]) -> bool:
         return True
 
+    def lease(self, *_: Any) -> bool:
+        return True
+
+    def end_lease(self, *_: Any) -> None:
+        pass
+
     def update(self, _kind: str, _id: str, changes: dict[str, Any], **_expected: Any) -> bool:
         self.record.update(changes)
         return True

@@ -311,14 +311,14 @@ PLANTED: dict[str, tuple[Change, ...]] = {
     "round instead of cutting off": (
         (
             "rewards.rules.values",
-            'int("0" + whole + fraction[:places].ljust(places, "0"))',
+            'int("0" + whole + kept)',
             'round(float("0" + whole + "." + fraction + "0") * 10**places)',
         ),
     ),
     "read a value as a binary float": (
         (
             "rewards.rules.values",
-            'int("0" + whole + fraction[:places].ljust(places, "0"))',
+            'int("0" + whole + kept)',
             'int(float("0" + whole + "." + fraction + "0") * 10**places)',
         ),
     ),

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import orjson
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
@@ -107,8 +108,7 @@ class Files:
 
     def put_part(self, import_id: str, part: str, answers: Iterable[Answer]) -> None:
         """Write a part of an import's answers, in line order; writing it again is harmless."""
-        lines = [json.dumps(_cells(answer), ensure_ascii=False, separators=(",", ":")) for answer in answers]
-        body = "\n".join(lines).encode()
+        body = b"\n".join([orjson.dumps(_cells(answer)) for answer in answers])
         key = _part_key(import_id, part)
         with translated():
             self._client.put_object(Bucket=self._bucket, Key=key, Body=body)
@@ -218,7 +218,7 @@ def _part_key(import_id: str, part: str) -> str:
 
 
 def _answer(line: bytes) -> Answer:
-    line_number, outcome, *rest = json.loads(line)
+    line_number, outcome, *rest = orjson.loads(line)
     return Answer(line_number, Outcome(outcome), *rest)
 
 

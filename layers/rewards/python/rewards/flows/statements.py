@@ -77,13 +77,14 @@ class Redeemable:
             value, redeemed, expiry, expiring = balance_item.sum_rewards(
                 item["rewards"]["S"], page.asked, page.answered, self._program
             )
+            whose = balance_item.whose(item)
             if self.overview is not None:
-                self.overview.add(balance_item.whose(item)[2], value, expiring)
+                self.overview.add(whose[2], value, expiring)
             if value > 0:
                 self.rows += 1
                 redeemed += balance_item.archived_redeemed(item)
                 expires = "" if expiry is None else str(expiry)
-                spool.add((*balance_item.whose(item), str(value), str(redeemed), expires))
+                spool.add((*whose, str(value), str(redeemed), expires))
 
     def show(self, records: Iterable[list[str]]) -> Iterator[list[Cell]]:
         for facts, (account_id, user_id, unit, value, redeemed, expiry) in _joined(records):

@@ -93,10 +93,8 @@ def read_value(cell: str, unit: str, marks: Marks = DEFAULT_MARKS) -> int | BadV
 
 def _credits(cell: str, whole: str, fraction: str, unit: str) -> int | BadValue:
     places = decimals(unit)
-    if len(fraction) != places:
-        credits = int("0" + whole + fraction[:places].ljust(places, "0"))
-    else:
-        credits = int("0" + whole + fraction)
+    kept = fraction if len(fraction) == places else fraction[:places].ljust(places, "0")
+    credits = int("0" + whole + kept)
     if credits == 0 and fraction.strip("0"):
         return BadValue(
             Outcome.TRUNCATES_TO_ZERO,
