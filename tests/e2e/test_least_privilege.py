@@ -239,6 +239,14 @@ def rows_are_redeemed(desk):
     desk.message("FinishQueue", record["id"])
 
 
+def a_chunk_in_other_hands_is_put_back(desk):
+    record = desk.validate("redemptions/", row())
+    moment = time.time_ns() // 1_000_000
+    must(desk.jobs.lease_chunk(record["id"], 1, "somebody", moment, moment + 60_000), "no lease")
+    desk.deliver("Redeem", "RedemptionQueue", desk.message("RedemptionQueue", record["id"]))
+    must(desk.record(record)["chunksDone"] == 0, "a chunk that somebody else has was counted")
+
+
 def rewards_are_loaded(desk):
     n = desk.number()
     record = desk.redeem(f"{REWARDS}l{n},CREDIT,U{n},5,u{n},0007,Lea\n", "rewards/")
@@ -422,7 +430,12 @@ DEEDS = {
         a_file_is_rejected,
         a_damaged_row_is_repaired,
     ],
-    "Redeem": [rows_are_redeemed, rewards_are_loaded, an_import_is_reversed],
+    "Redeem": [
+        rows_are_redeemed,
+        a_chunk_in_other_hands_is_put_back,
+        rewards_are_loaded,
+        an_import_is_reversed,
+    ],
     "Finish": [
         a_dead_report_is_buried,
         a_dead_validation_is_buried,
