@@ -7,6 +7,7 @@ input. So a process that waits there to read has nothing in hand; the kernel tel
 import os
 import random
 import signal
+import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -19,7 +20,6 @@ from botocore.exceptions import ClientError
 from infra.local.stack import Stack
 
 PROCESSES = Path("/proc")
-KERNEL_TELLS = (PROCESSES / "self" / "syscall").exists()
 
 FUNCTIONS = ("ValidateFunction", "RedeemFunction", "FinishFunction")
 
@@ -27,6 +27,23 @@ FUNCTIONS = ("ValidateFunction", "RedeemFunction", "FinishFunction")
 _WAITS = [["0", "0x0"], ["63", "0x0"]]
 _LOOK_SECONDS = 0.005  # shorter than a worker rests between two events
 _ASK_SECONDS = 0.25
+
+
+def kernel_tells() -> bool:
+    """Whether we may know what our children wait for."""
+    child = subprocess.Popen(["/bin/sh", "-c", "read line"], stdin=subprocess.PIPE)
+    try:
+        return bool(_waits_for(child.pid))
+    except OSError:
+        return False
+    finally:
+        child.kill()
+        child.communicate()
+
+
+def _waits_for(pid: int) -> list[str]:
+    """The number of the call to the kernel that a process waits in, and the call's first argument."""
+    return (PROCESSES / str(pid) / "syscall").read_text().split()[:2]
 
 
 @dataclass(frozen=True)
@@ -40,8 +57,8 @@ class Worker:
     def is_busy(self) -> bool:
         """Whether it lives and has something in hand, be it only its own start."""
         try:
-            return (PROCESSES / str(self.pid) / "syscall").read_text().split()[:2] not in _WAITS
-        except OSError:  # it is gone
+            return _waits_for(self.pid) not in _WAITS
+        except (FileNotFoundError, ProcessLookupError):
             return False
 
     def is_at_work(self) -> bool:
@@ -77,18 +94,16 @@ class Killer:
     def __init__(self, local: Stack, chance: random.Random) -> None:
         self.kills: Counter[str] = Counter()
         self.leases_of_the_dead = 0
-        # How many more of a function are to die, and of those seen at work, how many out of a hundred.
-        self.wanted: Counter[str] = Counter()
-        self.hundredth: dict[str, int] = {}
+        self.wanted: Counter[str] = Counter()  # how many more of each function are to die
         self._local = local
         self._chance = chance
         self._dynamodb = local.aws.client("dynamodb")
         self._killed: set[Worker] = set()
         self._due: dict[Worker, float] = {}
-        self._latest: dict[str, float] = {}
+        self._latest = dict.fromkeys(FUNCTIONS, 0.4)
         self._owners: dict[_Lease, set[Worker]] = {}
 
-    def until(self, condition: Callable[[], object], seconds: float = 150.0) -> None:
+    def until(self, condition: Callable[[], object], seconds: float = 300.0) -> None:
         """Kill on until the condition holds."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
@@ -122,13 +137,11 @@ class Killer:
         for worker in sorted(workers, key=lambda each: each.pid):
             function = worker.function
             if worker not in busy:
-                if now < self._due.pop(worker, 0) < now + 60:  # it was too quick
-                    self._latest[function] /= 2
+                if self._due.pop(worker, 0) > now:  # it was too quick
+                    self._latest[function] *= 0.8
             elif self.wanted[function] > 0 and worker.is_at_work():
                 if worker not in self._due:
-                    spared = self._chance.randrange(100) >= self.hundredth.get(function, 100)
-                    latest = self._latest.setdefault(function, 0.4)
-                    self._due[worker] = now + (3600 if spared else self._chance.uniform(0, latest))
+                    self._due[worker] = now + self._chance.uniform(0, self._latest[function])
                 if self._due[worker] <= now:
                     with suppress(ProcessLookupError):
                         os.kill(worker.pid, signal.SIGKILL)
