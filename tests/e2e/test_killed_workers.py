@@ -165,6 +165,7 @@ class Teller:
         story.kills, story.leases_of_the_dead = self.killer.kills, self.killer.leases_of_the_dead
         story.copies = self.copies
         self.collect(story)
+        self.killer.end_all_leases()
         for body in sorted(self.bodies):
             self.sqs.send_message(QueueUrl=self.queue, MessageBody=body)
         self.killer.wanted.clear()

@@ -120,6 +120,19 @@ class Killer:
                 time.sleep(_LOOK_SECONDS)
         raise AssertionError(f"not in {seconds} s; {self.kills}; log:\n{self._local.aws.log()[-3000:]}")
 
+    def end_all_leases(self) -> None:
+        """Let more time pass than any lease takes, those of counted chunks too, which nobody gives back.
+
+        Only for when nothing is under way.
+        """
+        for lease in self._leases("leasedUntil > :now"):
+            self._dynamodb.update_item(
+                TableName=self._local.resources["JobsTable"],
+                Key={"pk": {"S": lease.pk}, "sk": {"S": lease.sk}},
+                UpdateExpression="SET leasedUntil = :past",
+                ExpressionAttributeValues={":past": {"N": "1"}},
+            )
+
     def _workers(self) -> set[Worker]:
         found = set()
         for folder in PROCESSES.iterdir():
@@ -151,7 +164,7 @@ class Killer:
 
     def _end_leases_of_the_dead(self) -> set[Worker]:
         """Who there is now, seen after the leases were read."""
-        leases = self._leases()
+        leases = self._leases("attribute_not_exists(counted) AND leasedUntil > :now")
         workers = self._workers()
         busy = {worker for worker in workers if worker.is_busy()}
         self._owners = {lease: self._owners.get(lease, busy) & busy for lease in leases}
@@ -172,11 +185,11 @@ class Killer:
                 self.leases_of_the_dead += 1
         return workers
 
-    def _leases(self) -> list[_Lease]:
+    def _leases(self, which: str) -> list[_Lease]:
         pages = self._dynamodb.get_paginator("scan").paginate(
             TableName=self._local.resources["JobsTable"],
             ConsistentRead=True,
-            FilterExpression="attribute_not_exists(counted) AND leasedUntil > :now",
+            FilterExpression=which,
             ExpressionAttributeValues={":now": {"N": str(time.time_ns() // 1_000_000)}},
         )
         return [
