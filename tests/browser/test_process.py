@@ -191,7 +191,7 @@ def test_a_connection_lost_during_upload_is_tried_again_without_choosing_the_fil
 
 
 def test_an_expired_session_asks_to_sign_in_again_and_loses_nothing(desk, service):
-    page = desk.open()
+    page = desk.open(apart=True)
     page.get_by_role("link", name="Reports", exact=True).click()
     page.get_by_label("Name").fill("Kept while away")
     cognito = service.local.aws.client("cognito-idp")
@@ -210,7 +210,7 @@ def test_an_expired_session_asks_to_sign_in_again_and_loses_nothing(desk, servic
 
 
 def test_a_token_is_renewed_without_a_word_before_it_expires(desk):
-    page = desk.open()
+    page = desk.open(apart=True)
     expect(page.get_by_role("heading", name="What is available")).to_be_visible()
     before = page.evaluate("JSON.parse(sessionStorage.session).id")
     page.clock.install()
@@ -238,7 +238,7 @@ def test_signing_out_revokes_what_was_in_the_tab(desk, service):
 
 
 def test_a_wrong_password_is_told_and_never_travels(desk, service):
-    page = desk.open(sign_in=False)
+    page = desk.arrive()
     sent = []
     page.on("request", lambda request: sent.append(request.post_data or ""))
     desk.sign_in(page, service.local.users.somebody("operator"), "Wrong-password-1")
@@ -255,7 +255,7 @@ def test_an_invited_user_chooses_a_password_at_the_first_sign_in(desk, service):
     attributes = [{"Name": "email", "Value": "ida@example.com"}, {"Name": "email_verified", "Value": "true"}]
     invitation = {"TemporaryPassword": "Invited-12345", "MessageAction": "SUPPRESS"}
     cognito.admin_create_user(**who, UserAttributes=attributes, **invitation)
-    page = desk.open(sign_in=False)
+    page = desk.arrive()
     desk.sign_in(page, "ida@example.com", "Invited-12345")
     page.get_by_label("New password").fill("My-own-choice-1")
     page.get_by_role("button", name="Save and go on").click()
@@ -271,7 +271,7 @@ def test_a_user_with_an_authenticator_app_is_asked_for_its_code(desk, service):
     cognito.set_user_mfa_preference(
         AccessToken=token, SoftwareTokenMfaSettings={"Enabled": True, "PreferredMfa": True}
     )
-    page = desk.open(sign_in=False)
+    page = desk.arrive()
     desk.sign_in(page, "mia@example.com")
     page.get_by_label("Code").fill("000000")
     page.get_by_role("button", name="Go on").click()
@@ -283,7 +283,7 @@ def test_a_user_with_an_authenticator_app_is_asked_for_its_code(desk, service):
 
 def test_the_page_works_at_the_top_of_an_origin_as_it_does_on_aws(desk, service):
     """There it has no path before it, and the user pool is of another origin."""
-    page = desk.open(sign_in=False)
+    page = desk.arrive()
     top, real = "https://rewards.example.test/", service.local.outputs["ConsoleUrl"]
 
     def serve(route):
