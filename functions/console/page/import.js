@@ -161,7 +161,7 @@ function previewed(state, record, explained) {
         ? notice("info", null, h("p", {}, "This file was started. ", h("a", { href: `#/import/${started}` }, "See what came of it")))
         : [viewerNotice(), h("div", { class: "buttons" }, redeems ? start : null, another("button"))],
     ),
-    groups(state, record, explained, failed, redeems > 0),
+    groups(state, record, explained, failed, redeems > 0 && !started),
   ];
 }
 
