@@ -495,3 +495,22 @@ def test_of_many_rewards_a_hundred_are_shown_and_the_rest_when_asked_for(desk):
     page.get_by_role("button", name="Show 3 more").click()
     expect(rows).to_have_count(104)
     expect(rows.nth(101).get_by_role("rowheader")).to_be_focused()
+
+
+def test_the_next_visit_asks_for_one_small_document(desk):
+    page = desk.arrive(desk.tab(apart=True))
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    first = loaded(page)
+    page.goto("about:blank")
+    page.goto(desk.address)
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    again = loaded(page)
+    assert sum(first.values()) < 50_000
+    assert {name for name, size in again.items() if size} == {desk.address}
+    assert again[desk.address] < 1_000
+
+
+def loaded(page):
+    """What the page is made of, with the bytes that travelled for it."""
+    kinds = "[...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]"
+    return dict(page.evaluate(f"{kinds}.map(each => [each.name, each.transferSize])"))
