@@ -18,6 +18,7 @@ class Tokens:
 
     id: str
     access: str
+    refresh: str
 
 
 @dataclass(frozen=True)
@@ -54,4 +55,4 @@ class Users:
             AuthFlow="ADMIN_USER_PASSWORD_AUTH",
             AuthParameters={"USERNAME": email, "PASSWORD": PASSWORD},
         )["AuthenticationResult"]
-        return Tokens(answer["IdToken"], answer["AccessToken"])
+        return Tokens(answer["IdToken"], answer["AccessToken"], answer["RefreshToken"])

@@ -25,8 +25,53 @@ REWARDS = """\
 @pytest.fixture(scope="module", autouse=True)
 def rewards(service):
     """Each test has an account of its own."""
-    accounts = ("cycle", "twice", "lost", "damaged")
-    service.upload("rewards/rewards.csv", HEADER + "".join(REWARDS.format(name=each) for each in accounts))
+    accounts = ("cycle", "twice", "lost", "damaged", "run")
+    many = "".join(f"many-{n:03d},CREDIT,POINT,1,ann,many,,Ann,Many\n" for n in range(103))
+    own = "".join(REWARDS.format(name=each) for each in accounts)
+    service.upload("rewards/rewards.csv", HEADER + own + many)
+
+
+class Chunks:
+    """The chunks of what runs now, kept from their workers until they are let go."""
+
+    def __init__(self, service):
+        self.service = service
+        self._lambda, self._sqs = service.local.aws.client("lambda"), service.local.aws.client("sqs")
+        self._queue = service.local.resources["RedemptionQueue"]
+        function = service.local.resources["RedeemFunction"]
+        (found,) = self._lambda.list_event_source_mappings(FunctionName=function)["EventSourceMappings"]
+        self._workers = found["UUID"]
+        self._held = []
+
+    def hold(self):
+        self._lambda.update_event_source_mapping(UUID=self._workers, Enabled=False)
+
+    def take(self, number):
+        """Wait until so many are there."""
+
+        def taken():
+            given = {"QueueUrl": self._queue, "MaxNumberOfMessages": 10, "VisibilityTimeout": 600}
+            self._held += self._sqs.receive_message(**given).get("Messages", [])
+            return len(self._held) == number
+
+        self.service.wait(taken)
+
+    def let_go(self, text=""):
+        """Give the workers those chunks in which this stands."""
+        for each in [each for each in self._held if text in each["Body"]]:
+            self._held.remove(each)
+            handle = each["ReceiptHandle"]
+            self._sqs.change_message_visibility(
+                QueueUrl=self._queue, ReceiptHandle=handle, VisibilityTimeout=0
+            )
+        self._lambda.update_event_source_mapping(UUID=self._workers, Enabled=True)
+
+
+@pytest.fixture
+def chunks(service):
+    found = Chunks(service)
+    yield found
+    found.let_go()
 
 
 def one_time_code(secret):
@@ -69,6 +114,12 @@ def confirm(page, button):
     page.get_by_role("dialog").get_by_role("button", name=button).click()
 
 
+def order_import(service, name):
+    """An import whose file has not come."""
+    order = {"type": "REDEEMABLE_REWARD_BALANCE", "fileName": name}
+    return service.call("POST", "/import", order).json["id"]
+
+
 def figures(page):
     terms = page.locator("dl.figures > div")
     return {each.locator("dt").inner_text(): each.locator("dd").inner_text() for each in terms.all()}
@@ -95,6 +146,7 @@ def test_the_whole_process_by_clicks(desk, service):
     expect(page.get_by_role("dialog")).to_contain_text("12.55 CASH/USD and 70 POINT from 2 balances")
     confirm(page, "Start import")
     expect(page.get_by_role("heading", name="Done, with rows to look at")).to_be_visible()
+    expect(page.get_by_role("heading", level=1)).to_be_focused()
     found = figures(page)
     assert (found["redeemed"], found["need a look"]) == ("2", "1")
     results = pd.read_csv(desk.saved(page, page.get_by_role("button", name="Download all results")))
@@ -141,12 +193,20 @@ def test_a_bad_file_is_refused_with_words_that_help(desk):
     page = desk.open()
     choose(page, desk.file("old.txt", "x"))
     expect(page.get_by_role("alert")).to_contain_text("neither a .csv nor an .xlsx")
+    expect(page.get_by_label("Choose a file")).to_have_value("")  # so the same name can be chosen once more
     choose(page, desk.file("bad.csv", "accountId,userId\nacme,ann\n"))
     expect(page.get_by_text("The file was not accepted: columns are missing")).to_be_visible()
     expect(page.get_by_text("lacks unit and valueToRedeem")).to_be_visible()
     expect(page.get_by_text("Start from a fresh report")).to_be_visible()
     page.get_by_role("link", name="Choose another file").click()
     expect(page.get_by_text("Drop the filled-in report here")).to_be_visible()
+
+
+def test_a_file_in_which_nothing_was_filled_in_says_so(desk):
+    page = desk.open()
+    preview(page, desk.file("blank.csv", "accountId,userId,unit,valueToRedeem\nrun,cid,POINT,0\n"))
+    expect(page.get_by_text("valueToRedeem is blank or 0 in every row")).to_be_visible()
+    expect(page.get_by_role("button", name="Start import")).to_have_count(0)
 
 
 def test_ids_that_a_spreadsheet_damaged_are_shown_as_repaired(desk):
@@ -175,6 +235,51 @@ def test_start_import_clicked_twice_starts_one_import(desk, service):
     assert [each["stats"]["redeemed"] for each in started] == [{"POINT": 7}]
 
 
+def test_a_running_import_says_how_far_it_is_and_is_cancelled(desk, chunks):
+    page = desk.open()
+    others = "".join(f"run,cid,UNIT{n},1\n" for n in range(120))  # 50 units of a balance are a chunk
+    paid = f"accountId,userId,unit,valueToRedeem\nrun,cid,POINT,7\n{others}"
+    preview(page, desk.file("running.csv", paid))
+    chunks.hold()
+    page.get_by_role("button", name="Start import").click()
+    confirm(page, "Start import")
+    progress = page.locator(".progress")
+    expect(progress).to_contain_text("0 of 121 rows")
+    chunks.take(3)
+    chunks.let_go("POINT")
+    expect(progress).to_contain_text(
+        re.compile(r"50 of 121 rows · \d+ a second · (a few|about \d+) seconds left")
+    )
+    bar = page.get_by_role("progressbar", name="Redeeming …")
+    assert bar.evaluate("bar => Math.round(100 * bar.position)") == 41
+    expect(page.locator("#announcer")).to_have_text("Redeeming: 40 percent")
+
+    page.get_by_role("button", name="Cancel the import").click()
+    expect(page.get_by_role("dialog")).to_contain_text("Rows that are redeemed by now stay redeemed")
+    confirm(page, "Cancel the import")
+    expect(progress).to_contain_text("Cancelling …")
+    expect(page.get_by_role("button", name="Cancel the import")).to_have_count(0)
+    chunks.let_go()
+    expect(page.get_by_role("heading", name="Cancelled", exact=True)).to_be_visible()
+    expect(page.get_by_role("heading", level=1)).to_be_focused()
+    assert figures(page) == {"redeemed": "1", "need a look": "120"}
+    expect(page.locator("details", has_text="Cancelled before it was its turn")).to_be_visible()
+    expect(page.get_by_role("button", name="Reverse this import")).to_be_visible()
+
+
+def test_the_second_click_of_a_double_click_answers_no_question(desk, service):
+    page = desk.open(path=f"#/import/{order_import(service, 'double.csv')}")
+    expect(page.get_by_text("Its file is on the way")).to_be_visible()
+    page.get_by_role("button", name="Cancel the import").click()
+    answer = page.get_by_role("dialog").get_by_role("button", name="Cancel the import")
+    answer.hover()
+    page.mouse.down(click_count=2)
+    page.mouse.up(click_count=2)
+    expect(answer).to_be_visible()
+    answer.click()
+    expect(page.get_by_text("nothing was redeemed")).to_be_visible()
+
+
 def test_a_connection_lost_during_upload_is_tried_again_without_choosing_the_file_anew(desk, service):
     page = desk.open()
     page.get_by_role("link", name="Import", exact=True).click()
@@ -191,7 +296,7 @@ def test_a_connection_lost_during_upload_is_tried_again_without_choosing_the_fil
 
 
 def test_an_expired_session_asks_to_sign_in_again_and_loses_nothing(desk, service):
-    page = desk.open()
+    page = desk.open(apart=True)
     page.get_by_role("link", name="Reports", exact=True).click()
     page.get_by_label("Name").fill("Kept while away")
     cognito = service.local.aws.client("cognito-idp")
@@ -210,7 +315,7 @@ def test_an_expired_session_asks_to_sign_in_again_and_loses_nothing(desk, servic
 
 
 def test_a_token_is_renewed_without_a_word_before_it_expires(desk):
-    page = desk.open()
+    page = desk.open(apart=True)
     expect(page.get_by_role("heading", name="What is available")).to_be_visible()
     before = page.evaluate("JSON.parse(sessionStorage.session).id")
     page.clock.install()
@@ -237,8 +342,16 @@ def test_signing_out_revokes_what_was_in_the_tab(desk, service):
         )
 
 
+def test_signing_out_counts_in_every_tab(desk):
+    page, other = desk.open(), desk.open("viewer")
+    expect(other.get_by_text("may look only")).to_be_visible()
+    page.get_by_role("button", name="Sign out").click()
+    expect(other.get_by_role("heading", name="Sign in")).to_be_visible()
+    assert other.evaluate("sessionStorage.length") == 0
+
+
 def test_a_wrong_password_is_told_and_never_travels(desk, service):
-    page = desk.open(sign_in=False)
+    page = desk.arrive()
     sent = []
     page.on("request", lambda request: sent.append(request.post_data or ""))
     desk.sign_in(page, service.local.users.somebody("operator"), "Wrong-password-1")
@@ -255,11 +368,46 @@ def test_an_invited_user_chooses_a_password_at_the_first_sign_in(desk, service):
     attributes = [{"Name": "email", "Value": "ida@example.com"}, {"Name": "email_verified", "Value": "true"}]
     invitation = {"TemporaryPassword": "Invited-12345", "MessageAction": "SUPPRESS"}
     cognito.admin_create_user(**who, UserAttributes=attributes, **invitation)
-    page = desk.open(sign_in=False)
+    page = desk.arrive()
     desk.sign_in(page, "ida@example.com", "Invited-12345")
     page.get_by_label("New password").fill("My-own-choice-1")
     page.get_by_role("button", name="Save and go on").click()
     expect(page.get_by_text("in neither of the groups")).to_be_visible()
+
+
+def test_a_forgotten_password_is_replaced_with_a_code_from_an_email(desk, service):
+    service.local.users.add("noa@example.com", "viewers")
+    page = desk.arrive()
+    page.get_by_label("Email").fill("noa@example.com")
+    page.get_by_role("button", name="Forgot your password?").click()
+    expect(page.get_by_label("Email")).to_have_value("noa@example.com")
+    page.get_by_role("button", name="Send the code").click()
+    page.get_by_label("Code from the email").fill("000000")
+    page.get_by_label("New password").fill("My-own-choice-1")
+    page.get_by_role("button", name="Save the password").click()
+    expect(page.get_by_role("alert")).to_have_text("That code is not right. Look at the newest email again.")
+    expect(page.get_by_label("Code from the email")).to_be_focused()
+
+    mail = service.wait(lambda: [each for each in service.local.aws.outbox() if "noa@example.com" in each.to])
+    page.get_by_label("Code from the email").fill(re.search(r"\d{6}", mail[-1].text)[0])
+    page.get_by_label("New password").fill("short")
+    page.get_by_role("button", name="Save the password").click()
+    expect(page.get_by_role("alert")).to_contain_text("assword")
+    expect(page.get_by_label("New password")).to_be_focused()
+    page.get_by_label("New password").fill("My-own-choice-1")
+    page.get_by_role("button", name="Save the password").click()
+    expect(page.get_by_text("The new password is saved")).to_be_visible()
+    desk.sign_in(page, "noa@example.com", "My-own-choice-1")
+    expect(page.get_by_text("may look only")).to_be_visible()
+
+
+def test_a_code_for_nobody_is_promised_as_for_anybody(desk):
+    """Who does not know whether there is such a user does not learn it here."""
+    page = desk.arrive()
+    page.get_by_role("button", name="Forgot your password?").click()
+    page.get_by_label("Email").fill("nobody@example.com")
+    page.get_by_role("button", name="Send the code").click()
+    expect(page.get_by_text("If there is such a user")).to_be_visible()
 
 
 def test_a_user_with_an_authenticator_app_is_asked_for_its_code(desk, service):
@@ -271,7 +419,7 @@ def test_a_user_with_an_authenticator_app_is_asked_for_its_code(desk, service):
     cognito.set_user_mfa_preference(
         AccessToken=token, SoftwareTokenMfaSettings={"Enabled": True, "PreferredMfa": True}
     )
-    page = desk.open(sign_in=False)
+    page = desk.arrive()
     desk.sign_in(page, "mia@example.com")
     page.get_by_label("Code").fill("000000")
     page.get_by_role("button", name="Go on").click()
@@ -283,7 +431,7 @@ def test_a_user_with_an_authenticator_app_is_asked_for_its_code(desk, service):
 
 def test_the_page_works_at_the_top_of_an_origin_as_it_does_on_aws(desk, service):
     """There it has no path before it, and the user pool is of another origin."""
-    page = desk.open(sign_in=False)
+    page = desk.arrive()
     top, real = "https://rewards.example.test/", service.local.outputs["ConsoleUrl"]
 
     def serve(route):
@@ -312,3 +460,57 @@ def test_a_viewer_looks_and_is_told_what_they_may_not_do_and_why(desk, service):
     button = page.get_by_role("button", name=re.compile("Refresh|Read the balances"))
     expect(button).to_have_attribute("aria-disabled", "true")
     expect(button).to_have_attribute("title", re.compile("viewers"))
+
+
+def test_a_long_history_is_paged(desk, service):
+    for number in range(21):
+        order_import(service, f"page-{number}.csv")
+    page = desk.open(path="#/history")
+    pages = page.get_by_role("navigation", name="Pages of the list")
+    expect(pages).to_contain_text(re.compile(r"1.20 of \d\d"))
+    expect(pages.get_by_role("button", name="Newer")).to_have_attribute("aria-disabled", "true")
+    expect(page.get_by_role("table").get_by_role("row")).to_have_count(21)
+    expect(page.get_by_role("link", name="page-20.csv")).to_be_visible()
+    pages.get_by_role("button", name="Older").click()
+    expect(pages).to_contain_text(re.compile(r"21.\d\d of \d\d"))
+    expect(page.get_by_role("link", name="page-0.csv")).to_be_visible()
+    expect(pages.get_by_role("button", name="Older")).to_have_attribute("aria-disabled", "true")
+    page.go_back()
+    expect(pages).to_contain_text(re.compile(r"1.20 of \d\d"))
+
+
+def test_the_history_shows_by_itself_what_became_of_what_was_under_way(desk, service):
+    order = order_import(service, "followed.csv")
+    page = desk.open(path="#/history")
+    row = page.get_by_role("row", name=re.compile("followed.csv"))
+    expect(row).to_contain_text("waiting for its file")
+    service.call("POST", f"/import/{order}/cancel")
+    expect(row).to_contain_text("cancelled")
+
+
+def test_of_many_rewards_a_hundred_are_shown_and_the_rest_when_asked_for(desk):
+    page = desk.open(path="#/balances?account=many&user=ann")
+    rows = page.get_by_role("table", name="Rewards in the order").get_by_role("row")
+    expect(rows).to_have_count(101)
+    page.get_by_role("button", name="Show 3 more").click()
+    expect(rows).to_have_count(104)
+    expect(rows.nth(101).get_by_role("rowheader")).to_be_focused()
+
+
+def test_the_next_visit_asks_for_one_small_document(desk):
+    page = desk.arrive(desk.tab(apart=True))
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    first = loaded(page)
+    page.goto("about:blank")
+    page.goto(desk.address)
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    again = loaded(page)
+    assert sum(first.values()) < 50_000
+    assert {name for name, size in again.items() if size} == {desk.address}
+    assert again[desk.address] < 1_000
+
+
+def loaded(page):
+    """What the page is made of, with the bytes that travelled for it."""
+    kinds = "[...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]"
+    return dict(page.evaluate(f"{kinds}.map(each => [each.name, each.transferSize])"))

@@ -3,7 +3,7 @@
 import { follow, get, post } from "./api.js";
 import { announce, fill, h, newId, svg } from "./dom.js";
 import * as format from "./format.js";
-import { empty, failure, field, heading, into, loading, notice, operatorAction, table } from "./ui.js";
+import { empty, failure, field, heading, into, loading, notice, operatorAction, table, unreachable } from "./ui.js";
 
 const SHOWN = 100; // rewards of a balance that are listed at once
 
@@ -27,6 +27,7 @@ function showOverview(card, signal) {
       fill(card, h("div", { class: "cardhead" }, title, asOf(overview, refresh)), body(overview));
       return overview.status !== "PENDING";
     },
+    (error) => error && fill(card, h("div", { class: "cardhead" }, title), unreachable()),
   ).catch((error) => fill(card, title, failure(error, () => showOverview(card, signal))));
 
   async function refresh() {
@@ -176,7 +177,13 @@ function limited(caption, shape, rewards) {
   const numbered = rewards.map((reward, index) => ({ ...reward, place: index + 1 }));
   const show = (most) => {
     const more = numbered.length - most;
-    fill(place, table(caption, shape, numbered.slice(0, most)), more > 0 ? h("p", {}, h("button", { type: "button", on: { click: () => show(numbered.length) } }, `Show ${format.count(more)} more`)) : null);
+    fill(place, table(caption, shape, numbered.slice(0, most)), more > 0 ? h("p", {}, h("button", { type: "button", on: { click: () => rest(most) } }, `Show ${format.count(more)} more`)) : null);
+  };
+  const rest = (seen) => {
+    show(numbered.length);
+    const next = place.querySelectorAll("tbody th")[seen]; // the button that had the focus is gone
+    next.tabIndex = -1;
+    next.focus();
   };
   show(SHOWN);
   return place;

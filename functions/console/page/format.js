@@ -34,7 +34,7 @@ export function totals(byUnit) {
 }
 
 // Several amounts in a sentence: "12.50 CASH/USD, 3 POINT and 1 freemonth"; of many the first few.
-export function amounts(byUnit, most = 4) {
+export function amounts(byUnit, most = 12) {
   const found = totals(byUnit).map(([unit, credits]) => amount(credits, unit));
   if (found.length > most) found.splice(most - 1, Infinity, `amounts in ${found.length - most + 1} more units`);
   return new Intl.ListFormat("en-GB", { type: "conjunction" }).format(found);

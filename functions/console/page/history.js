@@ -1,11 +1,11 @@
 // Imports and exports, newest first: who, when, what, how much.
 
-import { get } from "./api.js";
+import { follow } from "./api.js";
 import { fill, h } from "./dom.js";
 import * as format from "./format.js";
 import * as outcomes from "./outcomes.js";
 import { exportsTable } from "./reports.js";
-import { empty, heading, into, loading, pager, status, table, values, who } from "./ui.js";
+import { empty, failure, heading, loading, pager, status, table, unreachable, values, who } from "./ui.js";
 
 const SIZE = 20;
 
@@ -19,13 +19,33 @@ export function view(root, { id, query, signal }) {
   const tabs = h("nav", { class: "tabs", "aria-label": "History of" }, h("ul", {}, tab("Imports", "#/history", !exports), tab("Reports", "#/history/exports", exports)));
   fill(root, heading("History"), tabs, list);
   fill(list, loading(6));
-  into(list, signal, async () => {
-    const kind = exports ? "export" : "import";
-    const found = await get(`/${kind}/history/list?limit=${SIZE}&offset=${page * SIZE}`, signal);
+  const kind = exports ? "export" : "import";
+  keepShowing(list, `/${kind}/history/list?limit=${SIZE}&offset=${page * SIZE}`, signal, (found) => {
     const shown = exports ? exportsTable(found.data) : importsTable(found.data);
     const turn = (to) => (location.hash = `#/history${exports ? "/exports" : ""}?page=${to + 1}`);
     return [shown, found.totalCount > SIZE ? pager(page, SIZE, found.totalCount, turn) : null];
   });
+}
+
+// A list, read again while something in it is under way.
+export function keepShowing(place, path, signal, show) {
+  let shown = false;
+  follow(
+    path,
+    signal,
+    (found) => {
+      fill(place, show(found));
+      shown = true;
+      return !found.data.some(moves);
+    },
+    () => shown || fill(place, unreachable()),
+  ).catch((error) => fill(place, failure(error, () => keepShowing(place, path, signal, show))));
+}
+
+// An order whose file has not come within minutes will most likely never get one.
+function moves(record) {
+  if (record.dateCompleted !== null) return false;
+  return record.status !== "PENDING" || Date.now() - Number(record.dateCreated) < 120_000;
 }
 
 export function kindOf(record) {
@@ -39,7 +59,7 @@ export function importsTable(records) {
   return table(
     "Imports, newest first",
     [
-      { name: "File", wide: true, of: (each) => [h("a", { href: `#/import/${each.id}` }, each.fileName), h("span", { class: "id" }, kindOf(each))] },
+      { name: "File", wide: true, of: (each) => [h("a", { href: `#/import/${each.id}`, id: `import-${each.id}` }, each.fileName), h("span", { class: "id" }, kindOf(each))] },
       { name: "When", of: (each) => [format.moment(each.dateCreated), h("span", { class: "id" }, who(each))] },
       { name: "Status", of: (each) => [status(each.status, STATUS[each.status]), each.reversedBy ? h("span", { class: "id" }, "reversed") : null] },
       { name: "Rows", number: true, of: (each) => (each.stats.rows ? format.count(each.stats.rows) : "–") },

@@ -5,12 +5,12 @@ import { announce, fill, h } from "./dom.js";
 import * as format from "./format.js";
 import { kindOf } from "./history.js";
 import * as outcomes from "./outcomes.js";
-import { dialog, download, failure, heading, loading, notice, operatorAction, progress, table, viewerNotice, who } from "./ui.js";
+import { dialog, download, failure, heading, loading, notice, operatorAction, progress, table, unreachable, viewerNotice, who } from "./ui.js";
 
 export function view(root, { id, signal }) {
   const place = h("div", { class: "stack" });
   const above = h("p", { class: "crumb" }, h("a", { href: "#/import" }, "Import"));
-  const title = heading("…");
+  const title = heading("Import"); // until the file's name is known
   fill(root, above, title, place);
   fill(place, h("section", { class: "card" }, loading(5)));
   const state = { id, root, place, title: title.firstChild, signal, lost: h("div", {}), speed: new Speed(), meter: null };
@@ -32,7 +32,7 @@ function watch(state) {
       underway(state, record);
       return false;
     },
-    (error) => fill(lost, error ? notice("warn", "The connection is lost", h("p", {}, "The import goes on without this page. Trying to reach it again …")) : null),
+    (error) => fill(lost, error ? unreachable("The import goes on without this page. ") : null),
   ).catch((error) => {
     const known = error.status === 404 ? new ApiError(404, "", "There is no import of this id. It may be from another stack, or older than what is kept.") : error;
     fill(place, failure(known, retry));
@@ -64,14 +64,26 @@ function underway(state, record) {
   }
   const { rows, processed } = record.stats;
   const verb = record.dryRun ? "Checking" : record.reverses ? "Giving back" : record.type === "REWARD" ? "Loading" : "Redeeming";
-  const title = record.status === "CANCELLED" ? "Cancelling" : record.status === "PROCESSING" ? `${verb} …` : "Reading the file …";
+  const title = record.status === "CANCELLED" ? "Cancelling …" : record.status === "PROCESSING" ? `${verb} …` : record.status === "PENDING" ? "Waiting …" : "Reading the file …";
   if (record.status === "PENDING" || record.status === "VALIDATING" || !rows) {
-    state.meter.show(null, record.status === "PENDING" ? "Waiting for its turn" : "Checking each row against the file’s own rules", title);
+    state.meter.show(null, record.status === "PENDING" ? waiting(record) : "Checking each row against the file’s own rules", title);
   } else {
     state.meter.show(processed / rows, state.speed.words(processed, rows), title);
     announce(`${title.replace(" …", "")}: ${Math.floor((processed / rows) * 10) * 10} percent`);
   }
-  if (!record.dryRun && record.status !== "CANCELLED" && !state.stop.firstChild) fill(state.stop, operatorAction("Cancel the import", () => cancel(state, record), { kind: "danger" }));
+  if (record.status === "CANCELLED") cleared(state, state.stop);
+  else if (!record.dryRun && !state.stop.firstChild) fill(state.stop, operatorAction("Cancel the import", () => cancel(state, record), { kind: "danger" }));
+}
+
+function waiting(record) {
+  if (record.startedFrom || record.reverses) return "It starts in a moment";
+  return "Its file is on the way. If the upload was broken off, choose the file again.";
+}
+
+// Whoever has the focus in what goes away finds it at the page's heading.
+function cleared(state, place, ...instead) {
+  if (place.contains(document.activeElement)) state.title.focus({ preventScroll: true });
+  fill(place, ...instead);
 }
 
 // Rows per second over the last seconds, for the time that is left.
@@ -113,7 +125,7 @@ async function ended(state, record) {
   if (state.signal.aborted) return;
   const preview = record.dryRun;
   announce(record.status === "ABORTED" ? "The file was not accepted" : preview ? "The preview is ready" : "The import has ended");
-  fill(state.place, preview ? previewed(state, record, explained) : imported(state, record, explained));
+  cleared(state, state.place, preview ? previewed(state, record, explained) : imported(state, record, explained));
 }
 
 const failedRows = (explained) => explained.outcomes.filter((each) => each.failed).reduce((sum, each) => sum + each.rows, 0);
@@ -144,12 +156,12 @@ function previewed(state, record, explained) {
       h("h2", { id: "preview-title" }, "What would happen"),
       known(repeated, redeems),
       h("div", { class: "sums" }, figures([...outcomes.tally(record), ...repaired(explained)]), totals("To redeem", record.stats.redeemed)),
-      redeems || started ? null : notice("info", null, h("p", {}, "There is nothing to redeem in this file.")),
+      redeems || started ? null : nothing(record),
       started
         ? notice("info", null, h("p", {}, "This file was started. ", h("a", { href: `#/import/${started}` }, "See what came of it")))
         : [viewerNotice(), h("div", { class: "buttons" }, redeems ? start : null, another("button"))],
     ),
-    groups(state, record, explained, failed),
+    groups(state, record, explained, failed, redeems > 0 && !started),
   ];
 }
 
@@ -162,6 +174,12 @@ function known(repeated, redeems) {
     all ? "This file was imported before" : "A part of this file was imported before",
     h("p", {}, `${format.rows(repeated)} ${repeated === 1 ? "was" : "were"} redeemed by an earlier import, named below, and will not be redeemed again.`),
   );
+}
+
+function nothing(record) {
+  const blank = record.stats.rows > 0 && outcomes.count(record, "UNCHANGED") === record.stats.rows;
+  const words = blank ? "valueToRedeem is blank or 0 in every row. Fill in what was paid, save the file, and choose it again." : "There is nothing to redeem in this file.";
+  return notice("info", null, h("p", {}, words));
 }
 
 function another(kind = "") {
@@ -202,10 +220,11 @@ function imported(state, record, explained) {
   ];
 }
 
-function groups(state, record, explained, failed) {
+function groups(state, record, explained, failed, starts = false) {
   const found = outcomes.problems(explained);
   if (!found.length) return null;
-  const again = record.dryRun ? "Correct them in your file and choose it again, or start the import and correct failed.csv afterwards: rows that are redeemed are not redeemed twice." : "Correct failed.csv and import it as it is.";
+  const later = starts ? ", or start the import and correct failed.csv afterwards: rows that are redeemed are not redeemed twice" : "";
+  const again = record.dryRun ? `Correct them in your file and choose it again${later}.` : "Correct failed.csv and import it as it is.";
   return h(
     "section",
     { class: "card", "aria-labelledby": "groups-title" },

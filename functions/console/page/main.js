@@ -81,10 +81,17 @@ async function start() {
 
 function frame() {
   const { email, role } = session.user();
-  const links = PAGES.map(({ name, label }) => h("li", {}, h("a", { href: `#/${name}` }, label)));
+  const links = PAGES.map(({ name, label }) => h("li", {}, h("a", { href: `#/${name}`, on: { click: again } }, label)));
   const person = h("span", { class: "who" }, h("span", { class: "email" }, email || "signed in"), role === "viewer" ? h("span", { class: "role" }, "may look only") : null);
   const out = h("button", { type: "button", class: "quiet", on: { click: session.signOut } }, "Sign out");
   fill(top, brand(), h("nav", { "aria-label": "Pages" }, h("ul", {}, links)), h("div", { class: "person" }, person, out));
+}
+
+// A link to where one is already changes no address; it shows that page anew.
+function again(event) {
+  if (location.hash !== event.currentTarget.getAttribute("href")) return;
+  event.preventDefault();
+  show();
 }
 
 function brand() {

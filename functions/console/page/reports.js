@@ -4,7 +4,7 @@ import { follow, get, post } from "./api.js";
 import { announce, fill, h } from "./dom.js";
 import * as format from "./format.js";
 import * as session from "./session.js";
-import { action, choice, download, empty, failure, field, heading, into, loading, status, table, values, viewerNotice, who } from "./ui.js";
+import { action, choice, download, empty, failure, field, heading, into, loading, status, table, unreachable, values, viewerNotice, who } from "./ui.js";
 
 const SIZE = 20;
 
@@ -36,12 +36,13 @@ function order(units, done) {
   );
   const unit = h("select", { name: "unit" }, h("option", { value: "" }, "All units"), units.map((each) => h("option", { value: each.unit }, each.unit)));
   const name = h("input", { name: "name", maxlength: "200", autocomplete: "off", placeholder: "November payout" });
+  const button = action("Order the report", send, { kind: "primary" });
   const form = h(
     "form",
-    { on: { submit: (event) => event.preventDefault() } },
+    { on: { submit: (event) => (event.preventDefault(), button.click()) } }, // the Enter key
     types,
     h("div", { class: "row" }, field("Unit", unit), choice("Format", "format", [["XLSX", "Excel workbook"], ["CSV", "CSV"]], "XLSX"), field("Name (optional)", name)),
-    h("div", { class: "buttons" }, action("Order the report", send, { kind: "primary" }), h("p", { class: "mute" }, "You get an email with a link when it is ready.")),
+    h("div", { class: "buttons" }, button, h("p", { class: "mute" }, "You get an email with a link when it is ready.")),
   );
   return [h("h2", { id: "order-title" }, "Order a report"), form];
 
@@ -77,7 +78,7 @@ function showList(card, signal) {
     before = new Set(waiting.map((each) => each.id));
     fill(place, exportsTable(page.data), page.totalCount > SIZE ? h("p", {}, h("a", { href: "#/history/exports" }, `All ${format.count(page.totalCount)} reports`)) : null);
     return waiting.length === 0;
-  }).catch((error) => fill(place, failure(error, () => showList(card, signal))));
+  }, (error) => error && fill(place, unreachable())).catch((error) => fill(place, failure(error, () => showList(card, signal))));
 }
 
 export function exportsTable(records) {

@@ -6,6 +6,10 @@ const KEY = "session";
 const EARLY = 5 * 60_000; // a token is renewed so long before it expires
 const FRESH = 60_000; // a token that is refused so soon after it was made is of no use at all
 
+// Who signs out means this browser, not this tab.
+const tabs = new BroadcastChannel("session");
+tabs.onmessage = () => current && leave();
+
 let current = JSON.parse(sessionStorage.getItem(KEY) || "null");
 let asking = null;
 let renewing = null;
@@ -68,7 +72,12 @@ function end() {
   sessionStorage.removeItem(KEY);
 }
 
-export async function signOut() {
+export function signOut() {
+  tabs.postMessage("signed out");
+  return leave();
+}
+
+async function leave() {
   const { refresh } = current;
   sessionStorage.removeItem(KEY);
   try {

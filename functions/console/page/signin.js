@@ -67,6 +67,7 @@ export function signInForm(done, { level = "h1", note = "", email = "" } = {}) {
       problem,
       button,
       name === "password" ? link("Forgot your password?", "forgotten") : null,
+      name === "reset" ? link("Send another code", "forgotten") : null,
       name === "forgotten" || name === "reset" ? link("Back to sign in", "password") : null,
     );
     fill(place, form);
@@ -90,7 +91,8 @@ export function signInForm(done, { level = "h1", note = "", email = "" } = {}) {
         if (step && error.code === "NotAuthorizedException" && name !== "SOFTWARE_TOKEN_MFA") {
           return show("password", { error: "That took too long. Sign in once more." });
         }
-        refuse(inWords(error, name), inputs.at(-1).input);
+        const ofCode = /^(CodeMismatch|ExpiredCode)/.test(error.code);
+        refuse(inWords(error, name), (ofCode ? inputs[0] : inputs.at(-1)).input);
       } finally {
         button.disabled = false;
         announce("");
@@ -126,7 +128,13 @@ export function signInForm(done, { level = "h1", note = "", email = "" } = {}) {
   }
 
   function link(label, to) {
-    return h("p", { class: "aside" }, h("button", { class: "quiet", type: "button", on: { click: () => show(to) } }, label));
+    return h("p", { class: "aside" }, h("button", { class: "quiet", type: "button", on: { click } }, label));
+
+    function click() {
+      const typed = place.querySelector("[name=email]")?.value.trim();
+      if (typed) known.email = typed;
+      show(to);
+    }
   }
 }
 
@@ -144,17 +152,18 @@ function inWords(error, step) {
       return error.message;
     case "NotAuthorizedException":
       if (/exceeded|disabled|expired/i.test(error.message)) return `${error.message}.`.replace("..", ".");
+      if (step === "forgotten") return "This password cannot be reset yet: sign in with the one from your invitation, or ask for a new invitation.";
       return step === "SOFTWARE_TOKEN_MFA" ? "That code is not right." : "Email or password is not right.";
     case "UserNotFoundException":
       return "Email or password is not right.";
     case "CodeMismatchException":
-      return "That code is not right. Wait for the next one, or look again.";
+      return step === "reset" ? "That code is not right. Look at the newest email again." : "That code is not right. Wait for the next one, or look again.";
     case "ExpiredCodeException":
       return "That code is too old. Ask for a new one.";
     case "TooManyRequestsException":
     case "LimitExceededException":
       return "Too many attempts. Wait a few minutes, then try again.";
     default:
-      return `Signing in did not work: ${error.message || error.code}`;
+      return `That did not work: ${error.message || error.code}`;
   }
 }

@@ -29,6 +29,11 @@ export function failure(error, again) {
   return box;
 }
 
+// While the service cannot be reached, and is asked again and again.
+export function unreachable(words = "") {
+  return notice("warn", "The connection is lost", h("p", {}, `${words}Trying to reach the service again …`));
+}
+
 export function empty(title, text, ...actions) {
   return h("div", { class: "empty" }, h("p", { class: "strong" }, title), h("p", { class: "mute" }, text), actions);
 }
@@ -115,7 +120,8 @@ export function tell(error) {
   return dialog("This did not work", h("p", {}, error.message || String(error)), [["Close", "", "primary"]]);
 }
 
-// Asks; resolves to the value of the button that was pressed, "" where the dialog was closed.
+// Asks; resolves to the value of the button that was pressed, "" where the dialog was closed. The second click of
+// a double click is no answer: it was meant for what lay there before.
 export function dialog(title, content, buttons, { tone = "" } = {}) {
   const id = newId("dialog");
   return new Promise((resolve) => {
@@ -125,7 +131,7 @@ export function dialog(title, content, buttons, { tone = "" } = {}) {
       { class: tone, "aria-labelledby": id, on: { close } },
       h("h2", { id }, title),
       h("div", { class: "said" }, content),
-      h("div", { class: "buttons" }, buttons.map(([label, answer, kind]) => h("button", { type: "button", class: kind, on: { click: () => box.close(answer) } }, label))),
+      h("div", { class: "buttons" }, buttons.map(([label, answer, kind]) => h("button", { type: "button", class: kind, on: { click: (event) => event.detail > 1 || box.close(answer) } }, label))),
     );
     document.body.append(box);
     box.showModal();

@@ -4,8 +4,8 @@ import { ApiError, get, post } from "./api.js";
 import { announce, fill, h } from "./dom.js";
 import * as format from "./format.js";
 import * as session from "./session.js";
-import { action, empty, heading, into, loading, notice, progress, viewerNotice } from "./ui.js";
-import { importsTable } from "./history.js";
+import { importsTable, keepShowing } from "./history.js";
+import { action, empty, heading, loading, notice, progress, viewerNotice } from "./ui.js";
 
 const MAX_FILE = 2 * 2 ** 30;
 const MAX_WORKBOOK = 100 * 2 ** 20;
@@ -17,6 +17,10 @@ addEventListener("beforeunload", (event) => {
   if (running?.request) event.preventDefault();
 });
 
+// A file that is dropped beside the place for it would take the browser away from this page.
+addEventListener("dragover", (event) => event.preventDefault());
+addEventListener("drop", (event) => event.preventDefault());
+
 export function view(root, { signal }) {
   const place = h("section", { class: "card", "aria-labelledby": "upload-title" });
   const recent = h("section", { class: "card", "aria-labelledby": "recent-title" });
@@ -25,15 +29,14 @@ export function view(root, { signal }) {
   else if (running) showUpload(place, signal);
   else showChoice(place, signal);
   fill(recent, loading());
-  into(recent, signal, async () => {
-    const { data } = await get("/import/history/list?limit=5", signal);
+  keepShowing(recent, "/import/history/list?limit=5", signal, ({ data }) => {
     const list = data.length ? [importsTable(data), h("p", {}, h("a", { href: "#/history" }, "All imports"))] : empty("No imports yet", "What you import is listed here.");
     return [h("h2", { id: "recent-title" }, "Lately"), list];
   });
 }
 
 function showChoice(place, signal, problem = "") {
-  const input = h("input", { type: "file", id: "file", class: "unseen", accept: ".csv,.xlsx", on: { change: () => take(input.files) } });
+  const input = h("input", { type: "file", id: "file", class: "unseen", accept: ".csv,.xlsx", on: { change: choose } });
   const zone = h(
     "div",
     { class: "drop", on: { dragover: over, dragleave: () => zone.classList.remove("over"), drop } },
@@ -50,6 +53,13 @@ function showChoice(place, signal, problem = "") {
     zone,
     said,
   );
+
+  // Emptied at once, or the same file, mended and chosen again, would be no change.
+  function choose() {
+    const files = [...input.files];
+    input.value = "";
+    take(files);
+  }
 
   function over(event) {
     event.preventDefault();
