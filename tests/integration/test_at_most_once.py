@@ -9,6 +9,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from rewards.adapters.errors import ConditionFailedError, EmailNotSentError, LeaseTakenError
+from rewards.adapters.jobs import Lease
+from rewards.adapters.retry import Backoff, OutOfTimeError
 from rewards.flows import redeem as redeem_flow
 from rewards.flows.finish import LEASE
 from rewards.rules import chunks, ids
@@ -245,11 +247,44 @@ def test_a_burial_that_takes_long_does_not_overwrite_what_a_late_copy_answered(w
     assert answered == record["outcomes"]
 
 
+def test_an_answer_that_was_kept_stands_for_every_later_copy_of_its_chunk(world, monkeypatch):
+    asks = sheet([row("150", user="u1"), row("60", user="u2"), row("60", user="u3")])
+    import_id = world.validate(world.put("redemptions/a.csv", asks))
+    (body,) = world.take("redeem")
+    read_now, keys = world.accounts.read_now, [("acme", f"u{n}", "POINT") for n in (2, 3)]
+    monkeypatch.setattr(world.accounts, "read_now", lambda pending: (read_now([*pending][:1])[0], {*keys}))
+    with pytest.raises(OutOfTimeError):
+        world.redeemer.run(chunks.parse(body)[0], Backoff(lambda: 0.0))
+    monkeypatch.undo()
+    # Were it not answered, the first row could be redeemed now, by a copy that dies before it says so.
+    world.load([{"id": "more", "user.id": "u1", "assignedCredit": 100}])
+    crash_at(monkeypatch, world.files, "put_part", after=False)
+    with pytest.raises(CrashError):
+        world.deliver("redeem", body)
+    world.deliver("redeem", body)
+    world.run()
+    outcomes = [each["outcome"] for each in world.results(world.record(import_id))]
+    assert outcomes == ["INSUFFICIENT_BALANCE", "REDEEMED", "REDEEMED"]
+    assert [world.available("acme", f"u{n}", "POINT") for n in (1, 2, 3)] == [200, 40, 40]
+
+
+def test_a_chunk_that_could_not_be_buried_is_redeemed_when_it_is_moved_back(world, file, monkeypatch):
+    import_id = world.validate(world.put("redemptions/a.csv", file))
+    body, *others = world.take("redeem")
+    crash_at(monkeypatch, world.jobs, "count_chunk", after=False)
+    with pytest.raises(CrashError):
+        world.dead_letters.bury(body, quick())
+    for each in (body, *others):
+        world.deliver("redeem", each)
+    world.run()
+    check_whole(world, import_id)
+
+
 def test_who_lost_the_lease_counts_nothing(world, file):
     import_id = world.validate(world.put("redemptions/a.csv", file))
     now = world.now()
-    assert world.jobs.lease_chunk(import_id, 1, "slow", now, now + 10)
-    assert world.jobs.lease_chunk(import_id, 1, "next", now + 20, now + 30)
+    assert world.jobs.lease_chunk(import_id, 1, "slow", now, now + 10) is Lease.FIRST
+    assert world.jobs.lease_chunk(import_id, 1, "next", now + 20, now + 30) is Lease.AGAIN
     with pytest.raises(ConditionFailedError):
         world.jobs.count_chunk(import_id, 1, "slow", [], 0, quick())
     world.jobs.count_chunk(import_id, 1, "next", [], 0, quick())
