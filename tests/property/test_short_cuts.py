@@ -56,7 +56,7 @@ values = st.just("5") | st.sampled_from(
 @st.composite
 def rows(draw):
     account, user, unit = draw(names), draw(names), draw(units)
-    program = draw(st.sampled_from(["", "", "vip", " vip"]))
+    program = draw(st.sampled_from(["", "", "vip", " vip", "p" * 32, "p" * 33, "p" * 129]))
     # Mostly the row's own rowId, now and then another row's, or one that was damaged.
     of = (account.strip(), user.strip(), unit.strip(), program.strip() or None)
     row_id = make_row_id(draw(st.sampled_from(EXPORTS)), *of)
