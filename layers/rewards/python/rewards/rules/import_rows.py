@@ -16,8 +16,8 @@ from rewards.rules.values import DEFAULT_MARKS, BadValue, Marks, read_value
 NEEDED = ("accountId", "userId", "unit", "valueToRedeem")
 USED = ("rowId", "programId")
 
-# Longer ids do not fit DynamoDB's keys, so no such participant can exist (UTF-8 bytes). No reward has a longer
-# program; and a row must fit a message.
+# Longer ids do not fit DynamoDB's keys, so no such participant can exist (UTF-8 bytes). No reward has a
+# longer program; and a row must fit a message.
 MAX_ID_BYTES = 256
 MAX_UNIT_BYTES = 64
 MAX_PROGRAM_ID_BYTES = 128
