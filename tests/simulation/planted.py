@@ -159,7 +159,10 @@ PLANTED: dict[str, tuple[Change, ...]] = {
     "count a chunk before its answers are kept": (
         (
             "rewards.flows.redeem",
-            "                self._keep(chunk, answers)\n",
+            (
+                '                self._files.put_part(chunk.import_id, part_name("chunk", chunk.number), '
+                "answers)\n"
+            ),
             "",
         ),
         (
@@ -168,7 +171,8 @@ PLANTED: dict[str, tuple[Change, ...]] = {
             (
                 "self._jobs.count_chunk(chunk.import_id, chunk.number, owner, answers, expires, "
                 "backoff)\n"
-                "                self._keep(chunk, answers)"
+                '                self._files.put_part(chunk.import_id, part_name("chunk", chunk.number), '
+                "answers)"
             ),
         ),
     ),

@@ -86,7 +86,7 @@ class Redeemer:
         if lease is not Lease.COUNTED:
             try:
                 answers = self._answer(chunk, backoff, refusal, again=lease is Lease.AGAIN)
-                self._keep(chunk, answers)
+                self._files.put_part(chunk.import_id, part_name("chunk", chunk.number), answers)
                 expires = self._now() // 1000 + _CHUNK_SECONDS
                 self._jobs.count_chunk(chunk.import_id, chunk.number, owner, answers, expires, backoff)
             except UnknownOutcomeError:
@@ -95,9 +95,6 @@ class Redeemer:
                 self._jobs.end_chunk_lease(chunk.import_id, chunk.number, owner)
                 raise
         self._ask_to_finish_if_complete(chunk.import_id)
-
-    def _keep(self, chunk: Chunk, answers: Sequence[Answer]) -> None:
-        self._files.put_part(chunk.import_id, part_name("chunk", chunk.number), answers)
 
     def _answer(self, chunk: Chunk, backoff: Backoff, refusal: Refusal | None, again: bool) -> list[Answer]:
         if chunk.grants:
@@ -126,11 +123,13 @@ class Redeemer:
         self, chunk: Chunk, backoff: Backoff, refusal: Refusal | None, again: bool = False
     ) -> list[Answer]:
         answers: dict[int, Answer] = {}
+        # Not where the chunk's answers will be: a request that arrives late must not take their place.
+        so_far = part_name("so-far", chunk.number)
         if again:
             # What somebody answered before us stands, whichever copy of the message we have: a row that one
             # refused, and kept so, must not be redeemed by the next. But who could not bury the chunk has
             # decided nothing: it may be redeemed after all.
-            kept = self._files.part_so_far(chunk.import_id, part_name("chunk", chunk.number))
+            kept = self._files.part_so_far(chunk.import_id, so_far)
             answers = {each.line: each for each in kept if each.outcome is not Outcome.NOT_PROCESSED}
         pending: dict[BalanceKey, list[Wanted]] = {}
         for wanted in chunk.wanted:
@@ -147,7 +146,8 @@ class Redeemer:
                 except OutOfTimeError:
                     # However slow the table is, whoever has this chunk next has less to do.
                     still = {row.line for rows in pending.values() for row in rows}
-                    self._keep(chunk, [each for line, each in sorted(answers.items()) if line not in still])
+                    done = [answer for line, answer in sorted(answers.items()) if line not in still]
+                    self._files.put_part(chunk.import_id, so_far, done)
                     raise
         return [answers[wanted.line] for wanted in chunk.wanted]
 
