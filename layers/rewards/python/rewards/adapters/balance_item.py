@@ -155,8 +155,8 @@ def sum_rewards(
     """Of encoded rewards: what is available at both moments (Unix ms), what was redeemed, in credits; when
     the first of what is available expires, and how much of it expires soon.
 
-    The same as `report.available`, `Balance.total_redeemed` and `overview.expiring` say of the decoded
-    rewards, at a third of the cost. With a program only its rewards are available; all count as redeemed.
+    The same as `report.steady` and `Balance.total_redeemed` say of the decoded rewards, at a third of the
+    cost. With a program only its rewards are available; all count as redeemed.
     """
     programs, rows = orjson.loads(text)
     program = None
