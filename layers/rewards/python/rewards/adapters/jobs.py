@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from rewards.adapters.batch_get import batch_get
-from rewards.adapters.errors import ConditionFailedError, ThrottledError, translated
+from rewards.adapters.errors import ConditionFailedError, ServiceError, ThrottledError, translated
 from rewards.adapters.retry import Backoff, patiently
 from rewards.rules.outcomes import Answer
 
@@ -192,10 +192,14 @@ class Jobs:
             return {item["leaseOwner"]["S"] for page in pages for item in page["Items"]}
 
     def end_chunk_lease(self, import_id: str, chunk: int, owner: str) -> None:
-        """Let the next one take a chunk that we did not count."""
-        with suppress(ConditionFailedError):
-            self._call(
-                self._client.update_item,
+        """Let the next one take a chunk that we did not count.
+
+        Only a courtesy, for a lease runs out by itself: who calls has a problem of its own to tell, and
+        perhaps no time left.
+        """
+        with suppress(ServiceError), translated():
+            self._client.update_item(
+                TableName=self._table,
                 Key=_key(f"{IMPORT}#{import_id}", _chunk(chunk)),
                 UpdateExpression="SET leasedUntil = :never",
                 ConditionExpression="leaseOwner = :me",
