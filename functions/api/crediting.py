@@ -14,15 +14,8 @@ from errors import ApiError
 from rewards.adapters.errors import ThrottledError, UnknownOutcomeError
 from rewards.adapters.retry import Backoff, OutOfTimeError
 from rewards.flows.credits import Refused, RefusedError, Request
-from rewards.rules.import_rows import MAX_ID_BYTES, MAX_UNIT_BYTES
-from rewards.rules.reward_rows import (
-    MAX_CREDIT,
-    MAX_DATE,
-    MAX_PROGRAM_ID_BYTES,
-    MAX_REWARD_ID_BYTES,
-    MAX_TEXT,
-    MIN_DATE,
-)
+from rewards.rules.import_rows import MAX_ID_BYTES, MAX_PROGRAM_ID_BYTES, MAX_UNIT_BYTES
+from rewards.rules.reward_rows import MAX_CREDIT, MAX_DATE, MAX_REWARD_ID_BYTES, MAX_TEXT, MIN_DATE
 
 # ruff: noqa: N815 the contract's names
 

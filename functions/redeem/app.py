@@ -70,7 +70,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
 
 
 def _run(time_left: Any, record: SQSRecord) -> None:
-    with put_back().if_too_early(record.body, chunks.to_resume):
+    with put_back().if_too_early(record.body):
         for chunk in chunks.parse(record.body):
             logger.append_keys(import_id=chunk.import_id, chunk=chunk.number)
             redeemer().run(chunk, Backoff(time_left))

@@ -26,7 +26,7 @@ from infra.local.ministack import REGION
 from rewards.adapters import uploads
 from rewards.adapters.balance_item import balance_key, participant_key
 from rewards.adapters.files import Files
-from rewards.adapters.jobs import EXPORT, IMPORT, Jobs
+from rewards.adapters.jobs import EXPORT, IMPORT, Jobs, Lease
 from tests.e2e.conftest import Service, links
 
 LOCAL_ONLY = "asked-by-ministack-only"  # infra/local/iam.py
@@ -242,7 +242,8 @@ def rows_are_redeemed(desk):
 def a_chunk_in_other_hands_is_put_back(desk):
     record = desk.validate("redemptions/", row())
     moment = time.time_ns() // 1_000_000
-    must(desk.jobs.lease_chunk(record["id"], 1, "somebody", moment, moment + 60_000), "no lease")
+    lease = desk.jobs.lease_chunk(record["id"], 1, "somebody", moment, moment + 60_000)
+    must(lease is Lease.FIRST, "no lease")
     desk.deliver("Redeem", "RedemptionQueue", desk.message("RedemptionQueue", record["id"]))
     must(desk.record(record)["chunksDone"] == 0, "a chunk that somebody else has was counted")
 

@@ -9,6 +9,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from rewards.adapters.errors import ConditionFailedError, EmailNotSentError, LeaseTakenError
+from rewards.adapters.jobs import Lease
+from rewards.adapters.retry import Backoff, OutOfTimeError
 from rewards.flows import redeem as redeem_flow
 from rewards.flows.finish import LEASE
 from rewards.rules import chunks, ids
@@ -245,11 +247,77 @@ def test_a_burial_that_takes_long_does_not_overwrite_what_a_late_copy_answered(w
     assert answered == record["outcomes"]
 
 
+@pytest.fixture
+def run_out_of_time(world, monkeypatch):
+    """Work on a chunk until its time is up, when only the balance of its first row could be read."""
+
+    def run(work, *args):
+        read_now = world.accounts.read_now
+
+        def only_the_first(keys):
+            first, *others = keys
+            return read_now([first])[0], {*others}
+
+        monkeypatch.setattr(world.accounts, "read_now", only_the_first)
+        with pytest.raises(OutOfTimeError):
+            work(*args, Backoff(lambda: 0.0))
+        monkeypatch.setattr(world.accounts, "read_now", read_now)
+
+    return run
+
+
+def test_an_answer_that_was_kept_stands_for_every_later_copy_of_its_chunk(
+    world, monkeypatch, run_out_of_time
+):
+    asks = sheet([row("150", user="u1"), row("60", user="u2"), row("60", user="u3")])
+    import_id = world.validate(world.put("redemptions/a.csv", asks))
+    (body,) = world.take("redeem")
+    run_out_of_time(world.redeemer.run, chunks.parse(body)[0])
+    # Were it not answered, the first row could be redeemed now, by a copy that dies before it says so.
+    world.load([{"id": "more", "user.id": "u1", "assignedCredit": 100}])
+    crash_at(monkeypatch, world.files, "put_part", after=False)
+    with pytest.raises(CrashError):
+        world.deliver("redeem", body)
+    world.deliver("redeem", body)
+    world.run()
+    outcomes = [each["outcome"] for each in world.results(world.record(import_id))]
+    assert outcomes == ["INSUFFICIENT_BALANCE", "REDEEMED", "REDEEMED"]
+    assert [world.available("acme", f"u{n}", "POINT") for n in (1, 2, 3)] == [200, 40, 40]
+
+
+def test_answers_that_are_kept_late_do_not_take_the_place_of_those_that_count(
+    world, file, monkeypatch, run_out_of_time
+):
+    import_id = world.validate(world.put("redemptions/a.csv", file))
+    body, *others = world.take("redeem")
+    late, put_part = [], world.files.put_part
+    monkeypatch.setattr(world.files, "put_part", lambda *args: late.append(args))
+    run_out_of_time(world.redeemer.run, chunks.parse(body)[0])
+    monkeypatch.setattr(world.files, "put_part", put_part)
+    world.deliver("redeem", body)
+    for args in late:
+        put_part(*args)
+    for other in others:
+        world.deliver("redeem", other)
+    world.run()
+    check_whole(world, import_id)
+
+
+def test_a_chunk_that_could_not_be_buried_is_redeemed_when_it_is_moved_back(world, file, run_out_of_time):
+    import_id = world.validate(world.put("redemptions/a.csv", file))
+    body, *others = world.take("redeem")
+    run_out_of_time(world.dead_letters.bury, body)
+    for each in (body, *others):
+        world.deliver("redeem", each)
+    world.run()
+    check_whole(world, import_id)
+
+
 def test_who_lost_the_lease_counts_nothing(world, file):
     import_id = world.validate(world.put("redemptions/a.csv", file))
     now = world.now()
-    assert world.jobs.lease_chunk(import_id, 1, "slow", now, now + 10)
-    assert world.jobs.lease_chunk(import_id, 1, "next", now + 20, now + 30)
+    assert world.jobs.lease_chunk(import_id, 1, "slow", now, now + 10) is Lease.FIRST
+    assert world.jobs.lease_chunk(import_id, 1, "next", now + 20, now + 30) is Lease.AGAIN
     with pytest.raises(ConditionFailedError):
         world.jobs.count_chunk(import_id, 1, "slow", [], 0, quick())
     world.jobs.count_chunk(import_id, 1, "next", [], 0, quick())

@@ -4,6 +4,7 @@ import threading
 
 import pytest
 
+from rewards.adapters.jobs import Lease
 from rewards.flows import imports as imports_flow
 from rewards.flows import redeem as redeem_flow
 from rewards.flows.imports import REDEMPTION_TYPE, ImportStateError, StillWorkingError, UploadGoneError
@@ -293,7 +294,7 @@ def test_a_worker_that_does_not_let_go_is_told_to_who_cancels(world, monkeypatch
     record = order(world)
     arrive(world, record)
     until = world.now() + redeem_flow.LEASE
-    assert world.jobs.lease_chunk(record["id"], 1, "a dead worker", world.now(), until)
+    assert world.jobs.lease_chunk(record["id"], 1, "a dead worker", world.now(), until) is Lease.FIRST
     with pytest.raises(StillWorkingError):
         world.imports.cancel(record["id"])
     world.now.ahead = redeem_flow.LEASE + 1

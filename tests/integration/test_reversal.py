@@ -216,6 +216,22 @@ def test_a_reversal_ends_though_the_answers_it_needs_are_gone(world):
     assert world.available() == 40
 
 
+def test_a_reversal_that_could_not_read_the_answers_is_followed_by_one_that_can(world):
+    world.load([{"id": "r", "assignedCredit": 100}])
+    done = world.upload("redemptions/a.csv", sheet([row(60)]))
+    part = {"Bucket": world.names["files"], "Key": f"imports/{done['id']}/parts/chunk-000001.jsonl"}
+    answers = world.s3.get_object(**part)["Body"].read()
+    world.s3.delete_object(**part)
+    order(world, done)
+    (body,) = world.take("redeem")
+    world.dead_letters.bury(body, quick())
+    (order_to_finish,) = world.take("finish")
+    world.dead_letters.bury(order_to_finish, quick())
+    world.s3.put_object(**part, Body=answers)
+    assert reverse(world, world.record(done["id"]))["outcomes"] == {"REVERSED": 1}
+    assert world.available() == 100
+
+
 def test_a_balance_that_could_not_hold_what_comes_back_refuses_only_its_own_rows(world, monkeypatch):
     world.load([{"id": f"r{n}", "assignedCredit": 1} for n in range(3)])
     world.load([{"id": "bob", "user.id": "bob", "assignedCredit": 3}])

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from rewards.adapters.jobs import Lease
 from rewards.flows.imports import REDEMPTION_TYPE
 from rewards.flows.redeem import Redeemer
 from rewards.flows.validate import _check_rows
@@ -200,7 +201,7 @@ class Shelf:
         return {"status": "PROCESSING", "chunks": 0, "chunksDone": -1}
 
     def lease_chunk(self, *_):
-        return True
+        return Lease.FIRST
 
     def count_chunk(self, import_id, number, owner, answers, *_):
         self.answers += answers

@@ -222,14 +222,14 @@ class DynamoDB:
         ExpressionAttributeValues: Mapping[str, Any] | None = None,
         ReturnValues: str = "NONE",
     ) -> Any:
-        if ReturnValues not in ("NONE", "ALL_NEW"):
+        if ReturnValues not in ("NONE", "ALL_NEW", "UPDATED_OLD"):
             raise UnsupportedError(f"ReturnValues {ReturnValues}")
 
         def apply() -> Any:
             names = Names(ExpressionAttributeNames, ExpressionAttributeValues)
             change = self._update(TableName, Key, UpdateExpression, ConditionExpression, names)
             self._write([change], "UpdateItem")
-            return {"Attributes": copy(change[3])} if ReturnValues == "ALL_NEW" and change else {}
+            return _returned(ReturnValues, UpdateExpression, change)
 
         said = ", ".join(
             f"{name}={next(iter(value.values()))}"
@@ -468,6 +468,17 @@ def _condition_failed(operation: str) -> ClientError:
 
 def _throttled(operation: str) -> ClientError:
     return client_error("ProvisionedThroughputExceededException", "Slow down.", operation)
+
+
+def _returned(wanted: str, expression: str, change: Change) -> Any:
+    """What an update answers: the whole new item, or the old values of what it has set."""
+    _, _, old, new = change
+    if wanted == "UPDATED_OLD":
+        # Whoever asks for these sets plain attributes, by their own names.
+        told = {name: old[name] for name in re.findall(r"(\w+) = ", expression) if old and name in old}
+    else:
+        told = new if wanted == "ALL_NEW" else {}
+    return {"Attributes": copy(told)} if told else {}
 
 
 def _cancelled(reasons: list[Any]) -> ClientError:

@@ -126,20 +126,20 @@ PLANTED: dict[str, tuple[Change, ...]] = {
     "work on a chunk that somebody else has": (
         (
             "rewards.flows.redeem",
-            "if leased is False:",
+            "if lease is Lease.TAKEN:",
             "if False:",
-        ),
-        (
-            "rewards.flows.redeem",
-            "if leased:",
-            "if leased is not None:",
         ),
     ),
     "drop the message of a chunk that somebody else has": (
         (
             "rewards.flows.redeem",
-            "if leased is False:",
+            "if lease is Lease.TAKEN:",
             "if False:",
+        ),
+        (
+            "rewards.flows.redeem",
+            "if lease is not Lease.COUNTED:",
+            "if lease in (Lease.FIRST, Lease.AGAIN):",
         ),
     ),
     "skip the look-up in history": (
@@ -159,7 +159,10 @@ PLANTED: dict[str, tuple[Change, ...]] = {
     "count a chunk before its answers are kept": (
         (
             "rewards.flows.redeem",
-            ('        self._files.put_part(chunk.import_id, part_name("chunk", chunk.number), answers)\n'),
+            (
+                '                self._files.put_part(chunk.import_id, part_name("chunk", chunk.number), '
+                "answers)\n"
+            ),
             "",
         ),
         (
@@ -168,7 +171,7 @@ PLANTED: dict[str, tuple[Change, ...]] = {
             (
                 "self._jobs.count_chunk(chunk.import_id, chunk.number, owner, answers, expires, "
                 "backoff)\n"
-                '        self._files.put_part(chunk.import_id, part_name("chunk", chunk.number), '
+                '                self._files.put_part(chunk.import_id, part_name("chunk", chunk.number), '
                 "answers)"
             ),
         ),
@@ -194,7 +197,10 @@ PLANTED: dict[str, tuple[Change, ...]] = {
         (
             "rewards.flows.redeem",
             "        self._ask_to_finish_if_complete(chunk.import_id)",
-            ("        if leased:\n            self._ask_to_finish_if_complete(chunk.import_id)"),
+            (
+                "        if lease is not Lease.COUNTED:\n"
+                "            self._ask_to_finish_if_complete(chunk.import_id)"
+            ),
         ),
     ),
     "do not send again what a dead validation left": (

@@ -105,6 +105,13 @@ def test_a_record_that_is_busy_is_updated_a_moment_later():
     assert len(client.requests) == 2
 
 
+@pytest.mark.parametrize("problem", [failing("ThrottlingException"), ReadTimeoutError(endpoint_url="")])
+def test_a_lease_that_cannot_be_given_back_hides_no_other_problem_and_costs_no_time(problem):
+    client = Scripted(problem)
+    Jobs(client, "t").end_chunk_lease("id", 1, "me")
+    assert len(client.requests) == 1
+
+
 def test_messages_that_the_queue_did_not_take_are_sent_again():
     failed = {"Id": "1", "SenderFault": False, "Code": "InternalError"}
     client = Scripted({"Successful": [{"Id": "0"}], "Failed": [failed]}, {"Successful": [{"Id": "1"}]})

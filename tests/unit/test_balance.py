@@ -3,7 +3,17 @@
 import dataclasses
 
 from rewards.adapters import balance_item
-from rewards.rules.balance import Balance, Wanted, archive, find, grant, leaving, needs_history, redeem
+from rewards.rules.balance import (
+    Balance,
+    Totals,
+    Wanted,
+    archive,
+    find,
+    grant,
+    leaving,
+    needs_history,
+    redeem,
+)
 from rewards.rules.outcomes import Outcome, Refusal
 from rewards.rules.redemption import Reward
 from tests.unit.days import DAY, NOW, last_month, tomorrow, yesterday
@@ -140,6 +150,17 @@ def test_a_balance_survives_being_stored():
         "version": {"N": "1"},
     }
     assert balance_item.decode({**balance_item.encode(balance), **key}) == balance
+
+
+def test_what_went_to_history_is_summed_exactly_beyond_64_bits():
+    balance = Balance("acme", "ann", "POINT", archived=Totals(20_000, *[20_000 * (10**15 - 1)] * 4))
+    item = {
+        **balance_item.key_of("acme", "ann", "POINT"),
+        "version": {"N": "0"},
+        **balance_item.encode(balance),
+    }
+    assert balance_item.decode(item) == balance
+    assert balance_item.archived_redeemed(item) == 20_000 * (10**15 - 1)
 
 
 def test_users_and_units_with_the_separator_in_them_are_told_apart():

@@ -4,7 +4,7 @@ import pytest
 
 from rewards.rules import ids
 from rewards.rules.balance import Wanted
-from rewards.rules.import_rows import RowChecker
+from rewards.rules.import_rows import Identity, RowChecker
 from rewards.rules.outcomes import FileProblem, FileRefusedError, Outcome
 from rewards.rules.row_ids import make_row_id
 from tests.unit.days import DAY, NOW
@@ -98,3 +98,17 @@ def test_neutralised_ids_are_restored():
 
 def test_ids_too_long_for_the_table_have_no_balance():
     assert check(row(account="é" * 129))[0].outcome is Outcome.NO_BALANCE
+
+
+def test_a_program_longer_than_any_has_no_balance():
+    assert check(row(program="é" * 65))[0].outcome is Outcome.NO_BALANCE
+    assert isinstance(check(row(program="é" * 64))[0], Wanted)
+
+
+def test_a_row_that_was_repaired_fits_a_message_whatever_stood_in_it():
+    row_id = make_row_id(EXPORT, "acme", "3-1", "POINT", None)
+    true = Identity("acme", "3-1", "POINT", None)
+    checker = RowChecker(HEADER, NOW, identities={row_id: true})
+    damaged = row(user="3/1/2026 00:" + "\U0001f600" * 60_000, row_id=row_id)
+    assert checker.check(damaged, 2).outcome is Outcome.ROW_CHANGED
+    assert isinstance(checker.check(row(user="2026-01-03 00:00:00", row_id=row_id), 3), Wanted)

@@ -96,7 +96,7 @@ def encode(balance: Balance) -> Item:
 def decode(item: Item) -> Balance:
     """The balance in an item, with its key."""
     user_id, unit = split_balance_key(item["sk"]["S"])
-    archived_until, *totals = orjson.loads(item["archived"]["S"]) if "archived" in item else [0]
+    archived_until, *totals = _archived(item)
     return Balance(
         account_id=item["pk"]["S"],
         user_id=user_id,
@@ -155,8 +155,8 @@ def sum_rewards(
     """Of encoded rewards: what is available at both moments (Unix ms), what was redeemed, in credits; when
     the first of what is available expires, and how much of it expires soon.
 
-    The same as `report.available`, `Balance.total_redeemed` and `overview.expiring` say of the decoded
-    rewards, at a third of the cost. With a program only its rewards are available; all count as redeemed.
+    The same as `report.steady` and `Balance.total_redeemed` say of the decoded rewards, at a third of the
+    cost. With a program only its rewards are available; all count as redeemed.
     """
     programs, rows = orjson.loads(text)
     program = None
@@ -189,7 +189,13 @@ def sum_rewards(
 
 def archived_redeemed(item: Item) -> int:
     """What the rewards in a balance's history gave, in credits."""
-    return int(orjson.loads(item["archived"]["S"])[3]) if "archived" in item else 0
+    return _archived(item)[3] if "archived" in item else 0
+
+
+def _archived(item: Item) -> list[int]:
+    """When history ends, and its sums. Those may be beyond 64 bits, of which orjson would make a float."""
+    found: list[int] = json.loads(item["archived"]["S"]) if "archived" in item else [0]
+    return found
 
 
 def encode_redemptions(redemptions: list[Redemption] | tuple[Redemption, ...]) -> str:

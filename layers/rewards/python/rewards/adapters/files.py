@@ -126,7 +126,7 @@ class Files:
         return iter(found)
 
     def part_so_far(self, import_id: str, part: str) -> list[Answer]:
-        """The answers of a part that may not be there yet, in line order."""
+        """The answers of a part that may not be there, in line order."""
         return self._part(import_id, part) or []
 
     def _part(self, import_id: str, part: str) -> list[Answer] | None:

@@ -17,12 +17,13 @@ import hashlib
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from enum import Enum, auto
 from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from rewards.adapters.batch_get import batch_get
-from rewards.adapters.errors import ConditionFailedError, ThrottledError, translated
+from rewards.adapters.errors import ConditionFailedError, ServiceError, ThrottledError, translated
 from rewards.adapters.retry import Backoff, patiently
 from rewards.rules.outcomes import Answer
 
@@ -37,6 +38,15 @@ LINK = "LINK"
 FILE = "FILE"
 UNITS = "UNITS"
 OVERVIEW = "OVERVIEW"
+
+
+class Lease(Enum):
+    """What became of a try to take a chunk."""
+
+    FIRST = auto()  # it is ours, and nobody had it before
+    AGAIN = auto()  # it is ours, and somebody had it before, who may have left answers
+    TAKEN = auto()  # somebody else has it
+    COUNTED = auto()  # nothing is left to do
 
 
 class _Deserializer(TypeDeserializer):
@@ -149,21 +159,20 @@ class Jobs:
     def lease(self, identifier: str, owner: str, now: int, until: int, kind: str = IMPORT) -> bool:
         """Take the end of an import, or an export, for ourselves until a moment; False while somebody
         else has it."""
-        return self._lease(f"{kind}#{identifier}", "META", owner, now, until)
+        return self._lease(f"{kind}#{identifier}", "META", owner, now, until) is not Lease.TAKEN
 
     def end_lease(self, identifier: str, owner: str, kind: str = IMPORT) -> None:
         """Let the next one take it."""
         self.update(kind, identifier, {"leasedUntil": 0}, leaseOwner=owner)
 
-    def lease_chunk(self, import_id: str, chunk: int, owner: str, now: int, until: int) -> bool | None:
-        """Take a chunk for ourselves until a moment (Unix ms), so that only one decides its rows.
-
-        True if it is ours; False while somebody else has it; None if it is counted already.
-        """
-        if self._lease(f"{IMPORT}#{import_id}", _chunk(chunk), owner, now, until):
-            return True
-        record = self._get(f"{IMPORT}#{import_id}", _chunk(chunk))
-        return None if record is not None and record.get("counted") else False
+    def lease_chunk(self, import_id: str, chunk: int, owner: str, now: int, until: int) -> Lease:
+        """Take a chunk for ourselves until a moment (Unix ms), so that only one decides its rows."""
+        lease = self._lease(f"{IMPORT}#{import_id}", _chunk(chunk), owner, now, until)
+        if lease is Lease.TAKEN:
+            record = self._get(f"{IMPORT}#{import_id}", _chunk(chunk))
+            if record is not None and record.get("counted"):
+                return Lease.COUNTED
+        return lease
 
     def live_leases(self, import_id: str, now: int) -> set[str]:
         """Who has a chunk of the import in hand at a moment (strongly consistent)."""
@@ -183,19 +192,23 @@ class Jobs:
             return {item["leaseOwner"]["S"] for page in pages for item in page["Items"]}
 
     def end_chunk_lease(self, import_id: str, chunk: int, owner: str) -> None:
-        """Let the next one take a chunk that we did not count."""
-        with suppress(ConditionFailedError):
-            self._call(
-                self._client.update_item,
+        """Let the next one take a chunk that we did not count.
+
+        Only a courtesy, for a lease runs out by itself: who calls has a problem of its own to tell, and
+        perhaps no time left.
+        """
+        with suppress(ServiceError), translated():
+            self._client.update_item(
+                TableName=self._table,
                 Key=_key(f"{IMPORT}#{import_id}", _chunk(chunk)),
                 UpdateExpression="SET leasedUntil = :never",
                 ConditionExpression="leaseOwner = :me",
                 ExpressionAttributeValues={":never": {"N": "0"}, ":me": {"S": owner}},
             )
 
-    def _lease(self, pk: str, sk: str, owner: str, now: int, until: int) -> bool:
+    def _lease(self, pk: str, sk: str, owner: str, now: int, until: int) -> Lease:
         try:
-            self._call(
+            before = self._call(
                 self._client.update_item,
                 Key=_key(pk, sk),
                 UpdateExpression="SET leasedUntil = :until, leaseOwner = :me",
@@ -207,10 +220,11 @@ class Jobs:
                     ":now": {"N": str(now)},
                     ":me": {"S": owner},
                 },
+                ReturnValues="UPDATED_OLD",
             )
         except ConditionFailedError:
-            return False
-        return True
+            return Lease.TAKEN
+        return Lease.AGAIN if before.get("Attributes") else Lease.FIRST
 
     def count_chunk(
         self,

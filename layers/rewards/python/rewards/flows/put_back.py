@@ -30,16 +30,14 @@ class PutBack:
         self._now = now
 
     @contextmanager
-    def if_too_early(self, body: str, to_resume: Callable[[str], str] = str) -> Iterator[None]:
+    def if_too_early(self, body: str) -> Iterator[None]:
         """Put an import's message back if the work on it ends for want of a lease, or of time.
 
-        Where time was up, the copy is what `to_resume` makes of the body. What is raised after all is a
-        failure of the message itself.
+        What is raised after all is a failure of the message itself.
         """
         try:
             yield
-        except (LeaseTakenError, OutOfTimeError, ThrottledError) as error:
+        except (LeaseTakenError, OutOfTimeError, ThrottledError):
             if self._now() > ids.time_of(json.loads(body)["importId"]) + PATIENCE:
                 raise
-            again = to_resume(body) if isinstance(error, OutOfTimeError) else body
-            self._queues.send_later(self._queue_url, again, LATER)
+            self._queues.send_later(self._queue_url, body, LATER)

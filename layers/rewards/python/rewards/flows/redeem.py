@@ -12,7 +12,7 @@ from secrets import token_hex
 from rewards.adapters.accounts import Accounts, BalanceKey
 from rewards.adapters.errors import LeaseTakenError, UnknownOutcomeError
 from rewards.adapters.files import Files, part_name
-from rewards.adapters.jobs import IMPORT, Jobs
+from rewards.adapters.jobs import IMPORT, Jobs, Lease
 from rewards.adapters.queues import Queues
 from rewards.adapters.retry import Backoff, OutOfTimeError
 from rewards.flows.imports import is_complete
@@ -78,15 +78,17 @@ class Redeemer:
         Raises LeaseTakenError while another copy of the message is worked off: two that decide at
         once could give a row two answers. From when an import is cancelled nothing more of it is redeemed.
         """
-        lease = LEASE if refusal is None else BURIAL_LEASE
+        until = (now := self._now()) + (LEASE if refusal is None else BURIAL_LEASE)
         owner = token_hex(8)
-        now = self._now()
-        leased = self._jobs.lease_chunk(chunk.import_id, chunk.number, owner, now, now + lease)
-        if leased is False:
+        lease = self._jobs.lease_chunk(chunk.import_id, chunk.number, owner, now, until)
+        if lease is Lease.TAKEN:
             raise LeaseTakenError(f"{chunk.import_id} chunk {chunk.number}")
-        if leased:
+        if lease is not Lease.COUNTED:
             try:
-                self._answer_and_count(chunk, owner, backoff, refusal)
+                answers = self._answer(chunk, backoff, refusal, again=lease is Lease.AGAIN)
+                self._files.put_part(chunk.import_id, part_name("chunk", chunk.number), answers)
+                expires = self._now() // 1000 + _CHUNK_SECONDS
+                self._jobs.count_chunk(chunk.import_id, chunk.number, owner, answers, expires, backoff)
             except UnknownOutcomeError:
                 raise  # a write may still be under way: nobody else before the lease has run out
             except Exception:
@@ -94,13 +96,7 @@ class Redeemer:
                 raise
         self._ask_to_finish_if_complete(chunk.import_id)
 
-    def _answer_and_count(self, chunk: Chunk, owner: str, backoff: Backoff, refusal: Refusal | None) -> None:
-        answers = self._answer(chunk, backoff, refusal)
-        self._files.put_part(chunk.import_id, part_name("chunk", chunk.number), answers)
-        expires = self._now() // 1000 + _CHUNK_SECONDS
-        self._jobs.count_chunk(chunk.import_id, chunk.number, owner, answers, expires, backoff)
-
-    def _answer(self, chunk: Chunk, backoff: Backoff, refusal: Refusal | None) -> list[Answer]:
+    def _answer(self, chunk: Chunk, backoff: Backoff, refusal: Refusal | None, again: bool) -> list[Answer]:
         if chunk.grants:
             refusal = refusal or self._cancelled(chunk.import_id)
             answers = self._loader.load(chunk.import_id, chunk.grants, backoff, refusal)
@@ -111,7 +107,7 @@ class Redeemer:
             if refusal is not None:
                 refusal = replace(refusal, message=_NOT_REVERSED[refusal.outcome])
             return self._reverse(chunk, backoff, refusal)
-        return self._redeem(chunk, backoff, refusal)
+        return self._redeem(chunk, backoff, refusal, again)
 
     def _reverse(self, chunk: Chunk, backoff: Backoff, refusal: Refusal | None) -> list[Answer]:
         try:
@@ -123,10 +119,18 @@ class Redeemer:
         redeemed = [answer for answer in then if answer.outcome is Outcome.REDEEMED]
         return self._reverser.reverse(chunk.import_id, chunk.reverses, redeemed, backoff, refusal)
 
-    def _redeem(self, chunk: Chunk, backoff: Backoff, refusal: Refusal | None) -> list[Answer]:
-        part = part_name("chunk", chunk.number)
-        kept = self._files.part_so_far(chunk.import_id, part) if chunk.resumed else ()
-        answers = {answer.line: answer for answer in kept}
+    def _redeem(
+        self, chunk: Chunk, backoff: Backoff, refusal: Refusal | None, again: bool = False
+    ) -> list[Answer]:
+        answers: dict[int, Answer] = {}
+        # Not where the chunk's answers will be: a request that arrives late must not take their place.
+        so_far = part_name("so-far", chunk.number)
+        if again:
+            # What somebody answered before us stands, whichever copy of the message we have: a row that one
+            # refused, and kept so, must not be redeemed by the next. But who could not bury the chunk has
+            # decided nothing: it may be redeemed after all.
+            kept = self._files.part_so_far(chunk.import_id, so_far)
+            answers = {each.line: each for each in kept if each.outcome is not Outcome.NOT_PROCESSED}
         pending: dict[BalanceKey, list[Wanted]] = {}
         for wanted in chunk.wanted:
             if wanted.line not in answers:
@@ -134,16 +138,16 @@ class Redeemer:
         while pending:
             # With the lease in hand: who cancels waits until it is given back.
             refusal = refusal or self._cancelled(chunk.import_id)
-            again = self._redeem_what_can_be(pending, chunk, backoff, refusal, answers)
-            pending = {key: rows for key, rows in pending.items() if key in again}
+            left = self._redeem_what_can_be(pending, chunk, backoff, refusal, answers)
+            pending = {key: rows for key, rows in pending.items() if key in left}
             if pending:
                 try:
                     backoff.wait()
                 except OutOfTimeError:
-                    # However slow the table is, whoever resumes this chunk has less to do.
+                    # However slow the table is, whoever has this chunk next has less to do.
                     still = {row.line for rows in pending.values() for row in rows}
                     done = [answer for line, answer in sorted(answers.items()) if line not in still]
-                    self._files.put_part(chunk.import_id, part, done)
+                    self._files.put_part(chunk.import_id, so_far, done)
                     raise
         return [answers[wanted.line] for wanted in chunk.wanted]
 

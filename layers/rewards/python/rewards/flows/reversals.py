@@ -79,7 +79,8 @@ def _refused(original: Record) -> str | None:
 
 
 def _is_whole(reversal: Record) -> bool:
-    return set(reversal["outcomes"]) <= _REVERSED
+    # Of a chunk whose answers could not be read no row is processed.
+    return reversal["processed"] == reversal["rows"] and set(reversal["outcomes"]) <= _REVERSED
 
 
 def _record(original: Record, requester: str, email: str | None, now: int) -> Record:

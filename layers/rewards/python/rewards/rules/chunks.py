@@ -34,7 +34,7 @@ class Chunk:
     """Some rows of an import: `wanted` to redeem or `grants` to load; `number` counts from 1.
 
     A chunk of a reversal names the import that it `reverses`: its rows are the answers of that
-    import's chunk with the same number. One that is `resumed` was put back: some of its answers are kept.
+    import's chunk with the same number.
     """
 
     import_id: str
@@ -43,7 +43,6 @@ class Chunk:
     wanted: tuple[Wanted, ...] = ()
     grants: tuple[Grant, ...] = ()
     reverses: str = ""
-    resumed: bool = False
 
 
 def bodies(import_id: str, dry_run: bool, rows: Iterable[Wanted | Grant]) -> Iterator[str]:
@@ -99,14 +98,8 @@ def parse(body: str) -> list[Chunk]:
             dry_run=message["dryRun"],
             wanted=tuple(Wanted(*row) for row in rows) if message["kind"] == REDEEM else (),
             grants=tuple(_grant(row) for row in rows) if message["kind"] == LOAD else (),
-            resumed=message.get("resumed", False),
         )
     ]
-
-
-def to_resume(body: str) -> str:
-    """The body of a message that takes up the work on a chunk where another one left it."""
-    return _dumps({**json.loads(body), "resumed": True})
 
 
 # ASCII: a few characters that ids may hold, SQS does not take.

@@ -25,6 +25,7 @@ _MONTHS_ELSEWHERE = {
 }  # fmt: skip
 _MONTH_NUMBERS = {name: number for number, name in enumerate(_MONTHS, start=1)} | _MONTHS_ELSEWHERE
 _DATE_LIKE = re.compile(r"([0-9]{1,4}|[^\W\d_]{3,9})([-/. ]?)([0-9]{1,2}|[^\W\d_]{3,9})(\2[0-9]{1,4})?\2?")
+_LONGEST_DATE = 64  # characters, in any language; what is repaired is told, and has to fit a message
 _BOOLEANS = (
     {"true", "wahr", "vrai", "verdadero", "vero", "verdadeiro", "waar"},
     {"false", "falsch", "faux", "falso", "onwaar"},
@@ -59,7 +60,7 @@ def _same_number(shown: str, true: str) -> bool:
 
 def _same_date(shown: str, true: str) -> bool:
     """Every number of the id, its months by name or number, appears in what is shown, which is a date."""
-    if not _DATE_LIKE.fullmatch(true):
+    if len(shown) > _LONGEST_DATE or not _DATE_LIKE.fullmatch(true):
         return False
     wanted, seen = _date_numbers(true), _date_numbers(shown)
     is_date = len(seen) == 3 or (len(seen) == 2 and any(character.isalpha() for character in shown))

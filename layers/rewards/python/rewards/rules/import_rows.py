@@ -16,10 +16,14 @@ from rewards.rules.values import DEFAULT_MARKS, BadValue, Marks, read_value
 NEEDED = ("accountId", "userId", "unit", "valueToRedeem")
 USED = ("rowId", "programId")
 
-# Longer ids do not fit DynamoDB's keys, so no such participant can exist (UTF-8 bytes).
+# Longer ids do not fit DynamoDB's keys, so no such participant can exist (UTF-8 bytes). No reward has a
+# longer program; and a row must fit a message.
 MAX_ID_BYTES = 256
 MAX_UNIT_BYTES = 64
-_SHORT_UNIT = MAX_UNIT_BYTES // 4  # characters that fit, whatever they are
+MAX_PROGRAM_ID_BYTES = 128
+# Characters that fit, whatever they are.
+_SHORT_UNIT = MAX_UNIT_BYTES // 4
+_SHORT_PROGRAM = MAX_PROGRAM_ID_BYTES // 4
 
 _EXPORTS = 1_000  # the rows of a file come from few reports; so many are remembered
 
@@ -112,6 +116,7 @@ class RowChecker:
             or not cells.isprintable()  # nor are all other spaces
             or len(account_id) + len(user_id) > MAX_UNIT_BYTES
             or len(unit) > _SHORT_UNIT
+            or len(program) > _SHORT_PROGRAM
         ):
             return None
         export_id = self._export_of(row_id)
@@ -202,7 +207,8 @@ def _wanted(
     if isinstance(value, BadValue):
         return Answer(line, value.outcome, value.message, whose.unit)
     if not _fits(whose):
-        return Answer(line, Outcome.NO_BALANCE, "No participant has an id or unit this long.", whose.unit)
+        said = "No participant has an id, a unit or a program this long."
+        return Answer(line, Outcome.NO_BALANCE, said, whose.unit)
     account_id, user_id, unit, program_id = whose
     return Wanted(line, account_id, user_id, unit, value, program_id, row_id, note)
 
@@ -222,13 +228,13 @@ def _named(identity: Identity) -> list[tuple[str, str]]:
 
 
 def _fits(identity: Identity) -> bool:
-    if (
-        len(identity.account_id) + len(identity.user_id) <= MAX_UNIT_BYTES
-        and len(identity.unit) <= _SHORT_UNIT
-    ):
-        return True  # the usual ids, whatever characters they are of
-    longest = max(len(identity.account_id.encode()), len(identity.user_id.encode()))
-    return longest <= MAX_ID_BYTES and len(identity.unit.encode()) <= MAX_UNIT_BYTES
+    account_id, user_id, unit, program_id = identity
+    limits = (MAX_ID_BYTES, MAX_ID_BYTES, MAX_UNIT_BYTES, MAX_PROGRAM_ID_BYTES)
+    texts = (account_id, user_id, unit, program_id or "")
+    return all(
+        len(text) * 4 <= limit or len(text.encode()) <= limit  # the first tells of most
+        for text, limit in zip(texts, limits, strict=True)
+    )
 
 
 def _fingerprint(account_id: str, user_id: str, unit: str, program_id: str | None) -> int:

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
 
-from rewards.rules.balance import Balance
 from rewards.rules.redemption import Reward, is_available
 from rewards.rules.reward_rows import NEEDED, USED, USED_OF_USER
 from rewards.rules.row_ids import make_row_id
@@ -112,13 +111,6 @@ def steady(
         and is_available(reward, answered)
         and (program_id is None or reward.program_id == program_id)
     )
-
-
-def available(balance: Balance, asked: int, answered: int, program_id: str | None) -> tuple[int, int | None]:
-    """What is available of a balance in credits, and when the first of it expires (Unix ms)."""
-    rewards = list(steady(balance.rewards, asked, answered, program_id))
-    expiries = [reward.date_expires for reward in rewards if reward.date_expires is not None]
-    return sum([reward.left for reward in rewards]), min(expiries, default=None)
 
 
 def redeemable_row(

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from rewards.rules.import_rows import MAX_ID_BYTES, MAX_UNIT_BYTES
+from rewards.rules.import_rows import MAX_ID_BYTES, MAX_PROGRAM_ID_BYTES, MAX_UNIT_BYTES
 from rewards.rules.outcomes import Answer, Outcome
 from rewards.rules.redemption import Reward
 
@@ -25,7 +25,6 @@ PARTICIPANT_FACTS = ("firstName", "lastName", "email", "dateBlocked", "segments"
 USED_OF_USER = tuple(f"user.{name}" for name in PARTICIPANT_FACTS)
 
 MAX_REWARD_ID_BYTES = 64
-MAX_PROGRAM_ID_BYTES = 128
 MAX_TEXT = 1_000
 # Spreadsheets keep 15 digits; a credit beyond them could not be reported faithfully.
 MAX_CREDIT = 10**15 - 1
