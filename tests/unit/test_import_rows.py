@@ -5,7 +5,7 @@ import pytest
 from rewards.rules import ids
 from rewards.rules.balance import Wanted
 from rewards.rules.import_rows import Identity, RowChecker
-from rewards.rules.outcomes import FileProblem, FileRefusedError, Outcome
+from rewards.rules.outcomes import Answer, FileProblem, FileRefusedError, Outcome
 from rewards.rules.row_ids import make_row_id
 from tests.unit.days import DAY, NOW
 
@@ -48,6 +48,14 @@ def test_a_row_id_beside_other_ids_shows_that_the_row_was_changed(edit):
 @pytest.mark.parametrize("row_id", ["x", "R" + "Z" * 31, "r" + "0" * 31, "R" + "I" * 31, "1.2E+11"])
 def test_a_row_id_that_no_report_made_is_refused(row_id):
     assert check(row(row_id=row_id))[0].outcome is Outcome.ROW_CHANGED
+
+
+@pytest.mark.parametrize("field", ["account", "user", "unit", "program", "value", "row_id"])
+@pytest.mark.parametrize("row_id", ["", make_row_id(EXPORT, "acme", "ann", "POINT", None)])
+def test_an_answer_does_not_grow_with_the_cells_of_its_row(field, row_id):
+    (answer,) = check(row(**{"value": "0.5", "row_id": row_id, field: "9" * 100_000}))
+    assert isinstance(answer, Answer)
+    assert len(answer.message) + len(answer.unit) < 2_000
 
 
 def test_a_row_id_from_the_future_is_refused():

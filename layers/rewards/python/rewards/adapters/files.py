@@ -151,7 +151,8 @@ class Files:
     def open_file(self, key: str) -> io.BufferedReader | None:
         """The bytes of a file that we made, streamed, or None if it is gone."""
         try:
-            body = self._client.get_object(Bucket=self._bucket, Key=key)["Body"]
+            with translated():
+                body = self._client.get_object(Bucket=self._bucket, Key=key)["Body"]
         except ClientError as error:
             # S3 says AccessDenied of a missing object to who may not list the bucket.
             if error.response["Error"]["Code"] in ("NoSuchKey", "AccessDenied"):

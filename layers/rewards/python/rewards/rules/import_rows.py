@@ -86,7 +86,8 @@ class RowChecker:
         if usual is not None:
             return usual
         shown = self._shown(row)
-        value = read_value(value_cell, shown.unit, self._marks)
+        # A longer unit is none; it must not stand in a message, nor be remembered.
+        value = read_value(value_cell, shown.unit[: MAX_UNIT_BYTES + 1], self._marks)
         if value == 0:
             return Answer(line, Outcome.UNCHANGED)
         problem = self._problem(row, shown)
@@ -180,9 +181,10 @@ class RowChecker:
         true = self._identities.get(row_id)
         if true is None:
             return (
-                f"rowId does not belong to account {shown.account_id!r}, user {shown.user_id!r}, "
-                f"unit {shown.unit!r}, program {shown.program_id or ''!r}: a cell was edited, or a sort "
-                "moved only some columns. Take this row from the report again."
+                f"rowId does not belong to account {_quoted(shown.account_id)}, user "
+                f"{_quoted(shown.user_id)}, unit {_quoted(shown.unit)}, program "
+                f"{_quoted(shown.program_id or '')}: a cell was edited, or a sort moved only some columns. "
+                "Take this row from the report again."
             )
         differences = [
             (name, text, meant)
@@ -190,7 +192,9 @@ class RowChecker:
             # A report for one program names it in every row; the rowId says it, if the column is gone.
             if text != meant and not (name == "programId" and self._program is None)
         ]
-        said = "; ".join(f"{name} is {text!r}, in the report {meant!r}" for name, text, meant in differences)
+        said = "; ".join(
+            f"{name} is {_quoted(text)}, in the report {_quoted(meant)}" for name, text, meant in differences
+        )
         if all(is_damage(text, meant) for _, text, meant in differences):
             return true, row_id, f"{REPAIRED} {said}." if said else ""
         return f"The row was edited or mis-sorted: {said}. Take this row from the report again."
@@ -204,11 +208,11 @@ def _repeated(line: int, earlier: int) -> Answer:
 def _wanted(
     line: int, whose: Identity, value: int | BadValue, row_id: str | None, note: str
 ) -> Wanted | Answer:
-    if isinstance(value, BadValue):
-        return Answer(line, value.outcome, value.message, whose.unit)
     if not _fits(whose):
         said = "No participant has an id, a unit or a program this long."
-        return Answer(line, Outcome.NO_BALANCE, said, whose.unit)
+        return Answer(line, Outcome.NO_BALANCE, said)
+    if isinstance(value, BadValue):
+        return Answer(line, value.outcome, value.message, whose.unit)
     account_id, user_id, unit, program_id = whose
     return Wanted(line, account_id, user_id, unit, value, program_id, row_id, note)
 
@@ -216,6 +220,11 @@ def _wanted(
 def _text(cell: str) -> str:
     text = cell.strip()
     return restore(text).strip() if text[:1] == "'" else text
+
+
+def _quoted(text: str) -> str:
+    """A cell's text for a message, which must not grow with the cell."""
+    return repr(text if len(text) <= MAX_ID_BYTES else text[: MAX_ID_BYTES - 1] + "…")
 
 
 def _named(identity: Identity) -> list[tuple[str, str]]:
