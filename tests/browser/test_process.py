@@ -267,6 +267,25 @@ def test_a_running_import_says_how_far_it_is_and_is_cancelled(desk, chunks):
     expect(page.get_by_role("button", name="Reverse this import")).to_be_visible()
 
 
+def test_what_a_cancelled_reversal_left_can_be_reversed_after_all(desk, service, chunks):
+    original = service.upload(
+        "redemptions/rest.csv", "accountId,userId,unit,valueToRedeem\nrun,cid,POINT,1\n"
+    )
+    chunks.hold()
+    reversal = service.call("POST", f"/import/{original['id']}/reverse").json["id"]
+    chunks.take(1)
+    assert service.call("POST", f"/import/{reversal}/cancel").status == 200
+    chunks.let_go()
+    service.wait(lambda: service.call("GET", f"/import/{reversal}").json["dateCompleted"])
+    page = desk.open(path=f"#/import/{original['id']}")
+    expect(page.get_by_text("A reversal gave back a part of what this import redeemed")).to_be_visible()
+    page.get_by_role("button", name="Reverse the rest").click()
+    confirm(page, "Reverse the import")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Reversal of")
+    expect(page.get_by_role("heading", name="Done")).to_be_visible()
+    assert figures(page) == {"given back": "1"}
+
+
 def test_the_second_click_of_a_double_click_answers_no_question(desk, service):
     page = desk.open(path=f"#/import/{order_import(service, 'double.csv')}")
     expect(page.get_by_text("Its file is on the way")).to_be_visible()

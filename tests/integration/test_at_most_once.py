@@ -340,6 +340,23 @@ def test_a_validation_that_dies_for_good_before_its_chunks_are_sent_aborts_the_i
     assert world.available("acme", "u1", "POINT") == 100
 
 
+def test_an_upload_that_is_deleted_before_it_is_read_ends_its_import(world, file, monkeypatch):
+    upload = world.put("redemptions/a.csv", file)
+    real = world.files.describe
+
+    def then_delete(bucket, key, version_id):
+        found = real(bucket, key, version_id)
+        world.s3.delete_object(Bucket=bucket, Key=key, VersionId=version_id)
+        return found
+
+    monkeypatch.setattr(world.files, "describe", then_delete)
+    import_id = world.validate(upload)
+    world.run()
+    record = world.record(import_id)
+    assert (record["status"], record["error"]["code"]) == ("ABORTED", "UPLOAD_GONE")
+    assert "deleted before it was read" in world.mailer.sent[-1][1].text
+
+
 def test_a_validation_that_dies_for_good_while_sending_is_carried_to_its_end(world, file, monkeypatch):
     upload = world.put("redemptions/a.csv", file)
     crash_at(monkeypatch, world.queues, "send_all", after=False)

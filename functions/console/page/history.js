@@ -61,7 +61,7 @@ export function importsTable(records) {
     [
       { name: "File", wide: true, of: (each) => [h("a", { href: `#/import/${each.id}`, id: `import-${each.id}` }, each.fileName), h("span", { class: "id" }, kindOf(each))] },
       { name: "When", of: (each) => [format.moment(each.dateCreated), h("span", { class: "id" }, who(each))] },
-      { name: "Status", of: (each) => [status(each.status, STATUS[each.status]), each.reversedBy ? h("span", { class: "id" }, "reversed") : null] },
+      { name: "Status", of: (each) => [status(each.status, STATUS[each.status]), each.reversedBy ? h("span", { class: "id" }, "has a reversal") : null] },
       { name: "Rows", number: true, of: (each) => (each.stats.rows ? format.count(each.stats.rows) : "–") },
       { name: "Outcomes", of: summary },
       { name: "Redeemed", number: true, of: (each) => (each.dryRun ? [values(each.stats.redeemed), each.stats.outcomes.REDEEMED ? h("span", { class: "id" }, "in preview") : null] : values(each.stats.redeemed)) },

@@ -123,6 +123,7 @@ async function cancel(state, record) {
 async function ended(state, record) {
   const explained = await get(`/import/${state.id}/outcomes`, state.signal);
   if (state.signal.aborted) return;
+  if (record.reversedBy) state.reversal = await get(`/import/${record.reversedBy}`, state.signal).catch(notYet);
   const preview = record.dryRun;
   announce(record.status === "ABORTED" ? "The file was not accepted" : preview ? "The preview is ready" : "The import has ended");
   cleared(state, state.place, preview ? previewed(state, record, explained) : imported(state, record, explained));
@@ -213,8 +214,8 @@ function imported(state, record, explained) {
       record.error ? outcomes.refusal(record, explained) : null,
       cancelled && !record.stats.rows ? h("p", {}, "It was cancelled before its rows were checked: nothing was redeemed.") : null,
       record.stats.rows ? h("div", { class: "sums" }, figures([...outcomes.tally(record), ...repaired(explained)]), totals(record.reverses ? "Given back" : "Redeemed", record.stats.redeemed, record.reverses ? -1 : 1)) : null,
-      reversal(record),
-      h("div", { class: "buttons" }, record.stats.rows ? download("Download all results", `/import/${state.id}/results`, { id: "results" }) : null, reversible(record) ? operatorAction("Reverse this import", () => reverse(state, record, redeemed), { kind: "danger", id: "reverse" }) : null),
+      reversal(record, state.reversal),
+      h("div", { class: "buttons" }, record.stats.rows ? download("Download all results", `/import/${state.id}/results`, { id: "results" }) : null, reversible(record, state.reversal) ? operatorAction(state.reversal ? "Reverse the rest" : "Reverse this import", () => reverse(state, record, redeemed), { kind: "danger", id: "reverse" }) : null),
     ),
     groups(state, record, explained, failed),
   ];
@@ -228,7 +229,7 @@ function groups(state, record, explained, failed, starts = false) {
   return h(
     "section",
     { class: "card", "aria-labelledby": "groups-title" },
-    h("div", { class: "cardhead" }, h("h2", { id: "groups-title" }, failed ? "Rows that need a look" : "Rows worth a look"), failed ? download("Download failed rows", `/import/${state.id}/failed`, { id: "failed" }) : null),
+    h("div", { class: "cardhead" }, h("h2", { id: "groups-title" }, failed ? "Rows that need a look" : "Rows worth a look"), failed && !record.reverses ? download("Download failed rows", `/import/${state.id}/failed`, { id: "failed" }) : null),
     failed && !record.reverses ? h("p", { class: "mute" }, again) : null,
     found,
   );
@@ -236,18 +237,33 @@ function groups(state, record, explained, failed, starts = false) {
 
 // --- Giving it back ---
 
-const reversible = (record) => record.type !== "REWARD" && !record.reverses && !record.reversedBy && outcomes.count(record, "REDEEMED") > 0;
+// A reversal is named before it is made.
+function notYet(error) {
+  if (error.status !== 404) throw error;
+  return null;
+}
 
-function reversal(record) {
-  if (!record.reversedBy) return null;
-  return notice("warn", null, h("p", {}, "This import was reversed: what it redeemed was given back. ", h("a", { href: `#/import/${record.reversedBy}` }, "See the reversal")));
+const reversible = (record, reversal) => record.type !== "REWARD" && !record.reverses && (!reversal || leftSome(reversal)) && outcomes.count(record, "REDEEMED") > 0;
+
+// Whether a reversal has ended and not given everything back.
+function leftSome({ dateCompleted, stats }) {
+  const settled = ["REVERSED", "ALREADY_REVERSED", "UNCHANGED"];
+  return dateCompleted !== null && (stats.processed < stats.rows || Object.keys(stats.outcomes).some((name) => !settled.includes(name)));
+}
+
+function reversal(record, made) {
+  if (!made) return null;
+  const words = made.dateCompleted === null ? "This import is being reversed. " : leftSome(made) ? "A reversal gave back a part of what this import redeemed. " : "This import was reversed: what it redeemed was given back. ";
+  return notice("warn", null, h("p", {}, words, h("a", { href: `#/import/${made.id}` }, "See the reversal")));
 }
 
 async function reverse(state, record, redeemed) {
   const sure = await dialog(
     "Reverse this import?",
     [
-      h("p", {}, "This gives ", h("strong", {}, format.amounts(record.stats.redeemed)), ` back to ${format.count(redeemed)} ${redeemed === 1 ? "balance" : "balances"}, each amount to the reward it came from.`),
+      state.reversal
+        ? h("p", {}, "This gives back what the last reversal left, each amount to the reward it came from. Nothing is given back twice.")
+        : h("p", {}, "This gives ", h("strong", {}, format.amounts(record.stats.redeemed)), ` back to ${format.count(redeemed)} ${redeemed === 1 ? "balance" : "balances"}, each amount to the reward it came from.`),
       h(
         "ul",
         {},

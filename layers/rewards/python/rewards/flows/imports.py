@@ -169,7 +169,7 @@ class Imports:
         if dry_run is None:
             return None
         if not dry_run["dryRun"]:
-            raise ImportStateError("NOT_A_DRY_RUN", "This import was no dry run: it has run for real.")
+            raise ImportStateError("NOT_A_DRY_RUN", "This import is no dry run: there is nothing to start.")
         if dry_run["status"] != "COMPLETED":
             raise ImportStateError(
                 f"IMPORT_{dry_run['status']}",

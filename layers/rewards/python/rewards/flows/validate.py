@@ -9,11 +9,13 @@ end, and a validation that dies while sending is simply run again.
 import hashlib
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import IO, Any
 from urllib.parse import unquote_plus
 
+from rewards.adapters.errors import UploadDeletedError
 from rewards.adapters.files import Files, Upload, part_name
 from rewards.adapters.jobs import IMPORT, Jobs, Record
 from rewards.adapters.queues import Queues
@@ -24,6 +26,7 @@ from rewards.flows.uploads import open_sheet
 from rewards.rules import chunks, ids
 from rewards.rules.balance import Wanted
 from rewards.rules.csv_file import LAST_RESORT, NotUtf8Error
+from rewards.rules.file_names import clean
 from rewards.rules.header import find_columns
 from rewards.rules.import_rows import Identity, RowChecker
 from rewards.rules.outcomes import Answer, FileProblem, FileRefusedError, Outcome
@@ -32,6 +35,7 @@ from rewards.rules.sheets import Sheet
 from rewards.rules.spreadsheet import restore
 from rewards.rules.values import Marks, shown_mark
 
+_GONE = "The uploaded file was deleted before it was read. Nothing was imported."
 _PART_ROWS = 5_000
 # So many rows are looked at to see how the file writes numbers.
 _MARK_ROWS = 1_000
@@ -114,6 +118,11 @@ class Validation:
                 self._validate(import_id, record, backoff)
             except FileRefusedError as refusal:
                 self._abort(import_id, refusal.code, refusal.message)
+            except UploadDeletedError:
+                # It was described a moment ago, by the same right to read it.
+                if unsent:
+                    raise  # some of its chunks may be under way
+                self._abort(import_id, FileProblem.UPLOAD_GONE, _GONE)
         record = self._jobs.get(IMPORT, import_id) or record
         if record["status"] == "ABORTED" or record["chunks"] == 0:
             # Otherwise whoever counts the last chunk asks.
@@ -175,6 +184,8 @@ class Validation:
     def _record(self, upload: Upload, prefix: str) -> Record:
         kind, dry_run = PREFIXES[prefix]
         file_name = upload.key.rpartition("/")[2]
+        with suppress(ValueError):
+            file_name = clean(file_name)
         return {
             **new_record(kind, dry_run, upload.metadata.get("name", ""), file_name, self._now()),
             "mailtoEmail": upload.metadata.get("email") or None,

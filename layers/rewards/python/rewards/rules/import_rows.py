@@ -152,7 +152,8 @@ class RowChecker:
         """Why a row cannot be read, whatever it wants."""
         if not (shown.account_id and shown.user_id and shown.unit):
             missing = [name for name, text in _named(shown) if not text and name != "programId"]
-            return Outcome.MISSING_FIELD, f"{listed(missing)} is blank: copy it from the report."
+            verb, what = ("is", "it") if len(missing) == 1 else ("are", "them")
+            return Outcome.MISSING_FIELD, f"{listed(missing)} {verb} blank: copy {what} from the report."
         if len(row) > self._width and any(text.strip() for text in row[self._width :]):
             return (
                 Outcome.ROW_CHANGED,

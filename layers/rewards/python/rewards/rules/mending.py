@@ -63,6 +63,8 @@ _MENDING = {
 _MENDING_IN_REVERSAL = {
     Outcome.NOT_PROCESSED: "Reverse the same import again: what was given back is not given back twice.",
     Outcome.CANCELLED: "Reverse the same import again to give these back after all.",
+    Outcome.BALANCE_FULL: "Redeem or cancel open rewards of this balance first, then reverse the same import "
+    "again.",
 }
 _MENDING_FOR_REWARDS = {
     Outcome.INVALID_VALUE: "Write credits as whole numbers of the unit's smallest step, and dates as Unix "
@@ -79,6 +81,7 @@ _REASON = {
     FileProblem.UNREADABLE_FILE: "the file cannot be read",
     FileProblem.FILE_TOO_LARGE: "the file is too large",
     FileProblem.DUPLICATE_FILE: "the file was imported before",
+    FileProblem.UPLOAD_GONE: "the file is gone",
     FileProblem.FORM_USED: "its form was used already",
     FileProblem.VALIDATION_FAILED: "the system could not read it",
 }
@@ -98,6 +101,7 @@ _FILE_MENDING = {
     FileProblem.DUPLICATE_FILE: "If it was uploaded twice by mistake, there is nothing to do. If these "
     "redemptions are meant once more, start from a fresh report, whose rows carry a rowId; or change the "
     "file, for example by a column with today's date.",
+    FileProblem.UPLOAD_GONE: "Upload it again, and leave it in the bucket until the import has ended.",
     FileProblem.FORM_USED: "If it was sent twice by mistake, there is nothing to do. If it is another file, "
     "order an import of its own for it (POST /import) and upload it with that form.",
     FileProblem.VALIDATION_FAILED: "The fault is not in your file. Upload it again later; if it fails again, "

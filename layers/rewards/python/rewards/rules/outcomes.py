@@ -54,6 +54,8 @@ class FileProblem(StrEnum):
     UNREADABLE_FILE = "UNREADABLE_FILE"
     FILE_TOO_LARGE = "FILE_TOO_LARGE"
     DUPLICATE_FILE = "DUPLICATE_FILE"
+    # It was deleted before it was read:
+    UPLOAD_GONE = "UPLOAD_GONE"
     # The form of an ordered import takes one file:
     FORM_USED = "FORM_USED"
     # Not the file's fault: reading it failed again and again.
