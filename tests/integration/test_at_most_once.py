@@ -6,9 +6,13 @@ import threading
 from collections import Counter
 
 import pytest
-from botocore.exceptions import ClientError
 
-from rewards.adapters.errors import ConditionFailedError, EmailNotSentError, LeaseTakenError
+from rewards.adapters.errors import (
+    ConditionFailedError,
+    EmailNotSentError,
+    LeaseTakenError,
+    UploadDeletedError,
+)
 from rewards.adapters.jobs import Lease
 from rewards.adapters.retry import Backoff, OutOfTimeError
 from rewards.flows import redeem as redeem_flow
@@ -458,7 +462,7 @@ def test_results_that_cannot_be_written_do_not_keep_the_import_open(world, file)
         world.deliver("redeem", body)
     world.s3.delete_object(Bucket=upload.bucket, Key=upload.key, VersionId=upload.version_id)
     finish = world.take("finish")[-1]
-    with pytest.raises(ClientError):
+    with pytest.raises(UploadDeletedError):
         world.deliver("finish", finish)
     world.dead_letters.bury(finish, quick())
     record = world.record(import_id)
