@@ -1,6 +1,6 @@
 """Which line a fingerprint stood on first: all that validation remembers of a file's rows.
 
-An open-addressing table in two arrays, 12 bytes a slot, one sixth to two thirds full: 18 to 72
+An open-addressing table in two arrays, 12 bytes a slot, one third to two thirds full: 18 to 36
 bytes a row, where a dictionary takes 106.
 """
 
@@ -33,7 +33,7 @@ class FirstLines:
 
     def _grow(self) -> None:
         old = zip(self._keys, self._lines, strict=True)
-        size = 4 * (self._mask + 1)
+        size = 2 * (self._mask + 1)
         mask = self._mask = size - 1
         keys, lines = array("Q", bytes(8 * size)), array("I", bytes(4 * size))
         for key, line in old:
