@@ -12,10 +12,11 @@ from errors import ApiError
 from exports import Problem, mailto
 from incoming import caller_of
 from paging import FileAddress, Limit, Offset, Redirected, handed_over, shortened
+from rewards.adapters.errors import UploadGoneError
 from rewards.clock import now
 from rewards.flows.explain import explained
 from rewards.flows.finish import examples_key
-from rewards.flows.imports import REWARD_TYPE, ImportStateError, StillWorkingError, UploadGoneError
+from rewards.flows.imports import REWARD_TYPE, ImportStateError, StillWorkingError
 from rewards.flows.reversals import NotKeptError, NotReversibleError
 from rewards.rules.file_names import clean, format_of
 from rewards.rules.outcomes import any_failed

@@ -11,7 +11,7 @@ from rewards.adapters.errors import (
     ConditionFailedError,
     EmailNotSentError,
     LeaseTakenError,
-    UploadDeletedError,
+    UploadGoneError,
 )
 from rewards.adapters.jobs import Lease
 from rewards.adapters.retry import Backoff, OutOfTimeError
@@ -462,7 +462,7 @@ def test_results_that_cannot_be_written_do_not_keep_the_import_open(world, file)
         world.deliver("redeem", body)
     world.s3.delete_object(Bucket=upload.bucket, Key=upload.key, VersionId=upload.version_id)
     finish = world.take("finish")[-1]
-    with pytest.raises(UploadDeletedError):
+    with pytest.raises(UploadGoneError):
         world.deliver("finish", finish)
     world.dead_letters.bury(finish, quick())
     record = world.record(import_id)

@@ -5,7 +5,7 @@ import { announce, fill, h, newId } from "./dom.js";
 import * as format from "./format.js";
 import * as session from "./session.js";
 
-export const VIEWER_ONLY =
+const VIEWER_ONLY =
   "You may look, but not change anything: your user is in the group “viewers”. Ask whoever runs this service to put you into “operators”.";
 
 export function heading(title, ...beside) {

@@ -6,7 +6,7 @@
     ├── TooManyWritesError   more balances than one transaction takes
     ├── UnknownOutcomeError  no answer came: it may have happened, or still happen
     ├── EmailNotSentError    SES did not take it
-    ├── UploadDeletedError   an upload is not there any more
+    ├── UploadGoneError      an upload is not there any more
     ├── ConditionFailedError somebody else was faster: read again and decide again
     └── LeaseTakenError      somebody else is at it: look again later
 
@@ -66,7 +66,7 @@ class EmailNotSentError(ServiceError):
     """SES refused an email, or was not there."""
 
 
-class UploadDeletedError(ServiceError):
+class UploadGoneError(ServiceError):
     """An upload, or the version of it that was pinned, is not there any more."""
 
 

@@ -10,7 +10,7 @@ import orjson
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
-from rewards.adapters.errors import UploadDeletedError, translated
+from rewards.adapters.errors import UploadGoneError, translated
 from rewards.rules.outcomes import Answer, Outcome
 
 if TYPE_CHECKING:
@@ -103,14 +103,14 @@ class Files:
     def open_upload(self, bucket: str, key: str, version_id: str, digest: Any = None) -> io.BufferedReader:
         """The bytes of an upload, streamed, and digested on the way.
 
-        Raises UploadDeletedError if it is gone, or may not be read, which S3 does not tell apart.
+        Raises UploadGoneError if it is gone, or may not be read, which S3 does not tell apart.
         """
         version: Any = {"VersionId": version_id} if version_id else {}
         try:
             body = self._client.get_object(Bucket=bucket, Key=key, **version)["Body"]
         except ClientError as error:
             if error.response["Error"]["Code"] in ("NoSuchKey", "NoSuchVersion", "AccessDenied"):
-                raise UploadDeletedError(f"s3://{bucket}/{key} {version_id}") from error
+                raise UploadGoneError(f"s3://{bucket}/{key} {version_id}") from error
             raise
         return io.BufferedReader(_Stream(body, digest), buffer_size=_MEBIBYTE)
 

@@ -12,6 +12,7 @@ PROCESSING; before that not one of its rows has left.
 from collections.abc import Callable
 from typing import Any
 
+from rewards.adapters.errors import UploadGoneError
 from rewards.adapters.jobs import IMPORT, Jobs, Record
 from rewards.adapters.queues import Queues
 from rewards.adapters.retry import Backoff, OutOfTimeError
@@ -47,10 +48,6 @@ class ImportStateError(Exception):
         super().__init__(message)
         self.code = code
         self.message = message
-
-
-class UploadGoneError(Exception):
-    """The uploaded file is not kept any more."""
 
 
 class StillWorkingError(Exception):

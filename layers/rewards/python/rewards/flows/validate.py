@@ -15,7 +15,7 @@ from itertools import chain, islice
 from typing import IO, Any
 from urllib.parse import unquote_plus
 
-from rewards.adapters.errors import UploadDeletedError
+from rewards.adapters.errors import UploadGoneError
 from rewards.adapters.files import Files, Upload, part_name
 from rewards.adapters.jobs import IMPORT, Jobs, Record
 from rewards.adapters.queues import Queues
@@ -118,7 +118,7 @@ class Validation:
                 self._validate(import_id, record, backoff)
             except FileRefusedError as refusal:
                 self._abort(import_id, refusal.code, refusal.message)
-            except UploadDeletedError:
+            except UploadGoneError:
                 # It was described a moment ago, by the same right to read it.
                 if unsent:
                     raise  # some of its chunks may be under way
