@@ -90,6 +90,8 @@ def encode(balance: Balance) -> Item:
                 ]
             )
         }
+    if balance.blocked:
+        item["blocked"] = {"N": "1"}
     return item
 
 
@@ -106,6 +108,7 @@ def decode(item: Item) -> Balance:
         redemptions=decode_redemptions(item["redemptions"]["S"]) if "redemptions" in item else [],
         archived=Totals(*totals),
         archived_until=archived_until,
+        blocked="blocked" in item,
     )
 
 

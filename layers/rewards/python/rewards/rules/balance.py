@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from rewards.rules.outcomes import Answer, Outcome, Refusal
+from rewards.rules.outcomes import Answer, Outcome, Refusal, WarningCode
 from rewards.rules.redemption import (
     InsufficientBalanceError,
     Reward,
@@ -76,7 +76,8 @@ class Balance:
     """What one participant has in one unit.
 
     `archived_until` is the date of the youngest redemption that went to history (0: none
-    did); `version` moves with every write.
+    did); `version` moves with every write. `blocked`: the participant is blocked, which changes
+    nothing here but is reported with each redemption.
     """
 
     account_id: str
@@ -87,6 +88,7 @@ class Balance:
     redemptions: list[Redemption] = field(default_factory=list)
     archived: Totals = field(default_factory=Totals)
     archived_until: int = 0
+    blocked: bool = False
 
     def available(self, now: int, program_id: str | None = None) -> int:
         return available_value(self.rewards, now, program_id)
@@ -100,7 +102,9 @@ class Balance:
 class Wanted:
     """One row that wants a redemption: `value` credits of one balance, for one import's line.
 
-    `note` is what its answer has to tell besides, such as that the row was repaired.
+    `note` explains the `warnings` that validation found, such as that the row was repaired.
+    `reference` names the payment outside. `prior` is the redemption that a row of an uploaded
+    results.csv names: the import and its line.
     """
 
     line: int
@@ -111,6 +115,9 @@ class Wanted:
     program_id: str | None = None
     row_id: str | None = None
     note: str = ""
+    warnings: tuple[WarningCode, ...] = ()
+    reference: str = ""
+    prior: tuple[str, int] | None = None
 
 
 def needs_history(balance: Balance, since: int) -> bool:

@@ -15,6 +15,7 @@ _MEANING = {
     Outcome.TRUNCATES_TO_ZERO: "The value is below the unit's smallest step.",
     Outcome.MISSING_FIELD: "An id or the unit is blank.",
     Outcome.ROW_CHANGED: "The row's ids no longer belong to its rowId: it was edited, mis-sorted or damaged.",
+    Outcome.UNKNOWN_REPORT: "The row's rowId was not made by a report of this system, or has another form.",
     Outcome.DUPLICATE_ROW: "The same account, user, unit and program stand on an earlier line of the file.",
     Outcome.NO_BALANCE: "There is no such participant, or they have no reward.",
     Outcome.UNIT_MISMATCH: "The participant has balances, but none in this unit.",
@@ -22,6 +23,7 @@ _MEANING = {
     Outcome.CANCELLED: "The import was cancelled before this row; nothing was changed for it.",
     Outcome.NOT_PROCESSED: "The system could not process the row; nothing was changed for it.",
     Outcome.UNSUPPORTED_TYPE: "A reward of this type carries no balance.",
+    Outcome.INVALID_UNIT: "The unit is not valid, or differs from a unit in use only by its spelling.",
     Outcome.ID_IN_USE: "Another participant or unit has a reward of this id.",
     Outcome.BALANCE_FULL: "The balance holds as many open rewards as it can.",
     Outcome.REVERSED: "What was redeemed went back to the rewards it came from.",
@@ -49,6 +51,8 @@ _MENDING = {
     Outcome.MISSING_FIELD: "Copy the blank ids or the unit from the report.",
     Outcome.ROW_CHANGED: "Take these rows from the report again: only valueToRedeem may be edited, "
     "and a sort must move whole rows.",
+    Outcome.UNKNOWN_REPORT: "Create the report again in this system and copy the values into it. A report of "
+    "another system (such as a test system) or of a version before 0.2 cannot be used.",
     Outcome.DUPLICATE_ROW: "Delete these rows, unless they are meant as a further redemption: of several "
     "rows for one balance only the first is looked at.",
     Outcome.NO_BALANCE: "Check the ids against the report, or delete these rows.",
@@ -57,6 +61,8 @@ _MENDING = {
     Outcome.CANCELLED: "Upload failed.csv as it is to redeem these rows after all.",
     Outcome.NOT_PROCESSED: "Upload failed.csv as it is to try these rows again.",
     Outcome.UNSUPPORTED_TYPE: "Delete these rows: only rewards of type CREDIT carry a balance.",
+    Outcome.INVALID_UNIT: "Write the unit as the message names it: CASH/ or CREDIT/ with a currency code in "
+    "capitals, or the spelling that is in use.",
     Outcome.ID_IN_USE: "Give these rewards ids of their own: an id belongs to one participant and unit.",
     Outcome.BALANCE_FULL: "Redeem or cancel open rewards of this balance first, then load these again.",
 }
@@ -80,6 +86,7 @@ _REASON = {
     FileProblem.MISSING_COLUMNS: "columns are missing",
     FileProblem.UNREADABLE_FILE: "the file cannot be read",
     FileProblem.FILE_TOO_LARGE: "the file is too large",
+    FileProblem.OLD_RESULTS_FILE: "The file is a results.csv of an earlier version",
     FileProblem.DUPLICATE_FILE: "the file was imported before",
     FileProblem.UPLOAD_GONE: "the file is gone",
     FileProblem.FORM_USED: "its form was used already",
@@ -101,6 +108,8 @@ _FILE_MENDING = {
     FileProblem.DUPLICATE_FILE: "If it was uploaded twice by mistake, there is nothing to do. If these "
     "redemptions are meant once more, start from a fresh report, whose rows carry a rowId; or change the "
     "file, for example by a column with today's date.",
+    FileProblem.OLD_RESULTS_FILE: "Upload failed.csv of that import instead: it has only the rows that were "
+    "not redeemed.",
     FileProblem.UPLOAD_GONE: "Upload it again, and leave it in the bucket until the import has ended.",
     FileProblem.FORM_USED: "If it was sent twice by mistake, there is nothing to do. If it is another file, "
     "order an import of its own for it (POST /import) and upload it with that form.",

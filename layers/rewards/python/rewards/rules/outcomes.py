@@ -17,6 +17,7 @@ class Outcome(StrEnum):
     TRUNCATES_TO_ZERO = "TRUNCATES_TO_ZERO"
     MISSING_FIELD = "MISSING_FIELD"
     ROW_CHANGED = "ROW_CHANGED"
+    UNKNOWN_REPORT = "UNKNOWN_REPORT"
     DUPLICATE_ROW = "DUPLICATE_ROW"
     NO_BALANCE = "NO_BALANCE"
     UNIT_MISMATCH = "UNIT_MISMATCH"
@@ -25,6 +26,7 @@ class Outcome(StrEnum):
     NOT_PROCESSED = "NOT_PROCESSED"
     # Only when rewards are loaded:
     UNSUPPORTED_TYPE = "UNSUPPORTED_TYPE"
+    INVALID_UNIT = "INVALID_UNIT"
     ID_IN_USE = "ID_IN_USE"
     BALANCE_FULL = "BALANCE_FULL"
     # Only when an import is reversed:
@@ -45,6 +47,20 @@ SETTLED = frozenset(
 )
 
 
+class WarningCode(StrEnum):
+    """What a person should know of a row or a file; it changes no outcome (CONTRACT 3.3)."""
+
+    NO_ROW_ID = "NO_ROW_ID"
+    REPEATED_VALUE = "REPEATED_VALUE"
+    DIGITS_TRUNCATED = "DIGITS_TRUNCATED"
+    REPAIRED = "REPAIRED"
+    PARTICIPANT_BLOCKED = "PARTICIPANT_BLOCKED"
+    ENCODING_DETECTED = "ENCODING_DETECTED"
+    OTHER_SHEETS_IGNORED = "OTHER_SHEETS_IGNORED"
+    UNKNOWN_COLUMN = "UNKNOWN_COLUMN"
+    REPORT_OUTDATED = "REPORT_OUTDATED"
+
+
 class FileProblem(StrEnum):
     """Why a whole file is refused; nothing of it is redeemed."""
 
@@ -54,6 +70,7 @@ class FileProblem(StrEnum):
     UNREADABLE_FILE = "UNREADABLE_FILE"
     FILE_TOO_LARGE = "FILE_TOO_LARGE"
     DUPLICATE_FILE = "DUPLICATE_FILE"
+    OLD_RESULTS_FILE = "OLD_RESULTS_FILE"
     # It was deleted before it was read:
     UPLOAD_GONE = "UPLOAD_GONE"
     # The form of an ordered import takes one file:
@@ -93,7 +110,8 @@ class Answer:
 
     `redeemed` and `available` are credits of the row's `unit`; `available` is what is left
     after, None where it is not known. What was given back is negative. Account and user stand in the
-    answers of redeemed rows, so that an import can be reversed by them.
+    answers of redeemed rows, so that an import can be reversed by them. `message` explains each of the
+    `warnings`.
     """
 
     line: int
@@ -104,3 +122,4 @@ class Answer:
     available: int | None = None
     account_id: str = ""
     user_id: str = ""
+    warnings: tuple[WarningCode, ...] = ()

@@ -1,14 +1,14 @@
 """An upload as a sheet: a header and rows of text, whatever the file's format."""
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from io import BufferedReader
 from typing import Any
 
 from rewards.rules.csv_file import MAX_LINE
-from rewards.rules.outcomes import FileProblem, FileRefusedError
+from rewards.rules.outcomes import FileProblem, FileRefusedError, WarningCode
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,8 @@ class Sheet:
     """`rows` come with their numbers as a spreadsheet or an editor shows them.
 
     `separator` is the CSV file's, and so that of its results; `mark` says that the results begin
-    with a byte-order mark, `json` that the cells have never been in a spreadsheet.
+    with a byte-order mark, `json` that the cells have never been in a spreadsheet. `warnings` are
+    those about the file as a whole, each with its explanation.
     """
 
     header: list[str]
@@ -24,6 +25,7 @@ class Sheet:
     separator: str = ","
     mark: bool = True
     json: bool = False
+    warnings: Mapping[WarningCode, str] = field(default_factory=dict)
 
 
 def read_json_lines(stream: BufferedReader, columns: Sequence[str]) -> Sheet:

@@ -34,6 +34,10 @@ class BadValue:
     message: str
 
 
+class TruncatedValue(int):
+    """The credits of a value whose digits beyond the unit's decimals were cut off."""
+
+
 @dataclass(frozen=True, slots=True)
 class Marks:
     """How a file may write numbers: whether with a decimal comma, and the mark that it was seen to use."""
@@ -55,7 +59,7 @@ DEFAULT_MARKS = Marks()
 
 
 def read_value(cell: str, unit: str, marks: Marks = DEFAULT_MARKS) -> int | BadValue:
-    """The credits in a cell of `valueToRedeem`; 0 means that the row is to be left alone.
+    """Read a cell of `valueToRedeem`; 0 means that the row is skipped.
 
     Digits beyond the unit's decimals are cut off, never rounded.
     """
@@ -100,7 +104,7 @@ def _credits(cell: str, whole: str, fraction: str, unit: str) -> int | BadValue:
             Outcome.TRUNCATES_TO_ZERO,
             f"{_shown(cell)} is below the smallest step of {unit}, {format_value(1, unit)}.",
         )
-    return credits
+    return TruncatedValue(credits) if fraction[places:].strip("0") else credits
 
 
 def _readings(text: str, marks: Marks) -> set[str]:
