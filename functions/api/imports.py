@@ -54,6 +54,11 @@ class ImportOrder(BaseModel):
     name: str | None = Field(default=None, description="What it is called; cut to 200 characters.")
     dryRun: StrictBool = Field(default=False, description="Show what would happen, and change nothing.")
 
+    allowDuplicate: StrictBool = Field(
+        default=False,
+        description="Import rows without rowId even if the same rows were imported in the last 35 days.",
+    )
+
     @field_validator("fileName")
     @classmethod
     def _is_in_a_known_format(cls, file_name: str, info: ValidationInfo) -> str:
@@ -76,6 +81,7 @@ class ImportStats(BaseModel):
     processed: int
     outcomes: dict[str, int] = Field(description="Rows by outcome.")
     redeemed: dict[str, int] = Field(description="Credits by unit.")
+    warnings: dict[str, int] = Field(default={}, description="Rows by warning.")
 
 
 class Import(BaseModel):
@@ -90,6 +96,7 @@ class Import(BaseModel):
     mailtoEmail: str | None = Field(description="Who is told.")
     status: Literal["PENDING", "VALIDATING", "PROCESSING", "COMPLETED", "ABORTED", "CANCELLED"]
     error: Problem | None
+    allowDuplicate: bool = False
     dateCreated: int
     dateCompleted: int | None
     startedFrom: str | None = Field(
@@ -120,11 +127,14 @@ class OutcomeOfRows(BaseModel):
     examples: list[ExampleRow] = Field(description="The first of them, once the import has ended.")
 
 
-class RepairedRows(BaseModel):
-    """Rows whose ids a spreadsheet had damaged, and that were put right by their rowId."""
+class WarningOfRows(BaseModel):
+    """What a person should know of some rows, or of the file; it changed no outcome."""
 
+    warning: str
     rows: int
-    examples: list[ExampleRow]
+    meaning: str
+    remedy: str = Field(description="What to do about it.")
+    examples: list[ExampleRow] = Field(description="The first of them, once the import has ended.")
 
 
 class FileRefusal(BaseModel):
@@ -139,7 +149,7 @@ class ImportOutcomes(BaseModel):
 
     columns: list[str]
     outcomes: list[OutcomeOfRows]
-    repaired: RepairedRows
+    warnings: list[WarningOfRows]
     refusal: FileRefusal | None
 
 
@@ -181,6 +191,7 @@ def order_import(_tenant: str, wanted: ImportOrder) -> OrderedImport:
         wanted.dryRun,
         caller.user,
         mailto(caller),
+        wanted.allowDuplicate,
     )
     return OrderedImport.model_validate({**_shown(record), "upload": form})
 

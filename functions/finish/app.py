@@ -1,6 +1,5 @@
 """The last chunk is counted, or a message died: finish the import, or end what died."""
 
-import json
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
@@ -27,7 +26,9 @@ from rewards.flows.put_back import PutBack
 from rewards.flows.redeem import Redeemer
 from rewards.flows.report import ReportEnding
 from rewards.flows.reverse import Reverser
+from rewards.flows.send_chunks import ChunkSender
 from rewards.flows.validate import Validation
+from rewards.rules.messages import SEND_CHUNKS, read_message
 from rewards.settings import load
 
 logger = Logger()
@@ -69,10 +70,17 @@ def dead_letters() -> DeadLetters:
         redeemer=Redeemer(
             accounts, _jobs(), _files(), queues, finish_queue, now, loader, Reverser(accounts, now)
         ),
-        validation=Validation(_jobs(), _files(), queues, settings().redemption_queue_url, finish_queue, now),
+        validation=Validation(_jobs(), _files(), queues, sender(), finish_queue, now),
+        sender=sender(),
         finisher=finisher(),
         reports=ReportEnding(_jobs(), _delivery(), now),
     )
+
+
+@cache
+def sender() -> ChunkSender:
+    queues, chosen = Queues(client("sqs")), settings()
+    return ChunkSender(_jobs(), _files(), queues, chosen.redemption_queue_url, chosen.finish_queue_url)
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -83,11 +91,16 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
 
 def _run(time_left: Any, record: SQSRecord) -> None:
     if record.event_source_arn == settings().finish_queue_arn:
-        import_id = json.loads(record.body)["importId"]
+        message = read_message(record.body)
+        import_id = message["importId"]
         logger.append_keys(import_id=import_id)
         with put_back().if_too_early(record.body):
-            finisher().run(import_id)
-            logger.info("finished")
+            if message["kind"] == SEND_CHUNKS:
+                sender().run(import_id, Backoff(time_left))
+                logger.info("chunks sent")
+            else:
+                finisher().run(import_id)
+                logger.info("finished")
     else:
         logger.warning("dead letter", extra={"body": record.body[:500]})
         dead_letters().bury(record.body, Backoff(time_left))

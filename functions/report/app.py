@@ -1,6 +1,5 @@
 """A report was ordered: make the file and send its link. Or an overview of all balances."""
 
-import json
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
@@ -19,6 +18,7 @@ from rewards.clock import now
 from rewards.flows.deliver import Delivery
 from rewards.flows.overviews import Overviews, make
 from rewards.flows.report import ReportEnding, Reporter
+from rewards.rules.messages import OVERVIEW, read_message
 from rewards.settings import load
 
 logger = Logger()
@@ -65,8 +65,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
 
 
 def _run(time_left: Any, record: SQSRecord) -> None:
-    order = json.loads(record.body)
-    if order["kind"] == "overview":
+    order = read_message(record.body)
+    if order["kind"] == OVERVIEW:
         make(_scanner(), Overviews(_jobs(), now), now, time_left)
         logger.info("overview made")
         return

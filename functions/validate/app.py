@@ -13,6 +13,7 @@ from rewards.adapters.jobs import Jobs
 from rewards.adapters.queues import Queues
 from rewards.adapters.retry import Backoff
 from rewards.clock import now
+from rewards.flows.send_chunks import ChunkSender
 from rewards.flows.validate import Validation, uploads_in
 from rewards.settings import load
 
@@ -30,14 +31,11 @@ class Settings:
 @cache
 def validation() -> Validation:
     settings = load(Settings)
-    return Validation(
-        jobs=Jobs(client("dynamodb"), settings.jobs_table, patience=120),
-        files=Files(client("s3"), settings.files_bucket),
-        queues=Queues(client("sqs")),
-        redemption_queue_url=settings.redemption_queue_url,
-        finish_queue_url=settings.finish_queue_url,
-        now=now,
-    )
+    jobs = Jobs(client("dynamodb"), settings.jobs_table, patience=120)
+    files = Files(client("s3"), settings.files_bucket)
+    queues = Queues(client("sqs"))
+    sender = ChunkSender(jobs, files, queues, settings.redemption_queue_url, settings.finish_queue_url)
+    return Validation(jobs, files, queues, sender, settings.finish_queue_url, now)
 
 
 @logger.inject_lambda_context(clear_state=True)

@@ -28,8 +28,8 @@ from infra.local.dataset import ACCOUNTS, DAY, PARTICIPANTS, write_rewards
 from infra.local.ministack import Email
 from rewards.adapters.accounts import Accounts, BalanceKey
 from rewards.adapters.retry import Backoff
+from rewards.rules.dates import iso
 from rewards.rules.redemption import Reward, statuses
-from rewards.rules.report import iso
 from rewards.rules.units import decimals, format_value
 
 T = TypeVar("T")

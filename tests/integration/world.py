@@ -29,6 +29,7 @@ from rewards.flows.overviews import Overviews, make
 from rewards.flows.redeem import Redeemer
 from rewards.flows.report import ReportEnding, Reporter
 from rewards.flows.reverse import Reverser
+from rewards.flows.send_chunks import ChunkSender
 from rewards.flows.validate import Uploaded, Validation
 from rewards.rules import chunks
 from rewards.rules.balance import Balance
@@ -88,7 +89,8 @@ class World:
         delivery = Delivery(self.jobs, self.mailer, "https://example.com", "ops@example.com", 30, self.now)
         redeem, finish = self.urls["redeem"], self.urls["finish"]
         loader = Loader(self.accounts, self.catalogue, self.now)
-        self.validation = Validation(self.jobs, self.files, self.queues, redeem, finish, self.now)
+        self.sender = ChunkSender(self.jobs, self.files, self.queues, redeem, finish)
+        self.validation = Validation(self.jobs, self.files, self.queues, self.sender, finish, self.now)
         reverser = Reverser(self.accounts, self.now)
         self.redeemer = Redeemer(
             self.accounts, self.jobs, self.files, self.queues, finish, self.now, loader, reverser
@@ -107,7 +109,7 @@ class World:
         self.exports = Exports(self.jobs, self.queues, self.urls["export"], self.now)
         self.uploads = Uploads(s3, self.names["upload"])
         self.imports = Imports(self.jobs, self.uploads, self.queues, finish, self.now)
-        self.dead_letters = DeadLetters(self.redeemer, self.validation, self.finisher, ending)
+        self.dead_letters = DeadLetters(self.redeemer, self.validation, self.sender, self.finisher, ending)
 
     # --- What people do ---
 
@@ -159,6 +161,8 @@ class World:
         if queue == "redeem":
             for chunk in chunks.parse(body):
                 self.redeemer.run(chunk, quick())
+        elif json.loads(body)["kind"] == "sendChunks":
+            self.sender.run(json.loads(body)["importId"], quick())
         elif queue == "finish":
             self.finisher.run(json.loads(body)["importId"])
         elif json.loads(body)["kind"] == "overview":

@@ -8,6 +8,7 @@ import json
 import re
 from collections import Counter
 from hashlib import sha256
+from itertools import combinations
 from typing import Any
 
 from tests.simulation import ledger
@@ -16,7 +17,8 @@ from tests.simulation.ledger import Line
 from tests.simulation.world import FILES, UPLOADS
 
 SETTLED = {"REDEEMED", "LOADED", "UNCHANGED", "ALREADY_REDEEMED", "REVERSED", "ALREADY_REVERSED"}
-OURS = ["line", "outcome", "redeemedValue", "availableValue", "message"]
+OURS = ["line", "importId", "outcome", "redeemedValue", "remainingValue", "message"]
+REPEAT_WINDOW = 35 * 86_400_000
 
 
 class Auditor(Books):
@@ -67,10 +69,14 @@ class Auditor(Books):
                 record = self.record("IMPORT", pk.removeprefix("IMPORT#"))
                 made[record["key"], record["versionId"]] += not record.get("reverses")
                 self._check_import(pk.removeprefix("IMPORT#"), record)
-        self._check_twins()
+        self._check_repetitions()
         objects = self._world.s3.buckets[UPLOADS].objects
         expected = {(key, version.id): 1 for key, versions in objects.items() for version in versions}
         self._must(made == expected, f"uploads and imports differ: {made} instead of {expected}")
+
+    def _import_ids(self) -> list[str]:
+        keys = self._world.dynamodb.tables["jobs"].items
+        return [pk.removeprefix("IMPORT#") for pk, sk in keys if pk.startswith("IMPORT#") and sk == "META"]
 
     def _check_import(self, import_id: str, record: dict[str, Any]) -> None:
         told = f"import {import_id} ({record['key']})"
@@ -101,14 +107,31 @@ class Auditor(Books):
             )
             self._must(self._kernel.count["dead letters"], f"{told}: {error} without a dead letter")
 
-    def _check_twins(self) -> None:
-        """Of files with the very same bytes, and rows without rowId, only one redeems."""
-        redeemed: dict[bytes, str] = {}
-        for import_id, line in self._spent:
+    def _check_repetitions(self) -> None:
+        """Of imports with the same rows, some without rowId, only one redeems while the other counts."""
+        redeemed: dict[Any, list[str]] = {}
+        for import_id in dict.fromkeys(owner for owner, _ in self._spent):
             upload = self._upload(import_id)
-            if not upload.lines[line].row_id:
-                other = redeemed.setdefault(upload.body, import_id)
-                self._must(other == import_id, f"imports {other} and {import_id} redeemed the same bytes")
+            if any(not line.row_id for line in upload.asking()):
+                redeemed.setdefault(upload.rows(), []).append(import_id)
+        for imports in redeemed.values():
+            for one, other in combinations(imports, 2):
+                pair = [(self._counts_until(each), self._ended(each)) for each in (one, other)]
+                apart = pair[0][0] <= pair[1][1] or pair[1][0] <= pair[0][1]
+                self._must(apart, f"imports {one} and {other} redeemed the same rows")
+
+    def _ended(self, import_id: str) -> int:
+        ended: int = self.record("IMPORT", import_id)["dateCompleted"]
+        return ended
+
+    def _counts_until(self, import_id: str) -> int:
+        """From when on an import's rows may be imported again."""
+        record = self.record("IMPORT", import_id)
+        until = self._ended(import_id) + REPEAT_WINDOW
+        reversal = self.record("IMPORT", record["reversedBy"]) if record["reversedBy"] else {}
+        if reversal.get("outcomes", {}).keys() <= {"REVERSED", "ALREADY_REVERSED", "UNCHANGED"} and reversal:
+            until = min(until, reversal["dateCompleted"])
+        return until
 
     def _check_refusal(self, upload: Upload, code: str, told: str) -> None:
         self._kernel.count[f"import {code}"] += 1
@@ -116,15 +139,10 @@ class Auditor(Books):
             case "EMPTY_FILE":
                 self._must(not upload.lines, f"{told} is not empty")
             case "DUPLICATE_FILE":
-                asking = [line for line in upload.lines.values() if not line.outcome]
-                self._must(any(not line.row_id for line in asking), f"{told} has a rowId in every row")
-                twins = [
-                    version
-                    for key, versions in self._world.s3.buckets[UPLOADS].objects.items()
-                    for version in versions
-                    if key.startswith("redemptions/") and version.body == upload.body
-                ]
-                self._must(len(twins) > (not upload.dry), f"{told} has no twin")
+                self._must(any(not each.row_id for each in upload.asking()), f"{told} has rowIds everywhere")
+                others = [each for each in self._import_ids() if each != upload.id]
+                same = [each for each in map(self._upload, others) if each.rows() == upload.rows()]
+                self._must(any(not each.dry for each in same), f"{told} repeats no other import")
             case "VALIDATION_FAILED":
                 self._must(self._kernel.count["failed events"], f"{told}: {code}, but no event failed")
             case _:
@@ -169,8 +187,10 @@ class Auditor(Books):
     def _answered(self, import_id: str) -> Counter[str]:
         """Outcomes in the parts from which results.csv is made."""
         found: Counter[str] = Counter()
+        sealed = self.record("IMPORT", import_id)["seal"]
+        rejected = f"evidence/{import_id}/sealed/{sealed['attempt']}/checked-" if sealed else "-"
         for key, versions in self._world.s3.buckets[FILES].objects.items():
-            if key.startswith(f"imports/{import_id}/parts/"):
+            if key.startswith((f"imports/{import_id}/parts/", rejected)):
                 found.update(json.loads(text)[1] for text in versions[-1].body.splitlines())
         return found
 
@@ -191,7 +211,7 @@ class Auditor(Books):
         if record.get("results"):
             own, _ = ledger.table(upload.body)
             results = self._file(f"imports/{import_id}/results.csv", told)
-            said = [cells[len(own) + 1] for cells in results[1:]]
+            said = [cells[len(own) + 2] for cells in results[1:]]
             given = [line for line, outcome in zip(upload.lines, said, strict=True) if outcome == "REVERSED"]
             self._must(given == sorted(mine), f"{told}: reversed are {sorted(mine)}, results say {said}")
 
@@ -203,9 +223,10 @@ class Auditor(Books):
         counted: Counter[str] = Counter()
         failed = []
         for cells, line in zip(results[1:], upload.lines.values(), strict=True):
-            number, outcome, redeemed, available, message = cells[len(own) :]
+            number, owner, outcome, redeemed, available, message = cells[len(own) :]
             about = f"{told} line {line.number}: {outcome}"
             self._must(number == str(line.number), f"{about}: out of order, it says line {number}")
+            self._must(owner == upload.id, f"{about}: it says import {owner}")
             self._must(tuple(cells[: len(own)]) == line.cells, f"{about}: cells changed to {cells}")
             counted[outcome] += 1
             if outcome not in SETTLED:

@@ -27,6 +27,14 @@ class Upload:
     dry: bool
     lines: dict[int, Line]
 
+    def asking(self) -> list[Line]:
+        """The rows that ask for a redemption."""
+        return [line for line in self.lines.values() if not line.outcome and not self.loads]
+
+    def rows(self) -> tuple[Any, ...]:
+        """What the file asks for, whatever its order and form."""
+        return tuple(sorted((each.key, each.program, each.credits, each.row_id) for each in self.asking()))
+
 
 @dataclass(frozen=True)
 class Request:
@@ -319,7 +327,7 @@ class Books:
 
     def _check_archived(self, key: BalanceKey, new: Stored, pages: dict[Any, Stored]) -> None:
         """What is in history is closed, and its sums stay with the balance."""
-        until = count = assigned = redeemed = expired = cancelled = 0
+        until = count = assigned = redeemed = expired = cancelled = last_expired = last_cancelled = 0
         for page in pages.values():
             until = max([until, *(spent.date for spent in page.spent)])
             for number, reward in page.rewards.items():
@@ -328,11 +336,16 @@ class Books:
                 self._must(closed, f"{key}: open reward {number} is in history")
                 count, assigned = count + 1, assigned + reward.assigned
                 redeemed += reward.assigned - reward.left
-                if reward.cancelled is not None:
+                if reward.left and reward.cancelled is not None:
                     cancelled += reward.left
-                else:
+                    last_cancelled = max(last_cancelled, reward.cancelled)
+                elif reward.left and reward.expires is not None:
                     expired += reward.left
-        sums = (until, count, assigned, redeemed, expired, cancelled)
+                    last_expired = max(last_expired, reward.expires)
+        # What a reversal took back out of history leaves the last dates as they were.
+        last_expired = max(last_expired, new.archived[6])
+        last_cancelled = max(last_cancelled, new.archived[7])
+        sums = (until, count, assigned, redeemed, expired, cancelled, last_expired, last_cancelled)
         self._must(new.archived == sums, f"{key}: archived sums are {new.archived}, not {sums}")
 
     # --- Files and records ---

@@ -134,6 +134,8 @@ def credits_of(text: str, unit: str) -> int:
 
 # --- Balances ---
 
+NOTHING_ARCHIVED = (0,) * 8
+
 
 @dataclass(frozen=True)
 class Reward:
@@ -179,7 +181,7 @@ class Stored:
     version: int = 0
     rewards: dict[int, Reward] = field(default_factory=dict)
     spent: tuple[Spent, ...] = ()
-    archived: tuple[int, ...] = (0, 0, 0, 0, 0, 0)
+    archived: tuple[int, ...] = NOTHING_ARCHIVED
 
     def available(self, now: int, program: str = "") -> int:
         return sum(reward.left for reward in self.rewards.values() if reward.counts(now, program))
@@ -198,8 +200,14 @@ def stored(item: dict[str, Any] | None) -> Stored:
         version=int(item.get("version", {"N": "0"})["N"]),
         rewards=dict(_reward(cells, programs) for cells in rewards),
         spent=tuple(_spent(*cells) for cells in json.loads(item.get("redemptions", {"S": "[]"})["S"])),
-        archived=tuple(json.loads(item["archived"]["S"])) if "archived" in item else (0, 0, 0, 0, 0, 0),
+        archived=_archived(json.loads(item["archived"]["S"])) if "archived" in item else NOTHING_ARCHIVED,
     )
+
+
+def _archived(cells: list[int]) -> tuple[int, ...]:
+    """Date of the newest redemption, count, assigned, redeemed, expired, cancelled, and the last dates of
+    expiry and cancellation, which are left out where there are none."""
+    return (*cells, 0, 0)[:8]
 
 
 def _spent(

@@ -8,8 +8,7 @@ from functools import partial
 from typing import Any
 from unittest import mock
 
-from rewards.adapters import accounts, balance_item, batch_get, jobs, queues
-from rewards.flows import validate
+from rewards.adapters import accounts, balance_item, batch_get, jobs, queues, sealed
 from rewards.rules import chunks
 from rewards.rules.balance import Balance
 from rewards.rules.redemption import Reward
@@ -105,7 +104,8 @@ def run_import(rows: int, rate: float | None, reads: float | None = SAME) -> Run
         for module, name, real in (
             (chunks, "MAX_ROWS", 500),
             (chunks, "MAX_UNITS", 50),
-            (validate, "_PART_ROWS", 5_000),
+            (sealed, "_PART_ROWS", 5_000),
+            (sealed, "_FILE_BYTES", 4 << 20),
             (accounts, "_STATEMENTS", 25),
             (batch_get, "_KEYS", 100),
             (queues, "_MESSAGES", 10),

@@ -206,15 +206,16 @@ PLANTED: dict[str, tuple[Change, ...]] = {
     "do not send again what a dead validation left": (
         (
             "rewards.flows.validate",
-            'if record["status"] == "VALIDATING" or unsent:',
-            'if record["status"] == "VALIDATING":',
+            "        self._sender.run(import_id, backoff)\n",
+            '        if record["status"] == "VALIDATING":\n'
+            "            self._sender.run(import_id, backoff)\n",
         ),
     ),
     "let twins of a file in": (
         (
             "rewards.flows.validate",
-            "if found.without_row_id:",
-            "if False:",
+            "if not found.row_set.any_unidentified:",
+            "if True:",
         ),
     ),
     "spend what has expired": (
@@ -248,8 +249,8 @@ PLANTED: dict[str, tuple[Change, ...]] = {
     "redeem a rowId once an import": (
         (
             "rewards.rules.balance",
-            "and redemption.row_id == wanted.row_id and not redemption.reversed_by:",
-            "and False:",
+            "if wanted.row_id is not None and redemption.row_id == wanted.row_id:",
+            "if False:",
         ),
     ),
     "give back again on a retry": (

@@ -90,10 +90,14 @@ class S3:
         except ClientError as error:
             raise S3UploadFailedError(f"Failed to upload to {bucket}/{key}: {error}") from error
 
-    def delete_object(self, *, Bucket: str, Key: str, VersionId: str) -> Any:
+    def delete_object(self, *, Bucket: str, Key: str, VersionId: str | None = None) -> Any:
+        """Without a version the object is hidden, which here is the same as if it were deleted."""
+
         def apply() -> Any:
             kept = [
-                version for version in self._bucket(Bucket).objects.get(Key, []) if version.id != VersionId
+                version
+                for version in self._bucket(Bucket).objects.get(Key, [])
+                if VersionId not in (None, version.id)
             ]
             self._bucket(Bucket).objects[Key] = kept
             return {"VersionId": VersionId}

@@ -17,8 +17,7 @@ from urllib.parse import quote_plus
 
 import rewards.adapters.clients
 import rewards.clock
-from rewards.adapters import accounts, batch_get, queues, retry, scanner
-from rewards.flows import validate
+from rewards.adapters import accounts, batch_get, queues, retry, scanner, sealed
 from rewards.rules import chunks
 from tests.simulation.dynamodb import DynamoDB, Table
 from tests.simulation.faults import Gateway, Storm, Weather
@@ -118,7 +117,8 @@ class World:
         choice = self.kernel.random.choice
         put(mock.patch.object(chunks, "MAX_ROWS", choice([1, 2, 4])))
         put(mock.patch.object(chunks, "MAX_UNITS", choice([1, 2, 50])))
-        put(mock.patch.object(validate, "_PART_ROWS", choice([1, 3, 5000])))
+        put(mock.patch.object(sealed, "_PART_ROWS", choice([1, 3, 5000])))
+        put(mock.patch.object(sealed, "_FILE_BYTES", choice([1, 200, 4 << 20])))
         put(mock.patch.object(accounts, "_STATEMENTS", choice([1, 2, 25])))
         put(mock.patch.object(batch_get, "_KEYS", choice([1, 2, 100])))
         put(mock.patch.object(queues, "_MESSAGES", choice([1, 3, 10])))

@@ -78,6 +78,7 @@ def encode(balance: Balance) -> Item:
         item["redemptions"] = {"S": encode_redemptions(balance.redemptions)}
     if balance.archived.count or balance.archived_until:
         totals = balance.archived
+        closed_dates = totals.last_expired or totals.last_cancelled
         item["archived"] = {
             "S": _dumps(
                 [
@@ -87,6 +88,7 @@ def encode(balance: Balance) -> Item:
                     totals.redeemed,
                     totals.expired,
                     totals.cancelled,
+                    *([totals.last_expired, totals.last_cancelled] if closed_dates else []),
                 ]
             )
         }

@@ -11,7 +11,7 @@ from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
 from rewards.adapters.errors import UploadGoneError, translated
-from rewards.rules.outcomes import Answer, Outcome
+from rewards.rules.outcomes import Answer, Outcome, WarningCode
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -116,10 +116,7 @@ class Files:
 
     def put_part(self, import_id: str, part: str, answers: Iterable[Answer]) -> None:
         """Write a part of an import's answers, in line order; writing it again is harmless."""
-        body = b"\n".join([orjson.dumps(_cells(answer)) for answer in answers])
-        key = _part_key(import_id, part)
-        with translated():
-            self._client.put_object(Bucket=self._bucket, Key=key, Body=body)
+        self.put(_part_key(import_id, part), encode_results(answers))
 
     def answers(self, import_id: str, group: str, parts: int) -> Iterator[Answer]:
         """All answers of the parts 1 to `parts` of one group (`chunk` or `checked`), in line order."""
@@ -139,13 +136,29 @@ class Files:
 
     def _part(self, import_id: str, part: str) -> list[Answer] | None:
         file = self.open_file(_part_key(import_id, part))
-        return None if file is None else [_answer(line) for line in file.read().splitlines()]
+        return None if file is None else decode_results(file.read())
 
     def put_record(self, key: str, record: dict[str, Any]) -> None:
         """Write a small record as JSON; writing it again is harmless."""
-        body = json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode()
+        self.put(key, json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode())
+
+    def put(self, key: str, body: bytes) -> None:
+        """Write a small file; writing it again is harmless."""
         with translated():
             self._client.put_object(Bucket=self._bucket, Key=key, Body=body)
+
+    def get(self, key: str) -> bytes | None:
+        """The bytes of a small file that we made, or None if it was deleted."""
+        file = self.open_file(key)
+        if file is None:
+            return None
+        with file:
+            return file.read()
+
+    def delete(self, key: str) -> None:
+        """Delete a file that we made; one that is not there is no error."""
+        with translated():
+            self._client.delete_object(Bucket=self._bucket, Key=key)
 
     def record(self, key: str) -> dict[str, Any] | None:
         """A record that we wrote, or None if it is gone."""
@@ -226,13 +239,27 @@ def _part_key(import_id: str, part: str) -> str:
     return f"imports/{import_id}/parts/{part}.jsonl"
 
 
+def encode_results(answers: Iterable[Answer]) -> bytes:
+    """Results as they are stored: a JSON list per line, whose trailing empty cells are left out."""
+    return b"\n".join([orjson.dumps(_cells(answer)) for answer in answers])
+
+
+def decode_results(body: bytes) -> list[Answer]:
+    """The results that `encode_results` stored, also in version 0.1."""
+    return [_answer(line) for line in body.splitlines()]
+
+
 def _answer(line: bytes) -> Answer:
-    line_number, outcome, *rest = orjson.loads(line)
-    return Answer(line_number, Outcome(outcome), *rest)
+    number, outcome, message, unit, redeemed, available, *rest = orjson.loads(line)
+    account_id, user_id = rest[:2] if len(rest) >= 2 else ("", "")
+    codes = tuple(WarningCode(code) for code in rest[2]) if len(rest) > 2 else ()
+    return Answer(number, Outcome(outcome), message, unit, redeemed, available, account_id, user_id, codes)
 
 
 def _cells(answer: Answer) -> list[Any]:
-    whose = [answer.account_id, answer.user_id] if answer.user_id else []
+    rest: list[Any] = [answer.account_id, answer.user_id, answer.warnings]
+    if not answer.warnings:
+        rest = rest[:2] if answer.user_id else []
     return [
         answer.line,
         answer.outcome,
@@ -240,5 +267,5 @@ def _cells(answer: Answer) -> list[Any]:
         answer.unit,
         answer.redeemed,
         answer.available,
-        *whose,
+        *rest,
     ]

@@ -5,7 +5,8 @@
     IMPORT#<id>       CHUNK#<n>      who has chunk n, or that it is counted
     EXPORT#<id>       META           the export's record
     LINK#<sha256>     META           what a download link opens
-    FILE#<sha256>     META           the import that redeemed a file with these bytes
+    ROWS#<digest>     META           the imports that were sealed with these rows, in any file
+    FILE#<sha256>     META           the import that redeemed a file with these bytes (until version 0.2)
     OVERVIEW#BALANCES META           what all balances hold together, as of when it was read
     UNITS             <unit>         that there are rewards in this unit
     KEY#<sha256>      META           what was answered under an idempotency key (idempotency.py)
@@ -17,6 +18,7 @@ import hashlib
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any
 
@@ -36,8 +38,18 @@ IMPORT = "IMPORT"
 EXPORT = "EXPORT"
 LINK = "LINK"
 FILE = "FILE"
+ROWS = "ROWS"
 UNITS = "UNITS"
 OVERVIEW = "OVERVIEW"
+
+
+@dataclass(frozen=True, slots=True)
+class RowsClaim:
+    """The imports that were sealed with the same rows, as read at `version` (0: nothing is stored yet)."""
+
+    digest: str
+    version: int
+    imports: tuple[str, ...]
 
 
 class Lease(Enum):
@@ -240,11 +252,11 @@ class Jobs:
         `expires` (Unix seconds) is when the chunk's own record may go. Raises ConditionFailedError
         if the lease is lost.
         """
-        processed, outcomes, redeemed = tally(answers)
+        processed, outcomes, redeemed, warnings = tally(answers)
         names = {"#done": "chunksDone", "#rows": "processed"}
         values: dict[str, Any] = {":one": {"N": "1"}, ":rows": {"N": str(processed)}}
         adds = ["#done :one", "#rows :rows"]
-        for prefix, counts in (("outcomes", outcomes), ("redeemed", redeemed)):
+        for prefix, counts in (("outcomes", outcomes), ("redeemed", redeemed), ("warnings", warnings)):
             for place, (name, count) in enumerate(counts.items()):
                 names[f"#{prefix}"], names[f"#{prefix}{place}"] = prefix, name
                 values[f":{prefix}{place}"] = {"N": str(count)}
@@ -288,33 +300,56 @@ class Jobs:
             except ThrottledError:
                 backoff.wait()
 
-    def file_owner(self, digest: str) -> str | None:
-        """The import that redeemed a file with these bytes, unless it was refused or cancelled unread."""
-        record = self.get(FILE, digest)
-        earlier = self.get(IMPORT, record["importId"]) if record else None
-        if earlier is None or earlier["status"] == "ABORTED":
-            return None
-        unread = earlier["status"] == "CANCELLED" and earlier["rows"] == 0
-        return None if unread else earlier["id"]
+    def seal(self, import_id: str, changes: Record, claim: RowsClaim | None) -> bool:
+        """Seal an import that is being validated, and claim its rows, in one transaction.
 
-    def claim_file(self, digest: str, import_id: str) -> str | None:
-        """Say that this import redeems a file with these bytes; the earlier import's id if one did.
-
-        An import that was refused redeemed nothing, so its claim is taken over.
+        `claim` names what is stored with its rows then, as long as nobody changed that since it was read.
+        False, and nothing changed, if the import is not VALIDATING any more or the claim was changed.
         """
-        while True:
-            record = self.get(FILE, digest)
-            if record is None:
-                if self.create(FILE, digest, {"importId": import_id}):
-                    return None
-            elif record["importId"] == import_id:
-                return None
-            else:
-                owner = self.file_owner(digest)
-                if owner is not None:
-                    return owner
-                if self.update(FILE, digest, {"importId": import_id}, importId=record["importId"]):
-                    return None
+        names = {f"#c{place}": name for place, name in enumerate(changes)}
+        values = {f":c{place}": _serialize(value) for place, value in enumerate(changes.values())}
+        actions: Any = [
+            {
+                "Update": {
+                    "TableName": self._table,
+                    "Key": _key(f"{IMPORT}#{import_id}", "META"),
+                    "UpdateExpression": "SET " + ", ".join(f"#c{p} = :c{p}" for p in range(len(changes))),
+                    "ConditionExpression": "#status = :validating",
+                    "ExpressionAttributeNames": {**names, "#status": "status"},
+                    "ExpressionAttributeValues": {**values, ":validating": {"S": "VALIDATING"}},
+                }
+            }
+        ]
+        if claim is not None:
+            actions.append({"Put": self._claim(claim)})
+        try:
+            patiently(
+                self._client.transact_write_items, Backoff.for_seconds(self._patience), TransactItems=actions
+            )
+        except ConditionFailedError:
+            return False
+        return True
+
+    def _claim(self, claim: RowsClaim) -> Any:
+        item = {"version": _serialize(claim.version + 1), "imports": _serialize(list(claim.imports))}
+        unchanged: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(pk)"}
+        if claim.version:
+            unchanged = {
+                "ConditionExpression": "version = :read",
+                "ExpressionAttributeValues": {":read": {"N": str(claim.version)}},
+            }
+        key = _key(f"{ROWS}#{claim.digest}", "META")
+        return {"TableName": self._table, "Item": {**key, **item}, **unchanged}
+
+    def rows_claim(self, digest: str) -> RowsClaim:
+        """The imports that were sealed with the same rows, as stored now."""
+        record = self.get(ROWS, digest) or {"version": 0, "imports": []}
+        return RowsClaim(digest, record["version"], tuple(record["imports"]))
+
+    def file_owner(self, digest: str) -> str | None:
+        """The import that redeemed a file with these bytes, as version 0.1 stored it."""
+        record = self.get(FILE, digest)
+        return record["importId"] if record else None
 
     def create_link(self, key: str, expires: int) -> str:
         """A new unguessable token that opens one file until `expires` (Unix seconds).
@@ -363,17 +398,23 @@ class Jobs:
         return patiently(operation, Backoff.for_seconds(self._patience), TableName=self._table, **request)
 
 
-def tally(answers: Iterable[Answer]) -> tuple[int, dict[str, int], dict[str, int]]:
-    """How many answers, how many of each outcome, and by unit the credits redeemed (negative: given back)."""
+def tally(
+    answers: Iterable[Answer],
+) -> tuple[int, dict[str, int], dict[str, int], dict[str, int]]:
+    """How many results, how many of each outcome, the credits redeemed by unit (negative: reversed), and how
+    many rows have each warning."""
     processed = 0
     outcomes: dict[str, int] = {}
     redeemed: dict[str, int] = {}
+    warnings: dict[str, int] = {}
     for answer in answers:
         processed += 1
         outcomes[answer.outcome] = outcomes.get(answer.outcome, 0) + 1
         if answer.redeemed:
             redeemed[answer.unit] = redeemed.get(answer.unit, 0) + answer.redeemed
-    return processed, outcomes, redeemed
+        for warning in answer.warnings:
+            warnings[warning] = warnings.get(warning, 0) + 1
+    return processed, outcomes, redeemed, warnings
 
 
 def _record(item: Mapping[str, Any]) -> Record:

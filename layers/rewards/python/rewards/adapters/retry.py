@@ -44,6 +44,11 @@ class Backoff:
         end = time.monotonic() + seconds + _SPARE
         return cls(lambda: end - time.monotonic())
 
+    def check(self) -> None:
+        """Raise OutOfTimeError if there is no time for another step of the work."""
+        if self._time_left() < _SPARE:
+            raise OutOfTimeError
+
     def wait(self) -> None:
         """Wait before the next try. Raises OutOfTimeError when it could not be ended any more."""
         delay = random.uniform(0, min(self._cap, self._base * 2**self._tries))

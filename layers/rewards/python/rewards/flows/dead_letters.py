@@ -4,23 +4,38 @@ A dead letter that cannot be dealt with either raises, and so stays in its queue
 alarm watches it.
 """
 
-import json
-
 from rewards.adapters.retry import Backoff
 from rewards.flows.finish import Finisher
 from rewards.flows.redeem import GIVEN_UP, Redeemer
 from rewards.flows.report import ReportEnding
+from rewards.flows.send_chunks import ChunkSender
 from rewards.flows.validate import Validation, uploads_in
 from rewards.rules import chunks
+from rewards.rules.messages import (
+    FINISH,
+    LOAD,
+    OVERVIEW,
+    REDEEM,
+    REPORT,
+    REVERSE,
+    SEND_CHUNKS,
+    read_message,
+)
 
 
 class DeadLetters:
     """Ends what dead messages began."""
 
     def __init__(
-        self, redeemer: Redeemer, validation: Validation, finisher: Finisher, reports: ReportEnding
+        self,
+        redeemer: Redeemer,
+        validation: Validation,
+        sender: ChunkSender,
+        finisher: Finisher,
+        reports: ReportEnding,
     ) -> None:
         self._redeemer = redeemer
+        self._sender = sender
         self._validation = validation
         self._finisher = finisher
         self._reports = reports
@@ -30,18 +45,20 @@ class DeadLetters:
 
         A chunk: its rows that were not redeemed are NOT_PROCESSED. An order to finish, to report
         or for an overview: the record says what is missing. A failed validation: the import is
-        aborted or, if its chunks are being sent already, validated again.
+        aborted or, if it is sealed, its chunks are sent.
         """
-        message = json.loads(body)
+        message = read_message(body)
         kind = message.get("kind")
-        if kind in (chunks.REDEEM, chunks.LOAD, chunks.REVERSE):
+        if kind in (REDEEM, LOAD, REVERSE):
             for chunk in chunks.parse(body):
                 self._redeemer.run(chunk, backoff, GIVEN_UP)
-        elif kind == "finish":
+        elif kind == SEND_CHUNKS:
+            self._sender.run(message["importId"], backoff)
+        elif kind == FINISH:
             self._finisher.give_up(message["importId"])
-        elif kind == "report":
+        elif kind == REPORT:
             self._reports.give_up(message["exportId"])
-        elif kind == "overview":
+        elif kind == OVERVIEW:
             self._reports.give_up_overview()
         elif "requestPayload" in message:
             # What Lambda sends when an asynchronous invocation failed for good: the S3 event inside.

@@ -6,9 +6,9 @@ from typing import Any
 from rewards.adapters.jobs import Record
 from rewards.flows.imports import REWARD_TYPE
 from rewards.rules import mending
-from rewards.rules.outcomes import SETTLED, FileProblem, Outcome
+from rewards.rules.outcomes import SETTLED, FileProblem, Outcome, WarningCode
 
-_NO_EXAMPLES: Record = {"columns": [], "rows": {}, "repaired": 0, "repairedRows": []}
+_NO_EXAMPLES: Record = {"columns": [], "rows": {}, "warned": {}}
 
 
 def explained(record: Record, examples: Record | None) -> Record:
@@ -22,7 +22,7 @@ def explained(record: Record, examples: Record | None) -> Record:
     return {
         "columns": kept["columns"],
         "outcomes": [_outcome(record, outcome, kept["rows"].get(outcome, [])) for outcome in found],
-        "repaired": {"rows": kept["repaired"], "examples": _shown(kept["repairedRows"])},
+        "warnings": [_warning(record, WarningCode(name), kept) for name in record.get("warnings", {})],
         "refusal": _refusal(record),
     }
 
@@ -37,6 +37,17 @@ def _outcome(record: Record, outcome: Outcome, rows: Sequence[Any]) -> Record:
         "meaning": mending.meaning(outcome, loads, record["dryRun"], reverses),
         "mending": mending.mending(outcome, loads, reverses) if failed else None,
         "examples": _shown(rows),
+    }
+
+
+def _warning(record: Record, warning: WarningCode, kept: Record) -> Record:
+    return {
+        "warning": warning.value,
+        "rows": record["warnings"][warning],
+        "meaning": record["fileWarnings"].get(warning) or mending.warning_meaning(warning),
+        "remedy": mending.warning_remedy(warning),
+        # Files of version 0.1 kept no rows by warning.
+        "examples": _shown(kept.get("warned", {}).get(warning, [])),
     }
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from rewards.adapters.jobs import EXPORT, Jobs, Record
 from rewards.adapters.queues import Queues
 from rewards.rules import ids
+from rewards.rules.messages import create_report
 from rewards.rules.report import KINDS, REDEEMABLE
 
 # The types that may be ordered: three names of the original system stand for one report.
@@ -57,7 +58,7 @@ class Exports:
             "error": None,
         }
         self._jobs.create(EXPORT, export_id, record)
-        self._queues.send(self._export_queue_url, {"kind": "report", "exportId": export_id})
+        self._queues.send(self._export_queue_url, create_report(export_id))
         return {"id": export_id, **record}
 
     def get(self, export_id: str) -> Record | None:

@@ -16,20 +16,20 @@ from secrets import token_hex
 from rewards.adapters.errors import EmailNotSentError, LeaseTakenError
 from rewards.adapters.files import Files
 from rewards.adapters.jobs import IMPORT, Jobs, Record
+from rewards.adapters.sealed import Sealed
 from rewards.flows.deliver import Delivery
 from rewards.flows.imports import REWARD_TYPE, cancelled_unread, is_complete
 from rewards.flows.uploads import open_sheet
 from rewards.rules import import_rows, mail, reward_rows
 from rewards.rules.examples import Examples
 from rewards.rules.outcomes import SETTLED, Answer, Outcome, any_failed
+from rewards.rules.result_columns import RESULT_COLUMNS, own_width
 from rewards.rules.sheets import Sheet
 from rewards.rules.spreadsheet import neutralise
 from rewards.rules.units import format_value
 
 # As long as the function may run (milliseconds); its queue shows the message again only later.
 LEASE = 900_000
-
-_OURS = ("line", "outcome", "redeemedValue", "availableValue", "message")
 
 
 class ResultsError(Exception):
@@ -118,7 +118,7 @@ class Finisher:
             results, failed = Path(directory, "results.csv"), Path(directory, "failed.csv")
             with open_sheet(self._files, record, record["encoding"]) as sheet:
                 needed = reward_rows.NEEDED if record["type"] == REWARD_TYPE else import_rows.NEEDED
-                examples = Examples(sheet.header, needed)
+                examples = Examples(sheet.header[: own_width(sheet.header)], needed)
                 has_failed_rows = self._join(import_id, record, sheet, results, failed, examples)
             self._files.save(str(results), f"{folder}/results.csv", "text/csv; charset=utf-8")
             if has_failed_rows and not record.get("reverses"):
@@ -129,7 +129,8 @@ class Finisher:
         self, import_id: str, record: Record, sheet: Sheet, results: Path, failed: Path, examples: Examples
     ) -> bool:
         """Write both files; whether there is any failed row."""
-        width = len(sheet.header)
+        # In an uploaded results.csv these columns are replaced.
+        width, own = len(sheet.header), own_width(sheet.header)
         # As the upload began, so do the results: spreadsheets need the mark, scripts trip over it.
         encoding = "utf-8-sig" if sheet.mark else "utf-8"
         # And with its separator: a decimal comma in a copied cell would mean something else.
@@ -140,21 +141,22 @@ class Finisher:
             failed.open("w", encoding=encoding, newline="") as failed_file,
         ):
             to_results, to_failed = writer(results_file), writer(failed_file)
-            to_results.writerow([*sheet.header, *_OURS])
-            to_failed.writerow([*sheet.header, "outcome", "message"])
+            to_results.writerow([*sheet.header[:own], *RESULT_COLUMNS])
+            to_failed.writerow([*sheet.header[:own], "outcome", "message"])
             answers = self._answers(import_id, record)
             answer = next(answers, None)
             for line, row in sheet.rows:
                 rows += 1
-                cells, extra = _fitted(row, width)
+                cells, extra = _fitted(row, width, own)
                 if sheet.json:  # these cells have never been in a spreadsheet
                     cells = [neutralise(cell) for cell in cells]
                 if answer is None or answer.line != line:
-                    to_results.writerow([*cells, *_answer_cells(Answer(line, Outcome.UNCHANGED)), *extra])
+                    unchanged = _answer_cells(import_id, Answer(line, Outcome.UNCHANGED))
+                    to_results.writerow([*cells, *unchanged, *extra])
                     continue
                 answered += 1
                 examples.add(cells, answer)
-                to_results.writerow([*cells, *_answer_cells(answer), *extra])
+                to_results.writerow([*cells, *_answer_cells(import_id, answer), *extra])
                 if answer.outcome not in SETTLED:
                     failures += 1
                     to_failed.writerow([*cells, answer.outcome, answer.message, *extra])
@@ -166,8 +168,12 @@ class Finisher:
         return failures > 0
 
     def _answers(self, import_id: str, record: Record) -> Iterator[Answer]:
+        seal = record.get("seal")
         return heapq.merge(
-            self._files.answers(import_id, "checked", record["parts"]),
+            # Version 0.1 kept the results of rejected rows beside those of chunks.
+            Sealed(self._files, import_id, seal).results()
+            if seal
+            else self._files.answers(import_id, "checked", record["parts"]),
             self._files.answers(import_id, "chunk", record["chunks"]),
             key=lambda answer: answer.line,
         )
@@ -182,6 +188,8 @@ class Finisher:
             loads_rewards=record["type"] == REWARD_TYPE,
             cancelled=record["status"] == "CANCELLED",
             outcomes=record["outcomes"],
+            warnings=record.get("warnings", {}),
+            file_warnings=record.get("fileWarnings", {}),
             redeemed=record["redeemed"],
             reverses=bool(record.get("reverses")),
         )
@@ -213,12 +221,13 @@ def _has_ended(record: Record) -> bool:
     return is_complete(record) or cancelled_unread(record) or record["status"] in ("COMPLETED", "ABORTED")
 
 
-def _fitted(row: Sequence[str], width: int) -> tuple[list[str], list[str]]:
-    """The row's cells in the header's width, and any cells beyond it, which are kept at the end."""
-    return [*row[:width], *[""] * (width - len(row))], [cell for cell in row[width:] if cell]
+def _fitted(row: Sequence[str], width: int, own: int) -> tuple[list[str], list[str]]:
+    """The row's cells in the `own` columns, and any cells beyond the header's width, kept at the end."""
+    return [*row[:own], *[""] * (own - len(row))], [cell for cell in row[width:] if cell]
 
 
-def _answer_cells(answer: Answer) -> list[str]:
-    available = "" if answer.available is None else format_value(answer.available, answer.unit)
+def _answer_cells(import_id: str, answer: Answer) -> list[str]:
+    """The cells of RESULT_COLUMNS."""
+    remaining = "" if answer.available is None else format_value(answer.available, answer.unit)
     redeemed = format_value(answer.redeemed, answer.unit) if answer.redeemed else "0"
-    return [str(answer.line), answer.outcome, redeemed, available, answer.message]
+    return [str(answer.line), import_id, answer.outcome, redeemed, remaining, answer.message]

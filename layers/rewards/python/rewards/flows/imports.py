@@ -19,6 +19,8 @@ from rewards.adapters.retry import Backoff, OutOfTimeError
 from rewards.adapters.uploads import Uploads
 from rewards.rules import ids
 from rewards.rules.file_names import format_of
+from rewards.rules.messages import finish_import
+from rewards.rules.outcomes import Outcome
 
 REDEMPTION_TYPE = "REDEEMABLE_REWARD_BALANCE"
 REWARD_TYPE = "REWARD"
@@ -106,6 +108,9 @@ def new_record(kind: str, dry_run: bool, name: str, file_name: str, now: int) ->
         "versionId": "",
         "etag": "",
         "size": 0,
+        "allowDuplicate": False,
+        "seal": None,
+        "sentFiles": 0,
         "sent": False,
         "encoding": None,
         "rows": 0,
@@ -115,7 +120,17 @@ def new_record(kind: str, dry_run: bool, name: str, file_name: str, now: int) ->
         "chunksDone": 0,
         "outcomes": {},
         "redeemed": {},
+        "warnings": {},
+        "fileWarnings": {},
     }
+
+
+def _ended_without_effect(record: Record) -> bool:
+    """Whether an import ended without redeeming anything, so that its dry run may be started again."""
+    if record["dateCompleted"] is None:
+        return False
+    cancelled = record["status"] == "CANCELLED" and not record["outcomes"].get(Outcome.REDEEMED)
+    return record["status"] == "ABORTED" or cancelled
 
 
 class Imports:
@@ -141,7 +156,14 @@ class Imports:
         return [self._as_of_now(record) for record in records], total
 
     def order(
-        self, kind: str, file_name: str, name: str, dry_run: bool, requester: str, email: str | None
+        self,
+        kind: str,
+        file_name: str,
+        name: str,
+        dry_run: bool,
+        requester: str,
+        email: str | None,
+        allow_duplicate: bool = False,
     ) -> tuple[Record, dict[str, Any]]:
         """A new import that waits for its file, and the form to upload that with (`url`, `fields`).
 
@@ -152,6 +174,7 @@ class Imports:
             **new_record(kind, dry_run, name, file_name, self._now()),
             "requester": requester,
             "mailtoEmail": email,
+            "allowDuplicate": allow_duplicate,
         }
         record = self._create(ids.new_id(self._now()), record)
         return record, self._uploads.form(record["key"], max_bytes(file_name), FORM_SECONDS)
@@ -159,8 +182,8 @@ class Imports:
     def start(self, import_id: str, requester: str, email: str | None) -> Record | None:
         """Run for real what was uploaded as a dry run; the new import, or None without such a dry run.
 
-        A dry run starts one import only: asked again, the answer is the same import. Raises
-        ImportStateError and UploadGoneError.
+        A dry run starts one import, unless that one ended ABORTED, or CANCELLED without a redeemed row:
+        asked again, the answer is the same import. Raises ImportStateError and UploadGoneError.
         """
         dry_run = self.get(import_id)
         if dry_run is None:
@@ -187,7 +210,7 @@ class Imports:
         if record is None:
             return None
         if cancelled_unread(record) and record["versionId"] and not record.get("dateMailed"):
-            self._queues.send(self._finish_queue_url, {"kind": "finish", "importId": import_id})
+            self._queues.send(self._finish_queue_url, finish_import(import_id))
         # A worker takes the lease of its chunk before it looks at the status: one whose lease we do not
         # see now, and who is still to write, has to see that the import is cancelled.
         backoff = Backoff.for_seconds(_CANCEL_SECONDS)
@@ -221,17 +244,19 @@ class Imports:
 
     def _started_from(self, dry_run: Record, requester: str, email: str | None) -> Record:
         """The one import that a dry run starts, made if it is not there yet."""
-        if dry_run["startedAs"] is None:
+        earlier = self.get(dry_run["startedAs"]) if dry_run["startedAs"] else None
+        if dry_run["startedAs"] is None or (earlier is not None and _ended_without_effect(earlier)):
             if not self._uploads.exists(dry_run["key"], dry_run["versionId"]):
                 raise UploadGoneError(dry_run["id"])
             started = {"startedAs": ids.new_id(self._now())}
-            self._jobs.update(IMPORT, dry_run["id"], started, startedAs=None)
+            self._jobs.update(IMPORT, dry_run["id"], started, startedAs=dry_run["startedAs"])
             dry_run = self._jobs.get(IMPORT, dry_run["id"]) or dry_run
         record = {
             **new_record(dry_run["type"], False, dry_run["name"], dry_run["fileName"], self._now()),
             "requester": requester,
             "mailtoEmail": email or dry_run["mailtoEmail"],
             "startedFrom": dry_run["id"],
+            "allowDuplicate": dry_run.get("allowDuplicate", False),
         }
         return self._create(dry_run["startedAs"], record)
 

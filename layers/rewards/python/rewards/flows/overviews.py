@@ -9,6 +9,7 @@ from rewards.adapters import balance_item
 from rewards.adapters.jobs import OVERVIEW, Jobs, Record
 from rewards.adapters.queues import Queues
 from rewards.adapters.scanner import Scanner
+from rewards.rules.messages import create_overview
 from rewards.rules.overview import Overview
 
 # An order that has not been answered for so long (ms) died on its way: another one may be made.
@@ -37,7 +38,7 @@ class Overviews:
             return record
         changes: Record = {"status": "PENDING", "dateOrdered": self._now()}
         if self._set(record, changes):
-            queues.send(export_queue_url, {"kind": "overview"})
+            queues.send(export_queue_url, create_overview())
             return {**record, **changes}
         return self.get()  # somebody else was quicker
 

@@ -5,7 +5,6 @@ that is too busy, or somebody else who has the lease, says nothing against the m
 stays done. Who dies between the two steps leaves two copies, which leases and counts make harmless.
 """
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -13,6 +12,7 @@ from rewards.adapters.errors import LeaseTakenError, ThrottledError
 from rewards.adapters.queues import Queues
 from rewards.adapters.retry import OutOfTimeError
 from rewards.rules import ids
+from rewards.rules.messages import read_message
 
 # Seconds until the copy is delivered. A lease is free after three of them, a table has had time to recover.
 LATER = 60
@@ -38,6 +38,6 @@ class PutBack:
         try:
             yield
         except (LeaseTakenError, OutOfTimeError, ThrottledError):
-            if self._now() > ids.time_of(json.loads(body)["importId"]) + PATIENCE:
+            if self._now() > ids.time_of(read_message(body)["importId"]) + PATIENCE:
                 raise
             self._queues.send_later(self._queue_url, body, LATER)

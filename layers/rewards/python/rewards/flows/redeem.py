@@ -19,9 +19,11 @@ from rewards.flows.imports import is_complete
 from rewards.flows.load import Loader
 from rewards.flows.reverse import Reverser
 from rewards.rules import ids, row_ids
-from rewards.rules.balance import Balance, Redemption, Wanted, needs_history, redeem
+from rewards.rules.balance import Balance, Redemption, Wanted, needs_history
 from rewards.rules.chunks import Chunk
+from rewards.rules.messages import finish_import
 from rewards.rules.outcomes import Answer, Outcome, Refusal
+from rewards.rules.redeem_row import history_needed_since, redeem_row, with_warnings
 
 # Longer than a worker lives (its function times out after 120 s), with a minute for clocks that
 # differ and for a request that is still on its way; shorter than its message stays invisible.
@@ -29,8 +31,8 @@ LEASE = 180_000
 # The same for a dead letter, whose function lives 900 s.
 BURIAL_LEASE = 960_000
 
-# A chunk's own record outlives every copy of its message (SQS keeps them 14 days).
-_CHUNK_SECONDS = 30 * 86_400
+# A chunk's own record outlives its import, and every copy of its message, also one that is sent again.
+_CHUNK_SECONDS = 400 * 86_400
 
 
 # The reward of such a row is there, though it may be another row that loaded it.
@@ -149,7 +151,9 @@ class Redeemer:
                     done = [answer for line, answer in sorted(answers.items()) if line not in still]
                     self._files.put_part(chunk.import_id, so_far, done)
                     raise
-        return [answers[wanted.line] for wanted in chunk.wanted]
+        found = [answers[wanted.line] for wanted in chunk.wanted]
+        # The record of an import of version 1 has no place to count warnings.
+        return found if chunk.version > 1 else [replace(each, warnings=()) for each in found]
 
     def _redeem_what_can_be(
         self,
@@ -168,13 +172,13 @@ class Redeemer:
                 continue
             balance = balances.get(key)
             if balance is None:
-                decided = [self._no_balance(row, refusal, backoff) for row in rows]
+                decided = [with_warnings(self._no_balance(row, refusal, backoff), row) for row in rows]
             else:
                 known = len(balance.redemptions)
                 decided = self._decide(balance, rows, chunk.import_id, refusal, backoff)
                 if len(balance.redemptions) != known and not chunk.dry_run:
                     changed.append(balance)
-            answers.update((row.line, _with_note(each, row)) for row, each in zip(rows, decided, strict=True))
+            answers.update((each.line, each) for each in decided)
         written = self._accounts.write(changed, self._now())
         lost = [balance for balance, done in zip(changed, written, strict=True) if not done]
         return unread.union((b.account_id, b.user_id, b.unit) for b in lost)
@@ -189,11 +193,11 @@ class Redeemer:
     ) -> list[Answer]:
         """Redeem rows from a balance in memory, in the file's order; their answers if the write succeeds."""
         now = self._now()
-        since = min(_earliest(row, import_id) for row in rows)
+        since = min(history_needed_since(row, _earliest(row, import_id), now) for row in rows)
         history: list[Redemption] = []
         if needs_history(balance, since):
             history = self._accounts.history(balance, since, backoff)
-        return [redeem(balance, row, import_id, now, history, refusal) for row in rows]
+        return [redeem_row(balance, row, import_id, now, history, refusal, _reported(row)) for row in rows]
 
     def _no_balance(self, row: Wanted, refusal: Refusal | None, backoff: Backoff) -> Answer:
         if refusal is not None:
@@ -209,7 +213,7 @@ class Redeemer:
         return Answer(
             row.line,
             Outcome.NO_BALANCE,
-            f"There is no participant {row.user_id!r} in account {row.account_id!r} with a reward.",
+            f"No participant {row.user_id!r} in account {row.account_id!r} has a reward.",
             row.unit,
         )
 
@@ -223,14 +227,22 @@ class Redeemer:
     def _ask_to_finish_if_complete(self, import_id: str) -> None:
         record = self._jobs.get(IMPORT, import_id)
         if record is not None and is_complete(record):
-            self._queues.send(self._finish_queue_url, {"kind": "finish", "importId": import_id})
+            self._queues.send(self._finish_queue_url, finish_import(import_id))
 
 
-def _with_note(answer: Answer, wanted: Wanted) -> Answer:
-    return replace(answer, message=f"{wanted.note} {answer.message}".strip()) if wanted.note else answer
+def _reported(row: Wanted) -> int | None:
+    """When the row's report was created (Unix ms), or None for a row without rowId."""
+    export_id = row_ids.export_of(row.row_id) if row.row_id else None
+    return ids.time_of(export_id) if export_id else None
 
 
 def _earliest(row: Wanted, import_id: str) -> int:
-    """Before this moment (Unix ms), when its report was made, the row cannot have been redeemed."""
-    export_id = row_ids.export_of(row.row_id) if row.row_id else None
-    return min(ids.time_of(export_id or import_id), ids.time_of(import_id))
+    """Before this moment (Unix ms) the row cannot have been redeemed: its report, and any import that it
+    names, did not exist."""
+    reported = _reported(row)
+    made = [ids.time_of(import_id)]
+    if reported is not None:
+        made.append(reported)
+    if row.prior is not None:
+        made.append(ids.time_of(row.prior[0]))
+    return min(made)

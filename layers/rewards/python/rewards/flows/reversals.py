@@ -8,8 +8,7 @@ from rewards.adapters.retry import Backoff
 from rewards.flows.imports import REDEMPTION_TYPE, new_record
 from rewards.rules import chunks, ids
 from rewards.rules.outcomes import Outcome
-
-_REVERSED = {Outcome.REVERSED, Outcome.ALREADY_REVERSED, Outcome.UNCHANGED}
+from rewards.rules.reversal import is_complete_reversal
 
 
 class NotReversibleError(Exception):
@@ -44,7 +43,7 @@ class Reversals:
         while True:
             earlier_id = original.get("reversedBy")
             earlier = self._jobs.get(IMPORT, earlier_id) if earlier_id else None
-            if earlier is not None and earlier["dateCompleted"] is not None and _is_whole(earlier):
+            if earlier is not None and is_complete_reversal(earlier):
                 return earlier
             if earlier_id and (earlier is None or earlier["dateCompleted"] is None):
                 return self._begin(earlier_id, original, requester, email, backoff)
@@ -76,11 +75,6 @@ def _refused(original: Record) -> str | None:
     if not original["outcomes"].get(Outcome.REDEEMED):
         return "The import redeemed nothing, so there is nothing to reverse."
     return None
-
-
-def _is_whole(reversal: Record) -> bool:
-    # Of a chunk whose answers could not be read no row is processed.
-    return reversal["processed"] == reversal["rows"] and set(reversal["outcomes"]) <= _REVERSED
 
 
 def _record(original: Record, requester: str, email: str | None, now: int) -> Record:

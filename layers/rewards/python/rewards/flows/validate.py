@@ -1,58 +1,68 @@
-"""Upload -> checked rows -> chunks on the queue.
+"""Upload -> checked rows -> stored chunks -> the queue.
 
-The whole file is read before the first chunk leaves, so a file that is refused at its last
-line has redeemed nothing. Meanwhile the chunks wait in a local file. The import is sealed
-(its chunks and rows are known) before they are sent: from then on it can be counted to its
-end, and a validation that dies while sending is simply run again.
+The whole file is read before the first chunk is sent, so a file that is rejected at its last line has
+redeemed nothing. Meanwhile the chunks, and the results of rejected rows, are stored under the attempt's own
+key. The import is sealed by one write that names the attempt; from then on no rule is applied to the file
+again: whoever sends chunks, now or later, reads the stored ones.
 """
 
 import hashlib
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain, islice
-from typing import IO, Any
+from typing import Any
 from urllib.parse import unquote_plus
 
 from rewards.adapters.errors import UploadGoneError
-from rewards.adapters.files import Files, Upload, part_name
-from rewards.adapters.jobs import IMPORT, Jobs, Record
+from rewards.adapters.files import Files, Upload
+from rewards.adapters.jobs import IMPORT, Jobs, Record, RowsClaim
 from rewards.adapters.queues import Queues
 from rewards.adapters.retry import Backoff
+from rewards.adapters.sealed import Attempt
 from rewards.flows.identities import find_identities
-from rewards.flows.imports import PREFIXES, REWARD_TYPE, is_sealed, new_record, ordered_id
+from rewards.flows.imports import PREFIXES, REWARD_TYPE, new_record, ordered_id
+from rewards.flows.send_chunks import ChunkSender
 from rewards.flows.uploads import open_sheet
 from rewards.rules import chunks, ids
 from rewards.rules.balance import Wanted
 from rewards.rules.csv_file import LAST_RESORT, NotUtf8Error
+from rewards.rules.dates import to_the_minute
+from rewards.rules.duplicates import RowSet, counts_as_imported
 from rewards.rules.file_names import clean
 from rewards.rules.header import find_columns
 from rewards.rules.import_rows import Identity, RowChecker
-from rewards.rules.outcomes import Answer, FileProblem, FileRefusedError, Outcome
+from rewards.rules.messages import finish_import
+from rewards.rules.outcomes import Answer, FileProblem, FileRefusedError, Outcome, WarningCode
+from rewards.rules.result_columns import is_old_results_file
 from rewards.rules.reward_rows import NEEDED, USED, USED_OF_USER, Grant, read_grant
 from rewards.rules.sheets import Sheet
 from rewards.rules.spreadsheet import restore
 from rewards.rules.values import Marks, shown_mark
 
 _GONE = "The uploaded file was deleted before it was read. Nothing was imported."
-_PART_ROWS = 5_000
+_OLD_RESULTS = (
+    "This is a results.csv of version 0.1, which does not name its import. Nothing was redeemed. "
+    "Upload failed.csv of that import instead: it has only the rows that were not redeemed."
+)
+_TOO_MANY_PRIORS = "The column importId names more than 100 imports: upload one results.csv at a time."
+_MAX_PRIORS = 100
 # So many rows are looked at to see how the file writes numbers.
 _MARK_ROWS = 1_000
 
 
 @dataclass
 class _Found:
-    """What reading the file found, besides the rows that travel; `parts` are those of refused rows."""
+    """What reading the file found, besides the rows that travel."""
 
     encoding: str | None = None
     rows: int = 0
     chunks: int = 0
     chunked_rows: int = 0
-    parts: int = 0
-    without_row_id: bool = False
+    row_set: RowSet = field(default_factory=RowSet)
     mismatched: set[str] = field(default_factory=set)
     outcomes: dict[str, int] = field(default_factory=dict)
+    warnings: Mapping[WarningCode, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +91,14 @@ class Validation:
         jobs: Jobs,
         files: Files,
         queues: Queues,
-        redemption_queue_url: str,
+        sender: ChunkSender,
         finish_queue_url: str,
         now: Callable[[], int],
     ) -> None:
         self._jobs = jobs
         self._files = files
         self._queues = queues
-        self._redemption_queue_url = redemption_queue_url
+        self._sender = sender
         self._finish_queue_url = finish_queue_url
         self._now = now
 
@@ -101,8 +111,7 @@ class Validation:
         return self._run(*found, backoff) if found else None
 
     def give_up(self, upload: Uploaded, backoff: Backoff) -> None:
-        """Validation failed for good. Nothing was sent before the import was sealed, so it is aborted;
-        of a sealed import some chunks may be under way, so it is validated to its end."""
+        """End an import whose validation failed permanently; of one that is sealed, send the chunks."""
         found = self._import_of(upload)
         if found is not None:
             import_id, _ = found
@@ -111,22 +120,19 @@ class Validation:
             self._run(import_id, self._jobs.get(IMPORT, import_id) or {}, backoff)
 
     def _run(self, import_id: str, record: Record, backoff: Backoff) -> str:
-        # Of a cancelled import, too, every row gets an answer once it is sealed.
-        unsent = record["status"] in ("PROCESSING", "CANCELLED") and is_sealed(record) and not record["sent"]
-        if record["status"] == "VALIDATING" or unsent:
+        if record["status"] == "VALIDATING":
             try:
-                self._validate(import_id, record, backoff)
+                self._validate(import_id, record)
             except FileRefusedError as refusal:
                 self._abort(import_id, refusal.code, refusal.message)
             except UploadGoneError:
                 # It was described a moment ago, by the same right to read it.
-                if unsent:
-                    raise  # some of its chunks may be under way
                 self._abort(import_id, FileProblem.UPLOAD_GONE, _GONE)
+        self._sender.run(import_id, backoff)
         record = self._jobs.get(IMPORT, import_id) or record
         if record["status"] == "ABORTED" or record["chunks"] == 0:
             # Otherwise whoever counts the last chunk asks.
-            self._queues.send(self._finish_queue_url, {"kind": "finish", "importId": import_id})
+            self._queues.send(self._finish_queue_url, finish_import(import_id))
         return import_id
 
     def _import_of(self, uploaded: Uploaded) -> tuple[str, Record] | None:
@@ -189,36 +195,86 @@ class Validation:
         return {
             **new_record(kind, dry_run, upload.metadata.get("name", ""), file_name, self._now()),
             "mailtoEmail": upload.metadata.get("email") or None,
+            "allowDuplicate": upload.metadata.get("allow-duplicate", "").strip().lower() == "true",
             "status": "VALIDATING",
             **_place(upload),
         }
 
-    def _validate(self, import_id: str, record: Record, backoff: Backoff) -> None:
-        with tempfile.TemporaryFile("w+", encoding="utf-8") as spool:
-            found = self._read(import_id, record, spool)
-            # Refused rows are counted when the import is sealed; the others chunk by chunk.
-            sealed = {
-                "status": "PROCESSING",
-                "encoding": found.encoding,
-                "rows": found.rows,
-                "processed": found.rows - found.chunked_rows,
-                "outcomes": found.outcomes,
-                "parts": found.parts,
-                "chunks": found.chunks,
-            }
-            if not self._jobs.update(IMPORT, import_id, sealed, status="VALIDATING"):
-                now = self._jobs.get(IMPORT, import_id)
-                if now is None or not is_sealed(now):
-                    return  # aborted or cancelled meanwhile: not one chunk may leave
-                if (now["rows"], now["chunks"]) != (found.rows, found.chunks):
-                    raise RuntimeError(f"import {import_id} reads otherwise than when it was sealed")
-            spool.seek(0)
-            waiting = (line.rstrip("\n") for line in spool)
-            self._queues.send_all(self._redemption_queue_url, waiting, backoff)
-        self._jobs.update(IMPORT, import_id, {"sent": True})
+    def _validate(self, import_id: str, record: Record) -> None:
+        """Check the file and seal the import. Raises FileRefusedError and UploadGoneError."""
+        attempt = Attempt(self._files, import_id)
+        try:
+            attempt, found, bytes_digest = self._read(import_id, record, attempt)
+            sealed = self._seal(import_id, record, attempt, found, bytes_digest)
+        except (FileRefusedError, UploadGoneError):
+            attempt.discard()
+            raise
+        if not sealed:
+            attempt.discard()  # another attempt was faster, or the import was aborted or cancelled meanwhile
 
-    def _read(self, import_id: str, record: Record, spool: IO[str]) -> _Found:
-        """Check every row; the chunks go to `spool`, a line each, and refused rows to parts.
+    def _seal(
+        self, import_id: str, record: Record, attempt: Attempt, found: _Found, bytes_digest: str
+    ) -> bool:
+        """Seal the import with what an attempt found; False if it is not to be sealed any more."""
+        seal = attempt.close()
+        # Rejected rows are counted here; the others chunk by chunk.
+        changes = {
+            "status": "PROCESSING",
+            "encoding": found.encoding,
+            "rows": found.rows,
+            "processed": found.rows - found.chunked_rows,
+            "outcomes": found.outcomes,
+            "warnings": dict.fromkeys(found.warnings, 1),
+            "fileWarnings": dict(found.warnings),
+            "chunks": found.chunks,
+            "seal": seal.record(),
+            "sentFiles": 0,
+        }
+        while True:
+            claim = self._claim(import_id, record, found, bytes_digest)
+            if self._jobs.seal(import_id, changes, claim):
+                return True
+            now = self._jobs.get(IMPORT, import_id)
+            if now is None or now["status"] != "VALIDATING":
+                # Sealed by us, if only the answer to our write was lost on the way.
+                return now is not None and now["seal"] == seal.record()
+
+    def _claim(self, import_id: str, record: Record, found: _Found, bytes_digest: str) -> RowsClaim | None:
+        """The claim that the seal stores for the file's rows, if one could be imported twice unnoticed.
+
+        Raises FileRefusedError if the same rows were imported before, unless that is allowed.
+        """
+        if not found.row_set.any_unidentified:
+            return None
+        claim = self._jobs.rows_claim(found.row_set.digest())
+        earlier = [*claim.imports]
+        old_owner = self._jobs.file_owner(bytes_digest)
+        if old_owner is not None:
+            earlier.append(old_owner)
+        counting = [each for each in earlier if each != import_id and self._counts(each)]
+        if counting and not record.get("allowDuplicate"):
+            raise FileRefusedError(FileProblem.DUPLICATE_FILE, self._duplicate_of(counting[-1]))
+        if record["dryRun"]:
+            return None
+        return replace(claim, imports=(*(each for each in claim.imports if each in counting), import_id))
+
+    def _counts(self, import_id: str) -> bool:
+        earlier = self._jobs.get(IMPORT, import_id)
+        if earlier is None:
+            return False
+        reversal = self._jobs.get(IMPORT, earlier["reversedBy"]) if earlier.get("reversedBy") else None
+        return counts_as_imported(earlier, reversal, self._now())
+
+    def _duplicate_of(self, import_id: str) -> str:
+        earlier = self._jobs.get(IMPORT, import_id) or {"name": "", "dateCreated": 0}
+        return (
+            f"Import {import_id} (“{earlier['name'][:100]}”, {to_the_minute(earlier['dateCreated'])}) "
+            "imported exactly these rows, and rows without rowId cannot be recognised when they are uploaded "
+            "again. Nothing was redeemed."
+        )
+
+    def _read(self, import_id: str, record: Record, attempt: Attempt) -> tuple[Attempt, _Found, str]:
+        """Check every row; chunks and results of rejected rows are stored by the attempt that is returned.
 
         The file is read again in the encoding of last resort if it is not UTF-8, and once more if
         there are rows to repair by the reports that made them.
@@ -226,49 +282,81 @@ class Validation:
         encoding: str | None = None
         digest = hashlib.sha256()
         try:
-            found = self._read_as(import_id, record, spool, encoding, {}, digest)
+            found = self._read_as(import_id, record, attempt, encoding, {}, digest)
         except NotUtf8Error:
-            encoding, digest = LAST_RESORT, hashlib.sha256()
-            found = self._read_as(import_id, record, spool, encoding, {}, digest)
+            encoding, digest, attempt = LAST_RESORT, hashlib.sha256(), self._fresh(attempt)
+            found = self._read_as(import_id, record, attempt, encoding, {}, digest)
         if found.mismatched:
             identities = find_identities(found.mismatched, self._jobs, self._files, self._now())
             if identities:
-                found = self._read_as(import_id, record, spool, encoding, identities, hashlib.sha256())
+                attempt = self._fresh(attempt)
+                found = self._read_as(import_id, record, attempt, encoding, identities, hashlib.sha256())
         if found.rows == 0:
             raise FileRefusedError(FileProblem.EMPTY_FILE, "The file has no row to work on.")
-        if found.without_row_id:
-            self._refuse_twin(digest.hexdigest(), import_id, record["dryRun"])
-        return found
+        return attempt, found, digest.hexdigest()
+
+    def _fresh(self, attempt: Attempt) -> Attempt:
+        attempt.discard()
+        return Attempt(self._files, attempt.import_id)
 
     def _read_as(
         self,
         import_id: str,
         record: Record,
-        spool: IO[str],
+        attempt: Attempt,
         encoding: str | None,
         identities: Mapping[str, Identity],
         digest: Any,
     ) -> _Found:
-        spool.seek(0)
-        spool.truncate()
         found = _Found(encoding)
-        refused = _Refused(self._files, import_id)
         with open_sheet(self._files, record, encoding, digest) as sheet:
-            wanted = _wanted(_check_rows(record, sheet, identities, found.mismatched), found, refused)
-            for body in chunks.bodies(import_id, record["dryRun"], wanted):
+            checked = self._check_rows(record, sheet, identities, found.mismatched)
+            for body in chunks.bodies(import_id, record["dryRun"], _wanted(checked, found, attempt)):
                 found.chunks += 1
-                spool.write(body + "\n")
-        found.parts = refused.flush()
+                attempt.add_chunk(body)
+            found.warnings = sheet.warnings
         return found
 
-    def _refuse_twin(self, digest: str, import_id: str, dry_run: bool) -> None:
-        earlier = self._jobs.file_owner(digest) if dry_run else self._jobs.claim_file(digest, import_id)
-        if earlier is not None:
-            raise FileRefusedError(
-                FileProblem.DUPLICATE_FILE,
-                f"Import {earlier} was made from a file with exactly these bytes, and rows without rowId "
-                "cannot be told from their repetition.",
-            )
+    def _check_rows(
+        self, record: Record, sheet: Sheet, identities: Mapping[str, Identity], mismatched: set[str]
+    ) -> Iterator[Wanted | Grant | Answer]:
+        """What each row of an upload asks for, or its result, in order; the same at every reading."""
+        uploaded = record["dateCreated"]
+        if record["type"] == REWARD_TYPE:
+            yield from _check_grants(sheet, uploaded)
+            return
+        if is_old_results_file(sheet.header):
+            raise FileRefusedError(FileProblem.OLD_RESULTS_FILE, _OLD_RESULTS)
+        first = list(islice(sheet.rows, _MARK_ROWS))
+        cells_of_value = map(RowChecker(sheet.header, uploaded).value_cell, (row for _, row in first))
+        seen = {mark for mark in map(shown_mark, cells_of_value) if mark}
+        marks = Marks(comma_allowed=sheet.separator != ",", seen=seen.pop() if len(seen) == 1 else None)
+        checker = RowChecker(sheet.header, uploaded, marks, identities, _Priors(self._jobs))
+        for line, row in chain(first, sheet.rows):
+            yield checker.check(row, line)
+        mismatched |= checker.mismatched
+
+
+class _Priors(dict[str, str | None]):
+    """The imports that an uploaded results.csv names, each looked up once, by importId.
+
+    The value is the import that redeemed: itself or, of a dry run, the one that was started from it.
+    """
+
+    def __init__(self, jobs: Jobs) -> None:
+        super().__init__()
+        self._jobs = jobs
+
+    def get(self, import_id: str, _default: str | None = None) -> str | None:  # type: ignore[override]
+        return self[import_id]
+
+    def __missing__(self, import_id: str) -> str | None:
+        if len(self) >= _MAX_PRIORS:
+            raise FileRefusedError(FileProblem.UNREADABLE_FILE, _TOO_MANY_PRIORS)
+        record = self._jobs.get(IMPORT, import_id) if ids.is_id(import_id) else None
+        found = None if record is None else record["startedAs"] if record["dryRun"] else record["id"]
+        self[import_id] = found
+        return found
 
 
 def _place(upload: Upload) -> Record:
@@ -289,63 +377,27 @@ def _is_repeated(upload: Upload, ordered: Record) -> bool:
     return never_arrived or (same_bytes and ordered["status"] != "ABORTED")
 
 
-class _Refused:
-    """Collects refused rows into parts of the results."""
-
-    def __init__(self, files: Files, import_id: str) -> None:
-        self._files = files
-        self._import_id = import_id
-        self._answers: list[Answer] = []
-        self._parts = 0
-
-    def add(self, answer: Answer) -> None:
-        self._answers.append(answer)
-        if len(self._answers) == _PART_ROWS:
-            self.flush()
-
-    def flush(self) -> int:
-        """Write what was collected; how many parts there are by now."""
-        if self._answers:
-            self._parts += 1
-            self._files.put_part(self._import_id, part_name("checked", self._parts), self._answers)
-            self._answers = []
-        return self._parts
-
-
 def _wanted(
-    checked: Iterable[Wanted | Grant | Answer], found: _Found, refused: _Refused
+    checked: Iterable[Wanted | Grant | Answer], found: _Found, attempt: Attempt
 ) -> Iterator[Wanted | Grant]:
-    """The rows that travel; the others are answered, and all are counted."""
+    """The rows that travel; the others have their results, and all are counted."""
     for row in checked:
         found.rows += 1
         if isinstance(row, Answer):
             found.outcomes[row.outcome] = found.outcomes.get(row.outcome, 0) + 1
             if row.outcome is not Outcome.UNCHANGED:
-                refused.add(row)
+                attempt.add_result(row)
             continue
         found.chunked_rows += 1
-        found.without_row_id |= isinstance(row, Wanted) and row.row_id is None
+        if isinstance(row, Wanted):
+            found.row_set.add(row)
         yield row
 
 
-def _check_rows(
-    record: Record, sheet: Sheet, identities: Mapping[str, Identity], mismatched: set[str]
-) -> Iterator[Wanted | Grant | Answer]:
-    """What every row of an upload wants, or its answer, in order; the same however often it is read."""
-    uploaded = record["dateCreated"]
-    if record["type"] == REWARD_TYPE:
-        columns = find_columns(sheet.header, NEEDED, (*USED, *USED_OF_USER))
-        for line, row in sheet.rows:
-            cells = {name: row[place] if place < len(row) else "" for name, place in columns.items()}
-            if not sheet.json:  # what has been in a spreadsheet may have been made safe for it
-                cells = {name: restore(cell) for name, cell in cells.items()}
-            yield read_grant(cells, line, uploaded)
-        return
-    first = list(islice(sheet.rows, _MARK_ROWS))
-    cells_of_value = map(RowChecker(sheet.header, uploaded).value_cell, (row for _, row in first))
-    seen = {mark for mark in map(shown_mark, cells_of_value) if mark}
-    marks = Marks(comma_allowed=sheet.separator != ",", seen=seen.pop() if len(seen) == 1 else None)
-    checker = RowChecker(sheet.header, uploaded, marks, identities)
-    for line, row in chain(first, sheet.rows):
-        yield checker.check(row, line)
-    mismatched |= checker.mismatched
+def _check_grants(sheet: Sheet, uploaded: int) -> Iterator[Grant | Answer]:
+    columns = find_columns(sheet.header, NEEDED, (*USED, *USED_OF_USER))
+    for line, row in sheet.rows:
+        cells = {name: row[place] if place < len(row) else "" for name, place in columns.items()}
+        if not sheet.json:  # what has been in a spreadsheet may have been made safe for it
+            cells = {name: restore(cell) for name, cell in cells.items()}
+        yield read_grant(cells, line, uploaded)

@@ -54,13 +54,18 @@ class Redemption:
 
 @dataclass(slots=True)
 class Totals:
-    """Sums over rewards that went to history; credits, and how many rewards."""
+    """Sums over rewards that went to history: credits, and how many rewards.
+
+    `last_expired` and `last_cancelled` are the latest dates at which one of them still had credits (Unix ms).
+    """
 
     count: int = 0
     assigned: int = 0
     redeemed: int = 0
     expired: int = 0
     cancelled: int = 0
+    last_expired: int = 0
+    last_cancelled: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +162,8 @@ def redeem(
         return Answer(
             wanted.line,
             Outcome.INSUFFICIENT_BALANCE,
-            f"{asked} {wanted.unit} was asked, {shown} is available{of_program}. Nothing was redeemed.",
+            f"The amount {asked} {wanted.unit} exceeds the available balance of {shown} {wanted.unit}"
+            f"{of_program}. Nothing was redeemed.",
             wanted.unit,
             available=error.available,
         )
@@ -192,14 +198,19 @@ def spend(
 def find(
     balance: Balance, wanted: Wanted, import_id: str, history: Iterable[Redemption] = ()
 ) -> Redemption | None:
-    """The redemption this row made before: by its import and line, or by its rowId unless reversed.
+    """The redemption this row made before: by its import and line; unless reversed, by its rowId, or
+    by the import and line that an uploaded results.csv names.
 
     An import never redeems a line twice, also when what the line redeemed was reversed.
     """
     for redemption in (*balance.redemptions, *history):
         if redemption.import_id == import_id and redemption.line == wanted.line:
             return redemption
-        if wanted.row_id is not None and redemption.row_id == wanted.row_id and not redemption.reversed_by:
+        if redemption.reversed_by:
+            continue
+        if wanted.row_id is not None and redemption.row_id == wanted.row_id:
+            return redemption
+        if wanted.prior == (redemption.import_id, redemption.line):
             return redemption
     return None
 
@@ -230,10 +241,12 @@ def archive(balance: Balance, page: Page) -> None:
         balance.archived.count += 1
         balance.archived.assigned += reward.assigned_credit
         balance.archived.redeemed += reward.redeemed_credit
-        if reward.date_cancelled is not None:
+        if reward.left and reward.date_cancelled is not None:
             balance.archived.cancelled += reward.left
-        else:
+            balance.archived.last_cancelled = max(balance.archived.last_cancelled, reward.date_cancelled)
+        elif reward.left and reward.date_expires is not None:
             balance.archived.expired += reward.left
+            balance.archived.last_expired = max(balance.archived.last_expired, reward.date_expires)
     if page.redemptions:
         balance.archived_until = page.redemptions[-1].date
 

@@ -1,7 +1,7 @@
 """Chunks: the messages in which rows travel from validation to redemption.
 
-Where a chunk ends depends on the file alone, so a validation that runs again makes the same
-chunks. Only what redemption needs travels; the upload keeps the rest.
+Only what redemption needs travels; the upload keeps the rest. A row to redeem is a list of its line,
+account, user, unit, credits, program and rowId, and of further facts by name where it has any.
 """
 
 import json
@@ -12,6 +12,8 @@ from typing import Any
 import orjson
 
 from rewards.rules.balance import Wanted
+from rewards.rules.messages import LOAD, REDEEM, REVERSE, VERSION, read_message, version_of
+from rewards.rules.outcomes import WarningCode
 from rewards.rules.redemption import Reward
 from rewards.rules.reward_rows import Grant
 
@@ -21,10 +23,6 @@ MAX_BYTES = 200 * 1024
 # The counts of a chunk are one DynamoDB expression, which ends at 4 KB.
 MAX_UNITS = 50
 
-REDEEM = "redeem"
-LOAD = "load"
-REVERSE = "reverse"
-
 # A reversal needs no rows in its messages, so they are few enough to be sent by the API in a second.
 _REVERSAL_MESSAGES = 1_000
 
@@ -32,6 +30,8 @@ _REVERSAL_MESSAGES = 1_000
 @dataclass(frozen=True, slots=True)
 class Chunk:
     """Some rows of an import: `wanted` to redeem or `grants` to load; `number` counts from 1.
+
+    `version` is that of the message. An import of version 1 counts no warnings.
 
     A chunk of a reversal names the import that it `reverses`: its rows are the answers of that
     import's chunk with the same number.
@@ -43,6 +43,7 @@ class Chunk:
     wanted: tuple[Wanted, ...] = ()
     grants: tuple[Grant, ...] = ()
     reverses: str = ""
+    version: int = VERSION
 
 
 def bodies(import_id: str, dry_run: bool, rows: Iterable[Wanted | Grant]) -> Iterator[str]:
@@ -76,8 +77,16 @@ def reversal_bodies(import_id: str, reverses: str, count: int) -> Iterator[str]:
     each = -(-count // _REVERSAL_MESSAGES)
     for first in range(1, count + 1, each or 1):
         last = min(first + each - 1, count)
-        body = {"kind": REVERSE, "importId": import_id, "reverses": reverses, "first": first, "last": last}
-        yield _dumps(body)
+        yield _dumps(
+            {
+                "version": VERSION,
+                "kind": REVERSE,
+                "importId": import_id,
+                "reverses": reverses,
+                "first": first,
+                "last": last,
+            }
+        )
 
 
 def parse(body: str) -> list[Chunk]:
@@ -85,7 +94,7 @@ def parse(body: str) -> list[Chunk]:
 
     Raises ValueError (or KeyError) for anything else.
     """
-    message = json.loads(body)
+    message = read_message(body)
     import_id = message["importId"]
     if message["kind"] == REVERSE:
         numbers = range(message["first"], message["last"] + 1)
@@ -96,8 +105,9 @@ def parse(body: str) -> list[Chunk]:
             import_id=import_id,
             number=message["chunk"],
             dry_run=message["dryRun"],
-            wanted=tuple(Wanted(*row) for row in rows) if message["kind"] == REDEEM else (),
+            wanted=tuple(_wanted(*row) for row in rows) if message["kind"] == REDEEM else (),
             grants=tuple(_grant(row) for row in rows) if message["kind"] == LOAD else (),
+            version=version_of(message),
         )
     ]
 
@@ -116,17 +126,49 @@ def _dumps(value: Any) -> str:
 
 
 def _body(kind: str, import_id: str, number: int, dry_run: bool, rows: list[str]) -> str:
-    head = _dumps({"kind": kind, "importId": import_id, "chunk": number, "dryRun": dry_run})
+    head = _dumps(
+        {"version": VERSION, "kind": kind, "importId": import_id, "chunk": number, "dryRun": dry_run}
+    )
     return f'{head[:-1]},"rows":[{",".join(rows)}]}}'
 
 
 def _row(row: Wanted | Grant) -> str:
     if not isinstance(row, Wanted):
         return _dumps(_grant_cells(row))
-    cells = [row.line, row.account_id, row.user_id, row.unit, row.value, row.program_id, row.row_id]
-    if row.note:
-        cells.append(row.note)
+    cells: list[Any] = [
+        row.line, row.account_id, row.user_id, row.unit, row.value, row.program_id, row.row_id
+    ]  # fmt: skip
+    if row.note or row.warnings or row.reference or row.prior:
+        further = {
+            "note": row.note,
+            "warnings": row.warnings,
+            "reference": row.reference,
+            "prior": row.prior,
+        }
+        cells.append({name: value for name, value in further.items() if value})
     return _dumps(cells)
+
+
+def _wanted(
+    line: int,
+    account_id: str,
+    user_id: str,
+    unit: str,
+    value: int,
+    program_id: str | None,
+    row_id: str | None,
+    further: dict[str, Any] | str | None = None,
+) -> Wanted:
+    wanted = Wanted(line, account_id, user_id, unit, value, program_id, row_id)
+    if isinstance(further, str):  # version 1 had only the note of a repaired row
+        further = {"note": further, "warnings": [WarningCode.REPAIRED]}
+    if further:
+        wanted.note = further.get("note", "")
+        wanted.warnings = tuple(WarningCode(code) for code in further.get("warnings", ()))
+        wanted.reference = further.get("reference", "")
+        if "prior" in further:
+            wanted.prior = (further["prior"][0], further["prior"][1])
+    return wanted
 
 
 def _grant_cells(grant: Grant) -> dict[str, Any]:

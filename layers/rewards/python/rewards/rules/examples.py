@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rewards.rules.header import normalise
-from rewards.rules.import_rows import REPAIRED
 from rewards.rules.outcomes import SETTLED, Answer, Outcome
 
 # So many rows of an outcome are shown; more are in the file of results.
@@ -15,8 +14,8 @@ _MAX_CELL = 200
 class Examples:
     """Collects rows in line order; what it keeps does not grow with the file.
 
-    Of outcomes that leave nothing to mend only ALREADY_REDEEMED is shown, and of redeemed rows those
-    that were repaired, which are counted, too.
+    Of outcomes that leave nothing to fix only ALREADY_REDEEMED is shown; rows with a warning are shown by
+    their warnings.
     """
 
     def __init__(self, header: Sequence[str], columns: Iterable[str]) -> None:
@@ -25,13 +24,11 @@ class Examples:
         shown = {name: places.get(normalise(name)) for name in columns}
         self._places = {name: place for name, place in shown.items() if place is not None}
         self._rows: dict[str, list[list[Any]]] = {}
-        self._repaired: list[list[Any]] = []
-        self._repaired_count = 0
+        self._warned: dict[str, list[list[Any]]] = {}
 
     def add(self, cells: Sequence[str], answer: Answer) -> None:
-        if answer.message.startswith(REPAIRED):
-            self._repaired_count += 1
-            self._keep(self._repaired, cells, answer)
+        for warning in answer.warnings:
+            self._keep(self._warned.setdefault(warning, []), cells, answer)
         if answer.outcome not in SETTLED or answer.outcome == Outcome.ALREADY_REDEEMED:
             self._keep(self._rows.setdefault(answer.outcome, []), cells, answer)
 
@@ -41,13 +38,8 @@ class Examples:
             rows.append([answer.line, _cut(answer.message), shown])
 
     def record(self) -> dict[str, Any]:
-        """`columns`, `rows` by outcome and `repairedRows`: each row is [line, message, cells]."""
-        return {
-            "columns": list(self._places),
-            "rows": self._rows,
-            "repaired": self._repaired_count,
-            "repairedRows": self._repaired,
-        }
+        """`columns`, `rows` by outcome and `warned` by warning: each row is [line, message, cells]."""
+        return {"columns": list(self._places), "rows": self._rows, "warned": self._warned}
 
 
 def _cut(text: str) -> str:

@@ -9,21 +9,27 @@ from rewards.rules.balance import CLOCK_MARGIN, Wanted
 from rewards.rules.damage import is_damage
 from rewards.rules.first_lines import FirstLines
 from rewards.rules.header import find_columns, listed
-from rewards.rules.outcomes import Answer, Outcome
+from rewards.rules.outcomes import Answer, Outcome, WarningCode
+from rewards.rules.result_columns import result_places
 from rewards.rules.spreadsheet import restore
-from rewards.rules.values import DEFAULT_MARKS, BadValue, Marks, read_value
+from rewards.rules.texts import problem_of_id
+from rewards.rules.units import format_value
+from rewards.rules.values import DEFAULT_MARKS, BadValue, Marks, TruncatedValue, read_value
 
 NEEDED = ("accountId", "userId", "unit", "valueToRedeem")
-USED = ("rowId", "programId")
+USED = ("rowId", "programId", "reference")
 
 # Longer ids do not fit DynamoDB's keys, so no such participant can exist (UTF-8 bytes). No reward has a
 # longer program; and a row must fit a message.
 MAX_ID_BYTES = 256
 MAX_UNIT_BYTES = 64
 MAX_PROGRAM_ID_BYTES = 128
+MAX_REFERENCE = 64  # characters
 # Characters that fit, whatever they are.
 _SHORT_UNIT = MAX_UNIT_BYTES // 4
 _SHORT_PROGRAM = MAX_PROGRAM_ID_BYTES // 4
+
+_LINE_DIGITS = 10  # no file has more lines
 
 _EXPORTS = 1_000  # the rows of a file come from few reports; so many are remembered
 
@@ -54,14 +60,22 @@ class RowChecker:
         uploaded: int,
         marks: Marks = DEFAULT_MARKS,
         identities: Mapping[str, Identity] | None = None,
+        priors: Mapping[str, str | None] | None = None,
     ) -> None:
-        """`uploaded` is when the file came (Unix ms): the answers must not depend on when it is read."""
+        """`uploaded` is when the file came (Unix ms): the results must not depend on when it is read.
+
+        `priors` maps the importIds in an uploaded results.csv to the import that redeemed: itself or, of
+        a dry run, the one that was started from it (None where there is none).
+        """
         columns = find_columns(header, NEEDED, USED)
         self._account, self._user, self._unit, self._value = (columns[name] for name in NEEDED)
-        self._row_id, self._program = (columns.get(name) for name in USED)
+        self._row_id, self._program, self._reference = (columns.get(name) for name in USED)
+        results = result_places(header)
+        self._prior = (results["importId"], results["line"]) if results else None
+        self._priors = priors or {}
         self._width = len(header)
         # Where the cells of a report's row stand, if this is a report.
-        places = [columns.get(name) for name in (*NEEDED[:3], *USED)]
+        places = [columns.get(name) for name in (*NEEDED[:3], "rowId", "programId")]
         self._cells = itemgetter(*places) if None not in places else None
         self._exports: dict[str, str] = {}
         self._uploaded = uploaded
@@ -99,8 +113,42 @@ class RowChecker:
         true, row_id, note = found
         if true.unit != shown.unit:
             value = read_value(value_cell, true.unit, self._marks)
+        reference = self._cell(row, self._reference)
+        problem_of_reference = _problem_of_reference(reference)
+        if problem_of_reference:
+            return Answer(line, Outcome.INVALID_VALUE, problem_of_reference, true.unit)
         earlier = self._first_lines.first(_fingerprint(*true), line)
-        return _wanted(line, true, value, row_id, note) if earlier == line else _repeated(line, earlier)
+        if earlier != line:
+            return _repeated(line, earlier)
+        wanted = _wanted(line, true, value, row_id, note)
+        return self._with_further(wanted, row, value, reference) if isinstance(wanted, Wanted) else wanted
+
+    def _with_further(
+        self, wanted: Wanted, row: Sequence[str], value: int | BadValue, reference: str
+    ) -> Wanted:
+        """Add the row's reference, the redemption that it names, and the warning that digits were cut off."""
+        wanted.reference = reference
+        if wanted.row_id is None:
+            wanted.prior = self._prior_of(row)
+        if isinstance(value, TruncatedValue):
+            cut = f"{row[self._value].strip()[:40]} has more decimals than {wanted.unit}:"
+            counts = f"{cut} {format_value(wanted.value, wanted.unit)} counts."
+            wanted.note = f"{wanted.note} {counts}".strip()
+            wanted.warnings = (*wanted.warnings, WarningCode.DIGITS_TRUNCATED)
+        return wanted
+
+    def _cell(self, row: Sequence[str], place: int | None) -> str:
+        return "" if place is None else _text(row[place])
+
+    def _prior_of(self, row: Sequence[str]) -> tuple[str, int] | None:
+        """The redemption that a row of an uploaded results.csv names."""
+        if self._prior is None:
+            return None
+        import_id, line = (row[place].strip() for place in self._prior)
+        redeeming = self._priors.get(import_id)
+        return (
+            (redeeming, int(line)) if redeeming and line.isdecimal() and len(line) <= _LINE_DIGITS else None
+        )
 
     def _usual(self, row: Sequence[str], value_cell: str, line: int) -> Wanted | Answer | None:
         """What a row wants that is as the report made it, but for its value; None for any other.
@@ -126,8 +174,10 @@ class RowChecker:
         program_id = program or None
         if row_id != row_ids.make_row_id(export_id, account_id, user_id, unit, program_id):
             return None
+        if self._reference is not None and row[self._reference]:
+            return None
         value = read_value(value_cell, unit, self._marks)
-        if isinstance(value, BadValue) or value == 0:
+        if isinstance(value, BadValue | TruncatedValue) or value == 0:
             return None
         earlier = self._first_lines.first(_fingerprint(account_id, user_id, unit, program), line)
         if earlier != line:
@@ -215,7 +265,15 @@ def _wanted(
     if isinstance(value, BadValue):
         return Answer(line, value.outcome, value.message, whose.unit)
     account_id, user_id, unit, program_id = whose
-    return Wanted(line, account_id, user_id, unit, value, program_id, row_id, note)
+    return Wanted(line, account_id, user_id, unit, int(value), program_id, row_id, note)
+
+
+def _problem_of_reference(reference: str) -> str:
+    """Why a text cannot be a payment's reference, or ""."""
+    if len(reference) > MAX_REFERENCE:
+        return f"reference is longer than {MAX_REFERENCE} characters."
+    problem = problem_of_id(reference)
+    return f"reference {problem}" if problem else ""
 
 
 def _text(cell: str) -> str:

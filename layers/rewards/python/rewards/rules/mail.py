@@ -1,9 +1,10 @@
 """The emails (CONTRACT section 7), made of the blocks of `mail_layout`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
+from rewards.rules.dates import to_the_minute
 from rewards.rules.mail_layout import (
     Block,
     Email,
@@ -18,9 +19,9 @@ from rewards.rules.mail_layout import (
     compose,
     shortened,
 )
-from rewards.rules.mending import file_mending, meaning, mending, reason
-from rewards.rules.outcomes import SETTLED, FileProblem, Outcome
-from rewards.rules.report import BALANCES, REDEEMABLE, REWARDS, iso
+from rewards.rules.mending import file_mending, meaning, mending, reason, warning_meaning, warning_remedy
+from rewards.rules.outcomes import SETTLED, FileProblem, Outcome, WarningCode
+from rewards.rules.report import BALANCES, REDEEMABLE, REWARDS
 from rewards.rules.units import format_value
 
 # So long a name may be in a subject, where the result must stay in sight, and elsewhere.
@@ -53,7 +54,10 @@ _ASKED = (
 
 @dataclass(frozen=True, slots=True)
 class ImportSummary:
-    """What the emails say of an import; `redeemed` in credits by unit, negative what was given back."""
+    """What the emails say of an import; `redeemed` in credits by unit, negative what was reversed.
+
+    `warnings` are rows by warning, `file_warnings` the explanations of those about the whole file.
+    """
 
     name: str
     file_name: str
@@ -64,6 +68,8 @@ class ImportSummary:
     outcomes: Mapping[str, int]
     redeemed: Mapping[str, int]
     reverses: bool = False
+    warnings: Mapping[str, int] = field(default_factory=dict)
+    file_warnings: Mapping[str, str] = field(default_factory=dict)
 
 
 def report_ready(
@@ -82,14 +88,14 @@ def report_ready(
     """The report is ready. `totals` in credits by unit, empty if the report has none; dates in Unix
     milliseconds; `kind` is the export's type, `unit` and `program_id` what it was asked for only."""
     count = _count(rows, "row")
-    shows = _SHOWS[kind].format(_when(as_of))
+    shows = _SHOWS[kind].format(to_the_minute(as_of))
     blocks: list[Block] = [Paragraph(f"The report “{shortened(name, _NAME)}” is ready. {shows}")]
     if rows == 0:
         blocks.append(Paragraph("It has no rows: nothing fits what was asked for."))
     if totals:
         blocks.append(_amounts("Total available", totals, "the report has them all"))
     blocks.append(Link("Download the report", url))
-    blocks.append(Paragraph(f"The link works until {_when(works_until)} and opens only this file."))
+    blocks.append(Paragraph(f"The link works until {to_the_minute(works_until)} and opens only this file."))
     if kind == REDEEMABLE and rows:
         blocks += [Heading("What to do next"), Points(_NEXT, ordered=True)]
     about = [
@@ -98,7 +104,7 @@ def report_ready(
         ("Rows", f"{rows:,}"),
         ("Only unit", shortened(unit or "", _NAME)),
         ("Only program", shortened(program_id or "", _NAME)),
-        ("As of", _when(as_of)),
+        ("As of", to_the_minute(as_of)),
     ]
     blocks.append(Facts("About this report", about))
     subject = f"Report ready: {shortened(name, _NAME_IN_SUBJECT)}, {count}"
@@ -125,7 +131,7 @@ def import_finished(
         blocks.append(Link("Only the failed rows (failed.csv)", failed_url))
     links = "The links work" if failed_url else "The link works"
     files = "open only these files" if failed_url else "opens only this file"
-    blocks.append(Paragraph(f"{links} until {_when(works_until)} and {files}."))
+    blocks.append(Paragraph(f"{links} until {to_the_minute(works_until)} and {files}."))
     if failed_url:
         blocks += _what_to_do(summary)
     elif summary.dry_run:
@@ -218,6 +224,17 @@ def _counts(summary: ImportSummary) -> list[Block]:
         if summary.reverses:
             caption, totals = "Total given back", {unit: -credits for unit, credits in totals.items()}
         blocks.append(_amounts(caption, totals, "results.csv has them all"))
+    warned = [
+        Figure(
+            f"{summary.warnings[warning]:,}",
+            warning,
+            summary.file_warnings.get(warning) or f"{warning_meaning(warning)} {warning_remedy(warning)}",
+        )
+        for warning in WarningCode
+        if summary.warnings.get(warning)
+    ]
+    if warned:
+        blocks.append(Figures("Warnings, which changed no outcome", ("Rows", "Warning"), warned))
     return blocks
 
 
@@ -267,7 +284,3 @@ def _grouped(credits: int, unit: str) -> str:
 
 def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
-
-
-def _when(milliseconds: int) -> str:
-    return iso(milliseconds // 60_000 * 60_000).replace("T", " ")[:16] + " UTC"

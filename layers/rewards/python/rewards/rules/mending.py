@@ -3,10 +3,10 @@
 CONTRACT 3.1, 3.2 and 6 name the outcomes and codes; a test holds that each has its words here.
 """
 
-from rewards.rules.outcomes import FileProblem, Outcome
+from rewards.rules.outcomes import FileProblem, Outcome, WarningCode
 
 _MEANING = {
-    Outcome.REDEEMED: "The whole value was redeemed, in one step.",
+    Outcome.REDEEMED: "The value was redeemed in one step, without digits beyond the unit's decimals.",
     Outcome.LOADED: "The reward was added to its balance.",
     Outcome.UNCHANGED: "valueToRedeem is blank or 0: the row was left alone.",
     Outcome.ALREADY_REDEEMED: "An earlier import redeemed this row; nothing was done again.",
@@ -19,7 +19,7 @@ _MEANING = {
     Outcome.DUPLICATE_ROW: "The same account, user, unit and program stand on an earlier line of the file.",
     Outcome.NO_BALANCE: "There is no such participant, or they have no reward.",
     Outcome.UNIT_MISMATCH: "The participant has balances, but none in this unit.",
-    Outcome.INSUFFICIENT_BALANCE: "More was asked than is available now.",
+    Outcome.INSUFFICIENT_BALANCE: "The amount exceeds the available balance.",
     Outcome.CANCELLED: "The import was cancelled before this row; nothing was changed for it.",
     Outcome.NOT_PROCESSED: "The system could not process the row; nothing was changed for it.",
     Outcome.UNSUPPORTED_TYPE: "A reward of this type carries no balance.",
@@ -30,7 +30,7 @@ _MEANING = {
     Outcome.ALREADY_REVERSED: "An earlier reversal gave this back; nothing was done again.",
 }
 _MEANING_IN_PREVIEW = {
-    Outcome.REDEEMED: "The whole value would be redeemed, in one step.",
+    Outcome.REDEEMED: "The value would be redeemed in one step, without digits beyond the unit's decimals.",
     Outcome.LOADED: "The reward would be added to its balance.",
 }
 _MEANING_FOR_REWARDS = {
@@ -87,7 +87,7 @@ _REASON = {
     FileProblem.UNREADABLE_FILE: "the file cannot be read",
     FileProblem.FILE_TOO_LARGE: "the file is too large",
     FileProblem.OLD_RESULTS_FILE: "The file is a results.csv of an earlier version",
-    FileProblem.DUPLICATE_FILE: "the file was imported before",
+    FileProblem.DUPLICATE_FILE: "its rows were imported before",
     FileProblem.UPLOAD_GONE: "the file is gone",
     FileProblem.FORM_USED: "its form was used already",
     FileProblem.VALIDATION_FAILED: "the system could not read it",
@@ -106,8 +106,8 @@ _FILE_MENDING = {
     FileProblem.FILE_TOO_LARGE: "Split the file, keep the header row in each part, and upload the parts "
     "one by one. A CSV file may be larger (2 GiB) than a workbook (100 MiB).",
     FileProblem.DUPLICATE_FILE: "If it was uploaded twice by mistake, there is nothing to do. If these "
-    "redemptions are meant once more, start from a fresh report, whose rows carry a rowId; or change the "
-    "file, for example by a column with today's date.",
+    "redemptions are meant once more, import the file with “Import even if the same rows were imported "
+    "before” (allowDuplicate), or fill in a new report, whose rows have a rowId.",
     FileProblem.OLD_RESULTS_FILE: "Upload failed.csv of that import instead: it has only the rows that were "
     "not redeemed.",
     FileProblem.UPLOAD_GONE: "Upload it again, and leave it in the bucket until the import has ended.",
@@ -125,6 +125,40 @@ _FILE_MENDING_FOR_REWARDS = {
     FileProblem.FILE_TOO_LARGE: "Split the file, keep the header row in each part, and upload the parts "
     "one by one.",
 }
+
+
+_WARNING_MEANING = {
+    WarningCode.NO_ROW_ID: "The row has no rowId, so it cannot be recognised when it is uploaded again.",
+    WarningCode.REPEATED_VALUE: "The same value was redeemed from this balance in the last 35 days.",
+    WarningCode.DIGITS_TRUNCATED: "The value has more decimals than its unit; those were cut off.",
+    WarningCode.REPAIRED: "A spreadsheet changed the row's ids; they were restored by its rowId.",
+    WarningCode.PARTICIPANT_BLOCKED: "The participant is blocked.",
+    WarningCode.ENCODING_DETECTED: "The file is not Unicode; its encoding was detected.",
+    WarningCode.OTHER_SHEETS_IGNORED: "The workbook has more than one sheet; only one was read.",
+    WarningCode.UNKNOWN_COLUMN: "The file has a column that is not known; it was ignored.",
+    WarningCode.REPORT_OUTDATED: "The balance changed after the row's report was created.",
+}
+_WARNING_REMEDY = {
+    WarningCode.NO_ROW_ID: "Use the report with its rowId column: then each row is redeemed at most once.",
+    WarningCode.REPEATED_VALUE: "Check that this is a second payment. If not, reverse one of the imports.",
+    WarningCode.DIGITS_TRUNCATED: "Check that the payment was made without these digits.",
+    WarningCode.REPAIRED: "Nothing has to be done. To avoid it, edit only valueToRedeem.",
+    WarningCode.PARTICIPANT_BLOCKED: "Check whether this person may be paid.",
+    WarningCode.ENCODING_DETECTED: "Check the line of text. If it is wrong, set the encoding of the file.",
+    WarningCode.OTHER_SHEETS_IGNORED: "Check that the right sheet was read; import the others as files.",
+    WarningCode.UNKNOWN_COLUMN: "If the column was meant to count, correct its name and load the file again.",
+    WarningCode.REPORT_OUTDATED: "Check the amounts against a new report.",
+}
+
+
+def warning_meaning(warning: WarningCode) -> str:
+    """Say what a warning is about."""
+    return _WARNING_MEANING[warning]
+
+
+def warning_remedy(warning: WarningCode) -> str:
+    """Say what an operator does about a warning."""
+    return _WARNING_REMEDY[warning]
 
 
 def meaning(outcome: Outcome, loads_rewards: bool, dry_run: bool, reverses: bool) -> str:

@@ -6,10 +6,10 @@ page was asked for and when the page came back, so that no row shows more than t
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
 
+from rewards.rules.dates import iso
 from rewards.rules.redemption import Reward, is_available
 from rewards.rules.reward_rows import NEEDED, USED, USED_OF_USER
 from rewards.rules.row_ids import make_row_id
@@ -241,11 +241,3 @@ def _unit_cells(unit: str) -> tuple[str, str, int, str]:
 @lru_cache(maxsize=16)
 def _zero(places: int) -> Decimal:
     return Decimal(f"0E-{places}")
-
-
-@lru_cache(maxsize=4096)  # programs expire by the day, so that dates repeat
-def iso(milliseconds: int) -> str:
-    """Unix milliseconds as ISO 8601 UTC: `2026-11-21T20:14:00Z`, with milliseconds where there are any."""
-    moment = datetime.fromtimestamp(milliseconds // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    rest = milliseconds % 1000
-    return f"{moment}.{rest:03d}Z" if rest else f"{moment}Z"

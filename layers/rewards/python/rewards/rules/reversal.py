@@ -5,12 +5,24 @@ then is not available again, and the answer names it. The redemption stays on re
 who reversed it, in the same write; that mark is what makes a second reversal do nothing.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from rewards.rules.balance import Balance, Page, Redemption, how, unarchive
 from rewards.rules.outcomes import Answer, Outcome, Refusal
 from rewards.rules.redemption import Reward, Status, redemption_order, statuses
+
+
+def is_complete_reversal(reversal: Mapping[str, Any]) -> bool:
+    """Whether a reversal, by its record, has ended and returned everything that it had to."""
+    outcomes = {Outcome(name) for name, rows in reversal["outcomes"].items() if rows}
+    return (
+        reversal["dateCompleted"] is not None
+        # No row is processed of a chunk whose results could not be read.
+        and reversal["processed"] == reversal["rows"]
+        and outcomes <= {Outcome.REVERSED, Outcome.ALREADY_REVERSED, Outcome.UNCHANGED}
+    )
 
 
 class MovedError(Exception):
