@@ -1,8 +1,8 @@
 """The first rows of each outcome: which are kept, and what of them."""
 
 from rewards.rules.examples import MAX_ROWS, Examples
-from rewards.rules.import_rows import NEEDED, REPAIRED
-from rewards.rules.outcomes import Answer, Outcome
+from rewards.rules.import_rows import NEEDED
+from rewards.rules.outcomes import Answer, Outcome, WarningCode
 
 HEADER = ["note", "Account ID", "user_id", "unit", "valueToRedeem"]
 CELLS = ["x", "acme", "ann", "POINT", "5"]
@@ -33,9 +33,12 @@ def test_rows_that_went_well_are_not_shown_but_those_redeemed_before_are():
     assert list(found["rows"]) == ["ALREADY_REDEEMED"]
 
 
-def test_repaired_rows_are_counted_and_the_first_are_shown():
-    found = kept(*(Answer(line, Outcome.REDEEMED, f"{REPAIRED} x.") for line in range(2, 20)))
-    assert (found["repaired"], len(found["repairedRows"]), found["rows"]) == (18, MAX_ROWS, {})
+def test_keeps_the_first_rows_of_each_warning():
+    repaired = (WarningCode.REPAIRED, WarningCode.NO_ROW_ID)
+    found = kept(*(Answer(line, Outcome.REDEEMED, "why", warnings=repaired) for line in range(2, 20)))
+    assert found["rows"] == {}
+    assert found["warned"].keys() == {"REPAIRED", "NO_ROW_ID"}
+    assert [row[0] for row in found["warned"]["REPAIRED"]] == list(range(2, 2 + MAX_ROWS))
 
 
 def test_a_column_that_the_file_does_not_have_is_left_out():

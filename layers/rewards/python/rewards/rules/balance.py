@@ -162,7 +162,7 @@ def redeem(
         return Answer(
             wanted.line,
             Outcome.INSUFFICIENT_BALANCE,
-            f"The amount {asked} {wanted.unit} exceeds the available balance of {shown} {wanted.unit}"
+            f"The amount {asked} {wanted.unit} exceeds the available balance: {shown} is available"
             f"{of_program}. Nothing was redeemed.",
             wanted.unit,
             available=error.available,
