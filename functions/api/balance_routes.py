@@ -18,6 +18,7 @@ from crediting import (
     refusals,
     request_of,
 )
+from known import RequestObject
 from reward_routes import RewardType
 from rewards.flows.credits import Refused
 from rewards.rules.units import currency, decimals
@@ -42,7 +43,7 @@ class RewardBalance(BaseModel):
     totalCancelledCredit: int = Field(description="Left of rewards when they were cancelled.")
 
 
-class BulkDebit(BaseModel):
+class BulkDebit(RequestObject):
     """What to redeem from a participant's balance, or from an account's."""
 
     accountId: ParticipantId

@@ -11,6 +11,7 @@ from crediting import time_to_answer
 from errors import ApiError
 from exports import Problem, mailto
 from incoming import caller_of
+from known import RequestObject
 from paging import FileAddress, Limit, Offset, Redirected, handed_over, shortened
 from rewards.adapters.errors import UploadGoneError
 from rewards.clock import now
@@ -35,8 +36,8 @@ _REWARDS_FILE: Any = {
 }
 
 
-class ImportOrder(BaseModel):
-    """A file to import. Fields that are not known are ignored."""
+class ImportOrder(RequestObject):
+    """A file to import."""
 
     model_config = ConfigDict(
         json_schema_extra={

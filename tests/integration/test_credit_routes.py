@@ -57,7 +57,10 @@ def test_a_reward_is_created_with_the_contracts_fields(api, world):
         "programId": "p",
         "cancellable": True,
         "currency": None,
-        "unknown": "of the original, ignored",
+        "discountPercent": None,
+        "fuelTankType": None,
+        "fuelTankCode": None,
+        "amount": None,
     }
     status, made = api("POST", "/rewards/account/acme/user/ann", asked)
     assert status == 201
@@ -245,3 +248,24 @@ def test_a_busy_table_is_answered_with_when_to_come_again(api, reward, monkeypat
     status, error = api("POST", f"/reward/{reward['id']}/cancel")
     assert (status, error["apiErrorCode"]) == (503, "TRY_AGAIN")
     assert api.raw["headers"]["Retry-After"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("cancellable", False), ("currency", "EUR"), ("amount", 5), ("discountPercent", 10)],
+)
+def test_rejects_a_field_of_the_original_that_would_change_what_is_asked(api, field, value):
+    asked = {"unit": "CASH/USD", "assignedCredit": 1, field: value}
+    status, error = api("POST", "/rewards/account/acme/user/ann", asked)
+    assert (status, error["validationErrors"][0]["field"]) == (400, field)
+
+
+def test_accepts_the_currency_of_the_unit(api):
+    asked = {"unit": "CASH/USD", "assignedCredit": 1, "currency": "USD"}
+    assert api("POST", "/rewards/account/acme/user/ann", asked)[0] == 201
+
+
+@pytest.mark.parametrize("kind", ["PCT_DISCOUNT", "FUELTANK", "INTEGRATION"])
+def test_rejects_a_type_without_balance_before_anything_else(api, kind):
+    status, error = api("POST", "/rewards/account/acme/user/ann", {"type": kind, "fuelTankCode": "x", "y": 1})
+    assert (status, error["apiErrorCode"]) == (400, "UNSUPPORTED_TYPE")
