@@ -32,7 +32,6 @@ from rewards.rules.import_rows import Identity, RowChecker
 from rewards.rules.outcomes import Answer, FileProblem, FileRefusedError, Outcome
 from rewards.rules.reward_rows import NEEDED, USED, USED_OF_USER, Grant, read_grant
 from rewards.rules.sheets import Sheet
-from rewards.rules.spreadsheet import restore
 from rewards.rules.values import Marks, shown_mark
 
 _GONE = "The uploaded file was deleted before it was read. Nothing was imported."
@@ -337,8 +336,6 @@ def _check_rows(
         columns = find_columns(sheet.header, NEEDED, (*USED, *USED_OF_USER))
         for line, row in sheet.rows:
             cells = {name: row[place] if place < len(row) else "" for name, place in columns.items()}
-            if not sheet.json:  # what has been in a spreadsheet may have been made safe for it
-                cells = {name: restore(cell) for name, cell in cells.items()}
             yield read_grant(cells, line, uploaded)
         return
     first = list(islice(sheet.rows, _MARK_ROWS))
