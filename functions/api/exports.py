@@ -8,6 +8,7 @@ from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 import wiring
+from amounts import DecimalsByUnit, WithDecimalsByUnit
 from crediting import ProgramId, Unit
 from errors import ApiError, invalid
 from incoming import Caller, caller_of
@@ -142,7 +143,7 @@ class Problem(BaseModel):
     message: str
 
 
-class Export(BaseModel):
+class Export(WithDecimalsByUnit):
     """A report that was ordered. Dates are Unix milliseconds UTC."""
 
     id: str
@@ -158,6 +159,7 @@ class Export(BaseModel):
     dateExpires: int | None = Field(description="Until when the file can be downloaded.")
     recordCount: int | None
     totals: dict[str, int] | None = Field(default=None, description="What is available, in credits by unit.")
+    decimals: DecimalsByUnit
     error: Problem | None
 
 

@@ -7,6 +7,7 @@ from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, ValidationInfo, field_validator
 
 import wiring
+from amounts import DecimalsByUnit, WithDecimalsByUnit
 from crediting import time_to_answer
 from errors import ApiError
 from exports import Problem, mailto
@@ -70,13 +71,14 @@ class ImportOrder(RequestObject):
         return dry_run
 
 
-class ImportStats(BaseModel):
+class ImportStats(WithDecimalsByUnit):
     """Counts so far."""
 
     rows: int
     processed: int
     outcomes: dict[str, int] = Field(description="Rows by outcome.")
     redeemed: dict[str, int] = Field(description="Credits by unit.")
+    decimals: DecimalsByUnit
 
 
 class Import(BaseModel):

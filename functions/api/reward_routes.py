@@ -7,6 +7,7 @@ from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 from pydantic import BaseModel, Field, ValidationInfo, field_validator, model_validator
 
 import wiring
+from amounts import Decimals, WithDecimals
 from crediting import (
     Credit,
     Date,
@@ -48,7 +49,7 @@ class RewardRedemption(BaseModel):
     quantityRedeemed: int
 
 
-class Reward(BaseModel):
+class Reward(WithDecimals):
     """A reward of type CREDIT. Credits are in the unit's smallest step, dates Unix milliseconds UTC."""
 
     id: str
@@ -59,6 +60,7 @@ class Reward(BaseModel):
     name: str | None
     rewardSource: str | None
     unit: str
+    decimals: Decimals
     assignedCredit: int
     redeemedCredit: int
     dateGiven: int

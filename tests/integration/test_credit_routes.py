@@ -10,7 +10,7 @@ from rewards.adapters.accounts import Accounts
 from tests.integration.test_handlers import CONTEXT, event, handler  # noqa: F401 a fixture
 
 REWARD_NAMES = [
-    *("id", "type", "accountId", "userId", "programId", "name", "rewardSource", "unit"),
+    *("id", "type", "accountId", "userId", "programId", "name", "rewardSource", "unit", "decimals"),
     *("assignedCredit", "redeemedCredit", "dateGiven", "dateScheduledFor", "dateExpires", "dateCancelled"),
     *("cancellable", "statuses", "redemptions"),
 ]
@@ -88,7 +88,7 @@ def test_a_single_reward_is_redeemed(api, reward):
     asked = {"amount": 200, "unit": "CENTS"}
     assert api("POST", f"/credit/{reward['id']}/redeem", asked) == (
         200,
-        {"creditRedeemed": 200, "creditAvailable": 1800, "unit": "CENTS"},
+        {"creditRedeemed": 200, "creditAvailable": 1800, "unit": "CENTS", "decimals": 0},
     )
     _, shown = api("GET", f"/reward/{reward['id']}")
     (redemption,) = shown["redemptions"]
@@ -104,6 +104,7 @@ def test_balances_are_summed_by_unit(api, reward):
             {
                 "type": "CREDIT",
                 "unit": "CENTS",
+                "decimals": 0,
                 "count": 1,
                 "totalAssignedCredit": 2000,
                 "totalRedeemedCredit": 490,
@@ -119,7 +120,7 @@ def test_an_account_is_debited(api, reward):
     asked = {"accountId": "acme", "unit": "CENTS", "amount": 2000}
     assert api("POST", "/credit/bulkredeem", asked) == (
         200,
-        {"creditRedeemed": 2000, "creditAvailable": 0, "unit": "CENTS"},
+        {"creditRedeemed": 2000, "creditAvailable": 0, "unit": "CENTS", "decimals": 0},
     )
 
 
