@@ -57,6 +57,7 @@ def test_the_filled_in_report_is_redeemed_oldest_expiry_first_and_only_once(load
         "processed": 2,
         "outcomes": {"REDEEMED": 1, "INSUFFICIENT_BALANCE": 1},
         "redeemed": {"CASH/USD": 600},
+        "decimals": {"CASH/USD": 2},
     }
     mail = loaded.mail_about(record["id"])
     assert mail.to == ["olivia@example.com"]

@@ -258,20 +258,9 @@ class Accounts:
             request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
     def _statement(self, item: Item, version: int) -> Any:
-        redemptions = item.get("redemptions", {"S": "[]"})
+        values = [item["rewards"], item.get("redemptions", {"S": "[]"}), item["version"], item["updated"]]
         read = {"N": str(version)}
-        return {
-            "Statement": self._update,
-            "Parameters": [
-                item["rewards"],
-                redemptions,
-                item["version"],
-                item["updated"],
-                item["pk"],
-                item["sk"],
-                read,
-            ],
-        }
+        return {"Statement": self._update, "Parameters": [*values, item["pk"], item["sk"], read]}
 
     def _execute(self, statements: list[Any]) -> list[Any]:
         """The error of each statement, or None: a batch that is answered says nothing by itself."""
