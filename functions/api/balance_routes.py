@@ -8,6 +8,7 @@ from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 from pydantic import BaseModel, Field
 
 import wiring
+from amounts import Decimals, WithDecimals
 from crediting import (
     Credit,
     Debited,
@@ -18,9 +19,10 @@ from crediting import (
     refusals,
     request_of,
 )
+from known import RequestObject
 from reward_routes import RewardType
 from rewards.flows.credits import Refused
-from rewards.rules.units import currency, decimals
+from rewards.rules.units import currency
 
 # ruff: noqa: N815 the contract's names
 
@@ -29,11 +31,12 @@ router = APIGatewayHttpRouter()
 _TAGS = ["Balances"]
 
 
-class RewardBalance(BaseModel):
+class RewardBalance(WithDecimals):
     """The rewards of one unit, in sums. Available is what is assigned less all other totals."""
 
     type: Literal["CREDIT"]
     unit: str
+    decimals: Decimals
     count: int = Field(description="How many rewards there are, and were.")
     totalAssignedCredit: int
     totalRedeemedCredit: int
@@ -42,7 +45,7 @@ class RewardBalance(BaseModel):
     totalCancelledCredit: int = Field(description="Left of rewards when they were cancelled.")
 
 
-class BulkDebit(BaseModel):
+class BulkDebit(RequestObject):
     """What to redeem from a participant's balance, or from an account's."""
 
     accountId: ParticipantId
@@ -51,10 +54,11 @@ class BulkDebit(BaseModel):
     userId: ParticipantId | None = None
 
 
-class UnitOverview(BaseModel):
+class UnitOverview(WithDecimals):
     """What is available in one unit, in credits."""
 
     unit: str
+    decimals: Decimals
     participants: int = Field(description="Who have something available.")
     available: int
     expiring: int = Field(description="What of it expires within 30 days of `asOf`.")
@@ -69,11 +73,11 @@ class BalanceOverview(BaseModel):
     units: list[UnitOverview]
 
 
-class UnitInUse(BaseModel):
+class UnitInUse(WithDecimals):
     """A unit in which there are rewards."""
 
     unit: str
-    decimals: int = Field(description="How many decimals a value in this unit shows in files.")
+    decimals: Decimals
     currency: str | None = Field(description="ISO 4217 code, where the unit is money.")
 
 
@@ -143,4 +147,4 @@ def order_overview(_tenant: str) -> tuple[BalanceOverview, int]:
 @router.get("/units", summary="List units", tags=_TAGS, description="The units in use, with their decimals.")
 def list_units(_tenant: str) -> list[UnitInUse]:
     found = wiring.jobs().units()
-    return [UnitInUse(unit=unit, decimals=decimals(unit), currency=currency(unit)) for unit in found]
+    return [UnitInUse.model_validate({"unit": unit, "currency": currency(unit)}) for unit in found]

@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler.openapi.params import Header
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
+from amounts import Decimals, WithDecimals
 from errors import ApiError
 from rewards.adapters.errors import ThrottledError, UnknownOutcomeError
 from rewards.adapters.retry import Backoff, OutOfTimeError
@@ -67,7 +68,7 @@ IdempotencyKey = Annotated[
 ]
 
 
-class Debited(BaseModel):
+class Debited(WithDecimals):
     """What a redemption took, and what is left."""
 
     creditRedeemed: int = Field(description="The credits just redeemed.")
@@ -76,6 +77,7 @@ class Debited(BaseModel):
         "account's where no userId was given."
     )
     unit: str
+    decimals: Decimals
 
 
 def request_of(tenant: str, key: str | None, operation: str, *asked: object) -> Request:

@@ -82,9 +82,13 @@ def in_plain_words(found: Sequence[Mapping[str, Any]]) -> ApiError:
     """What Powertools and pydantic found, without their vocabulary of types."""
     problems: list[dict[str, str]] = []
     for each in found:
-        place = [str(part) for part in each["loc"] if part not in ("body", "query", "path", "header")]
+        where, *parts = each["loc"]
+        place = ".".join(map(str, parts))
         message = str(each.get("msg", each["type"])).removeprefix("Value error, ")
-        problems.append({"field": in_camel_case(".".join(place)) or "body", "message": message})
+        # Parameters in a path have Python's names, all others those of the API.
+        problems.append(
+            {"field": (in_camel_case(place) if where == "path" else place) or "body", "message": message}
+        )
     return invalid(problems)
 
 

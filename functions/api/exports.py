@@ -1,17 +1,23 @@
 """`/export`: order a report, ask after it, download it."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 import wiring
-from errors import ApiError
+from amounts import DecimalsByUnit, WithDecimalsByUnit
+from crediting import ProgramId, Unit
+from errors import ApiError, invalid
 from incoming import Caller, caller_of
+from known import RequestObject
 from paging import FileAddress, Limit, Offset, Redirected, handed_over, shortened
-from rewards.flows.exports import TYPES
-from rewards.rules.report import file_key
+from reward_routes import RewardType
+from rewards.rules.filters import DATES, FilterError
+from rewards.rules.report import BALANCES, REDEEMABLE, TYPES, file_key
+from rewards.rules.reward_rows import MAX_DATE, MIN_DATE
 
 # ruff: noqa: N815 the contract's names
 
@@ -26,22 +32,107 @@ def _known_type(kind: str) -> str:
     return kind
 
 
-class ExportParams(BaseModel):
-    """What to leave out. Other filters of the original system are accepted and ignored."""
+def _not_blank(text: str) -> str:
+    if not text:
+        raise ValueError("must not be blank: leave it out, or send null, for no filter")
+    return text
 
-    unit: str | None = Field(default=None, description="Only this unit.", examples=["CASH/USD"])
-    programId: str | None = Field(default=None, description="Only rewards of this program.")
+
+def _moment(given: Any) -> Any:
+    """Unix milliseconds of what a program sends as a moment: milliseconds, or ISO 8601."""
+    if isinstance(given, bool) or not isinstance(given, int | str):
+        raise ValueError(_NO_MOMENT)
+    if isinstance(given, int) or given.strip().isdecimal():
+        if not MIN_DATE <= int(given) <= MAX_DATE:
+            raise ValueError(_NO_MOMENT)
+        return int(given)
+    try:
+        moment = datetime.fromisoformat(given.strip())
+    except ValueError:
+        raise ValueError(_NO_MOMENT) from None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
 
 
-class ExportOrder(BaseModel):
-    """A report to make. Fields that are not known are ignored."""
+_NO_MOMENT = (
+    "must be Unix milliseconds (12 digits or more) or an ISO 8601 date, for example 2026-12-31T23:59:59Z"
+)
+_Moment = Annotated[
+    int,
+    BeforeValidator(_moment),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": MIN_DATE, "maximum": MAX_DATE},
+                {"type": "string", "format": "date-time"},
+            ]
+        }
+    ),
+]
+_Program = Annotated[ProgramId, AfterValidator(_not_blank)]
+
+
+class ExportFilter(RequestObject):
+    """The original system's filter by unit; all of it has to fit. For reports of what is available, and of
+    rewards."""
+
+    unit_eq: Unit | None = Field(default=None, description="Only this unit.")
+    unit_in: list[Unit] | None = Field(
+        default=None, min_length=1, max_length=100, description="Only these units."
+    )
+    unitType_eq: Unit | None = Field(default=None, description="Only units of this name: CASH of CASH/USD.")
+    currency_eq: str | None = Field(
+        default=None, pattern="^[A-Z]{3}$", description="Only units of this currency (ISO 4217)."
+    )
+    type_eq: RewardType | None = Field(default=None, description="Only rewards of this type.")
+
+
+_BALANCE_DATES = "For reports of balances (by the first reward's dateGiven) and of rewards."
+_UPDATE_DATES = "For reports of balances and of rewards: by the last write of the balance."
+
+
+class ExportParams(RequestObject):
+    """Filters. All of them have to fit; one that does not apply to the type of report is rejected."""
+
+    unit: Unit | None = Field(default=None, description="Only this unit.", examples=["CASH/USD"])
+    programId: _Program | None = Field(default=None, description="Only rewards of this program.")
+    filter: ExportFilter | None = None
+    createdSince: _Moment | None = Field(default=None, description=_BALANCE_DATES)
+    createdBefore: _Moment | None = Field(default=None, description=_BALANCE_DATES)
+    updatedSince: _Moment | None = Field(default=None, description=_UPDATE_DATES)
+    updatedBefore: _Moment | None = Field(default=None, description=_UPDATE_DATES)
+    createdOrUpdatedSince: _Moment | None = Field(default=None, description="Either of the two.")
+    createdOrUpdatedBefore: _Moment | None = Field(default=None, description="Either of the two.")
+
+
+def _only_null(*names: str) -> Any:
+    return {"properties": {"params": {"properties": {name: {"type": "null"} for name in names}}}}
+
+
+class ExportOrder(RequestObject):
+    """A report to make."""
+
+    # For readers of the description only; rewards.rules.filters decides.
+    model_config = ConfigDict(
+        json_schema_extra={
+            "if": {"properties": {"type": {"enum": [each for each in TYPES if TYPES[each] == REDEEMABLE]}}},
+            "then": _only_null(*DATES),
+            "else": {
+                "if": {"properties": {"type": {"enum": [each for each in TYPES if TYPES[each] == BALANCES]}}},
+                "then": _only_null("filter"),
+            },
+        }
+    )
 
     type: Annotated[str, AfterValidator(_known_type)] = Field(
         json_schema_extra={"enum": list(TYPES)}, examples=["REDEEMABLE_REWARD_BALANCE"]
     )
     format: Literal["CSV", "XLSX"] = "CSV"
     name: str | None = Field(default=None, description="What it is called; cut to 200 characters.")
-    requester: str | None = Field(default="API", description="Who asks; cut to 200 characters.")
+    requester: str | None = Field(
+        default="API",
+        description="Who asks, of an API key; cut to 200 characters. Of a user it is the email address.",
+    )
     params: ExportParams | None = None
 
 
@@ -52,7 +143,7 @@ class Problem(BaseModel):
     message: str
 
 
-class Export(BaseModel):
+class Export(WithDecimalsByUnit):
     """A report that was ordered. Dates are Unix milliseconds UTC."""
 
     id: str
@@ -68,6 +159,7 @@ class Export(BaseModel):
     dateExpires: int | None = Field(description="Until when the file can be downloaded.")
     recordCount: int | None
     totals: dict[str, int] | None = Field(default=None, description="What is available, in credits by unit.")
+    decimals: DecimalsByUnit
     error: Problem | None
 
 
@@ -88,15 +180,19 @@ class ExportPage(BaseModel):
 )
 def order_export(_tenant: str, wanted: ExportOrder) -> Export:
     """The report is made in the background; an email with a link comes when it is ready."""
-    chosen = {name: value for name, value in (wanted.params or ExportParams()).model_dump().items() if value}
-    record = wiring.exports().order(
-        TYPES[wanted.type],
-        wanted.format,
-        (wanted.name or "")[:200],
-        (wanted.requester or "API")[:200],
-        chosen,
-        mailto(caller_of(router.current_event.raw_event)),
-    )
+    caller = caller_of(router.current_event.raw_event)
+    chosen = wanted.params.model_dump(exclude_none=True) if wanted.params else {}
+    try:
+        record = wiring.exports().order(
+            wanted.type,
+            wanted.format,
+            (wanted.name or "")[:200],
+            caller.email or (caller.user if caller.is_user else (wanted.requester or "API")[:200]),
+            chosen,
+            mailto(caller),
+        )
+    except FilterError as error:
+        raise invalid([{"field": f"params.{error.name}", "message": str(error)}]) from error
     return Export.model_validate(record)
 
 

@@ -7,10 +7,12 @@ from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, ValidationInfo, field_validator
 
 import wiring
+from amounts import DecimalsByUnit, WithDecimalsByUnit
 from crediting import time_to_answer
 from errors import ApiError
 from exports import Problem, mailto
 from incoming import caller_of
+from known import RequestObject
 from paging import FileAddress, Limit, Offset, Redirected, handed_over, shortened
 from rewards.adapters.errors import UploadGoneError
 from rewards.clock import now
@@ -35,8 +37,8 @@ _REWARDS_FILE: Any = {
 }
 
 
-class ImportOrder(BaseModel):
-    """A file to import. Fields that are not known are ignored."""
+class ImportOrder(RequestObject):
+    """A file to import."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -74,7 +76,7 @@ class ImportOrder(BaseModel):
         return dry_run
 
 
-class ImportStats(BaseModel):
+class ImportStats(WithDecimalsByUnit):
     """Counts so far."""
 
     rows: int
@@ -82,6 +84,7 @@ class ImportStats(BaseModel):
     outcomes: dict[str, int] = Field(description="Rows by outcome.")
     redeemed: dict[str, int] = Field(description="Credits by unit.")
     warnings: dict[str, int] = Field(default={}, description="Rows by warning.")
+    decimals: DecimalsByUnit
 
 
 class Import(BaseModel):

@@ -7,6 +7,7 @@ a decoded `?`: an id with a question mark cannot stand in a path.) The local sta
 
 import base64
 import json
+from collections import Counter
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -20,6 +21,9 @@ BASE = "/api/v1/"
 # More than any amount has.
 _DIGITS = 18
 
+# Who asks with the API key.
+_API_KEY = "API"
+
 READING = ("GET", "HEAD", "OPTIONS")
 
 
@@ -31,6 +35,11 @@ class Caller:
     user: str
     email: str | None
 
+    @property
+    def is_user(self) -> bool:
+        """Whether it is a signed-in user, not an API key."""
+        return self.user != _API_KEY
+
 
 def caller_of(event: dict[str, Any]) -> Caller:
     """Who asks, as the authorizer says. Raises ApiError (401) if it vouches for nobody.
@@ -41,7 +50,7 @@ def caller_of(event: dict[str, Any]) -> Caller:
     granted = (event["requestContext"].get("authorizer") or {}).get("lambda") or {}
     if not granted.get("role"):
         raise unauthorized(_headers(event))
-    return Caller(granted["role"], granted.get("user") or "API", granted.get("email") or None)
+    return Caller(granted["role"], granted.get("user") or _API_KEY, granted.get("email") or None)
 
 
 def admit(event: dict[str, Any], tenant_alias: str) -> dict[str, Any]:
@@ -64,9 +73,8 @@ def admit(event: dict[str, Any], tenant_alias: str) -> dict[str, Any]:
 
 def _plain(event: dict[str, Any], path: str, method: str) -> dict[str, Any]:
     http = {**event["requestContext"]["http"], "method": "GET" if method == "HEAD" else method}
-    query: dict[str, str] = {}
-    for name, value in parse_qsl(event.get("rawQueryString") or "", keep_blank_values=True):
-        query[name] = f"{query[name]},{value}" if name in query else value
+    # A repeated parameter is rejected once the route is known.
+    query = dict(parse_qsl(event.get("rawQueryString") or "", keep_blank_values=True))
     return {
         **event,
         "rawPath": path,
@@ -104,12 +112,14 @@ def _too_large() -> ApiError:
 def parse_json(body: str) -> dict[str, Any]:
     """The JSON object in a body. Raises ApiError (400) for anything else."""
     try:
-        found = json.loads(body, parse_constant=_refuse, parse_float=_number)
+        found = json.loads(
+            body, parse_constant=_refuse, parse_float=_number, object_pairs_hook=_without_repetition
+        )
         json.dumps(found, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:  # it can be spelt in JSON, but not stored
         raise invalid(["A text in the body has half of a surrogate pair."]) from error
     except ValueError as error:
-        raise invalid([f"The body must be a JSON object, and this is no JSON: {error}"]) from error
+        raise invalid([f"The body must be a JSON object: {error}"]) from error
     except RecursionError as error:
         raise invalid(["The body must be a JSON object, and this is nested too deeply."]) from error
     if not isinstance(found, dict):
@@ -122,6 +132,15 @@ def _number(text: str) -> int | float:
     number = Decimal(text)
     whole = number.adjusted() < _DIGITS and number == number.to_integral_value()
     return int(number) if whole else float(text)
+
+
+def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object. Of a repeated name json would keep the last value and drop the others."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        ((repeated, _),) = Counter(name for name, _ in pairs).most_common(1)
+        raise ValueError(f"the field {repeated[:100]!r} is given more than once in one object")
+    return found
 
 
 def _refuse(name: str) -> None:

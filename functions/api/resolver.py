@@ -4,10 +4,11 @@ import re
 from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
-from aws_lambda_powertools.event_handler.api_gateway import Route
+from aws_lambda_powertools.event_handler.api_gateway import ResponseBuilder, Route
 
 from errors import ApiError
 from incoming import parse_json
+from known import reject_unknown
 
 _PARAMETER = re.compile(r"<(\w+)>")
 
@@ -50,6 +51,11 @@ class Resolver(APIGatewayHttpResolver):
         """Powertools takes the first route that fits; so the more specific ones come first."""
         self._dynamic_routes.sort(key=lambda route: _literal(route.path), reverse=True)
         return super().resolve(event, context)
+
+    def _call_route(self, route: Route, route_arguments: dict[str, str]) -> ResponseBuilder[Any]:
+        event = self.current_event.raw_event
+        reject_unknown(route, event.get("rawQueryString") or "", event["body"])
+        return super()._call_route(route, route_arguments)
 
 
 def _compiled(rule: str, repeat: str) -> re.Pattern[str]:

@@ -1,12 +1,13 @@
 """`/reward`, `/rewards`, `/credit/{id}`: look a reward up, create, redeem, cancel one."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationInfo, field_validator, model_validator
 
 import wiring
+from amounts import Decimals, WithDecimals
 from crediting import (
     Credit,
     Date,
@@ -23,12 +24,14 @@ from crediting import (
     time_to_answer,
 )
 from errors import ApiError
+from known import RequestObject
 from rewards.clock import now
 from rewards.flows.credits import Refused
 from rewards.rules import ids
 from rewards.rules.redemption import Reward as GrantedReward
 from rewards.rules.redemption import Status
 from rewards.rules.reward_rows import Grant
+from rewards.rules.units import currency
 
 # ruff: noqa: N815 the contract's names
 
@@ -46,7 +49,7 @@ class RewardRedemption(BaseModel):
     quantityRedeemed: int
 
 
-class Reward(BaseModel):
+class Reward(WithDecimals):
     """A reward of type CREDIT. Credits are in the unit's smallest step, dates Unix milliseconds UTC."""
 
     id: str
@@ -57,6 +60,7 @@ class Reward(BaseModel):
     name: str | None
     rewardSource: str | None
     unit: str
+    decimals: Decimals
     assignedCredit: int
     redeemedCredit: int
     dateGiven: int
@@ -68,8 +72,12 @@ class Reward(BaseModel):
     redemptions: list[RewardRedemption] = Field(description="Oldest first.")
 
 
-class NewReward(BaseModel):
-    """A reward to create."""
+class NewReward(RequestObject):
+    """A reward to create.
+
+    The original system documents more fields: those that would change nothing here may be sent (`cancellable`
+    true, the unit's own `currency`), those of rewards of other types only without a value.
+    """
 
     type: RewardType = "CREDIT"
     unit: Unit
@@ -82,9 +90,33 @@ class NewReward(BaseModel):
     rewardSource: FreeText | None = Field(default=None, description="MANUAL, unless said.")
     redeemedCredit: Literal[0] | None = Field(default=None, description="A new reward has none.")
     dateCancelled: None = Field(default=None, description="A new reward is not cancelled.")
+    cancellable: Literal[True] | None = Field(default=None, description="Every new reward can be cancelled.")
+    currency: str | None = Field(default=None, description="The currency of the unit; it changes nothing.")
+    amount: None = Field(default=None, description="Of FUELTANK rewards only; send assignedCredit.")
+    discountPercent: None = Field(default=None, description="Of PCT_DISCOUNT rewards only.")
+    fuelTankType: None = Field(default=None, description="Of FUELTANK rewards only.")
+    fuelTankCode: None = Field(default=None, description="Of FUELTANK rewards only.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _carries_a_balance(cls, given: Any) -> Any:
+        """Reject other types before anything else of the reward is checked."""
+        kind = given.get("type", "CREDIT") if isinstance(given, dict) else "CREDIT"
+        if kind != "CREDIT" and kind in get_args(RewardType):
+            problem = f"A reward of type {kind} carries no balance: only CREDIT rewards are created."
+            raise ApiError(400, "UNSUPPORTED_TYPE", problem)
+        return given
+
+    @field_validator("currency")
+    @classmethod
+    def _is_the_units_own(cls, code: str | None, info: ValidationInfo) -> str | None:
+        unit = info.data.get("unit")
+        if code and unit is not None and code != currency(unit):
+            raise ValueError(f"is not the currency of the unit {unit!r}; the unit says it, as in CASH/USD")
+        return code
 
 
-class Debit(BaseModel):
+class Debit(RequestObject):
     """What to redeem from one reward."""
 
     amount: Credit
@@ -140,9 +172,6 @@ def create_reward(
     new: NewReward,
     key: IdempotencyKey = None,
 ) -> tuple[Reward, int]:
-    if new.type != "CREDIT":
-        problem = f"A reward of type {new.type} carries no balance: only CREDIT rewards are created."
-        raise ApiError(400, "UNSUPPORTED_TYPE", problem)
     moment = now()
     grant = Grant(
         line=0,

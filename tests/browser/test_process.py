@@ -189,6 +189,115 @@ def test_the_whole_process_by_clicks(desk, service):
     assert page.faults == []
 
 
+def test_shows_the_decimals_of_a_unit_that_appears_while_the_page_is_open(desk, service):
+    page = desk.open()
+    expect(page.get_by_role("heading", name="What is available")).to_be_visible()
+    service.upload("rewards/chf.csv", HEADER + "chf-1,CREDIT,CASH/CHF,123456,ann,chf,,Ann,Swiss\n")
+    preview(page, desk.file("chf.csv", "accountId,userId,unit,valueToRedeem\nchf,ann,CASH/CHF,1234.56\n"))
+    totals = page.get_by_role("table", name="To redeem")
+    expect(totals.get_by_role("row", name="CASH/CHF 1,234.56")).to_be_visible()
+    page.get_by_role("button", name="Start import").click()
+    expect(page.get_by_role("dialog")).to_contain_text("This redeems 1,234.56 CASH/CHF from 1 balance.")
+    confirm(page, "Start import")
+    expect(page.get_by_role("heading", name="Done")).to_be_visible()
+    expect(page.get_by_role("table", name="Redeemed")).to_contain_text("1,234.56")
+    page.goto(f"{desk.address}#/balances?account=chf")
+    expect(page.get_by_text("1 that cannot be spent now")).to_be_visible()
+    page.get_by_text("1 that cannot be spent now").click()
+    expect(page.get_by_role("table", name="Rewards that cannot be spent now")).to_contain_text("1,234.56")
+    assert page.faults == []
+
+
+def changed(page, address, change):
+    """Let the page see the answers from this address (a pattern) with a change."""
+
+    def answer(route):
+        response = route.fetch()
+        found = response.json()
+        change(found)
+        route.fulfill(response=response, json=found)
+
+    page.route(re.compile(address), answer)
+
+
+def test_shows_an_error_instead_of_an_amount_whose_decimals_are_missing(desk):
+    page = desk.open(path="#/history")
+    changed(page, r"/reward\?accountId=run", lambda found: [each.pop("decimals") for each in found])
+    page.goto(f"{desk.address}#/balances?account=run")
+    expect(page.get_by_role("alert")).to_contain_text("an amount without its decimals")
+    changed(page, r"/import/[0-9a-z]{16}$", lambda found: found["stats"].pop("decimals"))
+    choose(page, desk.file("run.csv", "accountId,userId,unit,valueToRedeem\nrun,ann,CASH/USD,1.00\n"))
+    expect(page.get_by_role("alert")).to_contain_text("an amount without its decimals")
+    expect(page.get_by_role("button", name="Start import")).to_have_count(0)
+
+
+def test_shows_warnings_in_preview_confirmation_and_result(desk):
+    page = desk.open()
+    counted = {"NO_ROW_ID": 2, "REPEATED_VALUE": 1}
+    worded = {
+        "warning": "NO_ROW_ID",
+        "rows": 2,
+        "meaning": "These rows have no rowId.",
+        "remedy": "Start from a report.",
+        "examples": [{"line": 2, "cells": ["run", "007", "POINT", "1"], "message": "No rowId."}],
+    }
+    changed(page, r"/import/[0-9a-z]{16}$", lambda found: found["stats"].update(warnings=counted))
+    changed(page, r"/import/[0-9a-z]{16}/outcomes$", lambda found: found.update(warnings=[worded]))
+    rows = "accountId,userId,unit,valueToRedeem\nrun,007,POINT,1\nrun,cid,POINT,1\n"
+    preview(page, desk.file("warned.csv", rows))
+
+    def expect_warnings():
+        groups = page.get_by_role("region", name="Warnings").locator("details")
+        expect(groups).to_have_count(2)
+        expect(groups.nth(0)).to_contain_text("No rowId2 rowsNO_ROW_ID")
+        groups.nth(0).locator("summary").click()
+        expect(groups.nth(0)).to_contain_text("These rows have no rowId.")
+        expect(groups.nth(0)).to_contain_text("How to fix it: Start from a report.")
+        expect(groups.nth(0).get_by_role("row", name=re.compile("2 run 007 POINT 1"))).to_be_visible()
+        expect(groups.nth(1)).to_contain_text("Same amount as a recent redemption1 row")
+
+    expect_warnings()
+    page.get_by_role("button", name="Start import").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("No rowId: 2 rows. These rows have no rowId.")
+    expect(dialog).to_contain_text("Same amount as a recent redemption: 1 row.")
+    confirm(page, "Start import")
+    expect(page.get_by_role("heading", name="Done")).to_be_visible()
+    expect_warnings()
+    assert page.faults == []
+
+
+def test_a_duplicate_file_is_imported_on_request_only(desk):
+    page = desk.open()
+    text = "accountId,userId,unit,valueToRedeem\nrun,ann,CASH/USD,0.50\n"
+    file = desk.file("monthly.csv", text)
+    preview(page, file)
+    page.get_by_role("button", name="Start import").click()
+    confirm(page, "Start import")
+    expect(page.get_by_role("heading", name="Done")).to_be_visible()
+    asked = []
+
+    def reject(route):
+        asked.append(route.request.post_data_json)
+        route.fulfill(status=400, json={"message": "Stopped by the test.", "apiErrorCode": "X"})
+
+    page.goto(f"{desk.address}#/import")
+    page.get_by_label("Choose a file").set_input_files(file)
+    expect(page.get_by_text("select “Import even if the same rows were imported before”")).to_be_visible()
+    page.get_by_role("link", name="Choose another file").click()
+    page.route(re.compile("/import$"), reject)
+    box = page.get_by_role("checkbox", name="Import even if the same rows were imported before")
+    expect(box).not_to_be_checked()
+    expect(page.get_by_text("are redeemed again")).to_be_visible()
+    box.check()
+    page.get_by_label("Choose a file").set_input_files(file)
+    expect(page.get_by_text("Stopped by the test.")).to_be_visible()
+    page.get_by_role("button", name="Choose another file").click()
+    page.get_by_label("Choose a file").set_input_files(file)
+    expect(page.get_by_text("Stopped by the test.")).to_be_visible()
+    assert [each.get("allowDuplicate") for each in asked] == [True, None]
+
+
 def test_a_bad_file_is_refused_with_words_that_help(desk):
     page = desk.open()
     choose(page, desk.file("old.txt", "x"))

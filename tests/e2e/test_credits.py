@@ -16,7 +16,7 @@ def test_a_reward_lives_its_life_through_the_api(service):
     assert (first.status, first.json["creditAvailable"]) == (200, 70)
     assert (again.status, again.body) == (first.status, first.body)
     one = service.call("POST", f"/credit/{reward}/redeem", {"amount": 20, "unit": "POINT"}, **JSON)
-    assert one.json == {"creditRedeemed": 20, "creditAvailable": 50, "unit": "POINT"}
+    assert one.json == {"creditRedeemed": 20, "creditAvailable": 50, "unit": "POINT", "decimals": 0}
     cancelled = service.call("POST", f"/reward/{reward}/cancel")
     assert (cancelled.status, cancelled.json["statuses"]) == (200, ["CANCELLED"])
     assert service.call("GET", f"/reward/{reward}").json == cancelled.json

@@ -375,6 +375,8 @@ def test_the_counts_are_those_of_the_rows(story):
     outcomes["more.csv"] = Counter(row[-4] for row in story.results["more.csv"][1:])
     for name, record in story.records.items():
         rows = len(story.uploads[name]) - 1
+        decimals = record["stats"].pop("decimals")
+        assert set(decimals) == set(record["stats"]["redeemed"])
         assert record["stats"] == {
             "rows": rows,
             "processed": rows,

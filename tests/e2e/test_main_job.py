@@ -57,6 +57,7 @@ def test_the_filled_in_report_is_redeemed_oldest_expiry_first_and_only_once(load
         "processed": 2,
         "outcomes": {"REDEEMED": 1, "INSUFFICIENT_BALANCE": 1},
         "redeemed": {"CASH/USD": 600},
+        "decimals": {"CASH/USD": 2},
     }
     mail = loaded.mail_about(record["id"])
     assert mail.to == ["olivia@example.com"]
@@ -75,7 +76,7 @@ def test_the_filled_in_report_is_redeemed_oldest_expiry_first_and_only_once(load
 
 def test_a_workbook_filled_in_by_a_spreadsheet_is_redeemed(loaded):
     order = {
-        "type": "USER_REWARD_BALANCE",
+        "type": "REDEEMABLE_REWARD_BALANCE",
         "format": "XLSX",
         "name": "As a workbook",
         "params": {"unit": "POINT"},
@@ -127,7 +128,7 @@ def test_a_link_answers_a_scanner_then_the_person_then_in_words_once_the_file_is
 
 
 def test_a_workbook_is_served_under_its_own_name(loaded):
-    order = {"type": "USER_REWARD_BALANCE", "format": "XLSX", "params": {"unit": "POINT"}}
+    order = {"type": "REDEEMABLE_REWARD_BALANCE", "format": "XLSX", "params": {"unit": "POINT"}}
     export_id = loaded.call("POST", "/export", order).json["id"]
     loaded.wait(lambda: loaded.ended(f"/export/{export_id}"))
     answer = loaded.call("GET", f"/export/{export_id}/download")

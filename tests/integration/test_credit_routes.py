@@ -10,7 +10,7 @@ from rewards.adapters.accounts import Accounts
 from tests.integration.test_handlers import CONTEXT, event, handler  # noqa: F401 a fixture
 
 REWARD_NAMES = [
-    *("id", "type", "accountId", "userId", "programId", "name", "rewardSource", "unit"),
+    *("id", "type", "accountId", "userId", "programId", "name", "rewardSource", "unit", "decimals"),
     *("assignedCredit", "redeemedCredit", "dateGiven", "dateScheduledFor", "dateExpires", "dateCancelled"),
     *("cancellable", "statuses", "redemptions"),
 ]
@@ -57,7 +57,10 @@ def test_a_reward_is_created_with_the_contracts_fields(api, world):
         "programId": "p",
         "cancellable": True,
         "currency": None,
-        "unknown": "of the original, ignored",
+        "discountPercent": None,
+        "fuelTankType": None,
+        "fuelTankCode": None,
+        "amount": None,
     }
     status, made = api("POST", "/rewards/account/acme/user/ann", asked)
     assert status == 201
@@ -85,7 +88,7 @@ def test_a_single_reward_is_redeemed(api, reward):
     asked = {"amount": 200, "unit": "CENTS"}
     assert api("POST", f"/credit/{reward['id']}/redeem", asked) == (
         200,
-        {"creditRedeemed": 200, "creditAvailable": 1800, "unit": "CENTS"},
+        {"creditRedeemed": 200, "creditAvailable": 1800, "unit": "CENTS", "decimals": 0},
     )
     _, shown = api("GET", f"/reward/{reward['id']}")
     (redemption,) = shown["redemptions"]
@@ -101,6 +104,7 @@ def test_balances_are_summed_by_unit(api, reward):
             {
                 "type": "CREDIT",
                 "unit": "CENTS",
+                "decimals": 0,
                 "count": 1,
                 "totalAssignedCredit": 2000,
                 "totalRedeemedCredit": 490,
@@ -116,7 +120,7 @@ def test_an_account_is_debited(api, reward):
     asked = {"accountId": "acme", "unit": "CENTS", "amount": 2000}
     assert api("POST", "/credit/bulkredeem", asked) == (
         200,
-        {"creditRedeemed": 2000, "creditAvailable": 0, "unit": "CENTS"},
+        {"creditRedeemed": 2000, "creditAvailable": 0, "unit": "CENTS", "decimals": 0},
     )
 
 
@@ -245,3 +249,24 @@ def test_a_busy_table_is_answered_with_when_to_come_again(api, reward, monkeypat
     status, error = api("POST", f"/reward/{reward['id']}/cancel")
     assert (status, error["apiErrorCode"]) == (503, "TRY_AGAIN")
     assert api.raw["headers"]["Retry-After"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("cancellable", False), ("currency", "EUR"), ("amount", 5), ("discountPercent", 10)],
+)
+def test_rejects_a_field_of_the_original_that_would_change_what_is_asked(api, field, value):
+    asked = {"unit": "CASH/USD", "assignedCredit": 1, field: value}
+    status, error = api("POST", "/rewards/account/acme/user/ann", asked)
+    assert (status, error["validationErrors"][0]["field"]) == (400, field)
+
+
+def test_accepts_the_currency_of_the_unit(api):
+    asked = {"unit": "CASH/USD", "assignedCredit": 1, "currency": "USD"}
+    assert api("POST", "/rewards/account/acme/user/ann", asked)[0] == 201
+
+
+@pytest.mark.parametrize("kind", ["PCT_DISCOUNT", "FUELTANK", "INTEGRATION"])
+def test_rejects_a_type_without_balance_before_anything_else(api, kind):
+    status, error = api("POST", "/rewards/account/acme/user/ann", {"type": kind, "fuelTankCode": "x", "y": 1})
+    assert (status, error["apiErrorCode"]) == (400, "UNSUPPORTED_TYPE")

@@ -82,7 +82,9 @@ def test_the_overview_is_made_on_demand_and_one_at_a_time(world, call):
     world.deliver("export", body)
     found = call("/balance/overview")[1]
     assert found["status"] == "READY"
-    assert found["units"] == [{"unit": "POINT", "participants": 2, "available": 105, "expiring": 0}]
+    assert found["units"] == [
+        {"unit": "POINT", "decimals": 0, "participants": 2, "available": 105, "expiring": 0}
+    ]
 
 
 def test_a_report_of_everything_brings_the_overview_up_to_date_and_a_part_does_not(world, call):
@@ -91,7 +93,9 @@ def test_a_report_of_everything_brings_the_overview_up_to_date_and_a_part_does_n
     assert call("/balance/overview")[1]["status"] == "NONE"
     world.report()
     found = call("/balance/overview")[1]
-    assert found["units"] == [{"unit": "POINT", "participants": 1, "available": 100, "expiring": 100}]
+    assert found["units"] == [
+        {"unit": "POINT", "decimals": 0, "participants": 1, "available": 100, "expiring": 100}
+    ]
 
 
 def test_an_older_overview_does_not_replace_a_younger_one(world):
@@ -128,3 +132,18 @@ def test_an_address_of_a_file_is_told_to_who_cannot_follow_a_redirect(world, cal
     status, found = call(f"/export/{export['id']}/download", query="redirect=false")
     assert (status, "available-reward-balances" in found["url"]) == (200, True)
     assert call(f"/export/{export['id']}")[1]["totals"] == {"POINT": 100}
+
+
+def test_decimals_come_with_every_amount(world, call):
+    world.load([{"id": "r1", "assignedCredit": 1234, "unit": "CASH/KWD"}, {"id": "r2", "assignedCredit": 5}])
+    record = world.upload("redemptions/a.csv", sheet([row("1.234", unit="CASH/KWD")]))
+    assert call(f"/import/{record['id']}")[1]["stats"]["decimals"] == {"CASH/KWD": 3}
+    assert call("/import/history/list")[1]["data"][0]["stats"]["decimals"] == {"CASH/KWD": 3}
+    export = world.export("REWARD_BALANCE", "CSV")
+    assert call(f"/export/{export['id']}")[1]["decimals"] == {"CASH/KWD": 3, "POINT": 0}
+    assert call("/export/history/list")[1]["data"][0]["decimals"] == {"CASH/KWD": 3, "POINT": 0}
+    for path in ("/reward", "/reward/balance"):
+        found = call(path, query="accountId=acme")[1]
+        assert {each["unit"]: each["decimals"] for each in found} == {"CASH/KWD": 3, "POINT": 0}, path
+    world.exports.order("REWARD_BALANCE", "CSV", "", "test", {})
+    assert call("/export/history/list")[1]["data"][0]["decimals"] == {}

@@ -7,7 +7,7 @@ import pytest
 from openpyxl import load_workbook
 
 from rewards.rules import ids, row_ids
-from rewards.rules.report import COLUMNS
+from rewards.rules.report import COLUMNS, file_key
 from tests.integration.world import DAY, row, sheet
 
 HEADER = "id,type,unit,assignedCredit,user.id,user.accountId,dateExpires,junk\n"
@@ -264,3 +264,36 @@ def test_a_report_that_fails_for_good_says_so_and_tells_the_person(world):
     world.dead_letters.bury(body, None)
     assert world.exports.get(record["id"])["status"] == "ABORTED"
     assert world.mailer.sent[-1][1].subject == "Report failed: Mine"
+
+
+@pytest.mark.parametrize("text", ["=1", "+49", "-x", "@me", "'=1", "''+1"])
+def test_loads_a_report_of_rewards_again_with_its_ids_as_they_are(world, another_world, text):
+    ids = {"id": text, "user.id": text, "user.accountId": text, "unit": text, "programId": text}
+    world.load([{**ids, "assignedCredit": 5}])
+    export = world.export("REWARD", "CSV")
+    (shown,) = world.csv(file_key(export["id"], "CSV", "REWARD"))
+    assert {name: shown[name] for name in ids} == ids
+    report = world.bytes(file_key(export["id"], "CSV", "REWARD"))
+    assert world.upload("rewards/again.csv", report)["outcomes"] == {"UNCHANGED": 1}
+    assert another_world.upload("rewards/new.csv", report)["outcomes"] == {"LOADED": 1}
+    assert another_world.available(text, text, text) == 5
+
+
+def test_ids_of_a_json_file_stay_as_they_are_in_its_results_which_may_be_loaded_again(world):
+    rows = [{"id": "=1", "user.id": "+49", "assignedCredit": 5}, {"id": "-2", "user.id": "+49"}]
+    record = world.load(rows)
+    assert record["outcomes"] == {"LOADED": 1, "MISSING_FIELD": 1}
+    assert [each["id"] for each in world.results(record)] == ["=1", "-2"]
+    assert [each["user.id"] for each in world.results(record, "failed.csv")] == ["+49"]
+
+
+def test_limits_a_report_by_the_last_write_of_a_balance(world):
+    given = {"assignedCredit": 100, "dateGiven": 1_600_000_000_000}
+    world.load([{"id": "r1", **given}, {"id": "r2", "user.id": "bob", **given}])
+    world.now.ahead = DAY
+    since = world.now()
+    world.upload("redemptions/a.csv", sheet([row("1", user="bob")]))
+    for kind in ("REWARD_BALANCE", "REWARD"):
+        shown = world.report(kind, updatedSince=since)
+        assert [each.get("userId", each.get("user.id")) for each in shown] == ["bob"], kind
+        assert len(world.report(kind, createdOrUpdatedBefore=since)) == 2

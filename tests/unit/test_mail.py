@@ -47,7 +47,7 @@ def ready(rows=3, totals=TOTALS, name="Mine", **more):
 
 EVERY_OUTCOME = {outcome.value: place + 1000 for place, outcome in enumerate(Outcome)}
 EMAILS = {
-    "ready": ready(file_format="XLSX", unit="POINT", program_id="refer"),
+    "ready": ready(file_format="XLSX", filters=[("unit", "POINT"), ("programId", "refer")]),
     "ready-empty": ready(0, {}),
     "ready-rewards": ready(kind="REWARD"),
     "failed": report_failed("Mine", "More than one Lambda can do. Filter by unit."),
@@ -210,7 +210,9 @@ def test_what_a_person_named_is_only_text():
         import_rejected(told, "EMPTY_FILE", HOSTILE),
         import_without_results(told, HOSTILE),
         report_failed(HOSTILE, HOSTILE),
-        ready(1, {HOSTILE: 1}, HOSTILE, unit=HOSTILE, program_id=HOSTILE, file_format=HOSTILE),
+        ready(
+            1, {HOSTILE: 1}, HOSTILE, filters=[("unit", HOSTILE), ("programId", HOSTILE)], file_format=HOSTILE
+        ),
     ):
         whole = (email.subject + email.html + email.text).encode()
         assert "\n" not in email.subject

@@ -12,7 +12,8 @@ from rewards.flows.report import csv_pieces
 from rewards.flows.spool import Spool
 from rewards.flows.statements import TornScanError, statement
 from rewards.rules import balance as balances
-from rewards.rules.balance import Balance, Totals
+from rewards.rules.balance import Balance, Redemption, Totals
+from rewards.rules.filters import FilterError, Filters
 from rewards.rules.redemption import Reward
 from rewards.rules.report import (
     BALANCE_COLUMNS,
@@ -59,8 +60,9 @@ def person(user="ann", **facts):
 
 @pytest.fixture
 def rows(tmp_path):
-    def make(kind, *items, unit=None, program=None, asked=NOW, answered=NOW, catalogue=()):
-        found, spool = statement(kind, EXPORT, unit, program), Spool(tmp_path)
+    def make(kind, *items, program=None, asked=NOW, answered=NOW, catalogue=(), **params):
+        filters = Filters.read(kind, {"programId": program, **params})
+        found, spool = statement(kind, EXPORT, filters), Spool(tmp_path)
         for each in items:
             found.collect(Page([each], asked, answered), spool)
         if catalogue:
@@ -191,11 +193,112 @@ def test_history_of_a_balance_that_began_behind_our_back_is_not_shown(rows, kind
     assert rows(kind, history(3, reward("a", 9, 0, program_id="P")), program="P") == []
 
 
-@pytest.mark.parametrize("kind", [REDEEMABLE, BALANCES, REWARDS])
-def test_texts_that_a_spreadsheet_would_run_are_neutralised_in_every_report(rows, kind):
+def test_neutralises_texts_that_a_spreadsheet_would_run_in_the_report_that_people_fill_in(rows):
     there = balance(reward("=r", program_id="=p"), user="=u", unit="=t")
-    (shown,) = rows(kind, item(there), person("=u", firstName="=f", segments="=s"), program="=p")
+    (shown,) = rows(REDEEMABLE, item(there), person("=u", firstName="=f", segments="=s"), program="=p")
     assert not [cell for cell in shown.values() if isinstance(cell, str) and cell.startswith("=")]
+
+
+@pytest.mark.parametrize("kind", [BALANCES, REWARDS])
+@pytest.mark.parametrize("text", ["=1", "+49", "-x", "@me", "'=1"])
+def test_leaves_texts_as_they_are_in_reports_for_programs(rows, kind, text):
+    there = balance(reward(text, program_id=text), user=text, unit=text)
+    facts = {"email": text, "firstName": text, "lastName": text}
+    (shown,) = rows(kind, item(there), person(text, **facts), program=text)
+    names = ["userId", "unit", "email", "firstName", "lastName"]
+    if kind == REWARDS:
+        names = ["id", "unit", "programId", *(f"user.{name}" for name in ("id", *facts))]
+    assert {shown[name] for name in names} == {text}
+
+
+LAST_WRITE = NOW - 5_000
+
+
+def written(each, moment=LAST_WRITE):
+    return {**item(each), "updated": {"N": str(moment)}}
+
+
+@pytest.mark.parametrize(
+    ("params", "fits"),
+    [
+        ({"createdSince": last_month}, True),
+        ({"createdSince": last_month + 1}, False),
+        ({"createdBefore": last_month + 1}, True),
+        ({"createdBefore": last_month}, False),
+        ({"updatedSince": LAST_WRITE}, True),
+        ({"updatedSince": LAST_WRITE + 1}, False),
+        ({"updatedBefore": LAST_WRITE + 1}, True),
+        ({"updatedBefore": LAST_WRITE}, False),
+        ({"createdOrUpdatedSince": LAST_WRITE}, True),
+        ({"createdOrUpdatedSince": LAST_WRITE + 1}, False),
+        ({"createdOrUpdatedBefore": last_month + 1}, True),
+        ({"createdOrUpdatedBefore": last_month}, False),
+        ({"createdSince": last_month, "updatedSince": LAST_WRITE + 1}, False),
+    ],
+)
+@pytest.mark.parametrize("kind", [BALANCES, REWARDS])
+def test_limits_a_report_to_what_was_created_or_updated_in_a_period(rows, kind, params, fits):
+    assert len(rows(kind, written(balance(reward("a"))), **params)) == fits
+
+
+def test_a_balance_was_created_when_its_first_reward_was_given_also_one_in_history(rows):
+    there = balance(reward("b"), version=3, archived=1)
+    first = Reward(0, "a", 100, 0, last_month - 50)
+    shown = rows(BALANCES, written(there), history(3, first), createdBefore=last_month)
+    assert [(row["totalAssignedCredit"], row["totalRedeemedCredit"]) for row in shown] == [(200, 100)]
+    assert rows(BALANCES, written(there), history(3, first), createdSince=last_month) == []
+
+
+def test_limits_rewards_to_those_given_in_a_period(rows):
+    there = balance(reward("a"), Reward(0, "b", 9, 9, yesterday))
+    assert [row["id"] for row in rows(REWARDS, item(there), createdSince=yesterday)] == ["b"]
+
+
+def test_a_balance_of_an_earlier_version_counts_as_updated_at_its_youngest_date(rows):
+    there = balance(reward("a"))
+    there.redemptions.append(Redemption(yesterday, 1, "i", 2, None, ()))
+    assert len(rows(BALANCES, item(there), updatedSince=yesterday)) == 1
+    assert rows(BALANCES, item(there), updatedSince=yesterday + 1) == []
+
+
+@pytest.mark.parametrize(
+    ("chosen", "units"),
+    [
+        ({"unit_eq": "CASH/USD"}, ["CASH/USD"]),
+        ({"unit_in": ["POINT", "USD"]}, ["POINT", "USD"]),
+        ({"unit_in": ["POINT", "USD"], "unit_eq": "USD"}, ["USD"]),
+        ({"unitType_eq": "CASH"}, ["CASH/EUR", "CASH/USD"]),
+        ({"currency_eq": "USD"}, ["CASH/USD", "USD"]),
+        ({"currency_eq": "USD", "unitType_eq": "CASH"}, ["CASH/USD"]),
+        ({"type_eq": "CREDIT"}, ["CASH/EUR", "CASH/USD", "POINT", "USD"]),
+        ({"type_eq": "PCT_DISCOUNT"}, []),
+        ({"unit_eq": None}, ["CASH/EUR", "CASH/USD", "POINT", "USD"]),
+        ({"unit_eq": "cash/usd"}, []),
+    ],
+)
+@pytest.mark.parametrize("kind", [REDEEMABLE, REWARDS])
+def test_limits_a_report_to_the_units_of_the_originals_filter(rows, kind, chosen, units):
+    items = [item(balance(reward(unit), unit=unit)) for unit in ("POINT", "USD", "CASH/USD", "CASH/EUR")]
+    assert [row["unit"] for row in rows(kind, *items, filter=chosen)] == units
+
+
+def test_a_unit_outside_the_filter_leaves_an_empty_report(rows):
+    assert rows(REDEEMABLE, item(balance(reward("a"))), unit="POINT", filter={"unit_eq": "USD"}) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "params", "name"),
+    [
+        (REDEEMABLE, {"createdSince": 0}, "createdSince"),
+        (REDEEMABLE, {"updatedBefore": 0}, "updatedBefore"),
+        (BALANCES, {"filter": {}}, "filter"),
+        (REWARDS, {"at": 0}, "at"),
+    ],
+)
+def test_rejects_a_filter_that_a_type_of_report_does_not_have(kind, params, name):
+    with pytest.raises(FilterError) as raised:
+        Filters.read(kind, params)
+    assert raised.value.name == name
 
 
 def test_a_csv_file_ends_its_lines_and_quotes_its_cells_as_rfc_4180_says():

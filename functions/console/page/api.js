@@ -69,23 +69,26 @@ function parsed(text) {
 }
 
 // Asks again and again until `use` says that it has seen the end, or the signal ends it. A lost connection
-// is told to `lost` (null when it is back) and survived.
+// is told to `lost` (null when it is back) and survived. What `use` throws ends it.
 export async function follow(path, signal, use, lost = () => {}) {
   let pause = 700;
   let away = false;
   while (!signal.aborted) {
+    let found = null;
     try {
-      const found = await get(path, signal);
-      if (away) lost(null);
-      away = false;
-      if (use(found)) return;
-      pause = Math.min(pause * 1.15, 3_000);
+      found = await get(path, signal);
     } catch (error) {
       if (signal.aborted || error.name === "AbortError") return;
       if (error.status > 0 && error.status < 500 && error.status !== 429) throw error;
       away = true;
       lost(error);
       pause = Math.min(pause * 2, 15_000);
+    }
+    if (found) {
+      if (away) lost(null);
+      away = false;
+      if (use(found)) return;
+      pause = Math.min(pause * 1.15, 3_000);
     }
     await new Promise((resolve) => setTimeout(resolve, pause));
   }

@@ -58,8 +58,8 @@ function overviewTable(units) {
   return table("What is available, by unit", [
     { name: "Unit", of: (each) => each.unit },
     { name: "Participants", number: true, of: (each) => format.count(each.participants) },
-    { name: "Available", number: true, of: (each) => format.value(each.available, each.unit) },
-    { name: "Expires within 30 days", number: true, of: (each) => format.value(each.expiring, each.unit) },
+    { name: "Available", number: true, of: (each) => format.value(each.available, each.decimals) },
+    { name: "Expires within 30 days", number: true, of: (each) => format.value(each.expiring, each.decimals) },
   ], units);
 }
 
@@ -139,25 +139,26 @@ const compare = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
 function balance(user, unit, rewards) {
   const order = spendingOrder(rewards);
   const others = rewards.filter((reward) => !reward.statuses.includes("AVAILABLE"));
+  const { decimals } = rewards[0];
   const available = order.reduce((sum, reward) => sum + left(reward), 0n);
   const id = newId("balance");
   return h(
     "section",
     { class: "card", "aria-labelledby": id },
-    h("div", { class: "cardhead" }, h("h2", { id }, user, h("span", { class: "mute" }, ` · ${unit}`)), h("p", { class: "big" }, format.value(available, unit), " ", h("span", { class: "unit" }, "available"))),
-    order.length ? limited("Rewards in the order in which they would be spent", columns(unit, true), order) : h("p", { class: "mute" }, "Nothing can be spent now."),
-    others.length ? h("details", {}, h("summary", {}, `${format.count(others.length)} that cannot be spent now`), limited("Rewards that cannot be spent now", columns(unit, false), others)) : null,
+    h("div", { class: "cardhead" }, h("h2", { id }, user, h("span", { class: "mute" }, ` · ${unit}`)), h("p", { class: "big" }, format.value(available, decimals), " ", h("span", { class: "unit" }, "available"))),
+    order.length ? limited("Rewards in the order in which they would be spent", columns(decimals, true), order) : h("p", { class: "mute" }, "Nothing can be spent now."),
+    others.length ? h("details", {}, h("summary", {}, `${format.count(others.length)} that cannot be spent now`), limited("Rewards that cannot be spent now", columns(decimals, false), others)) : null,
   );
 }
 
-function columns(unit, spendable) {
+function columns(decimals, spendable) {
   return [
     { name: spendable ? "Spent" : "Reward", of: (reward) => (spendable ? ordinal(reward.place) : title(reward)) },
     spendable ? { name: "Reward", wide: true, of: title } : { name: "Status", of: (reward) => reward.statuses.map((each) => WORDS[each] || each).join(", ") },
     { name: "Given", of: (reward) => format.day(reward.dateGiven) },
     { name: "Expires", of: (reward) => (reward.dateExpires === null ? h("span", { class: "mute" }, "never") : format.day(reward.dateExpires)) },
-    { name: "Assigned", number: true, of: (reward) => format.value(reward.assignedCredit, unit) },
-    { name: "Left", number: true, of: (reward) => format.value(left(reward), unit) },
+    { name: "Assigned", number: true, of: (reward) => format.value(reward.assignedCredit, decimals) },
+    { name: "Left", number: true, of: (reward) => format.value(left(reward), decimals) },
   ];
 }
 

@@ -2,20 +2,16 @@
 
 import { h } from "./dom.js";
 
-const decimals = new Map();
-
-// `found` is what the API says of the units in use.
-export function knowUnits(found) {
-  for (const each of found) decimals.set(each.unit, each.decimals);
-}
-
 export function count(number) {
   return new Intl.NumberFormat().format(number);
 }
 
-// 1055 of CASH/USD is 10.55. No binary fraction touches it: the digits are moved in the text.
-export function value(credits, unit) {
-  const places = decimals.get(unit) ?? 0;
+// 1055 with 2 decimals is 10.55. No binary fraction touches it: the digits are moved in the text.
+// A missing figure is an error: a guess would show an amount 100 times too large.
+export function value(credits, places) {
+  if (credits === undefined || credits === null || !Number.isInteger(places) || places < 0) {
+    throw new Error("The service sent an amount without its decimals, so it cannot be shown. Reload the page; if this happens again, tell whoever runs this service.");
+  }
   const whole = BigInt(credits);
   const digits = String(whole < 0n ? -whole : whole).padStart(places + 1, "0");
   const at = digits.length - places;
@@ -24,8 +20,8 @@ export function value(credits, unit) {
   return new Intl.NumberFormat(undefined, form).format(plain);
 }
 
-export function amount(credits, unit) {
-  return `${value(credits, unit)} ${unit}`;
+export function amount(credits, unit, places) {
+  return `${value(credits, places)} ${unit}`;
 }
 
 // { unit: credits } as [[unit, credits]], in the units' order.
@@ -34,8 +30,9 @@ export function totals(byUnit) {
 }
 
 // Several amounts in a sentence: "12.50 CASH/USD, 3 POINT and 1 freemonth"; of many the first few.
-export function amounts(byUnit, most = 12) {
-  const found = totals(byUnit).map(([unit, credits]) => amount(credits, unit));
+// `decimals` are { unit: decimals }.
+export function amounts(byUnit, decimals, most = 12) {
+  const found = totals(byUnit).map(([unit, credits]) => amount(credits, unit, decimals?.[unit]));
   if (found.length > most) found.splice(most - 1, Infinity, `amounts in ${found.length - most + 1} more units`);
   return new Intl.ListFormat("en-GB", { type: "conjunction" }).format(found);
 }

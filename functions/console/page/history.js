@@ -64,7 +64,7 @@ export function importsTable(records) {
       { name: "Status", of: (each) => [status(each.status, STATUS[each.status]), each.reversedBy ? h("span", { class: "id" }, "has a reversal") : null] },
       { name: "Rows", number: true, of: (each) => (each.stats.rows ? format.count(each.stats.rows) : "–") },
       { name: "Outcomes", of: summary },
-      { name: "Redeemed", number: true, of: (each) => (each.dryRun ? [values(each.stats.redeemed), each.stats.outcomes.REDEEMED ? h("span", { class: "id" }, "in preview") : null] : values(each.stats.redeemed)) },
+      { name: "Redeemed", number: true, of: (each) => (each.dryRun ? [values(each.stats.redeemed, each.stats.decimals), each.stats.outcomes.REDEEMED ? h("span", { class: "id" }, "in preview") : null] : values(each.stats.redeemed, each.stats.decimals)) },
     ],
     records,
   );

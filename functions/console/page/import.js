@@ -135,35 +135,49 @@ function figures(list) {
   return h("dl", { class: "figures" }, list.map(([number, label, tone]) => h("div", { class: tone }, h("dt", {}, label), h("dd", {}, format.count(number)))));
 }
 
-function totals(caption, byUnit, sign = 1) {
-  const found = format.totals(byUnit);
+function totals(caption, { redeemed, decimals }, sign = 1) {
+  const found = format.totals(redeemed);
   if (!found.length) return null;
-  return h("div", { class: "totals" }, table(caption, [{ name: "Unit", of: ([unit]) => unit }, { name: caption, number: true, of: ([unit, credits]) => format.value(BigInt(credits) * BigInt(sign), unit) }], found));
+  return h("div", { class: "totals" }, table(caption, [{ name: "Unit", of: ([unit]) => unit }, { name: caption, number: true, of: ([unit, credits]) => format.value(BigInt(credits) * BigInt(sign), decimals?.[unit]) }], found));
 }
 
-const repaired = (explained) => (explained.repaired.rows ? [[explained.repaired.rows, "repaired", ""]] : []);
+const repaired = (explained) => (explained.repaired?.rows ? [[explained.repaired.rows, "repaired", ""]] : []);
 
 function previewed(state, record, explained) {
-  if (record.status === "ABORTED") return [h("section", { class: "card" }, outcomes.refusal(record, explained), another())];
+  if (record.status === "ABORTED") return [h("section", { class: "card" }, outcomes.refusal(record, explained), allowed(record), another())];
   const redeems = outcomes.count(record, "REDEEMED");
   const repeated = outcomes.count(record, "ALREADY_REDEEMED");
   const failed = failedRows(explained);
   const started = record.startedAs;
-  const start = operatorAction("Start import", () => startImport(state, record, redeems), { kind: "primary", id: "start" });
+  const start = operatorAction("Start import", () => startImport(state, record, explained, redeems), { kind: "primary", id: "start" });
   return [
     h(
       "section",
       { class: "card", "aria-labelledby": "preview-title" },
       h("h2", { id: "preview-title" }, "What would happen"),
       known(repeated, redeems),
-      h("div", { class: "sums" }, figures([...outcomes.tally(record), ...repaired(explained)]), totals("To redeem", record.stats.redeemed)),
+      h("div", { class: "sums" }, figures([...outcomes.tally(record), ...repaired(explained)]), totals("To redeem", record.stats)),
       redeems || started ? null : nothing(record),
       started
         ? notice("info", null, h("p", {}, "This file was started. ", h("a", { href: `#/import/${started}` }, "See what came of it")))
         : [viewerNotice(), h("div", { class: "buttons" }, redeems ? start : null, another("button"))],
     ),
+    warned(record, explained),
     groups(state, record, explained, failed, redeems > 0 && !started),
   ];
+}
+
+// A warning changes no outcome; it says what to look at before the money moves.
+function warned(record, explained) {
+  const found = outcomes.warningGroups(record, explained);
+  if (!found.length) return null;
+  return h("section", { class: "card", "aria-labelledby": "warnings-title" }, h("h2", { id: "warnings-title" }, "Warnings"), h("p", { class: "mute" }, "Warnings change no outcome. Check them before you rely on the result."), found);
+}
+
+// How a file is imported that was rejected as a duplicate, where that is what is meant.
+function allowed(record) {
+  if (record.error?.code !== "DUPLICATE_FILE") return null;
+  return h("p", {}, "If these rows are to be redeemed once more, choose the file again and select “Import even if the same rows were imported before”.");
 }
 
 // A file that was imported before, in whole or in part.
@@ -188,11 +202,12 @@ function another(kind = "") {
   return kind ? link : h("p", {}, link);
 }
 
-async function startImport(state, record, redeems) {
-  const sum = format.amounts(record.stats.redeemed);
+async function startImport(state, record, explained, redeems) {
+  const warnings = outcomes.warnings(record, explained);
+  const sum = format.amounts(record.stats.redeemed, record.stats.decimals);
   const sure = await dialog(
     "Start the import?",
-    [h("p", {}, "This redeems ", h("strong", {}, sum), ` from ${format.count(redeems)} ${redeems === 1 ? "balance" : "balances"}.`), h("p", { class: "mute" }, "Balances that changed since the preview are looked at again: no row takes more than there is.")],
+    [h("p", {}, "This redeems ", h("strong", {}, sum), ` from ${format.count(redeems)} ${redeems === 1 ? "balance" : "balances"}.`), h("p", { class: "mute" }, "Balances that changed since the preview are looked at again: no row takes more than there is."), record.allowDuplicate ? notice("warn", null, h("p", {}, "The check for duplicate files is off: rows that were imported before are redeemed again.")) : null, warnings.length ? notice("warn", "Warnings", h("ul", {}, warnings.map((each) => h("li", {}, h("span", { class: "strong" }, each.title), `: ${format.rows(each.rows)}. `, each.meaning || "")))) : null],
     [["Not yet", "", ""], ["Start import", "yes", "primary"]],
   );
   if (!sure) return;
@@ -211,12 +226,13 @@ function imported(state, record, explained) {
       "section",
       { class: "card", "aria-labelledby": "result-title" },
       h("h2", { id: "result-title" }, head),
-      record.error ? outcomes.refusal(record, explained) : null,
+      record.error ? [outcomes.refusal(record, explained), allowed(record)] : null,
       cancelled && !record.stats.rows ? h("p", {}, "It was cancelled before its rows were checked: nothing was redeemed.") : null,
-      record.stats.rows ? h("div", { class: "sums" }, figures([...outcomes.tally(record), ...repaired(explained)]), totals(record.reverses ? "Given back" : "Redeemed", record.stats.redeemed, record.reverses ? -1 : 1)) : null,
+      record.stats.rows ? h("div", { class: "sums" }, figures([...outcomes.tally(record), ...repaired(explained)]), totals(record.reverses ? "Given back" : "Redeemed", record.stats, record.reverses ? -1 : 1)) : null,
       reversal(record, state.reversal),
       h("div", { class: "buttons" }, record.stats.rows ? download("Download all results", `/import/${state.id}/results`, { id: "results" }) : null, reversible(record, state.reversal) ? operatorAction(state.reversal ? "Reverse the rest" : "Reverse this import", () => reverse(state, record, redeemed), { kind: "danger", id: "reverse" }) : null),
     ),
+    warned(record, explained),
     groups(state, record, explained, failed),
   ];
 }
@@ -263,7 +279,7 @@ async function reverse(state, record, redeemed) {
     [
       state.reversal
         ? h("p", {}, "This gives back what the last reversal left, each amount to the reward it came from. Nothing is given back twice.")
-        : h("p", {}, "This gives ", h("strong", {}, format.amounts(record.stats.redeemed)), ` back to ${format.count(redeemed)} ${redeemed === 1 ? "balance" : "balances"}, each amount to the reward it came from.`),
+        : h("p", {}, "This gives ", h("strong", {}, format.amounts(record.stats.redeemed, record.stats.decimals)), ` back to ${format.count(redeemed)} ${redeemed === 1 ? "balance" : "balances"}, each amount to the reward it came from.`),
       h(
         "ul",
         {},

@@ -1,15 +1,13 @@
 // The page's frame: who is signed in, where one is, and what is shown there.
 
-import { get } from "./api.js";
 import * as balances from "./balances.js";
 import { announce, fill, h } from "./dom.js";
-import { knowUnits } from "./format.js";
 import * as history from "./history.js";
 import * as importing from "./import.js";
 import * as reports from "./reports.js";
 import * as session from "./session.js";
 import { signInForm } from "./signin.js";
-import { failure, loading, notice } from "./ui.js";
+import { notice } from "./ui.js";
 import * as uploading from "./upload.js";
 
 const PAGES = [
@@ -64,19 +62,13 @@ function signInAgain() {
   });
 }
 
-async function start() {
+function start() {
   frame();
   if (session.user().role === "none") {
     return fill(content, h("h1", { tabindex: "-1" }, "You cannot see anything yet"), notice("info", null, h("p", {}, "Your user is in neither of the groups “viewers” and “operators”. Ask whoever runs this service to put you into one, then sign in again.")));
   }
-  fill(content, loading(6));
-  try {
-    knowUnits(await get("/units"));
-  } catch (error) {
-    return fill(content, h("h1", { tabindex: "-1" }, "Reward balances"), failure(error, start));
-  }
   window.onhashchange = show;
-  show();
+  return show();
 }
 
 function frame() {

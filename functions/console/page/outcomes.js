@@ -29,6 +29,18 @@ const TITLES = {
   ALREADY_REVERSED: "Given back before",
 };
 
+const WARNINGS = {
+  NO_ROW_ID: "No rowId",
+  REPEATED_VALUE: "Same amount as a recent redemption",
+  DIGITS_TRUNCATED: "Digits cut off",
+  REPAIRED: "Repaired",
+  PARTICIPANT_BLOCKED: "Participant is blocked",
+  ENCODING_DETECTED: "Encoding was detected",
+  OTHER_SHEETS_IGNORED: "Other sheets were ignored",
+  UNKNOWN_COLUMN: "Unknown column",
+  REPORT_OUTDATED: "Report is outdated",
+};
+
 const DONE = { REDEEMED: "redeemed", LOADED: "loaded", REVERSED: "given back" };
 const REPEATED = ["ALREADY_REDEEMED", "ALREADY_REVERSED"];
 
@@ -56,11 +68,28 @@ export function problems(explained) {
   const shown = groups.map((each, place) =>
     group(title(each.outcome), each.outcome, each.rows, [h("p", {}, each.meaning), each.mending ? h("p", {}, h("span", { class: "strong" }, "To mend it: "), each.mending) : null], columns, each.examples, place === 0 && each.failed),
   );
-  if (repaired.rows) {
+  if (repaired?.rows && !explained.warnings?.some((each) => each.warning === "REPAIRED")) {
     const words = h("p", {}, "A spreadsheet had changed ids in these rows. Their rowId tells whose they are, so they count. Nothing to do.");
     shown.push(group("Repaired", null, repaired.rows, [words], columns, repaired.examples, false));
   }
   return shown;
+}
+
+// An import's warnings: [{ warning, title, rows, meaning, remedy, examples }]. Counts are on the record, words
+// come with the outcomes.
+export function warnings(record, explained) {
+  const worded = new Map((explained?.warnings || []).map((each) => [each.warning, each]));
+  for (const [warning, rows] of Object.entries(record.stats.warnings || {})) {
+    if (rows > 0 && !worded.has(warning)) worded.set(warning, { warning, rows });
+  }
+  return [...worded.values()].map((each) => ({ examples: [], ...each, title: WARNINGS[each.warning] || each.warning }));
+}
+
+// The same as groups with their first rows.
+export function warningGroups(record, explained) {
+  return warnings(record, explained).map((each) =>
+    group(each.title, each.warning, each.rows, [each.meaning ? h("p", {}, each.meaning) : null, each.remedy ? h("p", {}, h("span", { class: "strong" }, "How to fix it: "), each.remedy) : null], explained.columns, each.examples, false),
+  );
 }
 
 function group(name, code, count, words, columns, examples, open) {

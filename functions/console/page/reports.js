@@ -8,6 +8,9 @@ import { action, choice, download, empty, failure, field, heading, into, loading
 
 const SIZE = 20;
 
+// Other names of the same reports, as the API takes them.
+const ALIASES = { USER_REWARD_BALANCE: "REWARD_BALANCE", "QUERY/REDEEMABLE_REWARD_BALANCE": "REDEEMABLE_REWARD_BALANCE" };
+
 export const TYPES = {
   REDEEMABLE_REWARD_BALANCE: ["Available reward balances by user", "To pay from, fill in and import again."],
   REWARD_BALANCE: ["Reward balances by user", "Every balance with its totals, to look at."],
@@ -48,12 +51,10 @@ function order(units, done) {
 
   async function send() {
     const given = new FormData(form);
-    const { id, email } = session.user();
     await post("/export", {
       type: given.get("type"),
       format: given.get("format"),
       name: given.get("name").trim() || null,
-      requester: email || id,
       params: given.get("unit") ? { unit: given.get("unit") } : {},
     });
     announce("The report is ordered");
@@ -81,16 +82,26 @@ function showList(card, signal) {
   }, (error) => error && fill(place, unreachable())).catch((error) => fill(place, failure(error, () => showList(card, signal))));
 }
 
+// What a report is limited to: ["CASH/USD", "createdSince 2026-11-01T00:00:00.000Z"].
+function limits({ unit, programId, filter, ...dates }) {
+  const found = [unit, programId].concat(
+    Object.entries(filter || {}).map(([name, value]) => `${name} ${[value].flat().join(", ")}`),
+    Object.entries(dates).map(([name, value]) => `${name} ${new Date(Number(value)).toISOString()}`),
+  );
+  const given = found.filter(Boolean);
+  return unit || filter ? given : ["all units", ...given];
+}
+
 export function exportsTable(records) {
   if (!records.length) return empty("No reports yet", "Order one above. It takes a few seconds, some minutes where there are millions of balances.");
   return table(
     "Reports, newest first",
     [
-      { name: "Report", wide: true, of: (each) => [h("span", { class: "strong" }, each.name), h("span", { class: "id" }, [...new Set([TYPES[each.type]?.[0]])].filter((type) => type !== each.name).concat(each.params.unit || "all units", each.params.programId || [], each.format).join(" · "))] },
+      { name: "Report", wide: true, of: (each) => [h("span", { class: "strong" }, each.name), h("span", { class: "id" }, [...new Set([TYPES[ALIASES[each.type] || each.type]?.[0]])].filter((type) => type !== each.name).concat(limits(each.params), each.format).join(" · "))] },
       { name: "Ordered", of: (each) => [format.moment(each.dateCreated), h("span", { class: "id" }, who(each))] },
       { name: "Status", of: (each) => [status(each.status, STATUS[each.status]), each.error ? h("span", { class: "id" }, each.error.message) : null] },
       { name: "Rows", number: true, of: (each) => (each.recordCount === null ? "–" : format.count(each.recordCount)) },
-      { name: "Available", number: true, of: (each) => values(each.totals) },
+      { name: "Available", number: true, of: (each) => values(each.totals, each.decimals) },
       { name: "Kept until", of: (each) => format.day(each.dateExpires) },
       { name: "File", acts: true, of: (each) => (each.status === "COMPLETED" ? download("Download", `/export/${each.id}/download`, { id: `download-${each.id}` }) : null) },
     ],

@@ -65,10 +65,10 @@ export function table(caption, columns, rows, { cards = columns.length > 2 } = {
 const kind = (column) => [column.number ? "number" : "", column.wide ? "broad" : "", column.acts ? "acts" : ""].join(" ").trim();
 
 // Values of several units, one below the other, aligned.
-export function values(byUnit) {
+export function values(byUnit, decimals) {
   const found = format.totals(byUnit);
   if (!found.length) return h("span", { class: "mute" }, "–");
-  return h("ul", { class: "values" }, found.map(([unit, credits]) => h("li", {}, format.value(credits, unit), " ", h("span", { class: "unit" }, unit))));
+  return h("ul", { class: "values" }, found.map(([unit, credits]) => h("li", {}, format.value(credits, decimals?.[unit]), " ", h("span", { class: "unit" }, unit))));
 }
 
 const TONES = { COMPLETED: "good", ABORTED: "bad", CANCELLED: "warn", EXPIRED: "mute" };

@@ -45,12 +45,20 @@ function showChoice(place, signal, problem = "") {
     h("label", { for: "file", class: "button primary" }, "Choose a file"),
     h("p", { class: "mute" }, "CSV up to 2 GiB, Excel workbook (.xlsx) up to 100 MiB"),
   );
+  const again = h("input", { type: "checkbox", id: "allow-duplicate", "aria-describedby": "allow-duplicate-hint" });
+  const duplicates = h(
+    "div",
+    { class: "field check" },
+    h("div", {}, again, h("label", { for: "allow-duplicate" }, "Import even if the same rows were imported before")),
+    h("p", { class: "hint", id: "allow-duplicate-hint" }, "Rows without a rowId or a reference are redeemed again. Select this only if a second payment is meant. Otherwise a file with the same rows as an import of the last 35 days is rejected."),
+  );
   const said = h("div", { role: "alert" }, problem ? notice("bad", null, h("p", {}, problem)) : null);
   fill(
     place,
     h("h2", { id: "upload-title" }, "Redeem what was paid"),
     h("p", { class: "mute" }, "First you see what would happen. Nothing is redeemed before you start it."),
     zone,
+    duplicates,
     said,
   );
 
@@ -76,7 +84,7 @@ function showChoice(place, signal, problem = "") {
     const wrong = files.length === 0 ? null : files.length > 1 ? "That is more than one file. Import them one after the other." : unfit(files[0]);
     if (wrong) return fill(said, notice("bad", null, h("p", {}, wrong)));
     if (!files.length) return undefined;
-    running = { file: files[0] };
+    running = { file: files[0], allowDuplicate: again.checked };
     showUpload(place, signal);
     return undefined;
   }
@@ -128,7 +136,7 @@ function showBroken(place, signal, own, error) {
 // Orders an import and sends the file; the import's id. Tried again, it goes on with the same import.
 async function transfer(own) {
   if (own.order && (await get(`/import/${own.order.id}`)).status !== "PENDING") return own.order.id; // it had arrived
-  own.order ||= await post("/import", { type: "REDEEMABLE_REWARD_BALANCE", fileName: own.file.name, dryRun: true });
+  own.order ||= await post("/import", { type: "REDEEMABLE_REWARD_BALANCE", fileName: own.file.name, dryRun: true, ...(own.allowDuplicate ? { allowDuplicate: true } : {}) });
   if (own.stopped) throw new Error("stopped");
   await send(own, own.order.upload);
   return own.order.id;

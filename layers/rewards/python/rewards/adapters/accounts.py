@@ -48,7 +48,7 @@ class Accounts:
         self._client = client
         self._table = table
         self._update = (
-            f'UPDATE "{table}" SET "rewards"=? SET "redemptions"=? SET "version"=? '
+            f'UPDATE "{table}" SET "rewards"=? SET "redemptions"=? SET "version"=? SET "updated"=? '
             'WHERE "pk"=? AND "sk"=? AND "version"=?'
         )
 
@@ -107,7 +107,7 @@ class Accounts:
         light: list[tuple[int, Item, int]] = []
         heavy: list[tuple[int, Page]] = []
         for place, balance in enumerate(balances):
-            item = _item(balance)
+            item = _item(balance, now)
             page = _page_for(balance, item, now)
             if page is None:
                 light.append((place, item, balance.version))
@@ -123,7 +123,7 @@ class Accounts:
                 if error is not None and error["Code"] not in _TRY_AGAIN:
                     refused.append(f"{balances[place].user_id}: {error['Code']}: {error.get('Message')}")
         for place, page in heavy:
-            written[place] = self._transact([(balances[place], page)], [])
+            written[place] = self._transact([(balances[place], page)], [], now)
         if refused:
             raise WriteRefusedError("; ".join(refused))
         return written
@@ -135,7 +135,7 @@ class Accounts:
         was written, if one of the conditions failed or DynamoDB was too busy. Raises
         TooManyWritesError for more than one transaction takes, UnknownOutcomeError if no answer came.
         """
-        items = [_item(balance) for balance in balances]
+        items = [_item(balance, now) for balance in balances]
         room = _ACTIONS - len(actions) - len(balances)
         size = sum(map(balance_item.item_bytes, items))
         if room < 0 or size > _TRANSACTION_BYTES:
@@ -147,7 +147,7 @@ class Accounts:
             page = _page_for(balance, item, now) if room else None
             room -= page is not None
             writes.append((balance, page))
-        return self._transact(writes, actions)
+        return self._transact(writes, actions, now)
 
     def holdings(
         self, account_id: str, user_id: str | None = None, unit: str | None = None
@@ -190,12 +190,13 @@ class Accounts:
         found = (balance_item.decode(item) for item in items)
         return [balance for balance in found if unit in (None, balance.unit)]
 
-    def write_with_pages(self, balance: Balance, pages: Mapping[str, Page]) -> bool:
+    def write_with_pages(self, balance: Balance, pages: Mapping[str, Page], now: int) -> bool:
         """Write a balance and changed pages of its history, all or nothing; False as `write` says it.
 
         Only who writes the balance writes its pages, so its version guards them, too.
         """
-        return self._transact([(balance, None)], [self._put_page(balance, *each) for each in pages.items()])
+        puts = [self._put_page(balance, *each) for each in pages.items()]
+        return self._transact([(balance, None)], puts, now)
 
     def read_participants(
         self, keys: Iterable[tuple[str, str]], backoff: Backoff
@@ -257,12 +258,9 @@ class Accounts:
             request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
     def _statement(self, item: Item, version: int) -> Any:
-        redemptions = item.get("redemptions", {"S": "[]"})
+        values = [item["rewards"], item.get("redemptions", {"S": "[]"}), item["version"], item["updated"]]
         read = {"N": str(version)}
-        return {
-            "Statement": self._update,
-            "Parameters": [item["rewards"], redemptions, item["version"], item["pk"], item["sk"], read],
-        }
+        return {"Statement": self._update, "Parameters": [*values, item["pk"], item["sk"], read]}
 
     def _execute(self, statements: list[Any]) -> list[Any]:
         """The error of each statement, or None: a batch that is answered says nothing by itself."""
@@ -273,11 +271,13 @@ class Accounts:
             return [{"Code": "ThrottlingError"}] * len(statements)
         return [answer.get("Error") for answer in response["Responses"]]
 
-    def _transact(self, writes: Sequence[tuple[Balance, Page | None]], actions: Sequence[Any]) -> bool:
+    def _transact(
+        self, writes: Sequence[tuple[Balance, Page | None]], actions: Sequence[Any], now: int
+    ) -> bool:
         """Write balances, whatever of them goes to history, and other puts: all or nothing."""
         puts: list[Any] = [*actions]
         for balance, page in writes:
-            item = _item(balance)
+            item = _item(balance, now)
             put: Any = {"TableName": self._table, "Item": item}
             if balance.version:
                 put["ConditionExpression"] = "version = :read"
@@ -299,12 +299,13 @@ class Accounts:
         return {"Put": {"TableName": self._table, "Item": item}}
 
 
-def _item(balance: Balance) -> Item:
-    """The whole item as it is to be written: the next version."""
+def _item(balance: Balance, now: int) -> Item:
+    """The whole item as it is to be written at a moment (Unix ms): the next version."""
     return {
         "pk": {"S": balance.account_id},
         "sk": {"S": balance_item.balance_key(balance.user_id, balance.unit)},
         "version": {"N": str(balance.version + 1)},
+        "updated": {"N": str(now)},
         **balance_item.encode(balance),
     }
 

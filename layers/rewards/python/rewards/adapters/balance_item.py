@@ -192,6 +192,18 @@ def sum_rewards(
     return available, redeemed, first, expiring
 
 
+def last_write(item: Item) -> int:
+    """When a balance was last written (Unix ms). An item of a version before 0.2 does not say so: there it
+    is the youngest of its dates."""
+    if "updated" in item:
+        return int(item["updated"]["N"])
+    balance = decode(item)
+    dates = [balance.archived_until, *(each.date for each in balance.redemptions)]
+    for reward in balance.rewards:
+        dates += [reward.date_given, reward.date_cancelled or 0]
+    return max(dates)
+
+
 def archived_redeemed(item: Item) -> int:
     """What the rewards in a balance's history gave, in credits."""
     return _archived(item)[3] if "archived" in item else 0

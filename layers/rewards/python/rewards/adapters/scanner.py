@@ -24,7 +24,7 @@ from rewards.rules.reward_rows import PARTICIPANT_FACTS
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_ATTRIBUTES = ("pk", "sk", "version", "rewards", "archived", *PARTICIPANT_FACTS)
+_ATTRIBUTES = ("pk", "sk", "version", "updated", "rewards", "archived", *PARTICIPANT_FACTS)
 _OF_A_REWARD = ("id", "accountId", "userId", "unit", "name", "rewardSource")
 
 _BODY = "ScannedBody"
@@ -60,12 +60,17 @@ class Scanner:
         self._segments = segments
         client.meta.events.register("before-parse.dynamodb.Scan", _take_body, unique_id="take-body")
 
-    def accounts(self, history: bool, time_left: Callable[[], float]) -> Iterator[Page]:
-        """All balances and participants, with their history or without, in no order.
+    def accounts(
+        self, history: bool, time_left: Callable[[], float], redemptions: bool = False
+    ) -> Iterator[Page]:
+        """All balances and participants, with their history and redemptions or without, in no order.
 
         Raises OutOfTimeError when throttled until `time_left` (seconds) is used up.
         """
-        request: dict[str, Any] = {"TableName": self._accounts_table, **_projection(_ATTRIBUTES)}
+        request: dict[str, Any] = {
+            "TableName": self._accounts_table,
+            **_projection((*_ATTRIBUTES, "redemptions") if redemptions else _ATTRIBUTES),
+        }
         if not history:
             # Spares the network and the parser; what is read is billed all the same.
             request["FilterExpression"] = "NOT begins_with(#sk, :history)"

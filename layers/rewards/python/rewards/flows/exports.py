@@ -6,15 +6,9 @@ from typing import Any
 from rewards.adapters.jobs import EXPORT, Jobs, Record
 from rewards.adapters.queues import Queues
 from rewards.rules import ids
+from rewards.rules.filters import Filters
 from rewards.rules.messages import create_report
-from rewards.rules.report import KINDS, REDEEMABLE
-
-# The types that may be ordered: three names of the original system stand for one report.
-TYPES = {
-    f"QUERY/{REDEEMABLE}": REDEEMABLE,
-    "USER_REWARD_BALANCE": REDEEMABLE,
-    **{kind: kind for kind in KINDS},
-}
+from rewards.rules.report import KINDS, TYPES
 
 # An order that is not even a failure by then was never sent to those who make reports.
 _LOST_AFTER = 86_400_000
@@ -31,7 +25,7 @@ class Exports:
 
     def order(
         self,
-        kind: str,
+        asked_type: str,
         file_format: str,
         name: str,
         requester: str,
@@ -40,11 +34,14 @@ class Exports:
     ) -> Record:
         """Order an export; its record. The report is on its way when this returns.
 
-        `email` is who is told, if not the stack's operators.
+        `asked_type` is one of report.TYPES; `email` is who is told, if not the stack's operators. Raises
+        FilterError for a filter in `params` that this type of report does not have.
         """
+        kind = TYPES[asked_type]
+        Filters.read(kind, params)
         export_id = ids.new_id(self._now())
         record: Record = {
-            "type": kind,
+            "type": asked_type,
             "format": file_format,
             "name": name or KINDS[kind].title,
             "requester": requester,

@@ -36,6 +36,8 @@ class ResultsError(Exception):
     """The answers do not cover the import's rows: a part is missing or double."""
 
 
+# What tells a reward from another one, in a rewards file.
+_IDS = {*reward_rows.NEEDED, "programId"}
 _CANCELLED_UNREAD = "It was cancelled before its rows were checked, so none of them was redeemed."
 
 _RESULTS_FAILED = {
@@ -131,6 +133,8 @@ class Finisher:
         """Write both files; whether there is any failed row."""
         # In an uploaded results.csv these columns are replaced.
         width, own = len(sheet.header), own_width(sheet.header)
+        # Ids stay as they are, and so does failed.csv, which is loaded again: loading undoes nothing.
+        texts = {place for place, name in enumerate(sheet.header) if name not in _IDS}
         # As the upload began, so do the results: spreadsheets need the mark, scripts trip over it.
         encoding = "utf-8-sig" if sheet.mark else "utf-8"
         # And with its separator: a decimal comma in a copied cell would mean something else.
@@ -148,15 +152,16 @@ class Finisher:
             for line, row in sheet.rows:
                 rows += 1
                 cells, extra = _fitted(row, width, own)
+                shown = cells
                 if sheet.json:  # these cells have never been in a spreadsheet
-                    cells = [neutralise(cell) for cell in cells]
+                    shown = [neutralise(c) if n in texts else c for n, c in enumerate(cells)]
                 if answer is None or answer.line != line:
                     unchanged = _answer_cells(import_id, Answer(line, Outcome.UNCHANGED))
-                    to_results.writerow([*cells, *unchanged, *extra])
+                    to_results.writerow([*shown, *unchanged, *extra])
                     continue
                 answered += 1
                 examples.add(cells, answer)
-                to_results.writerow([*cells, *_answer_cells(import_id, answer), *extra])
+                to_results.writerow([*shown, *_answer_cells(import_id, answer), *extra])
                 if answer.outcome not in SETTLED:
                     failures += 1
                     to_failed.writerow([*cells, answer.outcome, answer.message, *extra])

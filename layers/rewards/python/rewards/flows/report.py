@@ -22,7 +22,8 @@ from rewards.flows.overviews import Overviews
 from rewards.flows.spool import Spool
 from rewards.flows.statements import Redeemable, Rewards, Statement, TornScanError, statement
 from rewards.rules import mail
-from rewards.rules.report import KINDS, REDEEMABLE, Cell, Kind, Table, file_key
+from rewards.rules.filters import Filters, described
+from rewards.rules.report import KINDS, REDEEMABLE, TYPES, Cell, Kind, Table, file_key
 
 CONTENT_TYPES = {
     "CSV": "text/csv; charset=utf-8",
@@ -87,10 +88,9 @@ class ReportEnding:
                 record["asOf"],
                 link,
                 until,
-                kind=record["type"],
+                kind=TYPES[record["type"]],
                 file_format=record["format"],
-                unit=record["params"].get("unit"),
-                program_id=record["params"].get("programId"),
+                filters=described(record["params"]),
             )
         else:
             email = mail.report_failed(record["name"], record["error"]["message"])
@@ -169,8 +169,8 @@ class Reporter:
 
     def _make(self, export_id: str, record: Record, time_left: Callable[[], float]) -> Record:
         """Write the file; the changes to the record."""
-        kind, params = record["type"], record["params"]
-        found = statement(kind, export_id, params.get("unit"), params.get("programId"))
+        kind = TYPES[record["type"]]
+        found = statement(kind, export_id, Filters.read(kind, record["params"]))
         clock = _Clock(time_left, record["format"] == "XLSX", comes_back=kind == REDEEMABLE)
         try:
             with tempfile.TemporaryDirectory() as directory, _no_garbage():
@@ -193,7 +193,7 @@ class Reporter:
         return {"asOf": as_of, "readUntil": read_until, "recordCount": clock.rows, "totals": found.totals}
 
     def _collect(self, found: Statement, spool: Spool, clock: "_Clock") -> None:
-        for page in self._scanner.accounts(found.history, clock.spare):
+        for page in self._scanner.accounts(found.history, clock.spare, found.redemptions):
             clock.check()
             found.collect(page, spool)
         if isinstance(found, Rewards):
@@ -215,7 +215,7 @@ class Reporter:
 
         formats = ["XLSX"]
         paths = {file_format: directory / f"report.{file_format.lower()}" for file_format in CONTENT_TYPES}
-        if record["type"] == REDEEMABLE:
+        if TYPES[record["type"]] == REDEEMABLE:
             # Kept beside the workbook: it repairs rows that a spreadsheet damaged.
             formats.append("CSV")
             table = replace(table, rows=_also_as_csv(table, paths["CSV"]))

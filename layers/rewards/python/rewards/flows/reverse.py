@@ -63,7 +63,7 @@ class Reverser:
                     again.append(key)
                 elif not pages:
                     light.append(balance)
-                elif not self._accounts.write_with_pages(balance, _changed(pages, before)):
+                elif not self._accounts.write_with_pages(balance, _changed(pages, before), now):
                     again.append(key)
             written = self._accounts.write(light, self._now())
             again += [

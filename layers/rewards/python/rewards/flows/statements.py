@@ -5,7 +5,7 @@ record has no unit, which puts it before that participant's balances: the sorted
 they pass, and nothing is looked up.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 from typing import Protocol
 
@@ -14,6 +14,7 @@ from rewards.adapters.batch_get import Item
 from rewards.adapters.scanner import Page
 from rewards.flows.spool import Spool
 from rewards.rules import report
+from rewards.rules.filters import Filters
 from rewards.rules.overview import Overview
 from rewards.rules.redemption import Reward
 from rewards.rules.report import Cell, Facts, Sums
@@ -21,7 +22,10 @@ from rewards.rules.reward_rows import PARTICIPANT_FACTS
 
 _PREFIX = len(balance_item.BALANCE_PREFIX)  # as long as all others
 
+FitsUnit = Callable[[str], bool] | None
+
 _NOBODY: Facts = ("",) * len(PARTICIPANT_FACTS)
+_UNNAMED = ["", ""]
 
 
 class TornScanError(Exception):
@@ -33,10 +37,11 @@ class TornScanError(Exception):
 
 
 class Statement(Protocol):
-    """One kind of report. `rows` counts the rows it will have, `totals` what is available, in credits
-    by unit, of the rows that were shown."""
+    """One kind of report. `rows` counts the rows it will have at most, `totals` what is available, in
+    credits by unit, of the rows that were shown. `history` and `redemptions`: it reads those, too."""
 
     history: bool
+    redemptions: bool
     rows: int
     totals: dict[str, int]
 
@@ -47,13 +52,13 @@ class Statement(Protocol):
         """The rows, of sorted records."""
 
 
-def statement(kind: str, export_id: str, unit: str | None, program: str | None) -> Statement:
-    """The statement for an export's type and filters."""
+def statement(kind: str, export_id: str, filters: Filters) -> Statement:
+    """The statement for a kind of report and its filters."""
     if kind == report.REWARDS:
-        return Rewards(unit, program)
+        return Rewards(filters)
     if kind == report.BALANCES:
-        return Balances(unit, program)
-    return Redeemable(export_id, unit, program)
+        return Balances(filters)
+    return Redeemable(export_id, filters)
 
 
 class Redeemable:
@@ -62,18 +67,18 @@ class Redeemable:
     Without filters it gives the `overview` of all balances on the way.
     """
 
-    history = False
+    history = redemptions = False
 
-    def __init__(self, export_id: str, unit: str | None, program: str | None) -> None:
+    def __init__(self, export_id: str, filters: Filters) -> None:
         self._export_id = export_id
-        self._unit = unit
-        self._program = program
-        self.overview = Overview() if unit is None and program is None else None
+        self._fits_unit = filters.unit_filter()
+        self._program = filters.program_id
+        self.overview = Overview() if filters == Filters() else None
         self.rows = 0
         self.totals: dict[str, int] = {}
 
     def collect(self, page: Page, spool: Spool) -> None:
-        for item in _balances(page, self._unit, spool):
+        for item in _balances(page, self._fits_unit, spool):
             value, redeemed, expiry, expiring = balance_item.sum_rewards(
                 item["rewards"]["S"], page.asked, page.answered, self._program
             )
@@ -104,33 +109,36 @@ class Redeemable:
 
 
 class Balances:
-    """Every balance: [account, user, unit, "B", version, pages' rewards, sums ...].
+    """Every balance: [account, user, unit, "B", version, last write, rewards in history, sums ...].
 
-    For one program its rewards are summed, those of history pages too:
-    [account, user, unit, "H", version, rewards, sums ...].
+    For one program its rewards are summed, and for filters by date the first one is looked for, those of
+    history pages too: [account, user, unit, "H", version, rewards, sums ...].
     """
 
-    def __init__(self, unit: str | None, program: str | None) -> None:
-        self._unit = unit
-        self._program = program
-        self.history = program is not None
+    def __init__(self, filters: Filters) -> None:
+        self._fits_unit = filters.unit_filter()
+        self._fits_dates = filters.date_filter()
+        self._program = filters.program_id
+        self.history = filters.program_id is not None or filters.by_creation
+        self.redemptions = filters.by_update
         self.rows = 0
         self.totals: dict[str, int] = {}
 
     def collect(self, page: Page, spool: Spool) -> None:
-        for item in _balances(page, self._unit, spool):
+        for item in _balances(page, self._fits_unit, spool):
             balance = balance_item.decode(item)
             mine = [each for each in balance.rewards if self._program in (None, each.program_id)]
             found = report.sums(mine, page.asked, page.answered)
             gone = balance.archived
-            if self._program is None:
+            if not self.history:
                 found += Sums(0, gone.assigned, gone.redeemed, gone.expired)
-            self.rows += self._program is None or found.assigned > 0
+            self.rows += not self.history or found.assigned > 0
             key = (balance.account_id, balance.user_id, balance.unit)
-            spool.add((*key, "B", *map(str, (balance.version, gone.count, *_numbers(found)))))
+            updated = balance_item.last_write(item) if self.redemptions else 0
+            spool.add((*key, "B", *map(str, (balance.version, updated, gone.count, *_numbers(found)))))
         if self.history:
-            for key, version, rewards in _pages(page, self._unit):
-                mine = [each for each in rewards if each.program_id == self._program]
+            for key, version, rewards in _pages(page, self._fits_unit):
+                mine = [each for each in rewards if self._program in (None, each.program_id)]
                 found = report.sums(mine, page.asked, page.answered)
                 self.rows += found.assigned > 0  # a balance with many pages counts more than once
                 spool.add((*key, "H", *map(str, (version, len(rewards), *_numbers(found)))))
@@ -140,7 +148,7 @@ class Balances:
             facts, balance = next(group)
             if balance[3] == "H":
                 continue  # the balance itself began after we passed its place
-            version, archived, *numbers = map(int, balance[4:])
+            version, updated, archived, *numbers = map(int, balance[4:])
             found = Sums(*numbers)
             if self.history:
                 for _, page in group:
@@ -152,6 +160,8 @@ class Balances:
                     raise TornScanError(key)
                 if found.assigned == 0:
                     continue  # it never had a reward of this program
+            if self._fits_dates is not None and not self._fits_dates(found.first_given, updated):
+                continue
             account_id, user_id, unit = key
             self.totals[unit] = self.totals.get(unit, 0) + found.amount
             yield report.balance_row(account_id, user_id, unit, found, facts)
@@ -160,7 +170,8 @@ class Balances:
 class Rewards:
     """Every reward, also those in history, as of when its balance was read.
 
-    [account, user, unit, "", "B", version, rewards in history], and the same with "H" for each history page;
+    [account, user, unit, "", "B", version, rewards in history, last write] of the balance;
+    [account, user, unit, "", "H", version, rewards in history] for each history page;
     [account, user, unit, reward, "C", name, source] of the catalogue, where there is either;
     [account, user, unit, reward, "R", version of its history page or "", available, credits, dates, program].
     A page that is younger than the balance that was read repeats what that balance still had.
@@ -168,19 +179,22 @@ class Rewards:
 
     history = True
 
-    def __init__(self, unit: str | None, program: str | None) -> None:
-        self._unit = unit
-        self._program = program
+    def __init__(self, filters: Filters) -> None:
+        self._fits_unit = filters.unit_filter()
+        self._fits_dates = filters.date_filter()
+        self._program = filters.program_id
+        self.redemptions = filters.by_update
         self.rows = 0
         self.totals: dict[str, int] = {}
 
     def collect(self, page: Page, spool: Spool) -> None:
-        for item in _balances(page, self._unit, spool):
+        for item in _balances(page, self._fits_unit, spool):
             balance = balance_item.decode(item)
             key = (balance.account_id, balance.user_id, balance.unit)
-            spool.add((*key, "", "B", str(balance.version), str(balance.archived.count)))
+            updated = balance_item.last_write(item) if self.redemptions else 0
+            spool.add((*key, "", "B", *map(str, (balance.version, balance.archived.count, updated))))
             self._add(key, "", balance.rewards, page, spool)
-        for key, version, rewards in _pages(page, self._unit):
+        for key, version, rewards in _pages(page, self._fits_unit):
             spool.add((*key, "", "H", str(version), str(len(rewards))))
             self._add(key, str(version), rewards, page, spool)
 
@@ -189,7 +203,7 @@ class Rewards:
         for item in page.items:
             texts = {name: value["S"] for name, value in item.items()}
             name, source = texts.get("name", ""), texts.get("rewardSource", "")
-            if (name or source) and self._unit in (None, texts["unit"]):
+            if (name or source) and (self._fits_unit is None or self._fits_unit(texts["unit"])):
                 key = (texts["accountId"], texts["userId"], texts["unit"], texts["id"])
                 spool.add((*key, "C", name, source))
 
@@ -218,46 +232,53 @@ class Rewards:
     def show(self, records: Iterable[list[str]]) -> Iterator[list[Cell]]:
         for key, group in groupby(_joined(records), lambda each: each[1][:3]):
             account_id, user_id, unit = key
-            version, missing = 0, 0
-            named = ["", "", ""]
+            version, missing, updated = 0, 0, 0
+            named: dict[str, list[str]] = {}
             for facts, (_, _, _, reward_id, what, *rest) in group:
                 if what == "B":
-                    version, missing = int(rest[0]), int(rest[1])
+                    version, missing, updated = map(int, rest)
                 elif what == "H":
                     missing -= int(rest[1]) if int(rest[0]) <= version else 0
                 elif what == "C":
-                    named = [reward_id, *rest]
+                    named = {reward_id: rest}
                 elif missing:
                     raise TornScanError(key)
-                elif not rest[0] or int(rest[0]) <= version:
-                    reward = _reward(reward_id, rest[2:])
+                elif reward := self._fitting(reward_id, rest, version, updated):
                     if rest[1]:
                         self.totals[unit] = self.totals.get(unit, 0) + reward.left
-                    name, source = named[1:] if named[0] == reward_id else ("", "")
+                    name, source = named.get(reward_id, _UNNAMED)
                     yield report.reward_row(account_id, user_id, unit, reward, name, source, facts)
             if missing:
                 raise TornScanError(key)
 
+    def _fitting(self, reward_id: str, rest: list[str], version: int, updated: int) -> Reward | None:
+        """The reward in a record, unless its page repeats it or the filters leave it out."""
+        if rest[0] and int(rest[0]) > version:
+            return None
+        reward = _reward(reward_id, rest[2:])
+        fits = self._fits_dates is None or self._fits_dates(reward.date_given, updated)
+        return reward if fits else None
 
-def _balances(page: Page, unit: str | None, spool: Spool) -> Iterator[Item]:
-    """The items of balances, of one unit where one is asked for; participants go to the spool."""
+
+def _balances(page: Page, fits_unit: FitsUnit, spool: Spool) -> Iterator[Item]:
+    """The items of balances whose unit fits; participants go to the spool."""
     for item in page.items:
         key = item["sk"]["S"]
         kind = key[:_PREFIX]
         if kind == balance_item.BALANCE_PREFIX:
-            if unit is None or balance_item.split_balance_key(key)[1] == unit:
+            if fits_unit is None or fits_unit(balance_item.split_balance_key(key)[1]):
                 yield item
         elif kind == balance_item.PARTICIPANT_PREFIX:
             facts = [item[name]["S"] if name in item else "" for name in PARTICIPANT_FACTS]
             spool.add((item["pk"]["S"], key[_PREFIX:], "", *facts))
 
 
-def _pages(page: Page, unit: str | None) -> Iterator[tuple[tuple[str, str, str], int, list[Reward]]]:
+def _pages(page: Page, fits_unit: FitsUnit) -> Iterator[tuple[tuple[str, str, str], int, list[Reward]]]:
     """History: whose it is, the balance's version when it was written, and its rewards."""
     for item in page.items:
         if item["sk"]["S"].startswith(balance_item.HISTORY_PREFIX):
             user_id, of_unit, version = balance_item.split_history_key(item["sk"]["S"])
-            if unit in (None, of_unit):
+            if fits_unit is None or fits_unit(of_unit):
                 key = (item["pk"]["S"], user_id, of_unit)
                 yield key, version, balance_item.decode_rewards(item["rewards"]["S"])
 
@@ -273,8 +294,8 @@ def _joined(records: Iterable[list[str]]) -> Iterator[tuple[Facts, list[str]]]:
             yield (known if record[1] == user_id and record[0] == account_id else _NOBODY), record
 
 
-def _numbers(found: Sums) -> tuple[int, int, int, int]:
-    return found.amount, found.assigned, found.redeemed, found.expired
+def _numbers(found: Sums) -> tuple[int, int, int, int, int]:
+    return found.amount, found.assigned, found.redeemed, found.expired, found.first_given
 
 
 def _reward(reward_id: str, fields: list[str]) -> Reward:

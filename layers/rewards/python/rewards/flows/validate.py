@@ -37,7 +37,6 @@ from rewards.rules.outcomes import Answer, FileProblem, FileRefusedError, Outcom
 from rewards.rules.result_columns import is_old_results_file
 from rewards.rules.reward_rows import NEEDED, USED, USED_OF_USER, Grant, read_grant
 from rewards.rules.sheets import Sheet
-from rewards.rules.spreadsheet import restore
 from rewards.rules.values import Marks, shown_mark
 
 _GONE = "The uploaded file was deleted before it was read. Nothing was imported."
@@ -398,6 +397,4 @@ def _check_grants(sheet: Sheet, uploaded: int) -> Iterator[Grant | Answer]:
     columns = find_columns(sheet.header, NEEDED, (*USED, *USED_OF_USER))
     for line, row in sheet.rows:
         cells = {name: row[place] if place < len(row) else "" for name, place in columns.items()}
-        if not sheet.json:  # what has been in a spreadsheet may have been made safe for it
-            cells = {name: restore(cell) for name, cell in cells.items()}
         yield read_grant(cells, line, uploaded)

@@ -1,6 +1,6 @@
 """The emails (CONTRACT section 7), made of the blocks of `mail_layout`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -33,6 +33,7 @@ _SHOWS = {
     BALANCES: "It shows every balance, as of {}.",
     REWARDS: "It shows every reward, as of {}.",
 }
+_FILTERS = {"unit": "Only unit", "programId": "Only program"}
 _NEXT = (
     ("Pay", "payroll, bank file, gift cards: whatever way you pay people."),
     (
@@ -82,11 +83,10 @@ def report_ready(
     *,
     kind: str = REDEEMABLE,
     file_format: str = "",
-    unit: str | None = None,
-    program_id: str | None = None,
+    filters: Iterable[tuple[str, object]] = (),
 ) -> Email:
     """The report is ready. `totals` in credits by unit, empty if the report has none; dates in Unix
-    milliseconds; `kind` is the export's type, `unit` and `program_id` what it was asked for only."""
+    milliseconds; `kind` is the report's kind, `filters` are names and values of the filters that it has."""
     count = _count(rows, "row")
     shows = _SHOWS[kind].format(to_the_minute(as_of))
     blocks: list[Block] = [Paragraph(f"The report “{shortened(name, _NAME)}” is ready. {shows}")]
@@ -102,13 +102,18 @@ def report_ready(
         ("Name", shortened(name, _NAME)),
         ("Format", file_format),
         ("Rows", f"{rows:,}"),
-        ("Only unit", shortened(unit or "", _NAME)),
-        ("Only program", shortened(program_id or "", _NAME)),
+        *((_FILTERS.get(name, f"Only {name}"), _filter_value(value)) for name, value in filters),
         ("As of", to_the_minute(as_of)),
     ]
     blocks.append(Facts("About this report", about))
     subject = f"Report ready: {shortened(name, _NAME_IN_SUBJECT)}, {count}"
     return compose(subject, "good", f"Your report is ready: {count}", blocks, _ASKED.format("report"))
+
+
+def _filter_value(value: object) -> str:
+    if isinstance(value, int):
+        return to_the_minute(value)
+    return shortened(", ".join(value) if isinstance(value, list) else str(value), _NAME)
 
 
 def report_failed(name: str, reason: str) -> Email:

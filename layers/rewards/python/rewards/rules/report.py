@@ -1,5 +1,8 @@
 """The three reports (CONTRACT sections 2 and 5): their names, columns, and what a row shows.
 
+Only the report that people fill in is neutralised (spreadsheet.py). The others are read by programs, which
+take each text as it is; in workbooks a text is no formula either way.
+
 A report is read from a live table, a page at a time. What a row counts is available both when its
 page was asked for and when the page came back, so that no row shows more than there was.
 """
@@ -11,7 +14,7 @@ from functools import lru_cache
 
 from rewards.rules.dates import iso
 from rewards.rules.redemption import Reward, is_available
-from rewards.rules.reward_rows import NEEDED, USED, USED_OF_USER
+from rewards.rules.reward_rows import MAX_DATE, NEEDED, USED, USED_OF_USER
 from rewards.rules.row_ids import make_row_id
 from rewards.rules.spreadsheet import neutralise, neutralised
 from rewards.rules.units import currency, decimals, unit_name
@@ -39,8 +42,8 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """What a workbook or a CSV file is made of: texts that are safe in a spreadsheet, decimals with
-    their unit's places, and whole numbers."""
+    """What a workbook or a CSV file is made of: texts, decimals with their unit's places, and whole
+    numbers."""
 
     columns: tuple[str, ...]
     rows: Iterable[list[Cell]]
@@ -95,9 +98,17 @@ KINDS = {
 }
 
 
-def file_key(export_id: str, file_format: str, kind: str = REDEEMABLE) -> str:
-    """Where an export's file lies in the files bucket."""
-    return f"exports/{export_id}/{KINDS[kind].file_name}.{file_format.lower()}"
+# The types that may be asked for: some reports have more than one name in the original system.
+TYPES = {
+    f"QUERY/{REDEEMABLE}": REDEEMABLE,
+    f"USER_{BALANCES}": BALANCES,
+    **{kind: kind for kind in KINDS},
+}
+
+
+def file_key(export_id: str, file_format: str, asked_type: str = REDEEMABLE) -> str:
+    """Where an export's file lies in the files bucket; `asked_type` is one of TYPES."""
+    return f"exports/{export_id}/{KINDS[TYPES[asked_type]].file_name}.{file_format.lower()}"
 
 
 def steady(
@@ -155,18 +166,21 @@ def redeemable_row(
 
 @dataclass(slots=True)
 class Sums:
-    """What REWARD_BALANCE says of a balance, in credits; `amount` is available now."""
+    """What REWARD_BALANCE says of a balance, in credits; `amount` is available now. `first_given` is the
+    first dateGiven (Unix ms) of the rewards that were looked at."""
 
     amount: int = 0
     assigned: int = 0
     redeemed: int = 0
     expired: int = 0
+    first_given: int = MAX_DATE
 
     def __iadd__(self, other: "Sums") -> "Sums":
         self.amount += other.amount
         self.assigned += other.assigned
         self.redeemed += other.redeemed
         self.expired += other.expired
+        self.first_given = min(self.first_given, other.first_given)
         return self
 
 
@@ -176,6 +190,8 @@ def sums(rewards: Iterable[Reward], asked: int, answered: int) -> Sums:
     for reward in rewards:
         found.assigned += reward.assigned_credit
         found.redeemed += reward.redeemed_credit
+        if reward.date_given < found.first_given:
+            found.first_given = reward.date_given
         if is_available(reward, asked) and is_available(reward, answered):
             found.amount += reward.left
         elif reward.date_cancelled is None and reward.date_expires is not None:
@@ -187,17 +203,17 @@ def balance_row(account_id: str, user_id: str, unit: str, found: Sums, facts: Fa
     """One balance in the order of BALANCE_COLUMNS; credits are whole numbers."""
     first_name, last_name, email, _, _ = facts
     return [
-        neutralise(user_id),
-        neutralise(account_id),
+        user_id,
+        account_id,
         "CREDIT",
-        neutralise(unit),
+        unit,
         found.amount,
         found.assigned,
         found.redeemed,
         found.expired,
-        neutralise(email),
-        neutralise(first_name),
-        neutralise(last_name),
+        email,
+        first_name,
+        last_name,
     ]
 
 
@@ -215,21 +231,21 @@ def reward_row(
     `dateCreated` is blank: the loader takes it only for a reward without dateGiven, and every reward has one.
     """
     return [
-        neutralise(reward.id),
+        reward.id,
         "CREDIT",
-        neutralise(unit),
+        unit,
         reward.assigned_credit,
-        neutralise(user_id),
-        neutralise(account_id),
-        neutralise(name),
-        neutralise(reward.program_id or ""),
-        neutralise(reward_source),
+        user_id,
+        account_id,
+        name,
+        reward.program_id or "",
+        reward_source,
         reward.redeemed_credit,
         reward.date_given,
         "",
         *("" if date is None else date for date in (reward.date_scheduled_for, reward.date_expires)),
         "" if reward.date_cancelled is None else reward.date_cancelled,
-        *(neutralise(fact) for fact in facts),
+        *facts,
     ]
 
 

@@ -1,8 +1,9 @@
 """Text that spreadsheets open: no cell of ours may run as a formula.
 
 A cell that starts with `=`, `+`, `-`, `@`, tab or carriage return gets an apostrophe in
-front (OWASP, CSV injection), and so does one that already looks neutralised. Import takes
-one apostrophe off again, so that every text survives the round trip.
+front (OWASP, CSV injection), and so does one that already looks neutralised. A redemption import
+takes one apostrophe off again, so that every text survives the round trip. Rewards files are read as
+they are: the reports that they come from are not neutralised.
 """
 
 from collections.abc import Sequence
