@@ -18,6 +18,7 @@ from rewards.adapters.jobs import Jobs
 from rewards.adapters.mailer import Mailer
 from rewards.adapters.queues import Queues
 from rewards.adapters.retry import Backoff
+from rewards.adapters.row_id_keys import StoredRowIdKeys
 from rewards.clock import now
 from rewards.flows.dead_letters import DeadLetters
 from rewards.flows.deliver import Delivery
@@ -47,6 +48,7 @@ class Settings:
     notification_email: str
     retention_days: int
     public_url: str
+    row_id_key_secret: str
 
 
 @cache
@@ -69,7 +71,15 @@ def dead_letters() -> DeadLetters:
         redeemer=Redeemer(
             accounts, _jobs(), _files(), queues, finish_queue, now, loader, Reverser(accounts, now)
         ),
-        validation=Validation(_jobs(), _files(), queues, settings().redemption_queue_url, finish_queue, now),
+        validation=Validation(
+            _jobs(),
+            _files(),
+            queues,
+            settings().redemption_queue_url,
+            finish_queue,
+            now,
+            StoredRowIdKeys(client("secretsmanager"), settings().row_id_key_secret, now),
+        ),
         finisher=finisher(),
         reports=ReportEnding(_jobs(), _delivery(), now),
     )

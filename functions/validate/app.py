@@ -12,6 +12,7 @@ from rewards.adapters.files import Files
 from rewards.adapters.jobs import Jobs
 from rewards.adapters.queues import Queues
 from rewards.adapters.retry import Backoff
+from rewards.adapters.row_id_keys import StoredRowIdKeys
 from rewards.clock import now
 from rewards.flows.validate import Validation, uploads_in
 from rewards.settings import load
@@ -25,6 +26,7 @@ class Settings:
     files_bucket: str
     redemption_queue_url: str
     finish_queue_url: str
+    row_id_key_secret: str
 
 
 @cache
@@ -37,6 +39,7 @@ def validation() -> Validation:
         redemption_queue_url=settings.redemption_queue_url,
         finish_queue_url=settings.finish_queue_url,
         now=now,
+        row_id_keys=StoredRowIdKeys(client("secretsmanager"), settings.row_id_key_secret, now),
     )
 
 

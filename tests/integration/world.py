@@ -33,6 +33,7 @@ from rewards.flows.validate import Uploaded, Validation
 from rewards.rules import chunks
 from rewards.rules.balance import Balance
 from rewards.rules.report import file_key
+from tests.row_ids import keys
 
 DAY = 86_400_000
 BOM = "\ufeff"
@@ -88,7 +89,7 @@ class World:
         delivery = Delivery(self.jobs, self.mailer, "https://example.com", "ops@example.com", 30, self.now)
         redeem, finish = self.urls["redeem"], self.urls["finish"]
         loader = Loader(self.accounts, self.catalogue, self.now)
-        self.validation = Validation(self.jobs, self.files, self.queues, redeem, finish, self.now)
+        self.validation = Validation(self.jobs, self.files, self.queues, redeem, finish, self.now, keys)
         reverser = Reverser(self.accounts, self.now)
         self.redeemer = Redeemer(
             self.accounts, self.jobs, self.files, self.queues, finish, self.now, loader, reverser
@@ -100,7 +101,7 @@ class World:
         )
         ending = ReportEnding(self.jobs, delivery, self.now)
         self.overviews = Overviews(self.jobs, self.now)
-        self.reporter = Reporter(self.scanner, self.jobs, self.files, ending, self.now)
+        self.reporter = Reporter(self.scanner, self.jobs, self.files, ending, self.now, keys)
         answers = Answers(dynamodb, self.names["jobs"])
         self.credits = Credits(self.accounts, self.catalogue, answers, self.jobs, self.now)
         self.holdings = Holdings(self.accounts, self.catalogue, self.now)

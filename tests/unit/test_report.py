@@ -23,6 +23,7 @@ from rewards.rules.report import (
     REWARDS,
     Table,
 )
+from tests.row_ids import keys
 from tests.unit.days import NOW, last_month, next_month, tomorrow, yesterday
 
 EXPORT = "06gzzygm7a5nffgf"
@@ -60,7 +61,7 @@ def person(user="ann", **facts):
 @pytest.fixture
 def rows(tmp_path):
     def make(kind, *items, unit=None, program=None, asked=NOW, answered=NOW, catalogue=()):
-        found, spool = statement(kind, EXPORT, unit, program), Spool(tmp_path)
+        found, spool = statement(kind, EXPORT, unit, program, keys), Spool(tmp_path)
         for each in items:
             found.collect(Page([each], asked, answered), spool)
         if catalogue:

@@ -18,7 +18,7 @@ from rewards.adapters.retry import Backoff, OutOfTimeError
 from rewards.flows.imports import is_complete
 from rewards.flows.load import Loader
 from rewards.flows.reverse import Reverser
-from rewards.rules import ids, row_ids
+from rewards.rules import ids, invisible, row_ids
 from rewards.rules.balance import Balance, Redemption, Wanted, needs_history, redeem
 from rewards.rules.chunks import Chunk
 from rewards.rules.outcomes import Answer, Outcome, Refusal
@@ -203,13 +203,16 @@ class Redeemer:
             return Answer(
                 row.line,
                 Outcome.UNIT_MISMATCH,
-                f"This participant has no balance in {row.unit}, but in {', '.join(units)}.",
+                f"This participant has no balance in {invisible.shown(row.unit)}, but in {', '.join(units)}."
+                f"{invisible.hint(unit=row.unit)}",
                 row.unit,
             )
         return Answer(
             row.line,
             Outcome.NO_BALANCE,
-            f"There is no participant {row.user_id!r} in account {row.account_id!r} with a reward.",
+            f"There is no participant {invisible.shown(row.user_id)!r} in account "
+            f"{invisible.shown(row.account_id)!r} with a reward."
+            f"{invisible.hint(accountId=row.account_id, userId=row.user_id)}",
             row.unit,
         )
 
@@ -232,5 +235,5 @@ def _with_note(answer: Answer, wanted: Wanted) -> Answer:
 
 def _earliest(row: Wanted, import_id: str) -> int:
     """Before this moment (Unix ms), when its report was made, the row cannot have been redeemed."""
-    export_id = row_ids.export_of(row.row_id) if row.row_id else None
-    return min(ids.time_of(export_id or import_id), ids.time_of(import_id))
+    imported = ids.time_of(import_id)
+    return min(row_ids.report_time(row.row_id), imported) if row.row_id else imported

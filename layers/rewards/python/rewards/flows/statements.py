@@ -5,7 +5,7 @@ record has no unit, which puts it before that participant's balances: the sorted
 they pass, and nothing is looked up.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 from typing import Protocol
 
@@ -18,6 +18,7 @@ from rewards.rules.overview import Overview
 from rewards.rules.redemption import Reward
 from rewards.rules.report import Cell, Facts, Sums
 from rewards.rules.reward_rows import PARTICIPANT_FACTS
+from rewards.rules.row_ids import RowIdKeys, RowIdKeysError, RowIds
 
 _PREFIX = len(balance_item.BALANCE_PREFIX)  # as long as all others
 
@@ -47,13 +48,18 @@ class Statement(Protocol):
         """The rows, of sorted records."""
 
 
-def statement(kind: str, export_id: str, unit: str | None, program: str | None) -> Statement:
+def statement(
+    kind: str, export_id: str, unit: str | None, program: str | None, row_id_keys: Callable[[], RowIdKeys]
+) -> Statement:
     """The statement for an export's type and filters."""
     if kind == report.REWARDS:
         return Rewards(unit, program)
     if kind == report.BALANCES:
         return Balances(unit, program)
-    return Redeemable(export_id, unit, program)
+    row_ids = row_id_keys().of(export_id)
+    if row_ids is None:
+        raise RowIdKeysError(f"No rowId key had started when export {export_id} was requested.")
+    return Redeemable(row_ids, unit, program)
 
 
 class Redeemable:
@@ -64,8 +70,8 @@ class Redeemable:
 
     history = False
 
-    def __init__(self, export_id: str, unit: str | None, program: str | None) -> None:
-        self._export_id = export_id
+    def __init__(self, row_ids: RowIds, unit: str | None, program: str | None) -> None:
+        self._row_ids = row_ids
         self._unit = unit
         self._program = program
         self.overview = Overview() if unit is None and program is None else None
@@ -98,7 +104,7 @@ class Redeemable:
                 int(redeemed),
                 int(expiry) if expiry else None,
                 facts,
-                self._export_id,
+                self._row_ids,
                 self._program,
             )
 

@@ -20,7 +20,7 @@ from rewards.adapters.files import Files, Upload, part_name
 from rewards.adapters.jobs import IMPORT, Jobs, Record
 from rewards.adapters.queues import Queues
 from rewards.adapters.retry import Backoff
-from rewards.flows.identities import find_identities
+from rewards.flows.identities import find_reports, known_exports
 from rewards.flows.imports import PREFIXES, REWARD_TYPE, is_sealed, new_record, ordered_id
 from rewards.flows.uploads import open_sheet
 from rewards.rules import chunks, ids
@@ -28,9 +28,11 @@ from rewards.rules.balance import Wanted
 from rewards.rules.csv_file import LAST_RESORT, NotUtf8Error
 from rewards.rules.file_names import clean
 from rewards.rules.header import find_columns
-from rewards.rules.import_rows import Identity, RowChecker
+from rewards.rules.import_rows import RowChecker
 from rewards.rules.outcomes import Answer, FileProblem, FileRefusedError, Outcome
+from rewards.rules.repair import NO_REPORTS, Reports
 from rewards.rules.reward_rows import NEEDED, USED, USED_OF_USER, Grant, read_grant
+from rewards.rules.row_ids import RowIdKeys
 from rewards.rules.sheets import Sheet
 from rewards.rules.spreadsheet import restore
 from rewards.rules.values import Marks, shown_mark
@@ -43,7 +45,8 @@ _MARK_ROWS = 1_000
 
 @dataclass
 class _Found:
-    """What reading the file found, besides the rows that travel; `parts` are those of refused rows."""
+    """What reading the file found, besides the rows that travel; `parts` are those of refused rows, and
+    `exports` the reports named by rows that do not fit their rowIds."""
 
     encoding: str | None = None
     rows: int = 0
@@ -51,7 +54,7 @@ class _Found:
     chunked_rows: int = 0
     parts: int = 0
     without_row_id: bool = False
-    mismatched: set[str] = field(default_factory=set)
+    exports: dict[str, None] = field(default_factory=dict)
     outcomes: dict[str, int] = field(default_factory=dict)
 
 
@@ -84,6 +87,7 @@ class Validation:
         redemption_queue_url: str,
         finish_queue_url: str,
         now: Callable[[], int],
+        row_id_keys: Callable[[], RowIdKeys],
     ) -> None:
         self._jobs = jobs
         self._files = files
@@ -91,6 +95,7 @@ class Validation:
         self._redemption_queue_url = redemption_queue_url
         self._finish_queue_url = finish_queue_url
         self._now = now
+        self._row_id_keys = row_id_keys
 
     def run(self, upload: Uploaded, backoff: Backoff) -> str | None:
         """Validate an uploaded object; the import's id, or None if it is not to be imported.
@@ -220,20 +225,25 @@ class Validation:
     def _read(self, import_id: str, record: Record, spool: IO[str]) -> _Found:
         """Check every row; the chunks go to `spool`, a line each, and refused rows to parts.
 
-        The file is read again in the encoding of last resort if it is not UTF-8, and once more if
-        there are rows to repair by the reports that made them.
+        The file is read again in the encoding of last resort if it is not UTF-8, and twice more if rows that
+        do not fit their rowIds name reports of this stack, which may repair them.
         """
         encoding: str | None = None
         digest = hashlib.sha256()
         try:
-            found = self._read_as(import_id, record, spool, encoding, {}, digest)
+            found = self._read_as(import_id, record, spool, encoding, NO_REPORTS, digest)
         except NotUtf8Error:
             encoding, digest = LAST_RESORT, hashlib.sha256()
-            found = self._read_as(import_id, record, spool, encoding, {}, digest)
-        if found.mismatched:
-            identities = find_identities(found.mismatched, self._jobs, self._files, self._now())
-            if identities:
-                found = self._read_as(import_id, record, spool, encoding, identities, hashlib.sha256())
+            found = self._read_as(import_id, record, spool, encoding, NO_REPORTS, digest)
+        known = known_exports(found.exports, self._jobs)
+        if known:
+            with open_sheet(self._files, record, encoding) as sheet:
+                survey = RowChecker(sheet.header, record["dateCreated"], self._row_id_keys()).survey(
+                    sheet.rows
+                )
+            reports = find_reports(known, survey, self._files, self._now())
+            del survey  # as large as the reports
+            found = self._read_as(import_id, record, spool, encoding, reports, hashlib.sha256())
         if found.rows == 0:
             raise FileRefusedError(FileProblem.EMPTY_FILE, "The file has no row to work on.")
         if found.without_row_id:
@@ -246,7 +256,7 @@ class Validation:
         record: Record,
         spool: IO[str],
         encoding: str | None,
-        identities: Mapping[str, Identity],
+        reports: Reports,
         digest: Any,
     ) -> _Found:
         spool.seek(0)
@@ -254,7 +264,8 @@ class Validation:
         found = _Found(encoding)
         refused = _Refused(self._files, import_id)
         with open_sheet(self._files, record, encoding, digest) as sheet:
-            wanted = _wanted(_check_rows(record, sheet, identities, found.mismatched), found, refused)
+            checked = _check_rows(record, sheet, self._row_id_keys, reports, found.exports)
+            wanted = _wanted(checked, found, refused)
             for body in chunks.bodies(import_id, record["dryRun"], wanted):
                 found.chunks += 1
                 spool.write(body + "\n")
@@ -329,7 +340,11 @@ def _wanted(
 
 
 def _check_rows(
-    record: Record, sheet: Sheet, identities: Mapping[str, Identity], mismatched: set[str]
+    record: Record,
+    sheet: Sheet,
+    row_id_keys: Callable[[], RowIdKeys],
+    reports: Reports,
+    exports: dict[str, None],
 ) -> Iterator[Wanted | Grant | Answer]:
     """What every row of an upload wants, or its answer, in order; the same however often it is read."""
     uploaded = record["dateCreated"]
@@ -341,11 +356,12 @@ def _check_rows(
                 cells = {name: restore(cell) for name, cell in cells.items()}
             yield read_grant(cells, line, uploaded)
         return
+    keys = row_id_keys()
     first = list(islice(sheet.rows, _MARK_ROWS))
-    cells_of_value = map(RowChecker(sheet.header, uploaded).value_cell, (row for _, row in first))
+    cells_of_value = map(RowChecker(sheet.header, uploaded, keys).value_cell, (row for _, row in first))
     seen = {mark for mark in map(shown_mark, cells_of_value) if mark}
     marks = Marks(comma_allowed=sheet.separator != ",", seen=seen.pop() if len(seen) == 1 else None)
-    checker = RowChecker(sheet.header, uploaded, marks, identities)
+    checker = RowChecker(sheet.header, uploaded, keys, marks, reports)
     for line, row in chain(first, sheet.rows):
         yield checker.check(row, line)
-    mismatched |= checker.mismatched
+    exports.update(checker.exports)
