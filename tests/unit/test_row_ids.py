@@ -73,6 +73,7 @@ def test_a_report_from_before_the_first_key_has_none():
         "x" * 65,
         "[]",
         "[1]",
+        '{"a secret of another kind": "' + KEY + '"}',
         '["' + KEY + '"]',
         f'[{{"key": "{KEY}"}}]',
         f'[{{"key": "{KEY}", "startsAt": "now"}}]',

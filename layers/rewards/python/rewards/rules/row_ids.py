@@ -83,13 +83,13 @@ class RowIdKeys:
 def entries(text: str) -> list[dict[str, Any]]:
     """The keys in a secret as a list of `key` and `startsAt`. Raises RowIdKeysError for another form."""
     text = text.strip()
-    if not text.startswith("["):
+    if not text.startswith(("[", "{")):
         return [{"key": text, "startsAt": 0}]
     try:
         found = json.loads(text)
     except ValueError:
         raise RowIdKeysError("The rowId keys are not valid JSON.") from None
-    for each in found:
+    for each in found if isinstance(found, list) else [None]:
         if (
             not isinstance(each, dict)
             or set(each) != {"key", "startsAt"}
