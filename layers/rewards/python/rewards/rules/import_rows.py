@@ -214,6 +214,8 @@ class RowChecker:
         if len(self.exports) < MAX_LOOK_UPS:
             self.exports[report.export_id] = None
         true = self._reports.identities.get(row_id) or _respelt(shown, row_id, report)
+        if true is not None and row_id != report.make(*true):
+            true = None  # the key that made it was withdrawn
         if true is not None:
             return self._repaired(shown, true, row_id)
         if report.export_id not in self._reports.known:
