@@ -16,7 +16,7 @@ SOURCES := $(sort $(TEMPLATE) $(shell find functions layers -type f -not -name '
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup build build-aws demo up down token logs test simulate bench lint format pictures chromium \
-	clean FORCE
+	rotate-row-id-key clean FORCE
 
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -74,6 +74,9 @@ pictures: $(LOCAL_STACK) chromium ## Make the pictures in docs/images anew
 chromium:
 	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install --yes -qq chromium; } >/dev/null 2>&1 \
 		|| echo "Chromium is not here and could not be installed: the tests of the page in a browser are left out."
+
+rotate-row-id-key: $(VENV) ## Add a new key for rowIds to SECRET=arn:..., the stack's output RowIdKeySecret
+	@PYTHONPATH=layers/rewards/python $(BIN)/python -m infra.rotate_row_id_key $(SECRET)
 
 clean: ## Remove what was built, and stop the local stack
 	@if [ -e .local/stack.json ]; then $(BIN)/python -m infra.local down; fi

@@ -20,9 +20,9 @@ sys.path[:0] = [str(ROOT), str(ROOT / "layers/rewards/python")]
 from rewards.flows.workbook import write_workbook  # noqa: E402  (the path above comes first)
 from rewards.rules.ids import make_id  # noqa: E402
 from rewards.rules.report import COLUMNS, Table  # noqa: E402
-from rewards.rules.row_ids import make_row_id  # noqa: E402
 from rewards.rules.units import currency, decimals, unit_name  # noqa: E402
 from tests.libreoffice import LibreOffice  # noqa: E402
+from tests.row_ids import make_row_id  # noqa: E402
 
 SHOWN = COLUMNS.index("unit") + 1
 NOVEMBER_2026 = 1_795_000_000_000

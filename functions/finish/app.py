@@ -48,6 +48,7 @@ class Settings:
     notification_email: str
     retention_days: int
     public_url: str
+    row_id_key_secret: str
 
 
 @cache
@@ -70,7 +71,15 @@ def dead_letters() -> DeadLetters:
         redeemer=Redeemer(
             accounts, _jobs(), _files(), queues, finish_queue, now, loader, Reverser(accounts, now)
         ),
-        validation=Validation(_jobs(), _files(), queues, sender(), finish_queue, now),
+        validation=Validation(
+            _jobs(),
+            _files(),
+            queues,
+            sender(),
+            finish_queue,
+            now,
+            StoredRowIdKeys(client("secretsmanager"), settings().row_id_key_secret, now),
+        ),
         sender=sender(),
         finisher=finisher(),
         reports=ReportEnding(_jobs(), _delivery(), now),

@@ -13,6 +13,7 @@ from rewards.adapters.clients import client
 from rewards.adapters.files import Files
 from rewards.adapters.jobs import Jobs
 from rewards.adapters.mailer import Mailer
+from rewards.adapters.row_id_keys import StoredRowIdKeys
 from rewards.adapters.scanner import Scanner
 from rewards.clock import now
 from rewards.flows.deliver import Delivery
@@ -35,6 +36,7 @@ class Settings:
     notification_email: str
     retention_days: int
     public_url: str
+    row_id_key_secret: str
 
 
 @cache
@@ -55,6 +57,7 @@ def reporter() -> Reporter:
         files=Files(client("s3"), chosen.files_bucket),
         ending=ReportEnding(_jobs(), delivery, now),
         now=now,
+        row_id_keys=StoredRowIdKeys(client("secretsmanager"), chosen.row_id_key_secret, now),
     )
 
 

@@ -12,6 +12,7 @@ from rewards.adapters.files import Files
 from rewards.adapters.jobs import Jobs
 from rewards.adapters.queues import Queues
 from rewards.adapters.retry import Backoff
+from rewards.adapters.row_id_keys import StoredRowIdKeys
 from rewards.clock import now
 from rewards.flows.send_chunks import ChunkSender
 from rewards.flows.validate import Validation, uploads_in
@@ -26,6 +27,7 @@ class Settings:
     files_bucket: str
     redemption_queue_url: str
     finish_queue_url: str
+    row_id_key_secret: str
 
 
 @cache
@@ -35,7 +37,8 @@ def validation() -> Validation:
     files = Files(client("s3"), settings.files_bucket)
     queues = Queues(client("sqs"))
     sender = ChunkSender(jobs, files, queues, settings.redemption_queue_url, settings.finish_queue_url)
-    return Validation(jobs, files, queues, sender, settings.finish_queue_url, now)
+    keys = StoredRowIdKeys(client("secretsmanager"), settings.row_id_key_secret, now)
+    return Validation(jobs, files, queues, sender, settings.finish_queue_url, now, keys)
 
 
 @logger.inject_lambda_context(clear_state=True)

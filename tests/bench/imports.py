@@ -24,6 +24,7 @@ from rewards.rules.redemption import Reward
 from tests.bench.counted import Counted
 from tests.bench.prices import Work
 from tests.integration.conftest import new_world
+from tests.row_ids import KEYS
 
 UNIT = "CASH/USD"
 DAY = 86_400_000
@@ -82,13 +83,13 @@ def file_of(rows: int, now: int) -> bytes:
     writer = csv.writer(text)
     text.write("\ufeff")
     writer.writerow(report.COLUMNS)
-    export_id = ids.make_id(now - 60_000, 7)
+    row_ids = KEYS.of(ids.make_id(now - 60_000, 7))
     place = report.COLUMNS.index("valueToRedeem")
     for balance in balances(rows, now):
         value, expiry = len(balance.rewards) * CREDITS, balance.rewards[0].date_expires
         facts = ("Ann", "Archer", balance.user_id, "", "")
         cells = report.redeemable_row(
-            balance.account_id, balance.user_id, UNIT, value, 0, expiry, facts, export_id, None
+            balance.account_id, balance.user_id, UNIT, value, 0, expiry, facts, row_ids, None
         )
         cells[place] = f"{wanted(balance) / 100:.2f}"
         writer.writerow(cells)

@@ -32,6 +32,7 @@ from rewards.flows.deliver import Delivery
 from rewards.flows.report import ReportEnding, Reporter
 from rewards.rules.balance import Balance, Page, Redemption, Totals
 from rewards.rules.redemption import Reward, redemption_order
+from tests.row_ids import keys
 
 NOW = 1_795_300_000_000
 DAY = 86_400_000
@@ -259,7 +260,7 @@ def reporter_on(
     delivery: Any = Delivery(jobs, mailer, "https://example.com", "ops@example.com", 30, now)
     scanner = Scanner(wire.client("dynamodb"), "Accounts", "Rewards", now)
     ending = ReportEnding(jobs, delivery, now)
-    return Reporter(scanner, jobs, Files(wire.client("s3"), "files"), ending, now), jobs, wire
+    return Reporter(scanner, jobs, Files(wire.client("s3"), "files"), ending, now, keys), jobs, wire
 
 
 def now() -> int:

@@ -19,6 +19,7 @@ from typing import Any
 from rewards.adapters.files import _Stream
 from rewards.flows.validate import Validation
 from tests.bench.imports import file_of
+from tests.row_ids import keys
 
 NOW = 1_795_300_000_000
 
@@ -47,7 +48,7 @@ class _Queues:
 def validate(body: Path, rows: int) -> float:
     """CPU seconds of one validation."""
     queues: Any = _Queues()
-    stand_ins: Any = (_Jobs(), _Files(body), queues, "redeem", "finish", lambda: NOW)
+    stand_ins: Any = (_Jobs(), _Files(body), queues, "redeem", "finish", lambda: NOW, keys)
     record = {
         "bucket": "b", "key": "k", "versionId": "v", "size": body.stat().st_size, "fileName": "a.csv",
         "type": "REDEEMABLE_REWARD_BALANCE", "dryRun": False, "dateCreated": NOW,

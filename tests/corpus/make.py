@@ -27,8 +27,8 @@ from openpyxl import Workbook  # noqa: E402  (the path above comes first)
 from openpyxl.styles import Font  # noqa: E402
 
 from rewards.rules.ids import make_id  # noqa: E402
-from rewards.rules.row_ids import make_row_id  # noqa: E402
 from tests.libreoffice import COMMA, SEMICOLON, XLSX, LibreOffice  # noqa: E402
+from tests.row_ids import make_row_id  # noqa: E402
 
 FILES = Path(__file__).parent / "files"
 JANUARY_2025 = 1_735_689_600_000  # all reports of the corpus were made then
@@ -83,7 +83,12 @@ TYPES = {"CASH/USD": 2, "CASH/EUR": 2, "CASH/KWD": 3}
 
 def row_id(file: str, account: str, user: str, unit: str) -> str:
     """The rowId of a balance in the report that this file was made from."""
-    return make_row_id(make_id(JANUARY_2025, zlib.crc32(file.encode())), account, user, unit, None)
+    return make_row_id(export_id(file), account, user, unit, None)
+
+
+def export_id(file: str) -> str:
+    """The report that this file was made from."""
+    return make_id(JANUARY_2025, zlib.crc32(file.encode()))
 
 
 def table(file, rows=USUAL, header=SHORT, ids=True):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from rewards.adapters.jobs import EXPORT
 from tests.corpus import make
 
 EXPECTED = json.loads(Path(__file__).with_name("expected.json").read_text("utf-8"))
@@ -34,6 +35,9 @@ def loaded(request):
             for n, (a, u, unit) in enumerate(make.WORLD)
         ]
         assert world.load(rows)["outcomes"] == {"LOADED": len(rows)}
+        for name in EXPECTED:  # their records stay, their files are no longer kept
+            gone = {"status": "COMPLETED", "dateExpires": make.JANUARY_2025}
+            assert world.jobs.create(EXPORT, make.export_id(name), gone)
         _kept.append(world)
     return _kept[0]
 

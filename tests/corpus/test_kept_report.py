@@ -9,7 +9,7 @@ from tests.integration.world import row, sheet
 
 # (true id, what a spreadsheet made of it)
 DAMAGE = [
-    ("007", "7"),
+    ("0099", "99"),
     ("0042", "42"),
     ("1.50", "1.5"),
     ("+4915112345678", "4.91511E+12"),
@@ -29,7 +29,8 @@ DAMAGE = [
     ("Zoë", "Zo?"),
 ]
 EDITS = [("007", "008"), ("3-4", "05-Jun"), ("123456789012", "1.3E+11"), ("true", "FALSE"), ("ann", "bob"),
-         ("Zoë", "Zoe"), ("12E5", "12"), ("ann", "Ann"), ("007", "70"), ("3-4", "34")]  # fmt: skip
+         ("Zoë", "Zoe"), ("007", "7"), ("7", "007"), ("12E5", "12"), ("ann", "Ann"),
+         ("007", "70"), ("3-4", "34")]  # fmt: skip
 
 
 @pytest.fixture
@@ -54,8 +55,7 @@ def test_a_row_that_a_spreadsheet_damaged_is_repaired_from_the_report_and_says_s
         if answer["outcome"] != "REDEEMED" or true not in answer["message"] or shown not in answer["message"]
     ]
     assert not wrong, "\n".join(wrong)
-    assert world.available("acme", "007", "POINT") == 99
-    assert world.available("acme", "7", "POINT") == 100
+    assert world.available("acme", "0042", "POINT") == 99
 
 
 def test_a_row_that_a_person_edited_is_refused_and_the_column_and_both_values_are_named(world):
@@ -70,15 +70,15 @@ def test_a_row_that_a_person_edited_is_refused_and_the_column_and_both_values_ar
 
 
 def test_a_repaired_row_redeems_once_however_often_its_file_comes(world):
-    rows = damaged(world, [("007", "7")])
+    rows = damaged(world, [("0042", "42")])
     world.upload("redemptions/a.csv", sheet(rows))
     second = world.upload("redemptions/b.csv", sheet(rows))
     assert second["outcomes"] == {"ALREADY_REDEEMED": 1}
-    assert world.available("acme", "007", "POINT") == 99
+    assert world.available("acme", "0042", "POINT") == 99
 
 
 def test_a_repaired_row_and_the_whole_row_of_the_same_balance_are_duplicates(world):
-    rows = damaged(world, [("007", "7"), ("007", "007")])
+    rows = damaged(world, [("0042", "42"), ("0042", "0042")])
     record = world.upload("redemptions/a.csv", sheet(rows))
     assert record["outcomes"] == {"REDEEMED": 1, "DUPLICATE_ROW": 1}
 
@@ -86,18 +86,13 @@ def test_a_repaired_row_and_the_whole_row_of_the_same_balance_are_duplicates(wor
 def test_a_column_that_was_sorted_alone_redeems_nothing_from_the_wrong_person(world):
     rows = damaged(world, [("ann", "bob"), ("bob", "ann"), ("007", "7"), ("7", "007")])
     record = world.upload("redemptions/a.csv", sheet(rows))
-    assert record["outcomes"] == {"ROW_CHANGED": 2, "REDEEMED": 2}
-    assert [world.available("acme", user, "POINT") for user in ("ann", "bob", "007", "7")] == [
-        100,
-        100,
-        99,
-        99,
-    ]
+    assert record["outcomes"] == {"ROW_CHANGED": 4}
+    assert {world.available("acme", user, "POINT") for user in ("ann", "bob", "007", "7")} == {100}
 
 
 def test_the_results_keep_the_damaged_cells_as_they_came(world):
-    record = world.upload("redemptions/a.csv", sheet(damaged(world, [("007", "7")])))
-    assert world.results(record)[0]["userId"] == "7"
+    record = world.upload("redemptions/a.csv", sheet(damaged(world, [("0042", "42")])))
+    assert world.results(record)[0]["userId"] == "42"
 
 
 def test_another_account_or_unit_is_an_edit_and_no_damage(world):
@@ -115,7 +110,7 @@ def test_a_damaged_row_without_row_id_finds_nobody(world):
 
 
 def test_a_damaged_row_whose_report_is_no_longer_there_is_refused_and_nothing_breaks(world):
-    rows = damaged(world, [("007", "7")])
+    rows = damaged(world, [("0042", "42")])
     listed = world.s3.list_objects_v2(Bucket=world.names["files"], Prefix="exports/")["Contents"]
     for found in listed:
         world.s3.delete_object(Bucket=world.names["files"], Key=found["Key"])
@@ -133,10 +128,10 @@ def test_a_report_made_as_workbook_comes_back_filled_in(world):
     for number in range(2, table.max_row + 1):
         table.cell(number, columns["valueToRedeem"]).value = 1
         user = table.cell(number, columns["userId"])
-        if user.value == "007":
-            user.value, user.number_format = 7, "General"
+        if user.value == "0042":
+            user.value, user.number_format = 42, "General"
     changed = io.BytesIO()
     book.save(changed)
     record = world.upload("redemptions/report.xlsx", changed.getvalue())
     assert record["outcomes"] == {"REDEEMED": table.max_row - 1}
-    assert world.available("acme", "007", "POINT") == 99
+    assert world.available("acme", "0042", "POINT") == 99

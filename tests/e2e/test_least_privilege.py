@@ -415,12 +415,20 @@ def a_report_is_ordered(desk):
 
 
 def somebody_with_the_key_is_let_in(desk):
-    """By a new container: an old one knows the key for a minute."""
-    name = desk.resources["AuthorizerFunction"]
-    variables = desk.lambdas.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
-    fresh = {**variables, "STARTED": str(desk.number())}
-    desk.lambdas.update_function_configuration(FunctionName=name, Environment={"Variables": fresh})
     desk.call(200, "GET", "/units")
+
+
+def in_a_new_container(function, deed):
+    """An old container remembers a secret that it has read."""
+
+    def fresh(desk):
+        name = desk.resources[f"{function}Function"]
+        variables = desk.lambdas.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+        started = {**variables, "STARTED": str(desk.number())}
+        desk.lambdas.update_function_configuration(FunctionName=name, Environment={"Variables": started})
+        deed(desk)
+
+    return fresh
 
 
 DEEDS = {
@@ -430,6 +438,7 @@ DEEDS = {
         rewards_are_checked,
         a_file_is_rejected,
         a_damaged_row_is_repaired,
+        in_a_new_container("Validate", a_file_is_checked("preview/")),
     ],
     "Redeem": [
         rows_are_redeemed,
@@ -445,11 +454,13 @@ DEEDS = {
         a_validation_that_died_while_sending_is_run_again,
         a_dead_chunk_of_rewards_is_buried,
         an_import_is_finished,
+        in_a_new_container("Finish", a_validation_that_died_while_sending_is_run_again),
     ],
     "Report": [
         a_report_is_made("REDEEMABLE_REWARD_BALANCE"),
         a_report_is_made("REWARD"),
         a_report_that_breaks_off_leaves_no_part,
+        in_a_new_container("Report", a_report_is_made("REDEEMABLE_REWARD_BALANCE")),
     ],
     "Api": [
         a_report_is_ordered,
@@ -461,7 +472,7 @@ DEEDS = {
         a_dry_run_is_started_and_cancelled,
         an_import_is_reversed,
     ],
-    "Authorizer": [somebody_with_the_key_is_let_in],
+    "Authorizer": [in_a_new_container("Authorizer", somebody_with_the_key_is_let_in)],
 }
 
 

@@ -16,6 +16,7 @@ from rewards.rules.balance import Balance, grant
 from rewards.rules.outcomes import FileProblem
 from rewards.rules.redemption import Reward
 from tests.integration.world import quick
+from tests.row_ids import keys
 
 NOW = 1_795_000_000_000
 NEEDED = b"accountId,userId,unit,valueToRedeem\r\n"
@@ -131,7 +132,7 @@ def run(name, content):
     """Import these bytes; (status, error code or outcomes). Raises where a promise is broken."""
     desk = Desk(name, content)
     clock = lambda: NOW  # noqa: E731
-    validation = Validation(desk, desk, desk, "redeem", "finish", clock)
+    validation = Validation(desk, desk, desk, "redeem", "finish", clock, keys)
     import_id = validation.run(Uploaded("bucket", f"redemptions/{name}", "v1"), quick())
     worker = Redeemer(desk, desk, desk, desk, "finish", clock, None, None)
     for body in desk.sent:

@@ -20,8 +20,8 @@ from rewards.flows.finish import LEASE
 from rewards.rules import chunks, ids
 from rewards.rules.balance import Wanted, redeem
 from rewards.rules.outcomes import FileProblem
-from rewards.rules.row_ids import make_row_id
 from tests.integration.world import quick, row, sheet
+from tests.row_ids import make_row_id
 
 ROWS = 120  # three chunks of 40
 

@@ -11,8 +11,8 @@ import pytest
 from rewards.adapters import balance_item
 from rewards.adapters.balance_item import item_bytes
 from rewards.rules import ids
-from rewards.rules.row_ids import make_row_id
 from tests.integration.world import DAY, row, sheet
+from tests.row_ids import make_row_id
 
 USERS = 8
 

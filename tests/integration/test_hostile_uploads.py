@@ -2,8 +2,8 @@
 
 import pytest
 
-from rewards.rules.row_ids import make_row_id
 from tests.integration.world import sheet
+from tests.row_ids import make_row_id
 
 
 def row(value, **more):

@@ -5,7 +5,7 @@ import pytest
 from rewards.adapters.jobs import IMPORT
 from rewards.rules import ids
 from rewards.rules.outcomes import Outcome
-from rewards.rules.row_ids import make_row_id
+from rewards.rules.row_ids import RowIdKeys
 from tests.integration.world import BOM, DAY, quick, row, sheet
 
 
@@ -29,8 +29,10 @@ def outcomes(record):
 
 
 def test_every_outcome_that_a_file_can_bring(world):
-    export = ids.new_id(world.now())
-    id_of_ann = make_row_id(export, "acme", "ann", "POINT", None)
+    id_of_ann, *_ = (r["rowId"] for r in world.report(unit="POINT"))
+    of_another_stack = (
+        RowIdKeys.parse("x" * 48).of(ids.new_id(world.now())).make("acme", "bob", "POINT", None)
+    )
     rows = [
         (row("60", rowId=id_of_ann), "REDEEMED", "60", "90"),
         (row("0", user="bob"), "UNCHANGED", "0", ""),
@@ -39,6 +41,7 @@ def test_every_outcome_that_a_file_can_bring(world):
         (row("0.009", unit="CASH/USD"), "TRUNCATES_TO_ZERO", "0", ""),
         (row("1", user=""), "MISSING_FIELD", "0", ""),
         (row("1", user="bob", rowId=id_of_ann), "ROW_CHANGED", "0", ""),
+        (row("1", user="bob", rowId=of_another_stack), "UNKNOWN_REPORT", "0", ""),
         (row("1"), "DUPLICATE_ROW", "0", ""),
         (row("1", user="nobody"), "NO_BALANCE", "0", ""),
         (row("1", unit="TICKET"), "UNIT_MISMATCH", "0", ""),
@@ -48,12 +51,12 @@ def test_every_outcome_that_a_file_can_bring(world):
     results = world.results(record)
     answers = [(r["outcome"], r["redeemedValue"], r["availableValue"]) for r in results]
     assert answers == [tuple(expected) for _, *expected in rows]
-    assert [r["line"] for r in results] == [str(line) for line in range(2, 13)]
+    assert [r["line"] for r in results] == [str(line) for line in range(2, 14)]
     assert all(r["message"] for r in results if r["outcome"] not in ("UNCHANGED", "REDEEMED"))
-    assert "POINT" in results[9]["message"]
-    assert "CASH/USD" in results[9]["message"]
+    assert "POINT" in results[10]["message"]
+    assert "CASH/USD" in results[10]["message"]
     assert record["status"] == "COMPLETED"
-    assert record["rows"] == record["processed"] == 11
+    assert record["rows"] == record["processed"] == 12
     assert outcomes(record) == {outcome: 1 for _, outcome, *_ in rows}
     assert record["redeemed"] == {"POINT": 60}
     assert world.available() == 90

@@ -34,6 +34,7 @@ from rewards.flows.validate import Uploaded, Validation
 from rewards.rules import chunks
 from rewards.rules.balance import Balance
 from rewards.rules.report import file_key
+from tests.row_ids import keys
 
 DAY = 86_400_000
 BOM = "\ufeff"
@@ -90,7 +91,7 @@ class World:
         redeem, finish = self.urls["redeem"], self.urls["finish"]
         loader = Loader(self.accounts, self.catalogue, self.now)
         self.sender = ChunkSender(self.jobs, self.files, self.queues, redeem, finish)
-        self.validation = Validation(self.jobs, self.files, self.queues, self.sender, finish, self.now)
+        self.validation = Validation(self.jobs, self.files, self.queues, self.sender, finish, self.now, keys)
         reverser = Reverser(self.accounts, self.now)
         self.redeemer = Redeemer(
             self.accounts, self.jobs, self.files, self.queues, finish, self.now, loader, reverser
@@ -102,7 +103,7 @@ class World:
         )
         ending = ReportEnding(self.jobs, delivery, self.now)
         self.overviews = Overviews(self.jobs, self.now)
-        self.reporter = Reporter(self.scanner, self.jobs, self.files, ending, self.now)
+        self.reporter = Reporter(self.scanner, self.jobs, self.files, ending, self.now, keys)
         answers = Answers(dynamodb, self.names["jobs"])
         self.credits = Credits(self.accounts, self.catalogue, answers, self.jobs, self.now)
         self.holdings = Holdings(self.accounts, self.catalogue, self.now)

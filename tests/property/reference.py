@@ -106,7 +106,7 @@ class Books:
             return Said("MISSING_FIELD", names=tuple(missing))
         whose = (row.account, row.user, row.unit, row.program)
         if row.row_id and self.row_ids.get(row.row_id) != whose:
-            return Said("ROW_CHANGED")
+            return Said("UNKNOWN_REPORT")  # no report is kept here
         if whose in seen:
             return Said("DUPLICATE_ROW", names=(f"line {seen[whose]}",))
         seen[whose] = line

@@ -24,12 +24,13 @@ from rewards.rules.balance import Balance, Wanted, archive, grant, leaving
 from rewards.rules.csv_file import read_csv
 from rewards.rules.import_rows import NEEDED
 from rewards.rules.redemption import Reward
-from rewards.rules.row_ids import make_row_id
+from rewards.rules.repair import NO_REPORTS
 from rewards.rules.sheets import Sheet
 from rewards.rules.spreadsheet import neutralise
 from tests.integration.conftest import aws, world
 from tests.integration.world import quick
 from tests.property import reference
+from tests.row_ids import keys, make_row_id
 
 __all__ = ["aws", "world"]
 
@@ -221,7 +222,7 @@ def imported(shelf, import_id, body, now, preview):
     found = read_csv(io.BufferedReader(io.BytesIO(body)), NEEDED)
     sheet = Sheet(found.header, found.rows, found.separator)
     record = {"type": REDEMPTION_TYPE, "dateCreated": now}
-    checked = list(_check_rows(record, sheet, {}, set()))
+    checked = list(_check_rows(record, sheet, keys, NO_REPORTS, {}))
     worker = Redeemer(shelf, shelf, shelf, None, "", lambda: now, None, None)
     wanted = [row for row in checked if isinstance(row, Wanted)]
     for chunk in chunks.bodies(import_id, preview, wanted):

@@ -61,7 +61,7 @@ def redemption_lines(body: bytes, row_ids: dict[str, tuple[str, str, str, str]])
         elif not (account and user and unit):
             refusal = "MISSING_FIELD"
         elif row_id and row_ids.get(row_id) != (account, user, unit, program):
-            refusal = "ROW_CHANGED"
+            refusal = "ROW_CHANGED" if row_id in row_ids else "UNKNOWN_REPORT"
         elif (account, user, unit, program) in seen:
             refusal = "DUPLICATE_ROW"
         else:

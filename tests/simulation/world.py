@@ -19,6 +19,7 @@ import rewards.adapters.clients
 import rewards.clock
 from rewards.adapters import accounts, batch_get, queues, retry, scanner, sealed
 from rewards.rules import chunks
+from tests.row_ids import KEY
 from tests.simulation.dynamodb import DynamoDB, Table
 from tests.simulation.faults import Gateway, Storm, Weather
 from tests.simulation.kernel import MINUTE, SECOND, Kernel
@@ -44,6 +45,7 @@ SETTINGS = {
     "NOTIFICATION_EMAIL": "ops@example.com",
     "RETENTION_DAYS": str(RETENTION_DAYS),
     "PUBLIC_URL": "https://example.com",
+    "ROW_ID_KEY_SECRET": "row-id-key",
     "TENANT_ALIAS": "default",
     "POWERTOOLS_LOG_LEVEL": "CRITICAL",
     "POWERTOOLS_SERVICE_NAME": "simulation",
@@ -180,11 +182,20 @@ def _client(service: str, purpose: str = "") -> Any:
     world = World.current
     if purpose == "scan":
         return ScanClient(world.dynamodb)
-    return {"dynamodb": world.dynamodb, "s3": world.s3, "sqs": world.sqs, "sesv2": world.ses}[service]
+    clients = {"dynamodb": world.dynamodb, "s3": world.s3, "sqs": world.sqs, "sesv2": world.ses}
+    return SecretsClient() if service == "secretsmanager" else clients[service]
 
 
 def _now() -> int:
     return World.current.kernel.now
+
+
+class SecretsClient:
+    """A client that knows the one secret of rowIds."""
+
+    def get_secret_value(self, *, SecretId: str) -> Any:
+        assert SecretId == SETTINGS["ROW_ID_KEY_SECRET"], SecretId
+        return {"SecretString": KEY}
 
 
 class ScanClient:

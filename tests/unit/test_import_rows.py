@@ -4,17 +4,21 @@ import pytest
 
 from rewards.rules import ids
 from rewards.rules.balance import Wanted
-from rewards.rules.import_rows import Identity, RowChecker
+from rewards.rules.import_rows import RowChecker
 from rewards.rules.outcomes import Answer, FileProblem, FileRefusedError, Outcome
-from rewards.rules.row_ids import make_row_id
+from rewards.rules.repair import NO_REPORTS, Identity, Reports
+from tests.row_ids import KEYS, make_row_id
 from tests.unit.days import DAY, NOW
 
 HEADER = ["accountId", "userId", "unit", "valueToRedeem", "rowId", "programId"]
 EXPORT = ids.new_id(NOW - DAY)
 
 
-def check(*rows, header=HEADER):
-    checker = RowChecker(header, NOW)
+OURS = Reports([EXPORT])
+
+
+def check(*rows, header=HEADER, reports=NO_REPORTS):
+    checker = RowChecker(header, NOW, KEYS, reports=reports)
     return [checker.check(row, line) for line, row in enumerate(rows, start=2)]
 
 
@@ -42,12 +46,19 @@ def test_a_blank_id_or_unit_is_named(field):
 @pytest.mark.parametrize("edit", [{"account": "other"}, {"user": "bob"}, {"unit": "CENTS"}, {"program": "P"}])
 def test_a_row_id_beside_other_ids_shows_that_the_row_was_changed(edit):
     row_id = make_row_id(EXPORT, "acme", "ann", "POINT", None)
-    assert check(row(row_id=row_id, **edit))[0].outcome is Outcome.ROW_CHANGED
+    assert check(row(row_id=row_id, **edit), reports=OURS)[0].outcome is Outcome.ROW_CHANGED
 
 
-@pytest.mark.parametrize("row_id", ["x", "R" + "Z" * 31, "r" + "0" * 31, "R" + "I" * 31, "1.2E+11"])
-def test_a_row_id_that_no_report_made_is_refused(row_id):
-    assert check(row(row_id=row_id))[0].outcome is Outcome.ROW_CHANGED
+def test_a_row_id_that_does_not_fit_and_names_no_report_of_ours_is_of_an_unknown_report():
+    row_id = make_row_id(EXPORT, "acme", "ann", "POINT", None)
+    assert check(row(user="bob", row_id=row_id))[0].outcome is Outcome.UNKNOWN_REPORT
+
+
+@pytest.mark.parametrize(
+    "row_id", ["x", "R" + "0" * 31, "R" + "Z" * 29, "r" + "0" * 29, "R" + "I" * 29, "1.2E+11"]
+)
+def test_rejects_a_row_id_of_another_form(row_id):
+    assert check(row(row_id=row_id), reports=OURS)[0].outcome is Outcome.UNKNOWN_REPORT
 
 
 @pytest.mark.parametrize("field", ["account", "user", "unit", "program", "value", "row_id"])
@@ -61,7 +72,7 @@ def test_an_answer_does_not_grow_with_the_cells_of_its_row(field, reported):
 
 def test_a_row_id_from_the_future_is_refused():
     forged = make_row_id(ids.new_id(NOW + DAY), "acme", "ann", "POINT", None)
-    assert check(row(row_id=forged))[0].outcome is Outcome.ROW_CHANGED
+    assert check(row(row_id=forged))[0].outcome is Outcome.UNKNOWN_REPORT
 
 
 def test_the_second_row_of_a_balance_is_a_duplicate_and_names_the_first():
@@ -91,14 +102,14 @@ def test_headers_match_without_regard_to_case_spaces_and_underscores():
 
 def test_missing_columns_are_all_named():
     with pytest.raises(FileRefusedError) as refusal:
-        RowChecker(["userId", "unit"], NOW)
+        RowChecker(["userId", "unit"], NOW, KEYS)
     assert refusal.value.code is FileProblem.MISSING_COLUMNS
     assert "accountId and valueToRedeem" in refusal.value.message
 
 
 def test_a_needed_column_that_stands_twice_is_refused():
     with pytest.raises(FileRefusedError):
-        RowChecker([*HEADER, "Value To Redeem"], NOW)
+        RowChecker([*HEADER, "Value To Redeem"], NOW, KEYS)
 
 
 def test_neutralised_ids_are_restored():
@@ -116,8 +127,9 @@ def test_a_program_longer_than_any_has_no_balance():
 
 def test_a_row_that_was_repaired_fits_a_message_whatever_stood_in_it():
     row_id = make_row_id(EXPORT, "acme", "3-1", "POINT", None)
-    true = Identity("acme", "3-1", "POINT", None)
-    checker = RowChecker(HEADER, NOW, identities={row_id: true})
+    reports = Reports([EXPORT])
+    reports.identities = {row_id: Identity("acme", "3-1", "POINT", None)}
+    checker = RowChecker(HEADER, NOW, KEYS, reports=reports)
     damaged = row(user="3/1/2026 00:" + "\U0001f600" * 60_000, row_id=row_id)
     assert checker.check(damaged, 2).outcome is Outcome.ROW_CHANGED
     assert isinstance(checker.check(row(user="2026-01-03 00:00:00", row_id=row_id), 3), Wanted)

@@ -24,6 +24,7 @@ from rewards.rules.report import (
     REWARDS,
     Table,
 )
+from tests.row_ids import keys
 from tests.unit.days import NOW, last_month, next_month, tomorrow, yesterday
 
 EXPORT = "06gzzygm7a5nffgf"
@@ -62,7 +63,7 @@ def person(user="ann", **facts):
 def rows(tmp_path):
     def make(kind, *items, program=None, asked=NOW, answered=NOW, catalogue=(), **params):
         filters = Filters.read(kind, {"programId": program, **params})
-        found, spool = statement(kind, EXPORT, filters), Spool(tmp_path)
+        found, spool = statement(kind, EXPORT, filters, keys), Spool(tmp_path)
         for each in items:
             found.collect(Page([each], asked, answered), spool)
         if catalogue:

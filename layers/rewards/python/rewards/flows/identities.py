@@ -1,33 +1,32 @@
-"""Whose the rows of kept reports are, by rowId: what repairs rows that a spreadsheet damaged."""
+"""The reports that the rows of a file name: which of them this stack made, and whose their rows are."""
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 
 from rewards.adapters.files import Files
-from rewards.adapters.jobs import EXPORT, Jobs
-from rewards.rules import row_ids
-from rewards.rules.import_rows import Identity
+from rewards.adapters.jobs import EXPORT, Jobs, Record
+from rewards.rules.repair import Identity, Reports, Survey
 from rewards.rules.report import file_key
 from rewards.rules.spreadsheet import restore
 
 
-def find_identities(wanted: Iterable[str], jobs: Jobs, files: Files, now: int) -> dict[str, Identity]:
-    """The identities of those rowIds whose report is still kept; each report is read once."""
-    by_export: dict[str, set[str]] = {}
-    for row_id in sorted(wanted):  # a set has no order, and the requests should have one
-        export_id = row_ids.export_of(row_id)
-        if export_id is not None:
-            by_export.setdefault(export_id, set()).add(row_id)
-    found: dict[str, Identity] = {}
-    for export_id, row_ids_wanted in by_export.items():
-        record = jobs.get(EXPORT, export_id)
-        if record is None or record["status"] != "COMPLETED" or record["dateExpires"] <= now:
-            continue
-        rows = _read_report(files, export_id)
-        found.update((row_id, identity) for row_id, identity in rows if row_id in row_ids_wanted)
-    return found
+def known_exports(export_ids: Iterable[str], jobs: Jobs) -> dict[str, Record]:
+    """The records of those exports that this stack has; one read each."""
+    records = ((export_id, jobs.get(EXPORT, export_id)) for export_id in export_ids)
+    return {export_id: record for export_id, record in records if record is not None}
+
+
+def find_reports(known: Mapping[str, Record], survey: Survey, files: Files, now: int) -> Reports:
+    """What the reports say of the rows of a surveyed file; each that is still kept is read once."""
+    kept = (
+        export_id
+        for export_id, record in known.items()
+        if record["status"] == "COMPLETED" and record["dateExpires"] > now
+    )
+    rows = ((export_id, *row) for export_id in kept for row in _read_report(files, export_id))
+    return Reports.read(known, survey, rows)
 
 
 def _read_report(files: Files, export_id: str) -> Iterator[tuple[str, Identity]]:

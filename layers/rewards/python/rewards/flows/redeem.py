@@ -18,7 +18,7 @@ from rewards.adapters.retry import Backoff, OutOfTimeError
 from rewards.flows.imports import is_complete
 from rewards.flows.load import Loader
 from rewards.flows.reverse import Reverser
-from rewards.rules import ids, row_ids
+from rewards.rules import ids, invisible, row_ids
 from rewards.rules.balance import Balance, Redemption, Wanted, needs_history
 from rewards.rules.chunks import Chunk
 from rewards.rules.messages import finish_import
@@ -207,13 +207,16 @@ class Redeemer:
             return Answer(
                 row.line,
                 Outcome.UNIT_MISMATCH,
-                f"This participant has no balance in {row.unit}, but in {', '.join(units)}.",
+                f"This participant has no balance in {invisible.shown(row.unit)}, but in {', '.join(units)}."
+                f"{invisible.hint(unit=row.unit)}",
                 row.unit,
             )
         return Answer(
             row.line,
             Outcome.NO_BALANCE,
-            f"No participant {row.user_id!r} in account {row.account_id!r} has a reward.",
+            f"No participant {invisible.shown(row.user_id)!r} in account "
+            f"{invisible.shown(row.account_id)!r} has a reward."
+            f"{invisible.hint(accountId=row.account_id, userId=row.user_id)}",
             row.unit,
         )
 
@@ -232,8 +235,7 @@ class Redeemer:
 
 def _reported(row: Wanted) -> int | None:
     """When the row's report was created (Unix ms), or None for a row without rowId."""
-    export_id = row_ids.export_of(row.row_id) if row.row_id else None
-    return ids.time_of(export_id) if export_id else None
+    return row_ids.report_time(row.row_id) if row.row_id else None
 
 
 def _earliest(row: Wanted, import_id: str) -> int:

@@ -24,6 +24,7 @@ from rewards.flows.statements import Redeemable, Rewards, Statement, TornScanErr
 from rewards.rules import mail
 from rewards.rules.filters import Filters, described
 from rewards.rules.report import KINDS, REDEEMABLE, TYPES, Cell, Kind, Table, file_key
+from rewards.rules.row_ids import RowIdKeys
 
 CONTENT_TYPES = {
     "CSV": "text/csv; charset=utf-8",
@@ -121,13 +122,20 @@ class Reporter:
     """Makes reports. `now` gives Unix milliseconds."""
 
     def __init__(
-        self, scanner: Scanner, jobs: Jobs, files: Files, ending: ReportEnding, now: Callable[[], int]
+        self,
+        scanner: Scanner,
+        jobs: Jobs,
+        files: Files,
+        ending: ReportEnding,
+        now: Callable[[], int],
+        row_id_keys: Callable[[], RowIdKeys],
     ) -> None:
         self._scanner = scanner
         self._jobs = jobs
         self._files = files
         self._ending = ending
         self._overviews = Overviews(jobs, now)
+        self._row_id_keys = row_id_keys
         self._now = now
 
     def run(self, export_id: str, time_left: Callable[[], float]) -> None:
@@ -170,7 +178,7 @@ class Reporter:
     def _make(self, export_id: str, record: Record, time_left: Callable[[], float]) -> Record:
         """Write the file; the changes to the record."""
         kind = TYPES[record["type"]]
-        found = statement(kind, export_id, Filters.read(kind, record["params"]))
+        found = statement(kind, export_id, Filters.read(kind, record["params"]), self._row_id_keys)
         clock = _Clock(time_left, record["format"] == "XLSX", comes_back=kind == REDEEMABLE)
         try:
             with tempfile.TemporaryDirectory() as directory, _no_garbage():

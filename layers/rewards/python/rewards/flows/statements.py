@@ -19,6 +19,7 @@ from rewards.rules.overview import Overview
 from rewards.rules.redemption import Reward
 from rewards.rules.report import Cell, Facts, Sums
 from rewards.rules.reward_rows import PARTICIPANT_FACTS
+from rewards.rules.row_ids import RowIdKeys, RowIdKeysError, RowIds
 
 _PREFIX = len(balance_item.BALANCE_PREFIX)  # as long as all others
 
@@ -52,13 +53,16 @@ class Statement(Protocol):
         """The rows, of sorted records."""
 
 
-def statement(kind: str, export_id: str, filters: Filters) -> Statement:
+def statement(kind: str, export_id: str, filters: Filters, row_id_keys: Callable[[], RowIdKeys]) -> Statement:
     """The statement for a kind of report and its filters."""
     if kind == report.REWARDS:
         return Rewards(filters)
     if kind == report.BALANCES:
         return Balances(filters)
-    return Redeemable(export_id, filters)
+    row_ids = row_id_keys().of(export_id)
+    if row_ids is None:
+        raise RowIdKeysError(f"No rowId key had started when export {export_id} was requested.")
+    return Redeemable(row_ids, filters)
 
 
 class Redeemable:
@@ -69,8 +73,8 @@ class Redeemable:
 
     history = redemptions = False
 
-    def __init__(self, export_id: str, filters: Filters) -> None:
-        self._export_id = export_id
+    def __init__(self, row_ids: RowIds, filters: Filters) -> None:
+        self._row_ids = row_ids
         self._fits_unit = filters.unit_filter()
         self._program = filters.program_id
         self.overview = Overview() if filters == Filters() else None
@@ -103,7 +107,7 @@ class Redeemable:
                 int(redeemed),
                 int(expiry) if expiry else None,
                 facts,
-                self._export_id,
+                self._row_ids,
                 self._program,
             )
 

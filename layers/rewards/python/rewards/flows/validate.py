@@ -20,7 +20,7 @@ from rewards.adapters.jobs import IMPORT, Jobs, Record, RowsClaim
 from rewards.adapters.queues import Queues
 from rewards.adapters.retry import Backoff
 from rewards.adapters.sealed import Attempt
-from rewards.flows.identities import find_identities
+from rewards.flows.identities import find_reports, known_exports
 from rewards.flows.imports import PREFIXES, REWARD_TYPE, new_record, ordered_id
 from rewards.flows.send_chunks import ChunkSender
 from rewards.flows.uploads import open_sheet
@@ -31,11 +31,13 @@ from rewards.rules.dates import to_the_minute
 from rewards.rules.duplicates import RowSet, counts_as_imported
 from rewards.rules.file_names import clean
 from rewards.rules.header import find_columns
-from rewards.rules.import_rows import Identity, RowChecker
+from rewards.rules.import_rows import RowChecker
 from rewards.rules.messages import finish_import
 from rewards.rules.outcomes import Answer, FileProblem, FileRefusedError, Outcome, WarningCode
+from rewards.rules.repair import NO_REPORTS, Reports
 from rewards.rules.result_columns import is_old_results_file
 from rewards.rules.reward_rows import NEEDED, USED, USED_OF_USER, Grant, read_grant
+from rewards.rules.row_ids import RowIdKeys
 from rewards.rules.sheets import Sheet
 from rewards.rules.values import Marks, shown_mark
 
@@ -52,14 +54,17 @@ _MARK_ROWS = 1_000
 
 @dataclass
 class _Found:
-    """What reading the file found, besides the rows that travel."""
+    """What reading the file found, besides the rows that travel, which `attempt` stored. `exports` are the
+    reports named by rows that do not fit their rowIds."""
+
+    attempt: Attempt
 
     encoding: str | None = None
     rows: int = 0
     chunks: int = 0
     chunked_rows: int = 0
     row_set: RowSet = field(default_factory=RowSet)
-    mismatched: set[str] = field(default_factory=set)
+    exports: dict[str, None] = field(default_factory=dict)
     outcomes: dict[str, int] = field(default_factory=dict)
     warnings: Mapping[WarningCode, str] = field(default_factory=dict)
 
@@ -93,6 +98,7 @@ class Validation:
         sender: ChunkSender,
         finish_queue_url: str,
         now: Callable[[], int],
+        row_id_keys: Callable[[], RowIdKeys],
     ) -> None:
         self._jobs = jobs
         self._files = files
@@ -100,6 +106,7 @@ class Validation:
         self._sender = sender
         self._finish_queue_url = finish_queue_url
         self._now = now
+        self._row_id_keys = row_id_keys
 
     def run(self, upload: Uploaded, backoff: Backoff) -> str | None:
         """Validate an uploaded object; the import's id, or None if it is not to be imported.
@@ -201,21 +208,18 @@ class Validation:
 
     def _validate(self, import_id: str, record: Record) -> None:
         """Check the file and seal the import. Raises FileRefusedError and UploadGoneError."""
-        attempt = Attempt(self._files, import_id)
+        found, bytes_digest = self._read(import_id, record)
         try:
-            attempt, found, bytes_digest = self._read(import_id, record, attempt)
-            sealed = self._seal(import_id, record, attempt, found, bytes_digest)
-        except (FileRefusedError, UploadGoneError):
-            attempt.discard()
+            sealed = self._seal(import_id, record, found, bytes_digest)
+        except FileRefusedError:
+            found.attempt.discard()
             raise
-        if not sealed:
-            attempt.discard()  # another attempt was faster, or the import was aborted or cancelled meanwhile
+        if not sealed:  # another attempt was faster, or the import was aborted or cancelled meanwhile
+            found.attempt.discard()
 
-    def _seal(
-        self, import_id: str, record: Record, attempt: Attempt, found: _Found, bytes_digest: str
-    ) -> bool:
-        """Seal the import with what an attempt found; False if it is not to be sealed any more."""
-        seal = attempt.close()
+    def _seal(self, import_id: str, record: Record, found: _Found, bytes_digest: str) -> bool:
+        """Seal the import with what was found; False if it is not to be sealed any more."""
+        seal = found.attempt.close()
         # Rejected rows are counted here; the others chunk by chunk.
         changes = {
             "status": "PROCESSING",
@@ -272,52 +276,53 @@ class Validation:
             "again. Nothing was redeemed."
         )
 
-    def _read(self, import_id: str, record: Record, attempt: Attempt) -> tuple[Attempt, _Found, str]:
-        """Check every row; chunks and results of rejected rows are stored by the attempt that is returned.
+    def _read(self, import_id: str, record: Record) -> tuple[_Found, str]:
+        """Check every row; what was found, and the SHA-256 of the file.
 
-        The file is read again in the encoding of last resort if it is not UTF-8, and once more if
-        there are rows to repair by the reports that made them.
+        The file is read again in the encoding of last resort if it is not UTF-8, and twice more if rows that
+        do not fit their rowIds name reports of this stack, which may repair them.
         """
         encoding: str | None = None
         digest = hashlib.sha256()
         try:
-            found = self._read_as(import_id, record, attempt, encoding, {}, digest)
+            found = self._read_as(import_id, record, encoding, NO_REPORTS, digest)
         except NotUtf8Error:
-            encoding, digest, attempt = LAST_RESORT, hashlib.sha256(), self._fresh(attempt)
-            found = self._read_as(import_id, record, attempt, encoding, {}, digest)
-        if found.mismatched:
-            identities = find_identities(found.mismatched, self._jobs, self._files, self._now())
-            if identities:
-                attempt = self._fresh(attempt)
-                found = self._read_as(import_id, record, attempt, encoding, identities, hashlib.sha256())
+            encoding, digest = LAST_RESORT, hashlib.sha256()
+            found = self._read_as(import_id, record, encoding, NO_REPORTS, digest)
+        known = known_exports(found.exports, self._jobs)
+        if known:
+            found.attempt.discard()
+            with open_sheet(self._files, record, encoding) as sheet:
+                survey = RowChecker(sheet.header, record["dateCreated"], self._row_id_keys()).survey(
+                    sheet.rows
+                )
+            reports = find_reports(known, survey, self._files, self._now())
+            del survey  # as large as the reports
+            found = self._read_as(import_id, record, encoding, reports, hashlib.sha256())
         if found.rows == 0:
+            found.attempt.discard()
             raise FileRefusedError(FileProblem.EMPTY_FILE, "The file has no row to work on.")
-        return attempt, found, digest.hexdigest()
-
-    def _fresh(self, attempt: Attempt) -> Attempt:
-        attempt.discard()
-        return Attempt(self._files, attempt.import_id)
+        return found, digest.hexdigest()
 
     def _read_as(
-        self,
-        import_id: str,
-        record: Record,
-        attempt: Attempt,
-        encoding: str | None,
-        identities: Mapping[str, Identity],
-        digest: Any,
+        self, import_id: str, record: Record, encoding: str | None, reports: Reports, digest: Any
     ) -> _Found:
-        found = _Found(encoding)
-        with open_sheet(self._files, record, encoding, digest) as sheet:
-            checked = self._check_rows(record, sheet, identities, found.mismatched)
-            for body in chunks.bodies(import_id, record["dryRun"], _wanted(checked, found, attempt)):
-                found.chunks += 1
-                attempt.add_chunk(body)
-            found.warnings = sheet.warnings
+        """Check every row once; an attempt that comes to no end deletes what it stored."""
+        found = _Found(Attempt(self._files, import_id), encoding)
+        try:
+            with open_sheet(self._files, record, encoding, digest) as sheet:
+                rows = _wanted(self._check_rows(record, sheet, reports, found.exports), found)
+                for body in chunks.bodies(import_id, record["dryRun"], rows):
+                    found.chunks += 1
+                    found.attempt.add_chunk(body)
+                found.warnings = sheet.warnings
+        except (FileRefusedError, UploadGoneError, NotUtf8Error):
+            found.attempt.discard()
+            raise
         return found
 
     def _check_rows(
-        self, record: Record, sheet: Sheet, identities: Mapping[str, Identity], mismatched: set[str]
+        self, record: Record, sheet: Sheet, reports: Reports, exports: dict[str, None]
     ) -> Iterator[Wanted | Grant | Answer]:
         """What each row of an upload asks for, or its result, in order; the same at every reading."""
         uploaded = record["dateCreated"]
@@ -326,14 +331,15 @@ class Validation:
             return
         if is_old_results_file(sheet.header):
             raise FileRefusedError(FileProblem.OLD_RESULTS_FILE, _OLD_RESULTS)
+        keys = self._row_id_keys()
         first = list(islice(sheet.rows, _MARK_ROWS))
-        cells_of_value = map(RowChecker(sheet.header, uploaded).value_cell, (row for _, row in first))
+        cells_of_value = map(RowChecker(sheet.header, uploaded, keys).value_cell, (row for _, row in first))
         seen = {mark for mark in map(shown_mark, cells_of_value) if mark}
         marks = Marks(comma_allowed=sheet.separator != ",", seen=seen.pop() if len(seen) == 1 else None)
-        checker = RowChecker(sheet.header, uploaded, marks, identities, _Priors(self._jobs))
+        checker = RowChecker(sheet.header, uploaded, keys, marks, reports, _Priors(self._jobs))
         for line, row in chain(first, sheet.rows):
             yield checker.check(row, line)
-        mismatched |= checker.mismatched
+        exports.update(checker.exports)
 
 
 class _Priors(dict[str, str | None]):
@@ -376,16 +382,14 @@ def _is_repeated(upload: Upload, ordered: Record) -> bool:
     return never_arrived or (same_bytes and ordered["status"] != "ABORTED")
 
 
-def _wanted(
-    checked: Iterable[Wanted | Grant | Answer], found: _Found, attempt: Attempt
-) -> Iterator[Wanted | Grant]:
+def _wanted(checked: Iterable[Wanted | Grant | Answer], found: _Found) -> Iterator[Wanted | Grant]:
     """The rows that travel; the others have their results, and all are counted."""
     for row in checked:
         found.rows += 1
         if isinstance(row, Answer):
             found.outcomes[row.outcome] = found.outcomes.get(row.outcome, 0) + 1
             if row.outcome is not Outcome.UNCHANGED:
-                attempt.add_result(row)
+                found.attempt.add_result(row)
             continue
         found.chunked_rows += 1
         if isinstance(row, Wanted):

@@ -1,16 +1,28 @@
 """What can be said of a redemption row without looking at its balance (CONTRACT section 3)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 from operator import itemgetter
-from typing import NamedTuple
+from unicodedata import normalize
 
-from rewards.rules import ids, row_ids
+from rewards.rules import ids, invisible, row_ids
 from rewards.rules.balance import CLOCK_MARGIN, Wanted
-from rewards.rules.damage import is_damage
+from rewards.rules.damage import is_damage, unquoted
 from rewards.rules.first_lines import FirstLines
 from rewards.rules.header import find_columns, listed
 from rewards.rules.outcomes import Answer, Outcome, WarningCode
+from rewards.rules.repair import (
+    MAX_ROWS,
+    NO_REPORTS,
+    Difference,
+    Identity,
+    Reports,
+    Survey,
+    differences,
+    named,
+)
 from rewards.rules.result_columns import result_places
+from rewards.rules.row_ids import RowIdKeys, RowIds
 from rewards.rules.spreadsheet import restore
 from rewards.rules.texts import problem_of_id
 from rewards.rules.units import format_value
@@ -32,34 +44,27 @@ _SHORT_PROGRAM = MAX_PROGRAM_ID_BYTES // 4
 _LINE_DIGITS = 10  # no file has more lines
 
 _EXPORTS = 1_000  # the rows of a file come from few reports; so many are remembered
+MAX_LOOK_UPS = 1_000  # so many reports are looked up for the rows of a file that do not fit their rowIds
 
 # How the message of a row begins whose ids were put right.
 REPAIRED = "Repaired by rowId:"
 
 
-class Identity(NamedTuple):
-    """Whose a row of a report is."""
-
-    account_id: str
-    user_id: str
-    unit: str
-    program_id: str | None
-
-
 class RowChecker:
     """Checks the rows of one file in order; it remembers which balances stood on earlier lines.
 
-    Rows whose rowId does not fit their ids are refused, and their rowIds collected in
-    `mismatched`. Who finds those in the reports that made them checks the file once more with
-    the `identities`: then what a spreadsheet did to the ids is repaired.
+    Rows whose rowId does not fit their ids are rejected, and the reports that they name collected in
+    `exports`. Whoever finds some of these `reports` checks the file once more with them: then what a
+    spreadsheet did to the ids is repaired.
     """
 
     def __init__(
         self,
         header: Sequence[str],
         uploaded: int,
+        keys: RowIdKeys,
         marks: Marks = DEFAULT_MARKS,
-        identities: Mapping[str, Identity] | None = None,
+        reports: Reports = NO_REPORTS,
         priors: Mapping[str, str | None] | None = None,
     ) -> None:
         """`uploaded` is when the file came (Unix ms): the results must not depend on when it is read.
@@ -77,11 +82,12 @@ class RowChecker:
         # Where the cells of a report's row stand, if this is a report.
         places = [columns.get(name) for name in (*NEEDED[:3], "rowId", "programId")]
         self._cells = itemgetter(*places) if None not in places else None
-        self._exports: dict[str, str] = {}
+        self._keys = keys
+        self._known: dict[str, RowIds | None] = {}
         self._uploaded = uploaded
         self._marks = marks
-        self._identities = identities or {}
-        self.mismatched: set[str] = set()
+        self._reports = reports
+        self.exports: dict[str, None] = {}
         # One fingerprint a row that wants something: this is all that grows with the file.
         self._first_lines = FirstLines()
 
@@ -108,8 +114,8 @@ class RowChecker:
         if problem is not None:
             return Answer(line, *problem)
         found = self._identify(row, shown)
-        if isinstance(found, str):
-            return Answer(line, Outcome.ROW_CHANGED, found)
+        if isinstance(found[0], Outcome):
+            return Answer(line, *found)
         true, row_id, note = found
         if true.unit != shown.unit:
             value = read_value(value_cell, true.unit, self._marks)
@@ -168,11 +174,11 @@ class RowChecker:
             or len(program) > _SHORT_PROGRAM
         ):
             return None
-        export_id = self._export_of(row_id)
-        if export_id is None:
+        report = self._report_of(row_id)
+        if report is None:
             return None
         program_id = program or None
-        if row_id != row_ids.make_row_id(export_id, account_id, user_id, unit, program_id):
+        if row_id != report.make(account_id, user_id, unit, program_id):
             return None
         if self._reference is not None and row[self._reference]:
             return None
@@ -184,24 +190,40 @@ class RowChecker:
             return _repeated(line, earlier)
         return Wanted(line, account_id, user_id, unit, value, program_id, row_id)
 
-    def _export_of(self, row_id: str) -> str | None:
-        """The report of a rowId whose form is right, unless it is from the future."""
+    def survey(self, rows: Iterator[tuple[int, Sequence[str]]]) -> Survey:
+        """Whose all rows of the file are, also those that want nothing."""
+        found = Survey(has_program=self._program is not None)
+        for _, short in rows:
+            row = [*short, *[""] * (self._width - len(short))]
+            row_id = self._row_id_in(row)
+            report = self._report_of(row_id) if row_ids.export_of(row_id) else None
+            if report is None:
+                continue
+            shown = self._shown(row)
+            if row_id == report.make(*shown):
+                found.fits(shown)
+            else:
+                found.differs(row_id, shown)
+        return found
+
+    def _report_of(self, row_id: str) -> RowIds | None:
+        """The rowIds of the report that a rowId names, unless the report is from the future."""
         start = row_id[: row_ids.START]
-        if start not in self._exports:
+        if start not in self._known:
             export_id = row_ids.export_of(row_id)
             # A rowId from the future is none of ours; believing it would let a redemption hide in
             # history (balance.needs_history looks back by more than this allows for).
             if export_id is None or ids.time_of(export_id) > self._uploaded + CLOCK_MARGIN // 2:
                 return None
-            if len(self._exports) >= _EXPORTS:
-                self._exports.clear()
-            self._exports[start] = export_id
-        return self._exports[start]
+            if len(self._known) >= _EXPORTS:
+                self._known.clear()
+            self._known[start] = self._keys.of(export_id)
+        return self._known[start]
 
     def _problem(self, row: Sequence[str], shown: Identity) -> tuple[Outcome, str] | None:
         """Why a row cannot be read, whatever it wants."""
         if not (shown.account_id and shown.user_id and shown.unit):
-            missing = [name for name, text in _named(shown) if not text and name != "programId"]
+            missing = [name for name, text in named(shown) if not text and name != "programId"]
             verb, what = ("is", "it") if len(missing) == 1 else ("are", "them")
             return Outcome.MISSING_FIELD, f"{listed(missing)} {verb} blank: copy {what} from the report."
         if len(row) > self._width and any(text.strip() for text in row[self._width :]):
@@ -219,36 +241,87 @@ class RowChecker:
             _text(row[self._account]), _text(row[self._user]), _text(row[self._unit]), program or None
         )
 
-    def _identify(self, row: Sequence[str], shown: Identity) -> tuple[Identity, str | None, str] | str:
-        """Whose the row is, its rowId, and what was repaired; or why it must be refused."""
-        row_id = row[self._row_id].strip() if self._row_id is not None else ""
+    def _row_id_in(self, row: Sequence[str]) -> str:
+        """The row's rowId; it has letters and digits only, so what else is in its cell is no part of it."""
+        text = row[self._row_id].strip() if self._row_id is not None else ""
+        return unquoted(invisible.visible(text))
+
+    def _identify(
+        self, row: Sequence[str], shown: Identity
+    ) -> tuple[Identity, str | None, str] | tuple[Outcome, str]:
+        """Whose the row is, its rowId, and what was repaired; or why it must be rejected."""
+        row_id = self._row_id_in(row)
         if not row_id:
             return shown, None, ""
-        if row_ids.export_of(row_id) is None or self._export_of(row_id) is None:
-            return f"rowId {row_id[:40]!r} was not made by a report of this system: it was changed."
-        if row_ids.belongs_to(row_id, shown.account_id, shown.user_id, shown.unit, shown.program_id):
-            return shown, row_id, ""
-        self.mismatched.add(row_id)
-        true = self._identities.get(row_id)
-        if true is None:
-            return (
-                f"rowId does not belong to account {_quoted(shown.account_id)}, user "
-                f"{_quoted(shown.user_id)}, unit {_quoted(shown.unit)}, program "
-                f"{_quoted(shown.program_id or '')}: a cell was edited, or a sort moved only some columns. "
-                "Take this row from the report again."
+        report = self._report_of(row_id) if row_ids.export_of(row_id) else None
+        if report is None:
+            return Outcome.UNKNOWN_REPORT, (
+                f"rowId {_quoted(row_id[:40])} was not made by a report of this system: it was changed or "
+                "comes from a version before 0.2. Create the report again and copy the values into it."
             )
-        differences = [
-            (name, text, meant)
-            for (name, text), (_, meant) in zip(_named(shown), _named(true), strict=True)
-            # A report for one program names it in every row; the rowId says it, if the column is gone.
-            if text != meant and not (name == "programId" and self._program is None)
-        ]
-        said = "; ".join(
-            f"{name} is {_quoted(text)}, in the report {_quoted(meant)}" for name, text, meant in differences
+        if row_id == report.make(*shown):
+            return shown, row_id, ""
+        if len(self.exports) < MAX_LOOK_UPS:
+            self.exports[report.export_id] = None
+        true = self._reports.identities.get(row_id) or _respelt(shown, row_id, report)
+        if true is not None and row_id != report.make(*true):
+            true = None  # the key that made it was withdrawn
+        if true is not None:
+            return self._repaired(shown, true, row_id)
+        if report.export_id not in self._reports.known:
+            return Outcome.UNKNOWN_REPORT, self._unknown(row_id, report.export_id)
+        reason = "a cell was edited, or a sort moved only some columns"
+        if self._reports.too_many:
+            reason = f"more than {MAX_ROWS:,} rows of the file do not fit their rowIds, so none is repaired"
+        return Outcome.ROW_CHANGED, (
+            f"rowId does not belong to account {_quoted(shown.account_id)}, user "
+            f"{_quoted(shown.user_id)}, unit {_quoted(shown.unit)}, program "
+            f"{_quoted(shown.program_id or '')}: {reason}. Take this row from the report again."
         )
-        if all(is_damage(text, meant) for _, text, meant in differences):
+
+    def _unknown(self, row_id: str, export_id: str) -> str:
+        limit = ""
+        if export_id not in self.exports:
+            limit = f" (only {MAX_LOOK_UPS:,} reports are looked up for one file: split it)"
+        return (
+            f"No report of this system has the rowId {row_id!r}{limit}: it comes from another system or was "
+            "changed. Create the report again in this system and copy the values into it."
+        )
+
+    def _repaired(
+        self, shown: Identity, true: Identity, row_id: str
+    ) -> tuple[Identity, str, str] | tuple[Outcome, str]:
+        """A row by what its rowId stands for, if a program may have damaged what it shows."""
+        found = differences(shown, true, has_program=self._program is not None)
+        said = "; ".join(map(_in_words, found))
+        elsewhere = self._reports.belongs_elsewhere(row_id, shown, found)
+        if elsewhere:
+            problem = f"The row may be mis-sorted: {said}, and {elsewhere}."
+        elif all(is_damage(each.shown, each.true) for each in found):
             return true, row_id, f"{REPAIRED} {said}." if said else ""
-        return f"The row was edited or mis-sorted: {said}. Take this row from the report again."
+        else:
+            problem = f"The row was edited or mis-sorted: {said}."
+        return Outcome.ROW_CHANGED, f"{problem} Take this row from the report again."
+
+
+def _respelt(shown: Identity, row_id: str, report: RowIds) -> Identity | None:
+    """What a row shows in the Unicode form in which the rowId fits it."""
+    if all(map(str.isascii, (text for _, text in named(shown)))):
+        return None
+    forms = [
+        list(dict.fromkeys((text, normalize("NFC", text), normalize("NFD", text))))
+        for _, text in named(shown)
+    ]
+    for account_id, user_id, unit, program in product(*forms):
+        if row_id == report.make(account_id, user_id, unit, program or None):
+            return Identity(account_id, user_id, unit, program or None)
+    return None
+
+
+def _in_words(found: Difference) -> str:
+    same = normalize("NFC", found.shown) == normalize("NFC", found.true)
+    how = ", the same letters in another Unicode form" if same else ""
+    return f"{found.column} is {_quoted(found.shown)}, in the report {_quoted(found.true)}{how}"
 
 
 def _repeated(line: int, earlier: int) -> Answer:
@@ -265,7 +338,8 @@ def _wanted(
     if isinstance(value, BadValue):
         return Answer(line, value.outcome, value.message, whose.unit)
     account_id, user_id, unit, program_id = whose
-    return Wanted(line, account_id, user_id, unit, int(value), program_id, row_id, note)
+    warnings = (WarningCode.REPAIRED,) if note else ()
+    return Wanted(line, account_id, user_id, unit, int(value), program_id, row_id, note, warnings)
 
 
 def _problem_of_reference(reference: str) -> str:
@@ -283,16 +357,7 @@ def _text(cell: str) -> str:
 
 def _quoted(text: str) -> str:
     """A cell's text for a message, which must not grow with the cell."""
-    return repr(text if len(text) <= MAX_ID_BYTES else text[: MAX_ID_BYTES - 1] + "…")
-
-
-def _named(identity: Identity) -> list[tuple[str, str]]:
-    return [
-        ("accountId", identity.account_id),
-        ("userId", identity.user_id),
-        ("unit", identity.unit),
-        ("programId", identity.program_id or ""),
-    ]
+    return repr(invisible.shown(text if len(text) <= MAX_ID_BYTES else text[: MAX_ID_BYTES - 1] + "…"))
 
 
 def _fits(identity: Identity) -> bool:

@@ -15,7 +15,7 @@ from functools import lru_cache
 from rewards.rules.dates import iso
 from rewards.rules.redemption import Reward, is_available
 from rewards.rules.reward_rows import MAX_DATE, NEEDED, USED, USED_OF_USER
-from rewards.rules.row_ids import make_row_id
+from rewards.rules.row_ids import RowIds
 from rewards.rules.spreadsheet import neutralise, neutralised
 from rewards.rules.units import currency, decimals, unit_name
 
@@ -132,7 +132,7 @@ def redeemable_row(
     redeemed: int,
     expiry: int | None,
     facts: Facts,
-    export_id: str,
+    row_ids: RowIds,
     program_id: str | None,
 ) -> list[Cell]:
     """One available balance in the order of COLUMNS; `value` and `redeemed` in credits.
@@ -160,7 +160,7 @@ def redeemable_row(
         segments,
         program,
         "" if expiry is None else iso(expiry),
-        make_row_id(export_id, account_id, user_id, unit, program_id),
+        row_ids.make(account_id, user_id, unit, program_id),
     ]
 
 
