@@ -17,6 +17,7 @@ from crediting import (
     answering,
     refusals,
     request_of,
+    time_to_answer,
 )
 from reward_routes import RewardType
 from rewards.flows.credits import Refused
@@ -91,7 +92,7 @@ def list_balances(
 ) -> list[RewardBalance]:
     if reward_type not in (None, "CREDIT"):
         return []
-    found = wiring.holdings().balances(account_id, user_id)
+    found = wiring.holdings().balances(account_id, user_id, time_to_answer())
     return [RewardBalance.model_validate(record) for record in found]
 
 

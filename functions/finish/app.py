@@ -64,7 +64,8 @@ def finisher() -> Finisher:
 def dead_letters() -> DeadLetters:
     accounts, queues = Accounts(client("dynamodb"), settings().accounts_table), Queues(client("sqs"))
     finish_queue = settings().finish_queue_url
-    loader = Loader(accounts, Catalogue(client("dynamodb"), settings().rewards_table), now)
+    catalogue = Catalogue(client("dynamodb"), settings().rewards_table)
+    loader = Loader(accounts, catalogue, _jobs(), now)
     return DeadLetters(
         redeemer=Redeemer(
             accounts, _jobs(), _files(), queues, finish_queue, now, loader, Reverser(accounts, now)
