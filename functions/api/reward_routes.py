@@ -1,16 +1,17 @@
 """`/reward`, `/rewards`, `/credit/{id}`: look a reward up, create, redeem, cancel one."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 import wiring
 from crediting import (
     Credit,
     Date,
     Debited,
+    ExpiryDate,
     FreeText,
     IdempotencyKey,
     ParticipantId,
@@ -29,12 +30,14 @@ from rewards.rules import ids
 from rewards.rules.redemption import Reward as GrantedReward
 from rewards.rules.redemption import Status
 from rewards.rules.reward_rows import Grant
+from rewards.rules.texts import normalised
 
 # ruff: noqa: N815 the contract's names
 
 router = APIGatewayHttpRouter()
 
 RewardType = Literal["CREDIT", "PCT_DISCOUNT", "FUELTANK", "INTEGRATION"]
+_WITHOUT_BALANCE = ("PCT_DISCOUNT", "FUELTANK", "INTEGRATION")
 _TAGS = ["Rewards"]
 
 
@@ -71,17 +74,31 @@ class Reward(BaseModel):
 class NewReward(BaseModel):
     """A reward to create."""
 
-    type: RewardType = "CREDIT"
+    type: Literal["CREDIT"] = "CREDIT"
     unit: Unit
     assignedCredit: Credit
     dateGiven: Date | None = Field(default=None, description="Now, unless said.")
     dateScheduledFor: Date | None = Field(default=None, description="Cannot be redeemed before.")
-    dateExpires: Date | None = Field(default=None, description="Cannot be redeemed from then on.")
+    dateExpires: ExpiryDate | None = Field(
+        default=None,
+        description="Cannot be redeemed from then on. Dates may be texts in ISO 8601, too; a day without a "
+        "time means here the midnight that ends it, elsewhere the one that begins it (UTC).",
+    )
     name: FreeText | None = None
     programId: ProgramId | None = None
     rewardSource: FreeText | None = Field(default=None, description="MANUAL, unless said.")
     redeemedCredit: Literal[0] | None = Field(default=None, description="A new reward has none.")
     dateCancelled: None = Field(default=None, description="A new reward is not cancelled.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _reject_other_types_first(cls, data: Any) -> Any:
+        """Whatever else is wrong with it, a reward of such a type cannot be created here."""
+        kind = data.get("type") if isinstance(data, dict) else None
+        if kind in _WITHOUT_BALANCE:
+            problem = f"A reward of type {kind} carries no balance: only CREDIT rewards are created."
+            raise ApiError(400, "UNSUPPORTED_TYPE", problem)
+        return data
 
 
 class Debit(BaseModel):
@@ -130,7 +147,9 @@ def show_reward(_tenant: str, reward_id: Annotated[RewardId, Path()]) -> Reward:
     tags=_TAGS,
     responses={
         201: {"description": "The reward"},
-        **refusals("UNSUPPORTED_TYPE", Refused.BALANCE_FULL, Refused.IDEMPOTENCY_KEY_REUSED),
+        **refusals(
+            "UNSUPPORTED_TYPE", Refused.INVALID_UNIT, Refused.BALANCE_FULL, Refused.IDEMPOTENCY_KEY_REUSED
+        ),
     },
 )
 def create_reward(
@@ -140,9 +159,6 @@ def create_reward(
     new: NewReward,
     key: IdempotencyKey = None,
 ) -> tuple[Reward, int]:
-    if new.type != "CREDIT":
-        problem = f"A reward of type {new.type} carries no balance: only CREDIT rewards are created."
-        raise ApiError(400, "UNSUPPORTED_TYPE", problem)
     moment = now()
     grant = Grant(
         line=0,
@@ -157,7 +173,7 @@ def create_reward(
             date_given=moment if new.dateGiven is None else new.dateGiven,
             date_expires=new.dateExpires,
             date_scheduled_for=new.dateScheduledFor,
-            program_id=new.programId or None,
+            program_id=normalised(new.programId or "") or None,
         ),
         name=new.name or "",
         reward_source=new.rewardSource or "MANUAL",
