@@ -18,13 +18,13 @@ ROW = {
     "user.accountId": "acme",
 }
 # The header of the original's sample of "Reward details".
-ORIGINAL = (
-    "id type value unit name dateCreated dateScheduledFor dateGiven dateExpires dateCancelled "
-    "dateRedeemed dateModified rewardSource fuelTankType fuelTankCode programId programRewardKey "
-    "globalRewardKey assignedCredit redeemedCredit availableValue statuses user.id user.accountId "
-    "user.firstName user.lastName user.email meta.status meta.message meta.dateModified referral.id "
-    "referral.referredUser.id referral.dateConverted meta.customMeta.tier "
-).split()
+ORIGINAL = """
+    id type value unit name dateCreated dateScheduledFor dateGiven dateExpires dateCancelled
+    dateRedeemed dateModified rewardSource fuelTankType fuelTankCode programId programRewardKey
+    globalRewardKey assignedCredit redeemedCredit availableValue statuses user.id user.accountId
+    user.firstName user.lastName user.email meta.status meta.message meta.dateModified referral.id
+    referral.referredUser.id referral.dateConverted meta.customMeta.tier
+""".split()  # noqa: SIM905 - a list of quoted words reads worse
 
 
 def read(**cells):

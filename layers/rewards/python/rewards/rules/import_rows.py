@@ -11,6 +11,7 @@ from rewards.rules.first_lines import FirstLines
 from rewards.rules.header import find_columns, listed
 from rewards.rules.outcomes import Answer, Outcome
 from rewards.rules.spreadsheet import restore
+from rewards.rules.texts import normalised, problem_of_id, trimmed
 from rewards.rules.values import DEFAULT_MARKS, BadValue, Marks, read_value
 
 NEEDED = ("accountId", "userId", "unit", "valueToRedeem")
@@ -99,7 +100,7 @@ class RowChecker:
         true, row_id, note = found
         if true.unit != shown.unit:
             value = read_value(value_cell, true.unit, self._marks)
-        earlier = self._first_lines.first(_fingerprint(*true), line)
+        earlier = self._first_lines.first(_fingerprint(*map(_normalised, true)), line)
         return _wanted(line, true, value, row_id, note) if earlier == line else _repeated(line, earlier)
 
     def _usual(self, row: Sequence[str], value_cell: str, line: int) -> Wanted | Answer | None:
@@ -115,6 +116,7 @@ class RowChecker:
             "  " in cells  # a blank cell, or spaces around a text
             or "'" in cells  # perhaps not the text's own
             or not cells.isprintable()  # nor are all other spaces
+            or "\ufffd" in cells
             or len(account_id) + len(user_id) > MAX_UNIT_BYTES
             or len(unit) > _SHORT_UNIT
             or len(program) > _SHORT_PROGRAM
@@ -129,7 +131,9 @@ class RowChecker:
         value = read_value(value_cell, unit, self._marks)
         if isinstance(value, BadValue) or value == 0:
             return None
-        earlier = self._first_lines.first(_fingerprint(account_id, user_id, unit, program), line)
+        whose = (account_id, user_id, unit, program)
+        key = whose if cells.isascii() else map(normalised, whose)
+        earlier = self._first_lines.first(_fingerprint(*key), line)
         if earlier != line:
             return _repeated(line, earlier)
         return Wanted(line, account_id, user_id, unit, value, program_id, row_id)
@@ -160,6 +164,10 @@ class RowChecker:
                 f"The row has {len(row)} cells, the header {self._width}: "
                 "a separator inside a cell moved the others.",
             )
+        for name, text in _named(shown):
+            problem = problem_of_id(text)
+            if problem is not None:
+                return Outcome.INVALID_VALUE, f"{name} {problem}"
         return None
 
     def _shown(self, row: Sequence[str]) -> Identity:
@@ -219,8 +227,12 @@ def _wanted(
 
 
 def _text(cell: str) -> str:
-    text = cell.strip()
-    return restore(text).strip() if text[:1] == "'" else text
+    text = trimmed(cell)
+    return trimmed(restore(text)) if text[:1] == "'" else text
+
+
+def _normalised(text: str | None) -> str:
+    return normalised(text or "")
 
 
 def _quoted(text: str) -> str:
@@ -240,7 +252,7 @@ def _named(identity: Identity) -> list[tuple[str, str]]:
 def _fits(identity: Identity) -> bool:
     account_id, user_id, unit, program_id = identity
     limits = (MAX_ID_BYTES, MAX_ID_BYTES, MAX_UNIT_BYTES, MAX_PROGRAM_ID_BYTES)
-    texts = (account_id, user_id, unit, program_id or "")
+    texts = map(_normalised, (account_id, user_id, unit, program_id))
     return all(
         len(text) * 4 <= limit or len(text.encode()) <= limit  # the first tells of most
         for text, limit in zip(texts, limits, strict=True)
