@@ -279,3 +279,29 @@ def test_a_workbook_of_rewards_is_loaded_as_it_is_meant(world):
     rewards = world.balance("12", "0042").rewards
     assert [each.id for each in rewards] == ["007", "r2"]
     assert {each.date_expires for each in rewards} == {4_102_444_800_000}
+
+
+# --- What it costs ---
+
+
+def test_only_a_new_balance_costs_a_check_and_only_a_new_unit_a_claim(world, monkeypatch):
+    kinds, reads = [], []
+    client = world.accounts._client
+    real_write, real_query = client.transact_write_items, world.jobs.units
+
+    def write(**request):
+        kinds.append(sorted(next(iter(each)) for each in request["TransactItems"]))
+        return real_write(**request)
+
+    monkeypatch.setattr(client, "transact_write_items", write)
+    monkeypatch.setattr(world.jobs, "units", lambda: reads.append(1) or real_query())
+    for number, expected in enumerate((3, 2, 2)):
+        kinds.clear()
+        loader(world).load("06gzzx7rv0b59snh", [new_grant(world, line=1, user=f"u{number % 2}")], quick())
+        (found,) = kinds
+        assert found.count("Put") == expected
+        assert found.count("ConditionCheck") == (number < 2)
+    many = [new_grant(world, line=n, user=f"v{n}") for n in range(10)]
+    reads.clear()
+    loader(world).load("06gzzx7rv0b59snh", many, quick())
+    assert len(reads) == 1

@@ -8,7 +8,10 @@ _HALF_SURROGATE = re.compile(f"[{_HALF}]")
 # Unicode's control characters (category Cc), halves of surrogate pairs, and U+FFFD.
 _UNFIT = re.compile(f"[\x00-\x1f\x7f-\x9f{_HALF}\ufffd]")
 # What Python calls white space, but for the control characters that no editor writes around a text.
-_SPACES = "".join(c for c in map(chr, range(0x3001)) if c.isspace() and not "\x1c" <= c <= "\x1f")
+_SPACES = (
+    " \t\n\r\x0b\x0c\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000"
+)
 
 
 def normalised(text: str) -> str:
