@@ -20,7 +20,7 @@ class Loader:
     def __init__(self, accounts: Accounts, catalogue: Catalogue, jobs: Jobs, now: Callable[[], int]) -> None:
         self._accounts = accounts
         self._catalogue = catalogue
-        self.spellings = Spellings(accounts, catalogue, jobs)
+        self._spellings = Spellings(accounts, catalogue, jobs)
         self._units = UnitClaims(jobs)
         self._now = now
 
@@ -32,7 +32,7 @@ class Loader:
         With a `refusal` nothing is loaded any more, but what was loaded still says so.
         """
         answers: dict[int, Answer] = {}
-        grants = [self.spellings.grant(each, backoff) for each in grants]
+        grants = [self._spellings.grant(each, backoff) for each in grants]
         pending = grants
         while pending:
             claims = self._catalogue.read((each.reward.id for each in pending), backoff)

@@ -18,6 +18,7 @@ from rewards.adapters.retry import Backoff, OutOfTimeError
 from rewards.flows.imports import is_complete
 from rewards.flows.load import Loader
 from rewards.flows.reverse import Reverser
+from rewards.flows.spellings import as_stored
 from rewards.rules import ids, row_ids
 from rewards.rules.balance import Balance, Redemption, Wanted, needs_history, redeem
 from rewards.rules.chunks import Chunk
@@ -128,7 +129,7 @@ class Redeemer:
         pending: dict[BalanceKey, list[Wanted]] = {}
         for row in chunk.wanted:
             if row.line not in answers:
-                wanted = self._loader.spellings.wanted(row, chunk.import_id, backoff)
+                wanted = as_stored(row, chunk.import_id, self._accounts, backoff)
                 pending.setdefault((wanted.account_id, wanted.user_id, wanted.unit), []).append(wanted)
         while pending:
             # With the lease in hand: who cancels waits until it is given back.

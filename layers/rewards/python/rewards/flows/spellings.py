@@ -75,33 +75,35 @@ class Spellings:
             unit = self.unit(grant.unit)
         return replace(grant, account_id=account_id, user_id=user_id, unit=unit, reward=reward)
 
-    def wanted(self, row: Wanted, import_id: str, backoff: Backoff) -> Wanted:
-        """The row under the stored form of its ids; one that was redeemed before, under the form then.
 
-        A rowId stands for the ids as they are stored.
-        """
-        texts = (row.account_id, row.user_id, row.unit, row.program_id or "")
-        if row.row_id is not None or _all_normalised(texts):
-            return row
-        keys = list(product(_forms(row.account_id), _forms(row.user_id), _forms(row.unit)))
-        found = self._accounts.read(keys, backoff)
-        balances = [found[key] for key in keys if key in found]
-        again = (each for each in balances if self._redeemed(each, row, import_id, backoff))
-        balance = next(again, balances[0] if balances else Balance(*keys[0]))
-        programs = {reward.program_id for reward in balance.rewards}
-        forms = _forms(row.program_id) if row.program_id else [None]
-        return replace(
-            row,
-            account_id=balance.account_id,
-            user_id=balance.user_id,
-            unit=balance.unit,
-            program_id=next((form for form in forms if form in programs), forms[0]),
-        )
+def as_stored(row: Wanted, import_id: str, accounts: Accounts, backoff: Backoff) -> Wanted:
+    """The row under the stored form of its ids; one that was redeemed before, under the form then.
 
-    def _redeemed(self, balance: Balance, row: Wanted, import_id: str, backoff: Backoff) -> bool:
-        since = time_of(import_id)
-        past = self._accounts.history(balance, since, backoff) if needs_history(balance, since) else ()
-        return find(balance, row, import_id, past) is not None
+    A rowId stands for the ids as they are stored.
+    """
+    texts = (row.account_id, row.user_id, row.unit, row.program_id or "")
+    if row.row_id is not None or _all_normalised(texts):
+        return row
+    keys = list(product(_forms(row.account_id), _forms(row.user_id), _forms(row.unit)))
+    found = accounts.read(keys, backoff)
+    balances = [found[key] for key in keys if key in found]
+    again = (each for each in balances if _redeemed(each, row, import_id, accounts, backoff))
+    balance = next(again, balances[0] if balances else Balance(*keys[0]))
+    programs = {reward.program_id for reward in balance.rewards}
+    forms = _forms(row.program_id) if row.program_id else [None]
+    return replace(
+        row,
+        account_id=balance.account_id,
+        user_id=balance.user_id,
+        unit=balance.unit,
+        program_id=next((form for form in forms if form in programs), forms[0]),
+    )
+
+
+def _redeemed(balance: Balance, row: Wanted, import_id: str, accounts: Accounts, backoff: Backoff) -> bool:
+    since = time_of(import_id)
+    past = accounts.history(balance, since, backoff) if needs_history(balance, since) else ()
+    return find(balance, row, import_id, past) is not None
 
 
 def _forms(given: str) -> list[str]:
