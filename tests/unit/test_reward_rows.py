@@ -134,8 +134,7 @@ def test_rejects_a_date_that_is_not_clear_and_says_why(text, why):
     assert why in message
 
 
-def test_rejects_a_block_date_that_is_not_a_date():
-    assert rejected(**{"user.dateBlocked": "no"})[0] is Outcome.INVALID_VALUE
+def test_keeps_the_date_of_a_block_as_the_file_states_it():
     assert read(**{"user.dateBlocked": "2026-11-01"}).participant == {"dateBlocked": "2026-11-01"}
 
 

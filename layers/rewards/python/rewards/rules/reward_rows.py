@@ -140,7 +140,6 @@ def _read(cells: Mapping[str, str], line: int, now: int) -> Grant:
     if missing:
         raise _RowError(Outcome.MISSING_FIELD, f"{', '.join(missing)} is blank.")
     _check_texts(text)
-    _date(text, "user.dateBlocked")
     assigned = _credit(text, "assignedCredit")
     redeemed = _credit(text, "redeemedCredit") if text["redeemedCredit"] else 0
     if assigned == 0:
