@@ -18,6 +18,7 @@ from crediting import (
     answering,
     refusals,
     request_of,
+    time_to_answer,
 )
 from known import RequestObject
 from reward_routes import RewardType
@@ -95,7 +96,7 @@ def list_balances(
 ) -> list[RewardBalance]:
     if reward_type not in (None, "CREDIT"):
         return []
-    found = wiring.holdings().balances(account_id, user_id)
+    found = wiring.holdings().balances(account_id, user_id, time_to_answer())
     return [RewardBalance.model_validate(record) for record in found]
 
 

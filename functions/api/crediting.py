@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler.openapi.params import Header
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from amounts import Decimals, WithDecimals
 from errors import ApiError
@@ -16,7 +16,15 @@ from rewards.adapters.errors import ThrottledError, UnknownOutcomeError
 from rewards.adapters.retry import Backoff, OutOfTimeError
 from rewards.flows.credits import Refused, RefusedError, Request
 from rewards.rules.import_rows import MAX_ID_BYTES, MAX_PROGRAM_ID_BYTES, MAX_UNIT_BYTES
-from rewards.rules.reward_rows import MAX_CREDIT, MAX_DATE, MAX_REWARD_ID_BYTES, MAX_TEXT, MIN_DATE
+from rewards.rules.reward_rows import (
+    MAX_CREDIT,
+    MAX_DATE,
+    MAX_REWARD_ID_BYTES,
+    MAX_TEXT,
+    MIN_DATE,
+    read_date,
+)
+from rewards.rules.texts import normalised, problem_of_id
 
 # ruff: noqa: N815 the contract's names
 
@@ -34,28 +42,46 @@ _STATUSES: dict[str, int] = {
 }
 
 
-def text(most: int, least: int = 1) -> Any:
-    """A text of at most some bytes, whose surrounding spaces do not count."""
+def text(most: int, least: int = 1, is_id: bool = False) -> Any:
+    """A text of at most some bytes, whose surrounding spaces do not count.
+
+    Ids come as they are given: what is stored under that spelling is found (spellings.py).
+    """
 
     def check(value: str) -> str:
-        if len(value.encode()) > most:
+        if len(normalised(value).encode()) > most:
             raise ValueError(f"must not be longer than {most} bytes")
+        problem = problem_of_id(value) if is_id else None
+        if problem is not None:
+            raise ValueError(problem)
         if _UNFIT.search(value):
             raise ValueError("must not have a control character, nor U+FFFD, which stands for a damaged one")
-        return value
+        return value if is_id else normalised(value)
 
     constraints = StringConstraints(strip_whitespace=True, min_length=least, max_length=most)
     return Annotated[str, constraints, AfterValidator(check)]
 
 
-ParticipantId = text(MAX_ID_BYTES)
-Unit = text(MAX_UNIT_BYTES)
-RewardId = text(MAX_REWARD_ID_BYTES)
-ProgramId = text(MAX_PROGRAM_ID_BYTES, least=0)
+ParticipantId = text(MAX_ID_BYTES, is_id=True)
+Unit = text(MAX_UNIT_BYTES, is_id=True)
+RewardId = text(MAX_REWARD_ID_BYTES, is_id=True)
+ProgramId = text(MAX_PROGRAM_ID_BYTES, least=0, is_id=True)
 FreeText = text(MAX_TEXT, least=0)
 Credit = Annotated[int, Field(strict=True, gt=0, le=MAX_CREDIT)]
-# Fewer digits would be taken for seconds by the loader, which reads what the report of rewards writes.
-Date = Annotated[int, Field(strict=True, ge=MIN_DATE, le=MAX_DATE)]
+
+
+def _date(is_expiry: bool) -> Any:
+    """Unix milliseconds, or a text in ISO 8601 as in files."""
+
+    def read(value: Any) -> Any:
+        return read_date(value.strip(), is_expiry) if isinstance(value, str) and "-" in value else value
+
+    # Fewer digits would be taken for seconds by the loader, which reads what the report of rewards writes.
+    return Annotated[int, Field(strict=True, ge=MIN_DATE, le=MAX_DATE), BeforeValidator(read)]
+
+
+Date = _date(is_expiry=False)
+ExpiryDate = _date(is_expiry=True)
 IdempotencyKey = Annotated[
     str | None,
     Header(

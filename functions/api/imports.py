@@ -50,7 +50,7 @@ class ImportOrder(RequestObject):
 
     type: _TYPES = Field(description="Redeem balances, or load rewards.")
     fileName: Annotated[str, AfterValidator(clean)] = Field(
-        description="Its ending tells the format: .csv or .xlsx for balances, .csv or .jsonl for rewards.",
+        description="Its ending tells the format: .csv or .xlsx for balances; also .jsonl for rewards.",
         examples=["payout.csv"],
     )
     name: str | None = Field(default=None, description="What it is called; cut to 200 characters.")

@@ -1,6 +1,6 @@
 """`/reward`, `/rewards`, `/credit/{id}`: look a reward up, create, redeem, cancel one."""
 
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
@@ -12,6 +12,7 @@ from crediting import (
     Credit,
     Date,
     Debited,
+    ExpiryDate,
     FreeText,
     IdempotencyKey,
     ParticipantId,
@@ -31,6 +32,7 @@ from rewards.rules import ids
 from rewards.rules.redemption import Reward as GrantedReward
 from rewards.rules.redemption import Status
 from rewards.rules.reward_rows import Grant
+from rewards.rules.texts import normalised
 from rewards.rules.units import currency
 
 # ruff: noqa: N815 the contract's names
@@ -38,6 +40,7 @@ from rewards.rules.units import currency
 router = APIGatewayHttpRouter()
 
 RewardType = Literal["CREDIT", "PCT_DISCOUNT", "FUELTANK", "INTEGRATION"]
+_WITHOUT_BALANCE = ("PCT_DISCOUNT", "FUELTANK", "INTEGRATION")
 _TAGS = ["Rewards"]
 
 
@@ -79,12 +82,16 @@ class NewReward(RequestObject):
     true, the unit's own `currency`), those of rewards of other types only without a value.
     """
 
-    type: RewardType = "CREDIT"
+    type: Literal["CREDIT"] = "CREDIT"
     unit: Unit
     assignedCredit: Credit
     dateGiven: Date | None = Field(default=None, description="Now, unless said.")
     dateScheduledFor: Date | None = Field(default=None, description="Cannot be redeemed before.")
-    dateExpires: Date | None = Field(default=None, description="Cannot be redeemed from then on.")
+    dateExpires: ExpiryDate | None = Field(
+        default=None,
+        description="Cannot be redeemed from then on. Dates may be texts in ISO 8601, too; a day without a "
+        "time means here the midnight that ends it, elsewhere the one that begins it (UTC).",
+    )
     name: FreeText | None = None
     programId: ProgramId | None = None
     rewardSource: FreeText | None = Field(default=None, description="MANUAL, unless said.")
@@ -97,16 +104,6 @@ class NewReward(RequestObject):
     fuelTankType: None = Field(default=None, description="Of FUELTANK rewards only.")
     fuelTankCode: None = Field(default=None, description="Of FUELTANK rewards only.")
 
-    @model_validator(mode="before")
-    @classmethod
-    def _carries_a_balance(cls, given: Any) -> Any:
-        """Reject other types before anything else of the reward is checked."""
-        kind = given.get("type", "CREDIT") if isinstance(given, dict) else "CREDIT"
-        if kind != "CREDIT" and kind in get_args(RewardType):
-            problem = f"A reward of type {kind} carries no balance: only CREDIT rewards are created."
-            raise ApiError(400, "UNSUPPORTED_TYPE", problem)
-        return given
-
     @field_validator("currency")
     @classmethod
     def _is_the_units_own(cls, code: str | None, info: ValidationInfo) -> str | None:
@@ -114,6 +111,16 @@ class NewReward(RequestObject):
         if code and unit is not None and code != currency(unit):
             raise ValueError(f"is not the currency of the unit {unit!r}; the unit says it, as in CASH/USD")
         return code
+
+    @model_validator(mode="before")
+    @classmethod
+    def _reject_other_types_first(cls, data: Any) -> Any:
+        """Whatever else is wrong with it, a reward of such a type cannot be created here."""
+        kind = data.get("type") if isinstance(data, dict) else None
+        if kind in _WITHOUT_BALANCE:
+            problem = f"A reward of type {kind} carries no balance: only CREDIT rewards are created."
+            raise ApiError(400, "UNSUPPORTED_TYPE", problem)
+        return data
 
 
 class Debit(RequestObject):
@@ -162,7 +169,9 @@ def show_reward(_tenant: str, reward_id: Annotated[RewardId, Path()]) -> Reward:
     tags=_TAGS,
     responses={
         201: {"description": "The reward"},
-        **refusals("UNSUPPORTED_TYPE", Refused.BALANCE_FULL, Refused.IDEMPOTENCY_KEY_REUSED),
+        **refusals(
+            "UNSUPPORTED_TYPE", Refused.INVALID_UNIT, Refused.BALANCE_FULL, Refused.IDEMPOTENCY_KEY_REUSED
+        ),
     },
 )
 def create_reward(
@@ -186,7 +195,7 @@ def create_reward(
             date_given=moment if new.dateGiven is None else new.dateGiven,
             date_expires=new.dateExpires,
             date_scheduled_for=new.dateScheduledFor,
-            program_id=new.programId or None,
+            program_id=normalised(new.programId or "") or None,
         ),
         name=new.name or "",
         reward_source=new.rewardSource or "MANUAL",

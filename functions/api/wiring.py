@@ -18,6 +18,7 @@ from rewards.flows.holdings import Holdings
 from rewards.flows.imports import Imports
 from rewards.flows.overviews import Overviews
 from rewards.flows.reversals import Reversals
+from rewards.flows.spellings import Spellings
 from rewards.settings import load
 
 # A signed URL lives long enough to start the download, and no longer.
@@ -81,7 +82,8 @@ def order_overview() -> Record:
 
 @cache
 def holdings() -> Holdings:
-    return Holdings(_accounts(), _catalogue(), now)
+    spellings = Spellings(_accounts(), _catalogue(), jobs())
+    return Holdings(_accounts(), _catalogue(), spellings, now)
 
 
 @cache

@@ -17,6 +17,7 @@ from rewards.adapters.jobs import Jobs
 from rewards.adapters.mailer import Mailer
 from rewards.adapters.queues import Queues
 from rewards.adapters.retry import Backoff
+from rewards.adapters.row_id_keys import StoredRowIdKeys
 from rewards.clock import now
 from rewards.flows.dead_letters import DeadLetters
 from rewards.flows.deliver import Delivery
@@ -66,7 +67,8 @@ def finisher() -> Finisher:
 def dead_letters() -> DeadLetters:
     accounts, queues = Accounts(client("dynamodb"), settings().accounts_table), Queues(client("sqs"))
     finish_queue = settings().finish_queue_url
-    loader = Loader(accounts, Catalogue(client("dynamodb"), settings().rewards_table), now)
+    catalogue = Catalogue(client("dynamodb"), settings().rewards_table)
+    loader = Loader(accounts, catalogue, _jobs(), now)
     return DeadLetters(
         redeemer=Redeemer(
             accounts, _jobs(), _files(), queues, finish_queue, now, loader, Reverser(accounts, now)

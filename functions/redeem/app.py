@@ -46,14 +46,16 @@ def settings() -> Settings:
 @cache
 def redeemer() -> Redeemer:
     accounts = Accounts(client("dynamodb"), settings().accounts_table)
+    jobs = Jobs(client("dynamodb"), settings().jobs_table)
+    catalogue = Catalogue(client("dynamodb"), settings().rewards_table)
     return Redeemer(
         accounts=accounts,
-        jobs=Jobs(client("dynamodb"), settings().jobs_table),
+        jobs=jobs,
         files=Files(client("s3"), settings().files_bucket),
         queues=Queues(client("sqs")),
         finish_queue_url=settings().finish_queue_url,
         now=now,
-        loader=Loader(accounts, Catalogue(client("dynamodb"), settings().rewards_table), now),
+        loader=Loader(accounts, catalogue, jobs, now),
         reverser=Reverser(accounts, now),
     )
 

@@ -101,6 +101,9 @@ class Desk:
         self.sent += bodies
 
     # Accounts
+    def read(self, keys, backoff):
+        return self.read_now(keys)[0]
+
     def read_now(self, keys):
         found = {}
         for key in keys:

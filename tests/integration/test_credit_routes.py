@@ -179,6 +179,69 @@ def test_blank_texts_of_a_new_reward_are_none(api):
     assert (made["name"], made["programId"]) == (None, None)
 
 
+@pytest.mark.parametrize("kind", ["PCT_DISCOUNT", "FUELTANK", "INTEGRATION"])
+def test_a_type_without_balance_is_rejected_before_any_other_check(api, kind):
+    asked = {"type": kind, "assignedCredit": "ten", "dateExpires": "never"}
+    status, error = api("POST", f"/rewards/account/{'a' * 300}/user/ann", asked, key="k" * 256)
+    assert (status, error["apiErrorCode"]) == (400, "UNSUPPORTED_TYPE")
+
+
+def test_another_spelling_of_a_unit_is_rejected_and_the_right_one_named(api, reward):
+    status, error = api("POST", "/rewards/account/acme/user/ann", {"unit": "Cents", "assignedCredit": 1})
+    assert (status, error["apiErrorCode"]) == (400, "INVALID_UNIT")
+    assert "'CENTS'" in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("given", "expires"),
+    [
+        ("2099-12-31", 4_102_444_800_000),
+        ("2099-12-31T00:00:00Z", 4_102_358_400_000),
+        (4_102_358_400_000, 4_102_358_400_000),
+    ],
+)
+def test_an_expiry_without_a_time_ends_with_its_day(api, given, expires):
+    asked = {"unit": "CENTS", "assignedCredit": 1, "dateExpires": given, "dateScheduledFor": "2099-01-01"}
+    status, made = api("POST", "/rewards/account/acme/user/ann", asked)
+    assert (status, made["dateExpires"], made["dateScheduledFor"]) == (201, expires, 4_070_908_800_000)
+
+
+@pytest.mark.parametrize("given", ["1798761599", "31.12.2099", "2099-13-01", "never", 20991231])
+def test_a_date_that_is_not_clear_is_rejected(api, given):
+    asked = {"unit": "CENTS", "assignedCredit": 1, "dateExpires": given}
+    status, error = api("POST", "/rewards/account/acme/user/ann", asked)
+    assert (status, error["apiErrorCode"]) == (400, "VALIDATION_ERROR")
+
+
+@pytest.mark.parametrize("character", ["\x00", "\n", "\x9f", "\ufffd"])
+def test_damaged_characters_in_ids_are_rejected(api, character):
+    damaged, new = f"a{character}b", {"unit": "CENTS", "assignedCredit": 1}
+    for path, body in (
+        (f"/rewards/account/{damaged}/user/ann", new),
+        (f"/rewards/account/acme/user/{damaged}", new),
+        ("/rewards/account/acme/user/ann", {**new, "unit": damaged}),
+        ("/rewards/account/acme/user/ann", {**new, "programId": damaged}),
+        (f"/credit/{damaged}/redeem", {"unit": "CENTS", "amount": 1}),
+        ("/credit/bulkredeem", {"accountId": damaged, "unit": "CENTS", "amount": 1}),
+    ):
+        status, error = api("POST", path, body)
+        assert (status, error["apiErrorCode"]) == (400, "VALIDATION_ERROR"), path
+    assert api("GET", "/reward", query={"accountId": damaged})[0] == 400
+
+
+def test_ids_in_paths_and_queries_are_found_in_either_form(api):
+    nfc, nfd = "Zo\u00eb", "Zoe\u0308"
+    new = {"unit": "CENTS", "assignedCredit": 5, "name": nfd}
+    status, made = api("POST", f"/rewards/account/{nfd}/user/{nfd}", new)
+    assert (status, made["accountId"], made["userId"], made["name"]) == (201, nfc, nfc, nfc)
+    for form in (nfc, nfd):
+        query = {"accountId": form, "userId": form}
+        assert [each["id"] for each in api("GET", "/reward", query=query)[1]] == [made["id"]]
+        assert api("GET", "/reward/balance", query=query)[1][0]["count"] == 1
+        debit = {**query, "unit": "CENTS", "amount": 1}
+        assert api("POST", "/credit/bulkredeem", debit)[0] == 200
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body", "status", "code"),
     [

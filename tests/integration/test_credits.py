@@ -129,7 +129,7 @@ def test_history_pages_are_written_with_a_redemption_over_several_balances(world
         for reward in shown:
             assert reward["redeemedCredit"] == sum(r["quantityRedeemed"] for r in reward["redemptions"])
     assert sum(left(world, "ann", "bob")) == 600
-    (sums,) = world.holdings.balances("acme", None)
+    (sums,) = world.holdings.balances("acme", None, quick())
     assert (sums["count"], sums["totalAssignedCredit"], sums["totalRedeemedCredit"]) == (50, 5000, 4400)
 
 
@@ -303,7 +303,7 @@ def test_a_cancelled_reward_is_available_no_more_and_counts_as_cancelled(world):
     cancelled = world.credits.cancel("ann0", quick())
     assert (cancelled["statuses"], cancelled["cancellable"]) == (["CANCELLED"], False)
     assert left(world, "ann") == [100]
-    (sums,) = world.holdings.balances("acme", "ann")
+    (sums,) = world.holdings.balances("acme", "ann", quick())
     assert (sums["totalCancelledCredit"], sums["totalRedeemedCredit"]) == (70, 30)
     assert refusal(redeem_one, world, "ann0", 1) == "REWARD_NOT_AVAILABLE"
 

@@ -120,9 +120,7 @@ def test_a_file_of_many_units_is_counted_in_chunks_of_few(world):
     assert record["redeemed"] == dict.fromkeys(units, 2)
 
 
-@pytest.mark.parametrize(
-    "user", ["a#b%23", "\uffff", "emoji \U0001f600", "line\nbreak", '"quoted", \\', "001"]
-)
+@pytest.mark.parametrize("user", ["a#b%23", "\uffff", "emoji \U0001f600", '"quoted", \\', "001"])
 def test_every_id_survives_from_loading_to_redeeming(world, user):
     world.load([{"id": "r", "assignedCredit": 9, "user.id": user}])
     (shown,) = world.report()

@@ -51,11 +51,12 @@ def rewards_of_all_kinds(now):
         {"id": "r4", "assignedCredit": 5, "dateExpires": now - DAY, "unit": "CASH/USD"},
         *(
             {
-                "id": text, "assignedCredit": 3, "user.id": text, "user.accountId": text, "unit": f"U{text}",
-                "programId": text, "name": text, "rewardSource": text,
+                "id": key, "assignedCredit": 3, "user.id": key, "user.accountId": key, "unit": f"U{key}",
+                "programId": key, "name": text, "rewardSource": text,
                 "user": dict.fromkeys(PARTICIPANT_FACTS, text),
             }
             for text in AWKWARD
+            for key in [text.replace("\n", " ")]  # an id cannot have a line break
         ),
     ]  # fmt: skip
 

@@ -30,6 +30,7 @@ from rewards.flows.redeem import Redeemer
 from rewards.flows.report import ReportEnding, Reporter
 from rewards.flows.reverse import Reverser
 from rewards.flows.send_chunks import ChunkSender
+from rewards.flows.spellings import Spellings
 from rewards.flows.validate import Uploaded, Validation
 from rewards.rules import chunks
 from rewards.rules.balance import Balance
@@ -89,7 +90,7 @@ class World:
         self.queues = Queues(sqs)
         delivery = Delivery(self.jobs, self.mailer, "https://example.com", "ops@example.com", 30, self.now)
         redeem, finish = self.urls["redeem"], self.urls["finish"]
-        loader = Loader(self.accounts, self.catalogue, self.now)
+        loader = Loader(self.accounts, self.catalogue, self.jobs, self.now)
         self.sender = ChunkSender(self.jobs, self.files, self.queues, redeem, finish)
         self.validation = Validation(self.jobs, self.files, self.queues, self.sender, finish, self.now, keys)
         reverser = Reverser(self.accounts, self.now)
@@ -106,7 +107,8 @@ class World:
         self.reporter = Reporter(self.scanner, self.jobs, self.files, ending, self.now, keys)
         answers = Answers(dynamodb, self.names["jobs"])
         self.credits = Credits(self.accounts, self.catalogue, answers, self.jobs, self.now)
-        self.holdings = Holdings(self.accounts, self.catalogue, self.now)
+        spellings = Spellings(self.accounts, self.catalogue, self.jobs)
+        self.holdings = Holdings(self.accounts, self.catalogue, spellings, self.now)
         self.exports = Exports(self.jobs, self.queues, self.urls["export"], self.now)
         self.uploads = Uploads(s3, self.names["upload"])
         self.imports = Imports(self.jobs, self.uploads, self.queues, finish, self.now)

@@ -58,8 +58,20 @@ class Auditor(Books):
             )
             total += len(whole.rewards)
         self._must(total == len(self._granted), "rewards were lost")
+        units = {key[2] for key in self._past}
+        self._must(ledger.MISSPELT not in units, f"a misspelt unit has balances: {units}")
+        self._check_blocked()
         claims = self._world.dynamodb.tables["rewards"].items
         self._must({name for (name,) in claims} == self._granted.keys(), "claims and rewards differ")
+
+    def _check_blocked(self) -> None:
+        """All balances of a blocked participant are marked, and no others."""
+        items = self._world.dynamodb.tables["accounts"].items
+        for key in self._past:
+            participant = items.get((key[0], f"P#{key[1]}"), {})
+            marked = "blocked" in items[key[0], sort_key(key)]
+            self._must(marked == ("dateBlocked" in participant), f"{key}: marked {marked}, {participant}")
+            self._kernel.count["blocked balances"] += marked
 
     def _check_uploads(self) -> None:
         """Every upload became exactly one import, and that ended."""
@@ -317,6 +329,8 @@ class Auditor(Books):
                 self._must(given and given[:2] != (upload.id, line.number), f"{about}, but it loaded it")
             case "ID_IN_USE":
                 self._must(given and given[2] != line.key, f"{about}, but given by {given}")
+            case "INVALID_UNIT":
+                self._must(line.key[2] == ledger.MISSPELT and not given, f"{about}, but {given}")
             case "NOT_PROCESSED":
                 self._must(self._kernel.count["dead letters"], f"{about} without a dead letter")
                 self._must(not given or given[:2] != (upload.id, line.number), f"{about}, but it was loaded")

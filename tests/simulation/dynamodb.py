@@ -259,7 +259,7 @@ class DynamoDB:
             if None in changes:
                 failed = {"Code": "ConditionalCheckFailed", "Message": "The conditional request failed"}
                 raise _cancelled([failed if change is None else {"Code": "None"} for change in changes])
-            self._write(changes, "TransactWriteItems")
+            self._write([change for change in changes if change], "TransactWriteItems")
             self._tokens.add(token)
             return {}
 
@@ -320,7 +320,8 @@ class DynamoDB:
             del conditions[name]
         return found["table"], key, dict(given[: len(sets)]), conditions
 
-    def _action(self, action: Mapping[str, Any]) -> Change | None:
+    def _action(self, action: Mapping[str, Any]) -> Change | list[Any] | None:
+        """What an action changes, nothing if it only checks; None if its condition failed."""
         ((kind, what),) = action.items()
         names = Names(what.get("ExpressionAttributeNames"), what.get("ExpressionAttributeValues"))
         try:
@@ -334,6 +335,8 @@ class DynamoDB:
                     what.get("ConditionExpression"),
                     names,
                 )
+            if kind == "ConditionCheck":
+                return self._check(what["TableName"], what["Key"], what["ConditionExpression"], names)
         except ClientError as error:
             if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
                 return None
@@ -343,6 +346,13 @@ class DynamoDB:
     def _place_of(self, action: Mapping[str, Any]) -> tuple[str, Key]:
         ((_, what),) = action.items()
         return what["TableName"], self._table(what["TableName"]).key_of(what.get("Item") or what["Key"])
+
+    def _check(self, table: str, key: Item, expression: str, names: Names) -> list[Any]:
+        met = condition(expression, names, self._table(table).items.get(self._table(table).key_of(key)))
+        names.check_all_used()
+        if not met:
+            raise _condition_failed("ConditionCheck")
+        return []
 
     def _put(self, table: str, item: Item, expression: str | None, names: Names) -> Change:
         key = self._table(table).key_of(item)

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
+# A unit that is another spelling of a currency: nothing is ever loaded in it.
+MISSPELT = "cash/usd"
 DECIMALS = {"CASH/USD": 2, "POINT": 0, "CREDIT/KWD": 3, "TICKET": 0}
 BalanceKey = tuple[str, str, str]  # account, user, unit
 

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote
 
+from tests.simulation import ledger
 from tests.simulation.auditor import Auditor
 from tests.simulation.books import Request
 from tests.simulation.kernel import DAY, HOUR, MINUTE, SECOND
@@ -41,6 +42,7 @@ REWARD_COLUMNS = (
     "dateExpires",
     "dateCancelled",
     "user.firstName",
+    "user.dateBlocked",
 )
 
 Row = dict[str, str]
@@ -224,7 +226,10 @@ def load_rewards(operator: Operator) -> None:
                 ),
                 "dateCancelled": random.choice([""] * 15 + [str(now - DAY)]),
                 "user.firstName": random.choice(["", "Ann", "=Zoë"]),
+                "user.dateBlocked": "2026-11-01" if len(operator.rewards) % 17 == 16 else "",
             }
+            if len(operator.rewards) % 23 == 22:
+                row["unit"] = ledger.MISSPELT
             operator.rewards.append(row)
         rows.append(row)
     operator.upload(f"rewards/rewards {len(operator.uploads)}.csv", sheet(REWARD_COLUMNS, rows))

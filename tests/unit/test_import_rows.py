@@ -43,6 +43,32 @@ def test_a_blank_id_or_unit_is_named(field):
     assert field in answer.message
 
 
+@pytest.mark.parametrize("field", ["account", "user", "unit", "program"])
+@pytest.mark.parametrize("code", [0, 0x0A, 0x7F, 0x9F, 0xD800, 0xFFFD])
+def test_rejects_damaged_characters_in_an_id(field, code):
+    cells = {"account": "acme", "user": "ann", "unit": "POINT", "program": "p", field: f"a{chr(code)}b"}
+    row_id = make_row_id(EXPORT, *cells.values()) if code < 0xD800 or code == 0xFFFD else ""
+    for answer in (*check(row(**cells)), *check(row(**cells, row_id=row_id))):
+        assert answer.outcome is Outcome.INVALID_VALUE
+        assert answer.message.startswith(field)
+
+
+def test_rows_whose_ids_differ_only_by_normalisation_are_duplicates():
+    first, second = check(row(user="Zo\u00eb"), row(user="Zoe\u0308"))
+    assert isinstance(first, Wanted)
+    assert second.outcome is Outcome.DUPLICATE_ROW
+    row_id = make_row_id(EXPORT, "acme", "Zoe\u0308", "POINT", None)
+    assert (
+        check(row(user="Zoe\u0308", row_id=row_id), row(user="Zo\u00eb"))[1].outcome is Outcome.DUPLICATE_ROW
+    )
+
+
+def test_a_row_id_is_held_to_the_ids_as_they_are_stored():
+    row_id = make_row_id(EXPORT, "acme", "Zoe\u0308", "POINT", None)
+    (wanted,) = check(row(user="Zoe\u0308", row_id=row_id))
+    assert (wanted.user_id, wanted.row_id) == ("Zoe\u0308", row_id)
+
+
 @pytest.mark.parametrize("edit", [{"account": "other"}, {"user": "bob"}, {"unit": "CENTS"}, {"program": "P"}])
 def test_a_row_id_beside_other_ids_shows_that_the_row_was_changed(edit):
     row_id = make_row_id(EXPORT, "acme", "ann", "POINT", None)

@@ -2,7 +2,7 @@ import unicodedata
 
 import pytest
 
-from rewards.rules.texts import folded, normalised, problem_of_id
+from rewards.rules.texts import folded, normalised, problem_of_id, trimmed, writable
 
 
 def test_normalises_a_decomposed_letter_to_nfc():
@@ -27,7 +27,7 @@ def test_rejects_every_control_character_in_an_id():
     assert [each for each in control if problem_of_id(f"ann{each}") is None] == []
 
 
-@pytest.mark.parametrize("code", [0xD800, 0xDBFF, 0xDC00, 0xDFFF, 0xFFFD, 0xFFFE, 0xFFFF])
+@pytest.mark.parametrize("code", [0xD800, 0xDBFF, 0xDC00, 0xDFFF, 0xFFFD])
 def test_rejects_half_surrogates_and_lost_characters_in_an_id(code):
     assert problem_of_id(f"an{chr(code)}n") is not None
 
@@ -42,3 +42,12 @@ def test_says_which_character_of_an_id_is_damaged_and_where():
 def test_folds_upper_and_lower_case():
     assert folded("POINT") == folded("Point")
     assert folded("CASH/\u00c4") == folded("cash/a\u0308")
+
+
+def test_trims_spaces_and_line_breaks_but_no_other_control_character():
+    assert trimmed("\u00a0 ann\r\n\t") == "ann"
+    assert problem_of_id(trimmed("ann\x1f")) is not None
+
+
+def test_writes_half_a_surrogate_pair_as_json_spells_it():
+    assert writable("a\ud800b\U0001f600") == "a\\ud800b\U0001f600"

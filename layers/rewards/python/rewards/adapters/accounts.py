@@ -26,7 +26,9 @@ BalanceKey = tuple[str, str, str]  # account, user, unit
 # DynamoDB's limits: statements of a BatchExecuteStatement, actions of a transaction.
 _STATEMENTS = 25
 _ACTIONS = 100
-MAX_GRANTS = _ACTIONS - 2  # a transaction also writes the balance and perhaps a history page
+# A transaction of grants also writes the balance, and a history page or what a new balance needs: the claim
+# of its unit and a check of its participant.
+MAX_GRANTS = _ACTIONS - 3
 
 # When a balance with this many bytes to move is above one write unit, history takes them.
 _WORTH_A_PAGE = 300
@@ -179,14 +181,18 @@ class Accounts:
                     pages[balance.user_id, balance.unit].append(balance_item.decode_page(item))
         return [(balance, pages[key]) for key, balance in sorted(balances.items())]
 
-    def balances(self, account_id: str, user_id: str | None, unit: str | None) -> list[Balance]:
+    def balances(
+        self, account_id: str, user_id: str | None, unit: str | None, backoff: Backoff | None = None
+    ) -> list[Balance]:
         """An account's balances (of one participant, of one unit), in the order of user and unit."""
         with translated():
-            found = self._balances(account_id, user_id, unit)
+            found = self._balances(account_id, user_id, unit, backoff)
         return sorted(found, key=lambda balance: (balance.user_id, balance.unit))
 
-    def _balances(self, account_id: str, user_id: str | None, unit: str | None) -> list[Balance]:
-        items = self._query(account_id, _prefix(balance_item.BALANCE_PREFIX, user_id))
+    def _balances(
+        self, account_id: str, user_id: str | None, unit: str | None, backoff: Backoff | None = None
+    ) -> list[Balance]:
+        items = self._query(account_id, _prefix(balance_item.BALANCE_PREFIX, user_id), backoff=backoff)
         found = (balance_item.decode(item) for item in items)
         return [balance for balance in found if unit in (None, balance.unit)]
 
@@ -207,6 +213,41 @@ class Accounts:
             (item["pk"]["S"], item["sk"]["S"][len(balance_item.PARTICIPANT_PREFIX) :]): _participant(item)
             for item in self._get(pairs, backoff)
         }
+
+    def check_participant(self, account_id: str, user_id: str, known: Mapping[str, str]) -> Any:
+        """The action that fails if a participant was blocked or unblocked since `known` was read.
+
+        Whatever creates a balance sends it along, so that no balance misses the flag `blocked`.
+        """
+        blocked = known.get("dateBlocked")
+        as_read: Any = {"ConditionExpression": "attribute_not_exists(dateBlocked)"}
+        if blocked is not None:
+            as_read = {
+                "ConditionExpression": "dateBlocked = :read",
+                "ExpressionAttributeValues": {":read": {"S": blocked}},
+            }
+        key = {"pk": {"S": account_id}, "sk": {"S": balance_item.participant_key(user_id)}}
+        return {"ConditionCheck": {"TableName": self._table, "Key": key, **as_read}}
+
+    def block(self, balance: Balance, backoff: Backoff) -> bool:
+        """Set the flag `blocked` of a balance, unless somebody wrote it since it was read: then False."""
+        try:
+            patiently(
+                self._client.update_item,
+                backoff,
+                TableName=self._table,
+                Key=balance_item.key_of(balance.account_id, balance.user_id, balance.unit),
+                UpdateExpression="SET blocked = :yes, version = :next",
+                ConditionExpression="version = :read",
+                ExpressionAttributeValues={
+                    ":yes": {"N": "1"},
+                    ":next": {"N": str(balance.version + 1)},
+                    ":read": {"N": str(balance.version)},
+                },
+            )
+        except ConditionFailedError:
+            return False
+        return True
 
     def write_participant(
         self, account_id: str, user_id: str, facts: Mapping[str, str], backoff: Backoff

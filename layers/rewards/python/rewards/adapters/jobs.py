@@ -8,7 +8,7 @@
     ROWS#<digest>     META           the imports that were sealed with these rows, in any file
     FILE#<sha256>     META           the import that redeemed a file with these bytes (until version 0.2)
     OVERVIEW#BALANCES META           what all balances hold together, as of when it was read
-    UNITS             <unit>         that there are rewards in this unit
+    UNITS             <folded unit>  that there are rewards in `unit` (before 0.2 the key itself was the unit)
     KEY#<sha256>      META           what was answered under an idempotency key (idempotency.py)
 
 Records are plain dictionaries with the names of CONTRACT section 5; credits are integers.
@@ -28,6 +28,7 @@ from rewards.adapters.batch_get import batch_get
 from rewards.adapters.errors import ConditionFailedError, ServiceError, ThrottledError, translated
 from rewards.adapters.retry import Backoff, patiently
 from rewards.rules.outcomes import Answer
+from rewards.rules.units import claim_key
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -82,7 +83,6 @@ class Jobs:
         self._client = client
         self._table = table
         self._patience = patience
-        self._known_units: set[str] = set()
 
     def get(self, kind: str, identifier: str) -> Record | None:
         """A record as it is now (strongly consistent), or None."""
@@ -364,11 +364,15 @@ class Jobs:
         """What a token opens: `key`, and `expires` in Unix seconds."""
         return self.get(LINK, _hashed(token))
 
-    def add_units(self, units: Iterable[str]) -> None:
-        """Remember that there are rewards in these units; each is written once a container."""
-        for unit in sorted(set(units) - self._known_units):
-            self._call(self._client.update_item, Key=_key(UNITS, unit))
-            self._known_units.add(unit)
+    def claim_unit(self, unit: str) -> Any:
+        """The action of a unit's first grant: claims it, under a key that all spellings of it share."""
+        return {
+            "Put": {
+                "TableName": self._table,
+                "Item": {**_key(UNITS, claim_key(unit)), "unit": {"S": unit}},
+                "ConditionExpression": "attribute_not_exists(pk)",
+            }
+        }
 
     def units(self) -> list[str]:
         """The units in which there are, or were, rewards; in their order."""
@@ -379,7 +383,7 @@ class Jobs:
             ConsistentRead=True,
         )
         with translated():
-            return [item["sk"]["S"] for page in pages for item in page["Items"]]
+            return sorted(item.get("unit", item["sk"])["S"] for page in pages for item in page["Items"])
 
     def _get(self, pk: str, sk: str) -> Record | None:
         response = self._call(self._client.get_item, Key=_key(pk, sk), ConsistentRead=True)

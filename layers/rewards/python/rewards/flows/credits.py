@@ -19,7 +19,9 @@ from rewards.adapters.idempotency import Answered, Answers
 from rewards.adapters.jobs import Jobs
 from rewards.adapters.retry import Backoff
 from rewards.flows.holdings import Held, Holdings, Record, show
-from rewards.flows.load import admitted
+from rewards.flows.load import admitted, new_balance
+from rewards.flows.spellings import Spellings
+from rewards.flows.unit_claims import InvalidUnitError, UnitClaims
 from rewards.rules import ids
 from rewards.rules.balance import Balance, grant
 from rewards.rules.credits import redeem_across, redeem_reward, uncancellable
@@ -40,6 +42,7 @@ class Refused(StrEnum):
     NO_BALANCE = "NO_BALANCE"
     UNIT_MISMATCH = "UNIT_MISMATCH"
     INSUFFICIENT_BALANCE = "INSUFFICIENT_BALANCE"
+    INVALID_UNIT = "INVALID_UNIT"
     BALANCE_FULL = "BALANCE_FULL"
     TOO_MANY_BALANCES = "TOO_MANY_BALANCES"
     IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
@@ -85,26 +88,36 @@ class Credits:
         self._accounts = accounts
         self._catalogue = catalogue
         self._answers = answers
-        self._jobs = jobs
-        self._holdings = Holdings(accounts, catalogue, now)
+        self._spellings = Spellings(accounts, catalogue, jobs)
+        self._units = UnitClaims(jobs)
+        self._holdings = Holdings(accounts, catalogue, self._spellings, now)
         self._now = now
 
     def create(self, new: Grant, request: Request, backoff: Backoff) -> Record:
-        """Give a participant a reward; its record. Refused: BALANCE_FULL."""
+        """Give a participant a reward; its record. Refused: INVALID_UNIT, BALANCE_FULL."""
+        new = self._spellings.grant(new, backoff)
         key = (new.account_id, new.user_id, new.unit)
 
         def decide() -> _Change:
-            balance = self._accounts.read([key], backoff).get(key) or Balance(*key)
+            balance = self._accounts.read([key], backoff).get(key)
+            try:
+                actions = self._units.actions(new.unit, new_balance=balance is None)
+            except InvalidUnitError as error:
+                raise RefusedError(Refused.INVALID_UNIT, str(error)) from error
+            if balance is None:
+                whose = key[:2]
+                participant = self._accounts.read_participants([whose], backoff).get(whose, {})
+                balance = new_balance(key, participant)
+                actions.append(self._accounts.check_participant(*whose, participant))
             if not admitted(balance, [new], self._now()):
                 raise RefusedError(
                     Refused.BALANCE_FULL,
                     f"This participant has as many open rewards in {new.unit} as a balance holds.",
                 )
             grant(balance, [new.reward])
-            self._jobs.add_units([new.unit])
-            claim = self._catalogue.claim(new, BY_API)
+            actions.append(self._catalogue.claim(new, BY_API))
             held = Held(new.reward, balance, claim_of(new, BY_API), ())
-            return _Change(show(held, self._now()), [balance], [claim])
+            return _Change(show(held, self._now()), [balance], actions)
 
         return self._once(request, decide, backoff)
 
@@ -116,6 +129,7 @@ class Credits:
         Refused: REWARD_NOT_FOUND, UNIT_MISMATCH, REWARD_NOT_AVAILABLE, INSUFFICIENT_BALANCE.
         """
         redemption = ids.new_id(self._now())
+        reward_id, unit = self._spellings.reward_id(reward_id, backoff), self._spellings.unit(unit)
 
         def decide() -> _Change:
             balance, reward = self._reward(reward_id, backoff)
@@ -154,6 +168,8 @@ class Credits:
         INSUFFICIENT_BALANCE, TOO_MANY_BALANCES.
         """
         redemption = ids.new_id(self._now())
+        unit = self._spellings.unit(unit)
+        account_id, user_id = self._spellings.account_or_participant(account_id, user_id, backoff)
 
         def decide() -> _Change:
             balances = self._accounts.balances(account_id, user_id, unit)

@@ -26,6 +26,7 @@ from rewards.rules.outcomes import SETTLED, Answer, Outcome, any_failed
 from rewards.rules.result_columns import RESULT_COLUMNS, own_width
 from rewards.rules.sheets import Sheet
 from rewards.rules.spreadsheet import neutralise
+from rewards.rules.texts import writable
 from rewards.rules.units import format_value
 
 # As long as the function may run (milliseconds); its queue shows the message again only later.
@@ -154,6 +155,7 @@ class Finisher:
                 cells, extra = _fitted(row, width, own)
                 shown = cells
                 if sheet.json:  # these cells have never been in a spreadsheet
+                    cells = [writable(cell) for cell in cells]
                     shown = [neutralise(c) if n in texts else c for n, c in enumerate(cells)]
                 if answer is None or answer.line != line:
                     unchanged = _answer_cells(import_id, Answer(line, Outcome.UNCHANGED))

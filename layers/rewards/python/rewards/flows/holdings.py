@@ -10,6 +10,7 @@ from typing import Any
 from rewards.adapters.accounts import Accounts
 from rewards.adapters.catalogue import Catalogue, Claim
 from rewards.adapters.retry import Backoff
+from rewards.flows.spellings import Spellings
 from rewards.rules.balance import Balance, Page
 from rewards.rules.credits import name_of, sums, uncancellable
 from rewards.rules.redemption import Reward, statuses
@@ -33,13 +34,17 @@ class Held:
 class Holdings:
     """Looks rewards and balances up. `now` gives Unix milliseconds."""
 
-    def __init__(self, accounts: Accounts, catalogue: Catalogue, now: Callable[[], int]) -> None:
+    def __init__(
+        self, accounts: Accounts, catalogue: Catalogue, spellings: Spellings, now: Callable[[], int]
+    ) -> None:
         self._accounts = accounts
         self._catalogue = catalogue
+        self._spellings = spellings
         self._now = now
 
     def find(self, reward_id: str, backoff: Backoff) -> Held | None:
         """One reward with its balance, as they are now; None if there is no such reward."""
+        reward_id = self._spellings.reward_id(reward_id, backoff)
         claim = self._catalogue.read([reward_id], backoff).get(reward_id)
         if claim is None:
             return None
@@ -57,6 +62,7 @@ class Holdings:
 
     def rewards(self, account_id: str, user_id: str | None, backoff: Backoff) -> list[Record]:
         """All rewards an account (or one participant) ever got, in the order they were given."""
+        account_id, user_id = self._spellings.account_or_participant(account_id, user_id, backoff)
         held = [
             (reward, balance, redeemed.get(reward.ordinal, []))
             for balance, pages in self._accounts.holdings(account_id, user_id)
@@ -68,8 +74,9 @@ class Holdings:
         now = self._now()
         return [show(Held(r, balance, claims[r.id], redeemed), now) for r, balance, redeemed in held]
 
-    def balances(self, account_id: str, user_id: str | None) -> list[Record]:
+    def balances(self, account_id: str, user_id: str | None, backoff: Backoff) -> list[Record]:
         """The sums of an account's (or one participant's) rewards, a record a unit."""
+        account_id, user_id = self._spellings.account_or_participant(account_id, user_id, backoff)
         by_unit: dict[str, list[Balance]] = {}
         for balance in self._accounts.balances(account_id, user_id, None):
             by_unit.setdefault(balance.unit, []).append(balance)

@@ -1,11 +1,14 @@
 """Rewards of a file -> balances; the same reward id again changes nothing."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from rewards.adapters.accounts import MAX_GRANTS, Accounts, BalanceKey
 from rewards.adapters.balance_item import encode_rewards
 from rewards.adapters.catalogue import Catalogue, Claim, claim_of
+from rewards.adapters.jobs import Jobs
 from rewards.adapters.retry import Backoff
+from rewards.flows.spellings import Spellings
+from rewards.flows.unit_claims import InvalidUnitError, UnitClaims
 from rewards.rules.balance import MAX_OPEN_BYTES, MAX_OPEN_REWARDS, Balance, grant, open_rewards
 from rewards.rules.outcomes import Answer, Outcome, Refusal
 from rewards.rules.reward_rows import Grant
@@ -14,9 +17,11 @@ from rewards.rules.reward_rows import Grant
 class Loader:
     """Loads grants. `now` gives Unix milliseconds."""
 
-    def __init__(self, accounts: Accounts, catalogue: Catalogue, now: Callable[[], int]) -> None:
+    def __init__(self, accounts: Accounts, catalogue: Catalogue, jobs: Jobs, now: Callable[[], int]) -> None:
         self._accounts = accounts
         self._catalogue = catalogue
+        self._spellings = Spellings(accounts, catalogue, jobs)
+        self._units = UnitClaims(jobs)
         self._now = now
 
     def load(
@@ -27,7 +32,8 @@ class Loader:
         With a `refusal` nothing is loaded any more, but what was loaded still says so.
         """
         answers: dict[int, Answer] = {}
-        pending = list(grants)
+        grants = [self._spellings.grant(each, backoff) for each in grants]
+        pending = grants
         while pending:
             claims = self._catalogue.read((each.reward.id for each in pending), backoff)
             fresh: dict[str, Grant] = {}
@@ -57,9 +63,22 @@ class Loader:
         for each in grants:
             by_balance.setdefault((each.account_id, each.user_id, each.unit), []).append(each)
         balances = self._accounts.read(by_balance, backoff)
+        new = {(account, user) for account, user, unit in by_balance if (account, user, unit) not in balances}
+        participants = self._accounts.read_participants(new, backoff)
         lost = False
         for key, group in by_balance.items():
-            balance = balances.get(key) or Balance(*key)
+            account_id, user_id, unit = key
+            balance = balances.get(key)
+            try:
+                actions = self._units.actions(unit, new_balance=balance is None)
+            except InvalidUnitError as error:
+                invalid = (Answer(each.line, Outcome.INVALID_UNIT, str(error), unit) for each in group)
+                answers.update((answer.line, answer) for answer in invalid)
+                continue
+            if balance is None:
+                participant = participants.get((account_id, user_id), {})
+                balance = new_balance(key, participant)
+                actions.append(self._accounts.check_participant(account_id, user_id, participant))
             # What does not fit one transaction waits for the next round, which reads again.
             batch = group[:MAX_GRANTS]
             fitting = admitted(balance, batch, self._now())
@@ -67,14 +86,20 @@ class Loader:
             if not fitting:
                 continue
             grant(balance, (each.reward for each in fitting))
-            claims = [self._catalogue.claim(each, import_id) for each in fitting]
-            if self._accounts.write_together([balance], claims, self._now()):
+            actions += [self._catalogue.claim(each, import_id) for each in fitting]
+            if self._accounts.write_together([balance], actions, self._now()):
+                self._units.granted(unit)
                 answers.update((each.line, _loaded(each, balance, self._now())) for each in fitting)
             else:
                 lost = True
         return lost
 
     def _write_participants(self, grants: Iterable[Grant], backoff: Backoff) -> None:
+        """Write what the file says of participants, then bring the flags of their balances in line.
+
+        In this order, and again whenever it is repeated: a balance that is created in between takes its flag
+        from the participant as it is then.
+        """
         wanted: dict[tuple[str, str], dict[str, str]] = {}
         for each in grants:
             if each.participant:
@@ -83,6 +108,22 @@ class Loader:
         for key, facts in wanted.items():
             if not facts.items() <= known.get(key, {}).items():
                 self._accounts.write_participant(*key, facts, backoff)
+            if "dateBlocked" in facts:
+                self._block(*key, backoff)
+
+    def _block(self, account_id: str, user_id: str, backoff: Backoff) -> None:
+        """Set the flag on those of a participant's balances that do not have it."""
+        while True:
+            balances = self._accounts.balances(account_id, user_id, None, backoff)
+            done = [self._accounts.block(each, backoff) for each in balances if not each.blocked]
+            if all(done):
+                return
+            backoff.wait()
+
+
+def new_balance(key: BalanceKey, participant: Mapping[str, str]) -> Balance:
+    """A balance to be created, for a participant of whom this is known."""
+    return Balance(*key, blocked="dateBlocked" in participant)
 
 
 def admitted(balance: Balance, grants: Sequence[Grant], now: int) -> Sequence[Grant]:

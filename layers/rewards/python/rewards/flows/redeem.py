@@ -18,6 +18,7 @@ from rewards.adapters.retry import Backoff, OutOfTimeError
 from rewards.flows.imports import is_complete
 from rewards.flows.load import Loader
 from rewards.flows.reverse import Reverser
+from rewards.flows.spellings import as_stored
 from rewards.rules import ids, invisible, row_ids
 from rewards.rules.balance import Balance, Redemption, Wanted, needs_history
 from rewards.rules.chunks import Chunk
@@ -33,10 +34,6 @@ BURIAL_LEASE = 960_000
 
 # A chunk's own record outlives its import, and every copy of its message, also one that is sent again.
 _CHUNK_SECONDS = 400 * 86_400
-
-
-# The reward of such a row is there, though it may be another row that loaded it.
-_THERE = frozenset({Outcome.LOADED, Outcome.UNCHANGED})
 
 GIVEN_UP = Refusal(
     Outcome.NOT_PROCESSED,
@@ -101,9 +98,7 @@ class Redeemer:
     def _answer(self, chunk: Chunk, backoff: Backoff, refusal: Refusal | None, again: bool) -> list[Answer]:
         if chunk.grants:
             refusal = refusal or self._cancelled(chunk.import_id)
-            answers = self._loader.load(chunk.import_id, chunk.grants, backoff, refusal)
-            self._jobs.add_units(answer.unit for answer in answers if answer.outcome in _THERE)
-            return answers
+            return self._loader.load(chunk.import_id, chunk.grants, backoff, refusal)
         if chunk.reverses:
             refusal = refusal or self._cancelled(chunk.import_id)
             if refusal is not None:
@@ -134,8 +129,9 @@ class Redeemer:
             kept = self._files.part_so_far(chunk.import_id, so_far)
             answers = {each.line: each for each in kept if each.outcome is not Outcome.NOT_PROCESSED}
         pending: dict[BalanceKey, list[Wanted]] = {}
-        for wanted in chunk.wanted:
-            if wanted.line not in answers:
+        for row in chunk.wanted:
+            if row.line not in answers:
+                wanted = as_stored(row, chunk.import_id, self._accounts, backoff)
                 pending.setdefault((wanted.account_id, wanted.user_id, wanted.unit), []).append(wanted)
         while pending:
             # With the lease in hand: who cancels waits until it is given back.

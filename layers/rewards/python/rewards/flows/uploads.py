@@ -4,6 +4,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from io import BufferedReader
 from typing import Any
 
@@ -14,7 +15,7 @@ from rewards.flows.read_workbook import read_workbook
 from rewards.rules import import_rows, reward_rows
 from rewards.rules.csv_file import read_csv
 from rewards.rules.file_names import format_of
-from rewards.rules.outcomes import FileProblem, FileRefusedError
+from rewards.rules.outcomes import FileProblem, FileRefusedError, WarningCode
 from rewards.rules.report import REWARD_COLUMNS
 from rewards.rules.sheets import Sheet, read_json_lines
 
@@ -32,17 +33,28 @@ def open_sheet(files: Files, record: Record, encoding: str | None, digest: Any =
     _check_size(record)
     with closing(files.open_upload(record["bucket"], record["key"], record["versionId"], digest)) as stream:
         rewards = record["type"] == REWARD_TYPE
+        needed = reward_rows.NEEDED if rewards else import_rows.NEEDED
         suffix = _suffix(record["fileName"], rewards)
         if suffix == "jsonl":
-            yield read_json_lines(stream, REWARD_COLUMNS)
+            yield read_json_lines(stream, REWARD_COLUMNS, reward_rows.unknown_columns)
         elif suffix == "xlsx":
             with tempfile.TemporaryFile() as local:
                 shutil.copyfileobj(stream, local)
-                yield _workbook(local, import_rows.NEEDED)
+                sheet = _workbook(local, needed)
+                yield _with_unknown_columns(sheet) if rewards else sheet
         else:
             _refuse_what_is_no_csv(stream)
-            found = read_csv(stream, reward_rows.NEEDED if rewards else import_rows.NEEDED, encoding)
-            yield Sheet(found.header, found.rows, found.separator, mark=not found.plain_utf8)
+            found = read_csv(stream, needed, encoding)
+            sheet = Sheet(found.header, found.rows, found.separator, mark=not found.plain_utf8)
+            yield _with_unknown_columns(sheet) if rewards else sheet
+
+
+def _with_unknown_columns(sheet: Sheet) -> Sheet:
+    """The sheet of a rewards file, which says which of its columns are not known."""
+    problem = reward_rows.unknown_columns(sheet.header)
+    return (
+        replace(sheet, warnings={**sheet.warnings, WarningCode.UNKNOWN_COLUMN: problem}) if problem else sheet
+    )
 
 
 def _check_size(record: Record) -> None:

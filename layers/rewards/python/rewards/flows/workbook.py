@@ -22,7 +22,7 @@ import xlsxwriter
 from xlsxwriter.utility import xl_rowcol_to_cell
 
 from rewards.rules.report import Cell, Table
-from rewards.rules.units import CURRENCY_DECIMALS
+from rewards.rules.units import MAX_DECIMALS
 
 ROWS_PER_SHEET = 1_048_575  # a sheet's 1,048,576 less the header
 PART_BYTES = 1 << 30  # of a sheet's XML; beyond 2 GiB a zip archive changes its form
@@ -33,7 +33,7 @@ _COMPRESSION = 3  # of 9; 1 is not faster here, 6 takes twice as long
 _BATCH = 200  # rows that are compressed together
 
 _TO_FILL, _AT_MOST = "valueToRedeem", "availableValue"
-_DECIMALS = range(max(CURRENCY_DECIMALS.values()) + 1)
+_DECIMALS = range(MAX_DECIMALS + 1)
 _SAMPLE = 500  # rows that tell how wide the columns are, and which have numbers
 _NARROW, _WIDE, _NUMBER_WIDTH = 10, 42, 22  # characters; 999 999 999 999.999 takes 19
 

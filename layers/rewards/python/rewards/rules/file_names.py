@@ -5,7 +5,7 @@ import unicodedata
 MAX_LENGTH = 200
 
 _REDEMPTIONS = {"csv": "csv", "xlsx": "xlsx"}
-_REWARDS = {"csv": "csv", "jsonl": "jsonl", "ndjson": "jsonl"}
+_REWARDS = {"csv": "csv", "xlsx": "xlsx", "jsonl": "jsonl", "ndjson": "jsonl"}
 
 
 def format_of(file_name: str, loads_rewards: bool) -> str:

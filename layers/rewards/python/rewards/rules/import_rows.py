@@ -24,7 +24,7 @@ from rewards.rules.repair import (
 from rewards.rules.result_columns import result_places
 from rewards.rules.row_ids import RowIdKeys, RowIds
 from rewards.rules.spreadsheet import restore
-from rewards.rules.texts import problem_of_id
+from rewards.rules.texts import normalised, problem_of_id, trimmed
 from rewards.rules.units import format_value
 from rewards.rules.values import DEFAULT_MARKS, BadValue, Marks, TruncatedValue, read_value
 
@@ -123,7 +123,7 @@ class RowChecker:
         problem_of_reference = _problem_of_reference(reference)
         if problem_of_reference:
             return Answer(line, Outcome.INVALID_VALUE, problem_of_reference, true.unit)
-        earlier = self._first_lines.first(_fingerprint(*true), line)
+        earlier = self._first_lines.first(_fingerprint(*map(_normalised, true)), line)
         if earlier != line:
             return _repeated(line, earlier)
         wanted = _wanted(line, true, value, row_id, note)
@@ -169,6 +169,7 @@ class RowChecker:
             "  " in cells  # a blank cell, or spaces around a text
             or "'" in cells  # perhaps not the text's own
             or not cells.isprintable()  # nor are all other spaces
+            or "\ufffd" in cells
             or len(account_id) + len(user_id) > MAX_UNIT_BYTES
             or len(unit) > _SHORT_UNIT
             or len(program) > _SHORT_PROGRAM
@@ -185,7 +186,9 @@ class RowChecker:
         value = read_value(value_cell, unit, self._marks)
         if isinstance(value, BadValue | TruncatedValue) or value == 0:
             return None
-        earlier = self._first_lines.first(_fingerprint(account_id, user_id, unit, program), line)
+        whose = (account_id, user_id, unit, program)
+        key = whose if cells.isascii() else map(normalised, whose)
+        earlier = self._first_lines.first(_fingerprint(*key), line)
         if earlier != line:
             return _repeated(line, earlier)
         return Wanted(line, account_id, user_id, unit, value, program_id, row_id)
@@ -232,6 +235,10 @@ class RowChecker:
                 f"The row has {len(row)} cells, the header {self._width}: "
                 "a separator inside a cell moved the others.",
             )
+        for name, text in named(shown):
+            problem = problem_of_id(text)
+            if problem is not None:
+                return Outcome.INVALID_VALUE, f"{name} {problem}"
         return None
 
     def _shown(self, row: Sequence[str]) -> Identity:
@@ -351,8 +358,12 @@ def _problem_of_reference(reference: str) -> str:
 
 
 def _text(cell: str) -> str:
-    text = cell.strip()
-    return restore(text).strip() if text[:1] == "'" else text
+    text = trimmed(cell)
+    return trimmed(restore(text)) if text[:1] == "'" else text
+
+
+def _normalised(text: str | None) -> str:
+    return normalised(text or "")
 
 
 def _quoted(text: str) -> str:
@@ -363,7 +374,7 @@ def _quoted(text: str) -> str:
 def _fits(identity: Identity) -> bool:
     account_id, user_id, unit, program_id = identity
     limits = (MAX_ID_BYTES, MAX_ID_BYTES, MAX_UNIT_BYTES, MAX_PROGRAM_ID_BYTES)
-    texts = (account_id, user_id, unit, program_id or "")
+    texts = map(_normalised, (account_id, user_id, unit, program_id))
     return all(
         len(text) * 4 <= limit or len(text.encode()) <= limit  # the first tells of most
         for text, limit in zip(texts, limits, strict=True)

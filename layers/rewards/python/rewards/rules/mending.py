@@ -117,7 +117,8 @@ _FILE_MENDING = {
     "tell those who run this service.",
 }
 _FILE_MENDING_FOR_REWARDS = {
-    FileProblem.UNSUPPORTED_FORMAT: "Upload rewards as CSV (“CSV UTF-8”) or as JSON Lines (.jsonl).",
+    FileProblem.UNSUPPORTED_FORMAT: "Upload rewards as CSV (“CSV UTF-8”), as a workbook (.xlsx) or as "
+    "JSON Lines (.jsonl).",
     FileProblem.MISSING_COLUMNS: "A rewards file needs at least the columns id, type, unit, assignedCredit, "
     "user.id and user.accountId; all others may be left out.",
     FileProblem.UNREADABLE_FILE: "Look at the place that the reason names. Save the file as “CSV UTF-8”, or "

@@ -1,7 +1,7 @@
 """An upload as a sheet: a header and rows of text, whatever the file's format."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from io import BufferedReader
@@ -10,10 +10,16 @@ from typing import Any
 from rewards.rules.csv_file import MAX_LINE
 from rewards.rules.outcomes import FileProblem, FileRefusedError, WarningCode
 
+# So many unknown names are listed; a file may have a new one in each of its lines.
+MAX_NAMES = 20
+_REMEMBERED = 1_000
+
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
     """`rows` come with their numbers as a spreadsheet or an editor shows them.
+
+    Cells of JSON may have halves of surrogate pairs, which the rules reject.
 
     `separator` is the CSV file's, and so that of its results; `mark` says that the results begin
     with a byte-order mark, `json` that the cells have never been in a spreadsheet. `warnings` are
@@ -28,12 +34,54 @@ class Sheet:
     warnings: Mapping[WarningCode, str] = field(default_factory=dict)
 
 
-def read_json_lines(stream: BufferedReader, columns: Sequence[str]) -> Sheet:
-    """JSON Lines with (some of) these names, flat (`user.id`) or as objects in objects."""
-    return Sheet(list(columns), _json_rows(stream, columns), mark=False, json=True)
+def read_json_lines(
+    stream: BufferedReader,
+    columns: Sequence[str],
+    explain_unknown: Callable[[Sequence[str]], str | None],
+) -> Sheet:
+    """JSON Lines with (some of) these names, flat (`user.id`) or as objects in objects.
+
+    The sheet's warnings are complete when its last row was read: `explain_unknown` says what is to be said of
+    the names found.
+    """
+    warnings: dict[WarningCode, str] = {}
+    names = _Names(explain_unknown, warnings)
+    return Sheet(list(columns), _json_rows(stream, columns, names), mark=False, json=True, warnings=warnings)
 
 
-def _json_rows(stream: BufferedReader, columns: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
+class _Names:
+    """The names that the objects of a file have, and the warning about those that are not known."""
+
+    def __init__(
+        self, explain_unknown: Callable[[Sequence[str]], str | None], warnings: dict[WarningCode, str]
+    ) -> None:
+        self._explain_unknown = explain_unknown
+        self._warnings = warnings
+        self._passed: set[str] = set()
+        self._unknown: list[str] = []
+
+    def look_at(self, value: dict[str, Any]) -> None:
+        """Remember the names of one object; names in an object in it have its name in front."""
+        for name, inner in value.items():
+            if isinstance(inner, dict):
+                for each in inner:
+                    self._add(f"{name}.{each}")
+            else:
+                self._add(name)
+
+    def _add(self, name: str) -> None:
+        if name in self._passed or len(self._unknown) > MAX_NAMES:
+            return
+        if len(self._passed) < _REMEMBERED:
+            self._passed.add(name)
+        if name not in self._unknown and self._explain_unknown([name]):
+            self._unknown.append(name)
+            self._warnings[WarningCode.UNKNOWN_COLUMN] = self._explain_unknown(self._unknown) or ""
+
+
+def _json_rows(
+    stream: BufferedReader, columns: Sequence[str], names: _Names
+) -> Iterator[tuple[int, list[str]]]:
     for number, line in enumerate(iter(partial(stream.readline, MAX_LINE), b""), start=1):
         if len(line) == MAX_LINE and not line.endswith(b"\n"):
             raise FileRefusedError(
@@ -50,6 +98,7 @@ def _json_rows(stream: BufferedReader, columns: Sequence[str]) -> Iterator[tuple
             ) from error
         if not isinstance(value, dict):
             raise FileRefusedError(FileProblem.UNREADABLE_FILE, f"Line {number} is not a JSON object.")
+        names.look_at(value)
         cells = {name: _json_cell(value, name) for name in columns}
         yield number, list(cells.values())
 
@@ -65,6 +114,4 @@ def _json_cell(value: dict[str, Any], name: str) -> str:
         return ""
     if isinstance(found, list | dict) and not name.endswith("segments"):
         return ""  # no id, unit or date; the row will be told that it is missing
-    text = found if isinstance(found, str) else json.dumps(found, ensure_ascii=False)
-    # JSON can spell half a surrogate pair, which no file or table can hold.
-    return text.encode("utf-8", "replace").decode()
+    return found if isinstance(found, str) else json.dumps(found, ensure_ascii=False)

@@ -2,32 +2,40 @@
 
 `CASH/XXX` and `CREDIT/XXX` with an ISO 4217 code, and a bare ISO 4217 code, have that
 currency's decimals; every other unit has none. Units are case-sensitive. Credits are
-integers in the unit's smallest step.
+integers in the unit's smallest unit.
 """
 
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache, lru_cache
 
-# ISO 4217 currencies by the digits after their decimal separator. Codes withdrawn lately
-# (HRK, BGN, ANG ...) stay: balances may still be kept in them. Metals, funds codes without
-# a minor unit and test codes (XAU, XDR, XXX ...) are not listed: they count in whole units.
-_NO_DECIMALS = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
-_TWO_DECIMALS = """
-AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BMD BND BOB BOV BRL BSD BTN BWP BYN
-BZD CAD CDF CHE CHF CHW CNY COP COU CRC CUC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP
-GBP GEL GHS GIP GMD GTQ GYD HKD HNL HRK HTG HUF IDR ILS INR IRR JMD KES KGS KHR KPW KYD KZT
-LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MXV MYR MZN NAD NGN NIO
-NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SLL SOS
-SRD SSP STN SVC SYP SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD USN UYU UZS VED VES WST XCD
-XCG YER ZAR ZMW ZWG ZWL
-"""
-_THREE_DECIMALS = "BHD IQD JOD KWD LYD OMR TND"
-_FOUR_DECIMALS = "CLF UYW"
+from rewards.rules.texts import folded
 
-CURRENCY_DECIMALS: dict[str, int] = {
-    code: decimals
-    for decimals, codes in ((0, _NO_DECIMALS), (2, _TWO_DECIMALS), (3, _THREE_DECIMALS), (4, _FOUR_DECIMALS))
-    for code in codes.split()
-}
+# No currency has more.
+MAX_DECIMALS = 4
+
+# ISO 4217 withdrew these codes, but balances may still be kept in them.
+_WITHDRAWN = {"ANG": 2, "BGN": 2, "CUC": 2, "HRK": 2, "SLL": 2, "ZWL": 2}
+
+_MONEY = ("CASH/", "CREDIT/")
+
+_readers: list[Callable[[], Mapping[str, int]]] = []
+
+
+def use_currencies(read: Callable[[], Mapping[str, int]]) -> None:
+    """Say where the decimals of ISO 4217's currencies come from; they are read when first needed."""
+    _readers[:] = [read]
+
+
+@cache
+def currency_decimals() -> Mapping[str, int]:
+    """The decimals of each currency, by its code."""
+    if not _readers:
+        raise LookupError("the list of currencies was not given: see rewards/__init__.py")
+    found = {**_WITHDRAWN, **_readers[0]()}
+    if not found.keys() >= {"USD", "JPY"} or max(found.values()) > MAX_DECIMALS:
+        raise ValueError("the list of currencies is incomplete, or a currency has too many decimals")
+    return found
+
 
 # Symbols a spreadsheet shows for a currency; a value may carry its own unit's symbol.
 CURRENCY_SYMBOLS: dict[str, tuple[str, ...]] = {
@@ -63,15 +71,48 @@ CURRENCY_SYMBOLS: dict[str, tuple[str, ...]] = {
 
 def currency(unit: str) -> str | None:
     """The ISO 4217 code in a unit, or None for a unit that is not money."""
-    code = unit[unit.index("/") + 1 :] if unit.startswith(("CASH/", "CREDIT/")) else unit
-    return code if code in CURRENCY_DECIMALS else None
+    code = unit[unit.index("/") + 1 :] if unit.startswith(_MONEY) else unit
+    return code if code in currency_decimals() else None
 
 
 @lru_cache(maxsize=1024)
 def decimals(unit: str) -> int:
     """How many decimals a value in this unit shows."""
     code = currency(unit)
-    return CURRENCY_DECIMALS[code] if code else 0
+    return currency_decimals()[code] if code else 0
+
+
+def claim_key(unit: str) -> str:
+    """What two units share that differ only by upper and lower case."""
+    return folded(unit)
+
+
+def problem_of_new_unit(unit: str, in_use: Iterable[str]) -> str | None:
+    """Why no reward may be the first of this unit, given the units in use; None if one may."""
+    key = claim_key(unit)
+    same = next((each for each in in_use if claim_key(each) == key and each != unit), None)
+    form = _currency_form(unit)
+    if same is None and form == unit:
+        return None
+    right = same or form
+    if right is not None:
+        known = "is in use" if same else "is a currency"
+        return (
+            f"Unit {unit!r} differs from {right!r}, which {known}, only in how it is written: use {right!r}."
+        )
+    if "".join(key.split()).startswith(tuple(map(folded, _MONEY))):
+        return (
+            f"Unit {unit!r} does not end with the code of a currency: use an ISO 4217 code in capitals, for "
+            "example CASH/USD."
+        )
+    return None
+
+
+def _currency_form(unit: str) -> str | None:
+    """The currency form that a unit is, or differs from only in case or spaces."""
+    kind, slash, code = "".join(claim_key(unit).split()).upper().rpartition("/")
+    form = kind + slash + code
+    return form if currency(form) is not None else None
 
 
 def unit_name(unit: str) -> str:

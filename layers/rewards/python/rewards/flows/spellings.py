@@ -1,0 +1,116 @@
+"""Ids as they are stored: in NFC, or as they were given, if they were stored before version 0.2.
+
+A text that is in NFC already, as nearly every one is, costs nothing here.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import product
+
+from rewards.adapters.accounts import Accounts
+from rewards.adapters.catalogue import Catalogue
+from rewards.adapters.jobs import Jobs
+from rewards.adapters.retry import Backoff
+from rewards.rules.balance import Balance, Wanted, find, needs_history
+from rewards.rules.ids import time_of
+from rewards.rules.import_rows import MAX_ID_BYTES
+from rewards.rules.reward_rows import Grant
+from rewards.rules.texts import normalised
+
+
+class Spellings:
+    """Finds the stored form of ids: the NFC form, unless only the given form is stored."""
+
+    def __init__(self, accounts: Accounts, catalogue: Catalogue, jobs: Jobs) -> None:
+        self._accounts = accounts
+        self._catalogue = catalogue
+        self._jobs = jobs
+
+    def reward_id(self, given: str, backoff: Backoff) -> str:
+        """The stored form of a reward's id."""
+        forms = _forms(given)
+        if len(forms) == 1:
+            return forms[0]
+        claims = self._catalogue.read(forms, backoff)
+        return next((form for form in forms if form in claims), forms[0])
+
+    def unit(self, given: str) -> str:
+        """The stored form of a unit."""
+        forms = _forms(given)
+        if len(forms) == 1:
+            return forms[0]
+        in_use = self._jobs.units()
+        return next((form for form in forms if form in in_use), forms[0])
+
+    def account_or_participant(
+        self, account_id: str, user_id: str | None, backoff: Backoff
+    ) -> tuple[str, str | None]:
+        """The stored form of an account, or of one of its participants."""
+        if user_id is not None:
+            return self.participant(account_id, user_id, backoff)
+        forms = _forms(account_id)
+        if len(forms) > 1:
+            forms = [*filter(lambda form: self._accounts.balances(form, None, None, backoff), forms), *forms]
+        return forms[0], None
+
+    def participant(self, account_id: str, user_id: str, backoff: Backoff) -> tuple[str, str]:
+        """The stored form of a participant's account and user."""
+        forms = list(product(_forms(account_id), _forms(user_id)))
+        if len(forms) == 1:
+            return forms[0]
+        return next((form for form in forms if self._accounts.units_of(*form, backoff)), forms[0])
+
+    def grant(self, grant: Grant, backoff: Backoff) -> Grant:
+        """The grant under the stored form of its ids; of one that was loaded before, under the form then."""
+        given = (grant.account_id, grant.user_id, grant.unit)
+        if _all_normalised((*given, grant.reward.id)):
+            return grant
+        reward = replace(grant.reward, id=self.reward_id(grant.reward.id, backoff))
+        claim = self._catalogue.read([reward.id], backoff).get(reward.id)
+        before = (claim.account_id, claim.user_id, claim.unit) if claim else None
+        if before is not None and [*map(normalised, before)] == [*map(normalised, given)]:
+            account_id, user_id, unit = before
+        else:
+            account_id, user_id = self.participant(grant.account_id, grant.user_id, backoff)
+            unit = self.unit(grant.unit)
+        return replace(grant, account_id=account_id, user_id=user_id, unit=unit, reward=reward)
+
+
+def as_stored(row: Wanted, import_id: str, accounts: Accounts, backoff: Backoff) -> Wanted:
+    """The row under the stored form of its ids; one that was redeemed before, under the form then.
+
+    A rowId stands for the ids as they are stored.
+    """
+    texts = (row.account_id, row.user_id, row.unit, row.program_id or "")
+    if row.row_id is not None or _all_normalised(texts):
+        return row
+    keys = list(product(_forms(row.account_id), _forms(row.user_id), _forms(row.unit)))
+    found = accounts.read(keys, backoff)
+    balances = [found[key] for key in keys if key in found]
+    again = (each for each in balances if _redeemed(each, row, import_id, accounts, backoff))
+    balance = next(again, balances[0] if balances else Balance(*keys[0]))
+    programs = {reward.program_id for reward in balance.rewards}
+    forms = _forms(row.program_id) if row.program_id else [None]
+    return replace(
+        row,
+        account_id=balance.account_id,
+        user_id=balance.user_id,
+        unit=balance.unit,
+        program_id=next((form for form in forms if form in programs), forms[0]),
+    )
+
+
+def _redeemed(balance: Balance, row: Wanted, import_id: str, accounts: Accounts, backoff: Backoff) -> bool:
+    since = time_of(import_id)
+    past = accounts.history(balance, since, backoff) if needs_history(balance, since) else ()
+    return find(balance, row, import_id, past) is not None
+
+
+def _forms(given: str) -> list[str]:
+    """The forms under which a text may be stored, the first of them for what is new."""
+    normal = normalised(given)
+    return [normal] if given == normal or len(given.encode()) > MAX_ID_BYTES else [normal, given]
+
+
+def _all_normalised(texts: Iterable[str]) -> bool:
+    return all(text.isascii() or text == normalised(text) for text in texts)

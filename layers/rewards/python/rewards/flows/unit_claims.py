@@ -1,0 +1,38 @@
+"""Which unit a new balance may have: one in use, or a new one that this grant claims (CONTRACT section 1)."""
+
+from typing import Any
+
+from rewards.adapters.jobs import Jobs
+from rewards.rules.units import problem_of_new_unit
+
+
+class InvalidUnitError(Exception):
+    """No reward may be the first of this unit; the message names the right spelling."""
+
+
+class UnitClaims:
+    """Knows the units in use. They only ever grow more, so what a container has read stays true."""
+
+    def __init__(self, jobs: Jobs) -> None:
+        self._jobs = jobs
+        self._in_use: set[str] = set()
+
+    def actions(self, unit: str, new_balance: bool) -> list[Any]:
+        """What the transaction of a grant writes for its unit: nothing, or the claim of a unit's first grant.
+
+        Of two spellings at once one is claimed; the other's transaction fails and is decided again.
+        Raises InvalidUnitError. A balance that exists is never refused, whatever its unit.
+        """
+        if unit in self._in_use:
+            return []
+        self._in_use.update(self._jobs.units())
+        if unit in self._in_use:
+            return []
+        problem = problem_of_new_unit(unit, self._in_use) if new_balance else None
+        if problem is not None:
+            raise InvalidUnitError(problem)
+        return [self._jobs.claim_unit(unit)]
+
+    def granted(self, unit: str) -> None:
+        """Remember that a grant of this unit was written."""
+        self._in_use.add(unit)
