@@ -11,6 +11,7 @@ from rewards.adapters.errors import (
     ConditionFailedError,
     EmailNotSentError,
     LeaseTakenError,
+    UnknownOutcomeError,
     UploadGoneError,
 )
 from rewards.adapters.jobs import Lease
@@ -473,6 +474,61 @@ def test_results_that_cannot_be_written_do_not_keep_the_import_open(world, file)
     mails = len(world.mailer.sent)
     world.deliver("finish", finish)
     assert len(world.mailer.sent) == mails, "a late order to finish promises nothing"
+
+
+@pytest.fixture(params=["PROCESSING", "CANCELLED"])
+def processed(world, file, request):
+    """An import in one of two statuses whose rows all have their outcomes, and which nobody has finished."""
+    import_id = world.validate(world.put("redemptions/a.csv", file))
+    if request.param == "CANCELLED":
+        world.imports.cancel(import_id)
+    for body in world.take("redeem"):
+        world.deliver("redeem", body)
+    assert world.record(import_id)["status"] == request.param
+    return import_id
+
+
+def test_an_import_that_ended_without_results_never_gets_results_later(world, processed, monkeypatch):
+    # The seeds 2406, 5224 and 5884: the email failed too, so a later message found the import unfinished.
+    crash_at(monkeypatch, world.mailer, "send", after=False)
+    with pytest.raises(CrashError):
+        world.finisher.give_up(processed)
+    ended = world.record(processed)
+    world.run()
+    record = world.record(processed)
+    assert record["error"]["code"] == "RESULTS_FAILED"
+    assert not record.get("results")
+    assert record["dateCompleted"] == ended["dateCompleted"]
+    assert "without results" in world.mailer.sent[-1][1].subject
+
+
+@pytest.mark.parametrize("late", ["run", "give_up"])
+def test_a_late_request_does_not_change_how_an_import_ended(world, processed, monkeypatch, late):
+    update, requests, before = world.jobs.update, [], world.record(processed)
+
+    def update_without_an_answer(*args, **expected):
+        if expected.get("status", before["status"]) != before["status"]:
+            return False
+        requests.append((args, expected))
+        raise UnknownOutcomeError
+
+    monkeypatch.setattr(world.jobs, "update", update_without_an_answer)
+    with pytest.raises(UnknownOutcomeError):
+        getattr(world.finisher, late)(processed)
+    monkeypatch.setattr(world.jobs, "update", update)
+    world.now.ahead = LEASE + 1
+    getattr(world.finisher, "give_up" if late == "run" else "run")(processed)
+    ended = world.record(processed)
+    for args, expected in requests:
+        update(*args, **expected)
+    assert world.record(processed) == ended
+    assert bool(ended.get("results")) is (ended["error"] is None)
+
+
+def test_an_email_that_was_sent_is_not_recorded_as_failed_by_a_late_request(world, processed):
+    world.finisher.run(processed)
+    world.finisher._delivery.give_up("IMPORT", processed, "SES refused")
+    assert world.record(processed)["mailError"] is None
 
 
 def test_a_message_that_nobody_understands_stays_where_the_alarm_sees_it(world):
