@@ -25,6 +25,7 @@ from rewards.rules.row_ids import make_row_id
 from tests.integration.world import quick, row, sheet
 
 ROWS = 120  # three chunks of 40
+USERS = ("u1", "u2", "u3")
 
 
 class CrashError(Exception):
@@ -306,6 +307,47 @@ def test_answers_that_are_kept_late_do_not_take_the_place_of_those_that_count(
         world.deliver("redeem", other)
     world.run()
     check_whole(world, import_id)
+
+
+def test_a_late_write_of_a_part_does_not_replace_the_part_that_counts(world, monkeypatch):
+    import_id = world.validate(world.put("redemptions/a.csv", sheet([row("150", user="u1")])))
+    (body,) = world.take("redeem")
+    late, put_part = [], world.files.put_part
+    monkeypatch.setattr(world.files, "put_part", lambda *args: late.append(args))
+    crash_at(monkeypatch, world.jobs, "count_chunk", after=False)
+    with pytest.raises(CrashError):
+        world.deliver("redeem", body)
+    monkeypatch.setattr(world.files, "put_part", put_part)
+    world.load([{"id": "more", "user.id": "u1", "assignedCredit": 100}])
+    world.deliver("redeem", body)
+    for args in late:
+        put_part(*args)
+    world.run()
+    record = world.record(import_id)
+    assert record["outcomes"] == {"REDEEMED": 1}
+    assert [each["outcome"] for each in world.results(record)] == ["REDEEMED"]
+    assert world.available("acme", "u1", "POINT") == 50
+
+
+def test_a_late_write_of_partial_answers_does_not_replace_newer_ones(world, monkeypatch, run_out_of_time):
+    import_id = world.validate(world.put("redemptions/a.csv", sheet([row("150", user=u) for u in USERS])))
+    (body,) = world.take("redeem")
+    (chunk,) = chunks.parse(body)
+    writes, put_part = [], world.files.put_part
+
+    def put_and_remember(*args):
+        writes.append(args)
+        put_part(*args)
+
+    monkeypatch.setattr(world.files, "put_part", put_and_remember)
+    for _ in range(2):
+        run_out_of_time(world.redeemer.run, chunk)
+    put_part(*writes[0])
+    world.load([{"id": f"more-{u}", "user.id": u, "assignedCredit": 100} for u in USERS])
+    world.deliver("redeem", body)
+    world.run()
+    outcomes = [each["outcome"] for each in world.results(world.record(import_id))]
+    assert outcomes == ["INSUFFICIENT_BALANCE", "INSUFFICIENT_BALANCE", "REDEEMED"]
 
 
 def test_a_chunk_that_could_not_be_buried_is_redeemed_when_it_is_moved_back(world, file, run_out_of_time):

@@ -2,8 +2,9 @@
 
 import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -121,10 +122,15 @@ class Files:
         with translated():
             self._client.put_object(Bucket=self._bucket, Key=key, Body=body)
 
-    def answers(self, import_id: str, group: str, parts: int) -> Iterator[Answer]:
-        """All answers of the parts 1 to `parts` of one group (`chunk` or `checked`), in line order."""
+    def answers(
+        self, import_id: str, group: str, parts: int, attempts: Mapping[int, str] = MappingProxyType({})
+    ) -> Iterator[Answer]:
+        """All answers of the parts 1 to `parts` of one group (`chunk` or `checked`), in line order.
+
+        `attempts` names the attempt that counts for each part that was written by several.
+        """
         for number in range(1, parts + 1):
-            yield from self.part(import_id, part_name(group, number))
+            yield from self.part(import_id, part_name(group, number, attempts.get(number, "")))
 
     def part(self, import_id: str, part: str) -> Iterator[Answer]:
         """The answers of one part, in line order. Raises FileNotFoundError if it is gone."""
@@ -217,9 +223,13 @@ class Files:
         )
 
 
-def part_name(group: str, number: int) -> str:
-    """Parts sort by number within their group."""
-    return f"{group}-{number:06d}"
+def part_name(group: str, number: int, attempt: str = "") -> str:
+    """The name of a part, which sorts by number within its group.
+
+    Where several attempts may write a part, each has a name of its own: a write that arrives late
+    cannot replace what another attempt wrote.
+    """
+    return f"{group}-{number:06d}" + (f"-{attempt}" if attempt else "")
 
 
 def _part_key(import_id: str, part: str) -> str:

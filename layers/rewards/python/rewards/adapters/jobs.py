@@ -2,7 +2,7 @@
 
     pk                sk             what
     IMPORT#<id>       META           the import's record and its counts
-    IMPORT#<id>       CHUNK#<n>      who has chunk n, or that it is counted
+    IMPORT#<id>       CHUNK#<n>      who has chunk n, or that it is counted and by which attempt
     EXPORT#<id>       META           the export's record
     LINK#<sha256>     META           what a download link opens
     FILE#<sha256>     META           the import that redeemed a file with these bytes
@@ -15,7 +15,7 @@ Records are plain dictionaries with the names of CONTRACT section 5; credits are
 
 import hashlib
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any
@@ -38,6 +38,8 @@ LINK = "LINK"
 FILE = "FILE"
 UNITS = "UNITS"
 OVERVIEW = "OVERVIEW"
+
+_CHUNKS = "CHUNK#"
 
 
 class Lease(Enum):
@@ -176,32 +178,57 @@ class Jobs:
 
     def live_leases(self, import_id: str, now: int) -> set[str]:
         """Who has a chunk of the import in hand at a moment (strongly consistent)."""
-        values = {
-            ":import": {"S": f"{IMPORT}#{import_id}"},
-            ":chunks": {"S": "CHUNK#"},
-            ":now": {"N": str(now)},
-        }
+        which = "attribute_not_exists(counted) AND leasedUntil >= :now"
+        items = self._chunks(import_id, which, {":now": {"N": str(now)}})
+        return {item["leaseOwner"]["S"] for item in items}
+
+    def _chunks(self, import_id: str, which: str, values: Mapping[str, Any] | None = None) -> Iterator[Any]:
+        """The items of an import's chunks that a filter lets pass (strongly consistent)."""
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
             ConsistentRead=True,
             KeyConditionExpression="pk = :import AND begins_with(sk, :chunks)",
-            FilterExpression="attribute_not_exists(counted) AND leasedUntil >= :now",
-            ExpressionAttributeValues=values,
+            FilterExpression=which,
+            ExpressionAttributeValues={
+                ":import": {"S": f"{IMPORT}#{import_id}"},
+                ":chunks": {"S": _CHUNKS},
+                **(values or {}),
+            },
         )
         with translated():
-            return {item["leaseOwner"]["S"] for page in pages for item in page["Items"]}
+            for page in pages:
+                yield from page["Items"]
 
-    def end_chunk_lease(self, import_id: str, chunk: int, owner: str) -> None:
-        """Let the next one take a chunk that we did not count.
+    def chunk(self, import_id: str, number: int) -> Record:
+        """A chunk's own record as it is now (strongly consistent); empty if there is none.
 
-        Only a courtesy, for a lease runs out by itself: who calls has a problem of its own to tell, and
-        perhaps no time left.
+        `attempt` names the part with its answers once it is counted, `partialAttempt` the part with
+        those that stand before that.
         """
+        return self._get(f"{IMPORT}#{import_id}", _chunk(number)) or {}
+
+    def attempts(self, import_id: str) -> dict[int, str]:
+        """The attempt that counts for each counted chunk of an import, by the chunk's number.
+
+        Chunks that were counted before version 0.2 have none.
+        """
+        return {
+            int(item["sk"]["S"].removeprefix(_CHUNKS)): item["attempt"]["S"]
+            for item in self._chunks(import_id, "attribute_exists(attempt)")
+        }
+
+    def end_chunk_lease(self, import_id: str, chunk: int, owner: str, partial: bool = False) -> None:
+        """Release a chunk that was not counted; with `partial`, its owner's partial answers stand.
+
+        A lease runs out by itself, so errors are ignored: the caller has an error of its own to
+        raise, and perhaps no time left.
+        """
+        stand = ", partialAttempt = :me" if partial else ""
         with suppress(ServiceError), translated():
             self._client.update_item(
                 TableName=self._table,
                 Key=_key(f"{IMPORT}#{import_id}", _chunk(chunk)),
-                UpdateExpression="SET leasedUntil = :never",
+                UpdateExpression=f"SET leasedUntil = :never{stand}",
                 ConditionExpression="leaseOwner = :me",
                 ExpressionAttributeValues={":never": {"N": "0"}, ":me": {"S": owner}},
             )
@@ -235,10 +262,10 @@ class Jobs:
         expires: int,
         backoff: Backoff,
     ) -> None:
-        """Add a chunk's answers to the import's counts, once, and only for who has its lease.
+        """Add a chunk's answers to the import's counts, once, and only for the owner of its lease.
 
-        `expires` (Unix seconds) is when the chunk's own record may go. Raises ConditionFailedError
-        if the lease is lost.
+        From then on the part that the owner wrote is the one that counts. `expires` (Unix seconds) is
+        when the chunk's own record may go. Raises ConditionFailedError if the lease is lost.
         """
         processed, outcomes, redeemed = tally(answers)
         names = {"#done": "chunksDone", "#rows": "processed"}
@@ -254,7 +281,7 @@ class Jobs:
                 "Update": {
                     "TableName": self._table,
                     "Key": _key(f"{IMPORT}#{import_id}", _chunk(chunk)),
-                    "UpdateExpression": "SET counted = :yes, #ttl = :ttl",
+                    "UpdateExpression": "SET counted = :yes, attempt = :me, #ttl = :ttl",
                     "ConditionExpression": "leaseOwner = :me AND attribute_not_exists(counted)",
                     "ExpressionAttributeNames": {"#ttl": "ttl"},
                     "ExpressionAttributeValues": {
@@ -385,7 +412,7 @@ def _key(pk: str, sk: str) -> dict[str, dict[str, str]]:
 
 
 def _chunk(number: int) -> str:
-    return f"CHUNK#{number:06d}"
+    return f"{_CHUNKS}{number:06d}"
 
 
 def _hashed(token: str) -> str:

@@ -174,7 +174,7 @@ class Finisher:
     def _answers(self, import_id: str, record: Record) -> Iterator[Answer]:
         return heapq.merge(
             self._files.answers(import_id, "checked", record["parts"]),
-            self._files.answers(import_id, "chunk", record["chunks"]),
+            self._files.answers(import_id, "chunk", record["chunks"], self._jobs.attempts(import_id)),
             key=lambda answer: answer.line,
         )
 
