@@ -8,6 +8,7 @@ from functools import cache
 
 import pytest
 
+from tests.simulation.__main__ import summary
 from tests.simulation.auditor import Auditor
 from tests.simulation.faults import KINDS, OTHERS, Storm
 from tests.simulation.history import MAX_STEPS, History, play
@@ -29,6 +30,16 @@ def test_no_reward_is_ever_spent_twice_lost_or_forgotten(seed):
     history = played(seed)
     if history.problem:
         pytest.fail(history.told(), pytrace=False)
+
+
+def test_a_run_ends_with_every_failed_seed():
+    assert summary([History(7, "a"), History(12, "b")]) == "2 failed: 7, 12."
+    assert summary([]) == "All passed."
+
+
+def test_one_seed_ends_with_a_sentence():
+    assert History(17).told().endswith("--- Seed 17 passed.")
+    assert "--- Seed 17 failed: a reward was lost" in History(17, "a reward was lost").told()
 
 
 def test_partial_answers_of_a_worker_are_not_audited_as_results():
