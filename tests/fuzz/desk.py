@@ -40,8 +40,11 @@ class Desk:
     def get(self, kind, import_id):
         return dict(self.record) if kind == "IMPORT" else None
 
-    def update(self, kind, import_id, changes, status=None):
-        if status is not None and self.record["status"] != status:
+    def import_of_object(self, object_name, import_id):
+        return import_id
+
+    def update(self, kind, import_id, changes, **expected):
+        if any(self.record.get(name) != value for name, value in expected.items()):
             return False
         self.record.update(changes)
         return True

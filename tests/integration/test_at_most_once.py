@@ -117,10 +117,43 @@ def test_a_worker_that_dies_at_any_step_is_repeated_without_harm(world, file, mo
     check_whole(world, import_id)
 
 
+def test_lists_imports_of_one_second_in_the_order_of_their_creation(world):
+    events = [world.put(f"redemptions/{n}.csv", sheet([row(0, note=str(n))])) for n in range(6)]
+    made = [world.validate(event) for event in events]
+    assert [each["id"] for each in world.imports.history(6, 0)[0]] == made[::-1]
+
+
+def test_of_two_deliveries_at_once_one_names_the_import(world, file, monkeypatch):
+    event = world.put("redemptions/a.csv", file)
+    create, made = world.jobs.create, []
+
+    def create_after_another_delivery(*args):
+        monkeypatch.undo()
+        made.append(world.validate(event))
+        return create(*args)
+
+    monkeypatch.setattr(world.jobs, "create", create_after_another_delivery)
+    assert [world.validate(event)] == made
+    world.run()
+    check_whole(world, *made)
+    assert world.imports.history(10, 0)[1] == 2, "the rewards, and this one"
+
+
+def test_an_event_that_is_delivered_again_after_an_update_finds_the_import_of_version_0_1(world, file):
+    event = world.put("redemptions/a.csv", file)
+    upload = world.files.describe(event.bucket, event.key, event.version_id)
+    import_id = ids.id_of_object(upload.modified, upload.bucket, upload.key, upload.version_id)
+    world.jobs.create("IMPORT", import_id, world.validation._record(upload, "redemptions/"))
+    assert world.validate(event) == import_id
+    world.run()
+    check_whole(world, import_id)
+
+
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize(
     ("part", "name"),
     [
+        ("jobs", "import_of_object"),
         ("jobs", "create"),
         ("files", "put_part"),
         ("jobs", "claim_file"),

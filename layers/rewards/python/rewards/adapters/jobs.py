@@ -6,6 +6,7 @@
     EXPORT#<id>       META           the export's record
     LINK#<sha256>     META           what a download link opens
     FILE#<sha256>     META           the import that redeemed a file with these bytes
+    OBJECT#<sha256>   META           the import of an uploaded object
     OVERVIEW#BALANCES META           what all balances hold together, as of when it was read
     UNITS             <unit>         that there are rewards in this unit
     KEY#<sha256>      META           what was answered under an idempotency key (idempotency.py)
@@ -36,6 +37,7 @@ IMPORT = "IMPORT"
 EXPORT = "EXPORT"
 LINK = "LINK"
 FILE = "FILE"
+OBJECT = "OBJECT"
 UNITS = "UNITS"
 OVERVIEW = "OVERVIEW"
 
@@ -116,9 +118,9 @@ class Jobs:
     def history(self, kind: str, limit: int, offset: int) -> tuple[list[Record], int]:
         """Records of a kind, newest first, from `offset`; and how many there are in all.
 
-        Ids begin with their time and no two are the same, so the order is stable. The index by kind
-        holds keys only, of which a read unit covers 200: to count ten thousand costs fifty. Only the
-        keys of the page itself travel.
+        Ids begin with the exact time of creation and no two are the same, so the order is stable. The index
+        by kind holds keys only, of which a read unit covers 200: to count ten thousand costs fifty. Only
+        the keys of the page itself travel.
         """
         passed, start = self._count(kind, None, offset) if offset else (0, None)
         if offset and start is None:
@@ -314,6 +316,18 @@ class Jobs:
                 raise
             except ThrottledError:
                 backoff.wait()
+
+    def import_of_object(self, object_name: Iterable[str], import_id: str) -> str:
+        """The id of the import of an uploaded object: `import_id`, unless an earlier call gave another one.
+
+        `object_name` are texts that together name one version of one object, the same at every delivery
+        of its event.
+        """
+        digest = _hashed("\0".join(object_name))
+        if self.create(OBJECT, digest, {"importId": import_id}):
+            return import_id
+        record = self.get(OBJECT, digest)
+        return record["importId"] if record else import_id
 
     def file_owner(self, digest: str) -> str | None:
         """The import that redeemed a file with these bytes, unless it was refused or cancelled unread."""
