@@ -165,9 +165,9 @@ class Jobs:
         else has it."""
         return self._lease(f"{kind}#{identifier}", "META", owner, now, until) is not Lease.TAKEN
 
-    def end_lease(self, identifier: str, owner: str, kind: str = IMPORT) -> None:
-        """Let the next one take it."""
-        self.update(kind, identifier, {"leasedUntil": 0}, leaseOwner=owner)
+    def end_lease(self, import_id: str, owner: str) -> None:
+        """Release the end of an import."""
+        self.update(IMPORT, import_id, {"leasedUntil": 0}, leaseOwner=owner)
 
     def lease_chunk(self, import_id: str, chunk: int, owner: str, now: int, until: int) -> Lease:
         """Take a chunk for ourselves until a moment (Unix ms), so that only one decides its rows."""
