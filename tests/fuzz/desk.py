@@ -41,8 +41,11 @@ class Desk:
     def get(self, kind, import_id):
         return dict(self.record) if kind == "IMPORT" else None
 
-    def update(self, kind, import_id, changes, status=None):
-        if status is not None and self.record["status"] != status:
+    def import_of_object(self, object_name, import_id):
+        return import_id
+
+    def update(self, kind, import_id, changes, **expected):
+        if any(self.record.get(name) != value for name, value in expected.items()):
             return False
         self.record.update(changes)
         return True
@@ -63,6 +66,9 @@ class Desk:
         pass
 
     end_chunk_lease = end_lease
+
+    def attempts(self, _):
+        return {}
 
     def count_chunk(self, import_id, number, owner, answers, *_):
         self.record["chunksDone"] += 1

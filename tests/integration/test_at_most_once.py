@@ -11,6 +11,7 @@ from rewards.adapters.errors import (
     ConditionFailedError,
     EmailNotSentError,
     LeaseTakenError,
+    UnknownOutcomeError,
     UploadGoneError,
 )
 from rewards.adapters.jobs import Lease
@@ -24,6 +25,7 @@ from tests.integration.world import quick, row, sheet
 from tests.row_ids import make_row_id
 
 ROWS = 120  # three chunks of 40
+USERS = ("u1", "u2", "u3")
 
 
 class CrashError(Exception):
@@ -115,10 +117,43 @@ def test_a_worker_that_dies_at_any_step_is_repeated_without_harm(world, file, mo
     check_whole(world, import_id)
 
 
+def test_lists_imports_of_one_second_in_the_order_of_their_creation(world):
+    events = [world.put(f"redemptions/{n}.csv", sheet([row(0, note=str(n))])) for n in range(6)]
+    made = [world.validate(event) for event in events]
+    assert [each["id"] for each in world.imports.history(6, 0)[0]] == made[::-1]
+
+
+def test_of_two_deliveries_at_once_one_names_the_import(world, file, monkeypatch):
+    event = world.put("redemptions/a.csv", file)
+    create, made = world.jobs.create, []
+
+    def create_after_another_delivery(*args):
+        monkeypatch.undo()
+        made.append(world.validate(event))
+        return create(*args)
+
+    monkeypatch.setattr(world.jobs, "create", create_after_another_delivery)
+    assert [world.validate(event)] == made
+    world.run()
+    check_whole(world, *made)
+    assert world.imports.history(10, 0)[1] == 2, "the rewards, and this one"
+
+
+def test_an_event_that_is_delivered_again_after_an_update_finds_the_import_of_version_0_1(world, file):
+    event = world.put("redemptions/a.csv", file)
+    upload = world.files.describe(event.bucket, event.key, event.version_id)
+    import_id = ids.id_of_object(upload.modified, upload.bucket, upload.key, upload.version_id)
+    world.jobs.create("IMPORT", import_id, world.validation._record(upload, "redemptions/"))
+    assert world.validate(event) == import_id
+    world.run()
+    check_whole(world, import_id)
+
+
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize(
     ("part", "name"),
     [
+        ("jobs", "import_of_object"),
         ("jobs", "create"),
         ("files", "put_part"),
         ("jobs", "claim_file"),
@@ -307,6 +342,47 @@ def test_answers_that_are_kept_late_do_not_take_the_place_of_those_that_count(
     check_whole(world, import_id)
 
 
+def test_a_late_write_of_a_part_does_not_replace_the_part_that_counts(world, monkeypatch):
+    import_id = world.validate(world.put("redemptions/a.csv", sheet([row("150", user="u1")])))
+    (body,) = world.take("redeem")
+    late, put_part = [], world.files.put_part
+    monkeypatch.setattr(world.files, "put_part", lambda *args: late.append(args))
+    crash_at(monkeypatch, world.jobs, "count_chunk", after=False)
+    with pytest.raises(CrashError):
+        world.deliver("redeem", body)
+    monkeypatch.setattr(world.files, "put_part", put_part)
+    world.load([{"id": "more", "user.id": "u1", "assignedCredit": 100}])
+    world.deliver("redeem", body)
+    for args in late:
+        put_part(*args)
+    world.run()
+    record = world.record(import_id)
+    assert record["outcomes"] == {"REDEEMED": 1}
+    assert [each["outcome"] for each in world.results(record)] == ["REDEEMED"]
+    assert world.available("acme", "u1", "POINT") == 50
+
+
+def test_a_late_write_of_partial_answers_does_not_replace_newer_ones(world, monkeypatch, run_out_of_time):
+    import_id = world.validate(world.put("redemptions/a.csv", sheet([row("150", user=u) for u in USERS])))
+    (body,) = world.take("redeem")
+    (chunk,) = chunks.parse(body)
+    writes, put_part = [], world.files.put_part
+
+    def put_and_remember(*args):
+        writes.append(args)
+        put_part(*args)
+
+    monkeypatch.setattr(world.files, "put_part", put_and_remember)
+    for _ in range(2):
+        run_out_of_time(world.redeemer.run, chunk)
+    put_part(*writes[0])
+    world.load([{"id": f"more-{u}", "user.id": u, "assignedCredit": 100} for u in USERS])
+    world.deliver("redeem", body)
+    world.run()
+    outcomes = [each["outcome"] for each in world.results(world.record(import_id))]
+    assert outcomes == ["INSUFFICIENT_BALANCE", "INSUFFICIENT_BALANCE", "REDEEMED"]
+
+
 def test_a_chunk_that_could_not_be_buried_is_redeemed_when_it_is_moved_back(world, file, run_out_of_time):
     import_id = world.validate(world.put("redemptions/a.csv", file))
     body, *others = world.take("redeem")
@@ -473,6 +549,61 @@ def test_results_that_cannot_be_written_do_not_keep_the_import_open(world, file)
     mails = len(world.mailer.sent)
     world.deliver("finish", finish)
     assert len(world.mailer.sent) == mails, "a late order to finish promises nothing"
+
+
+@pytest.fixture(params=["PROCESSING", "CANCELLED"])
+def processed(world, file, request):
+    """An import in one of two statuses whose rows all have their outcomes, and which nobody has finished."""
+    import_id = world.validate(world.put("redemptions/a.csv", file))
+    if request.param == "CANCELLED":
+        world.imports.cancel(import_id)
+    for body in world.take("redeem"):
+        world.deliver("redeem", body)
+    assert world.record(import_id)["status"] == request.param
+    return import_id
+
+
+def test_an_import_that_ended_without_results_never_gets_results_later(world, processed, monkeypatch):
+    # The seeds 2406, 5224 and 5884: the email failed too, so a later message found the import unfinished.
+    crash_at(monkeypatch, world.mailer, "send", after=False)
+    with pytest.raises(CrashError):
+        world.finisher.give_up(processed)
+    ended = world.record(processed)
+    world.run()
+    record = world.record(processed)
+    assert record["error"]["code"] == "RESULTS_FAILED"
+    assert not record.get("results")
+    assert record["dateCompleted"] == ended["dateCompleted"]
+    assert "without results" in world.mailer.sent[-1][1].subject
+
+
+@pytest.mark.parametrize("late", ["run", "give_up"])
+def test_a_late_request_does_not_change_how_an_import_ended(world, processed, monkeypatch, late):
+    update, requests, before = world.jobs.update, [], world.record(processed)
+
+    def update_without_an_answer(*args, **expected):
+        if expected.get("status", before["status"]) != before["status"]:
+            return False
+        requests.append((args, expected))
+        raise UnknownOutcomeError
+
+    monkeypatch.setattr(world.jobs, "update", update_without_an_answer)
+    with pytest.raises(UnknownOutcomeError):
+        getattr(world.finisher, late)(processed)
+    monkeypatch.setattr(world.jobs, "update", update)
+    world.now.ahead = LEASE + 1
+    getattr(world.finisher, "give_up" if late == "run" else "run")(processed)
+    ended = world.record(processed)
+    for args, expected in requests:
+        update(*args, **expected)
+    assert world.record(processed) == ended
+    assert bool(ended.get("results")) is (ended["error"] is None)
+
+
+def test_an_email_that_was_sent_is_not_recorded_as_failed_by_a_late_request(world, processed):
+    world.finisher.run(processed)
+    world.finisher._delivery.give_up("IMPORT", processed, "SES refused")
+    assert world.record(processed)["mailError"] is None
 
 
 def test_a_message_that_nobody_understands_stays_where_the_alarm_sees_it(world):

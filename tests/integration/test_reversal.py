@@ -200,11 +200,18 @@ def test_a_reversal_that_failed_has_no_file_that_would_redeem_again(world):
     assert "failed.csv" not in world.mailer.sent[-1][1].text
 
 
+def counted_part(world, import_id):
+    """The object with the answers of an import's only chunk."""
+    (attempt,) = world.jobs.attempts(import_id).values()
+    key = f"imports/{import_id}/parts/chunk-000001-{attempt}.jsonl"
+    return {"Bucket": world.names["files"], "Key": key}
+
+
 def test_a_reversal_ends_though_the_answers_it_needs_are_gone(world):
     world.load([{"id": "r", "assignedCredit": 100}])
     done = world.upload("redemptions/a.csv", sheet([row(60)]))
     reversal = order(world, done)
-    world.s3.delete_object(Bucket=world.names["files"], Key=f"imports/{done['id']}/parts/chunk-000001.jsonl")
+    world.s3.delete_object(**counted_part(world, done["id"]))
     (body,) = world.take("redeem")
     with pytest.raises(FileNotFoundError):
         world.deliver("redeem", body)
@@ -219,7 +226,7 @@ def test_a_reversal_ends_though_the_answers_it_needs_are_gone(world):
 def test_a_reversal_that_could_not_read_the_answers_is_followed_by_one_that_can(world):
     world.load([{"id": "r", "assignedCredit": 100}])
     done = world.upload("redemptions/a.csv", sheet([row(60)]))
-    part = {"Bucket": world.names["files"], "Key": f"imports/{done['id']}/parts/chunk-000001.jsonl"}
+    part = counted_part(world, done["id"])
     answers = world.s3.get_object(**part)["Body"].read()
     world.s3.delete_object(**part)
     order(world, done)

@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 
 from tests.simulation.history import History, play
@@ -57,7 +58,7 @@ def _many(seeds: range, processes: int | None, plant: str | None) -> int:
                 count.update(history.count)
                 if history.problem:
                     failed.append(history)
-                    print(f"\rseed {history.seed}: {history.problem[:300]}", flush=True)
+                    print(f"\r{history.verdict[:300]}", flush=True)
             seconds = time.monotonic() - begun
             print(
                 f"\r{done:,} of {len(seeds):,} seeds, {seconds:,.0f} s", end="", file=sys.stderr, flush=True
@@ -65,12 +66,19 @@ def _many(seeds: range, processes: int | None, plant: str | None) -> int:
     print(file=sys.stderr)
     for name, number in sorted(count.items()):
         print(f"{number:>12,}  {name}")
-    seconds = time.monotonic() - begun
-    print(f"{done:,} seeds, {steps:,} steps, {seconds:,.0f} s, {len(failed)} failed")
+    failed.sort(key=lambda history: history.seed)
     if failed:
-        first = min(failed, key=lambda history: history.seed)
-        print(first.told())
+        print(failed[0].told())
+    seconds = time.monotonic() - begun
+    print(f"{done:,} seeds, {steps:,} steps, {seconds:,.0f} s. {summary(failed)}")
     return bool(failed)
+
+
+def summary(failed: Sequence[History]) -> str:
+    """The last words of a run: every failed seed, in order."""
+    if not failed:
+        return "All passed."
+    return f"{len(failed)} failed: {', '.join(str(history.seed) for history in failed)}."
 
 
 def _find_all(limit: int, processes: int | None) -> int:

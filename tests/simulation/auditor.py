@@ -197,12 +197,19 @@ class Auditor(Books):
         self._must(redeemed == sums, f"{told}: redeemed {redeemed}, the balances gave {dict(sums)}")
 
     def _answered(self, import_id: str) -> Counter[str]:
-        """Outcomes in the parts from which results.csv is made."""
+        """Outcomes in the parts that count: those of validation, and the one each chunk's record names."""
+        chunks = {
+            f"{sk.replace('CHUNK#', 'chunk-')}-{item['attempt']['S']}"
+            for (pk, sk), item in self._world.dynamodb.tables["jobs"].items.items()
+            if pk == f"IMPORT#{import_id}" and "counted" in item
+        }
         found: Counter[str] = Counter()
         sealed = self.record("IMPORT", import_id)["seal"]
         rejected = f"evidence/{import_id}/sealed/{sealed['attempt']}/checked-" if sealed else "-"
         for key, versions in self._world.s3.buckets[FILES].objects.items():
-            if key.startswith((f"imports/{import_id}/parts/", rejected)):
+            folder, _, part = key.rpartition("/")
+            chunk = folder == f"imports/{import_id}/parts" and part.removesuffix(".jsonl") in chunks
+            if chunk or key.startswith(rejected):
                 found.update(json.loads(text)[1] for text in versions[-1].body.splitlines())
         return found
 

@@ -23,14 +23,20 @@ class History:
     count: dict[str, int] = field(default_factory=dict)
     trace: list[str] = field(default_factory=list)
 
+    @property
+    def verdict(self) -> str:
+        """What came of the seed, in a sentence."""
+        return f"Seed {self.seed} failed: {self.problem}" if self.problem else f"Seed {self.seed} passed."
+
     def told(self, lines: int = 120) -> str:
-        """The trace's end, what was wrong, and how to see it again."""
+        """The end of the trace, the verdict, and how to play a failed seed again."""
+        replay = [f"--- Replay: make simulate SEED={self.seed}"] if self.problem else []
         return "\n".join(
             [
                 f"--- the last {lines} events: milliseconds, who, what ---",
                 *self.trace[-lines:],
-                f"--- seed {self.seed}: {self.problem}",
-                f"--- replay: make simulate SEED={self.seed}",
+                f"--- {self.verdict}",
+                *replay,
             ]
         )
 

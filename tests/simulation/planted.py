@@ -160,7 +160,8 @@ PLANTED: dict[str, tuple[Change, ...]] = {
         (
             "rewards.flows.redeem",
             (
-                '                self._files.put_part(chunk.import_id, part_name("chunk", chunk.number), '
+                "                self._files.put_part(chunk.import_id, "
+                'part_name("chunk", chunk.number, owner), '
                 "answers)\n"
             ),
             "",
@@ -171,7 +172,8 @@ PLANTED: dict[str, tuple[Change, ...]] = {
             (
                 "self._jobs.count_chunk(chunk.import_id, chunk.number, owner, answers, expires, "
                 "backoff)\n"
-                '                self._files.put_part(chunk.import_id, part_name("chunk", chunk.number), '
+                "                self._files.put_part(chunk.import_id, "
+                'part_name("chunk", chunk.number, owner), '
                 "answers)"
             ),
         ),
@@ -184,8 +186,8 @@ PLANTED: dict[str, tuple[Change, ...]] = {
         ),
         (
             "rewards.flows.finish",
-            'self._files.answers(import_id, "chunk", record["chunks"])',
-            'self._files.answers(import_id, "chunk", record["chunksDone"])',
+            'self._files.answers(import_id, "chunk", record["chunks"],',
+            'self._files.answers(import_id, "chunk", record["chunksDone"],',
         ),
         (
             "rewards.flows.finish",

@@ -8,9 +8,14 @@ from functools import cache
 
 import pytest
 
-from tests.simulation.faults import KINDS, OTHERS
-from tests.simulation.history import History, play
+from tests.simulation.__main__ import summary
+from tests.simulation.auditor import Auditor
+from tests.simulation.faults import KINDS, OTHERS, Storm
+from tests.simulation.history import MAX_STEPS, History, play
+from tests.simulation.kernel import ProblemError
 from tests.simulation.lambdas import ROOT
+from tests.simulation.operators import Operator
+from tests.simulation.world import FILES, World
 
 SEEDS = range(32)
 
@@ -25,6 +30,48 @@ def test_no_reward_is_ever_spent_twice_lost_or_forgotten(seed):
     history = played(seed)
     if history.problem:
         pytest.fail(history.told(), pytrace=False)
+
+
+def test_a_run_ends_with_every_failed_seed():
+    assert summary([History(7, "a"), History(12, "b")]) == "2 failed: 7, 12."
+    assert summary([]) == "All passed."
+
+
+def test_one_seed_ends_with_a_sentence():
+    assert History(17).told().endswith("--- Seed 17 passed.")
+    assert "--- Seed 17 failed: a reward was lost" in History(17, "a reward was lost").told()
+
+
+def test_partial_answers_of_a_worker_are_not_audited_as_results():
+    # Seed 8837: a worker ran out of time, and the audit added its partial answers to those that count.
+    world = World(0, Storm({}))
+    with world:
+        auditor = Auditor(world)
+        operator = Operator("operator", world, 3, auditor)
+        world.kernel.spawn(operator.name, operator.work)
+        world.kernel.run(until=lambda: False, limit=MAX_STEPS)
+        auditor.check_end()
+        files = world.s3.buckets[FILES].objects
+        counted = [key for key in files if "/parts/chunk-" in key]
+        assert counted
+        for key in counted:
+            body = files[key][-1].body
+            world.s3.store(FILES, key.replace("/chunk-", "/so-far-"), body, {})
+            world.s3.store(FILES, key.replace(".jsonl", "0.jsonl"), body, {})  # another attempt
+        auditor.check_end()
+
+
+def test_the_audit_finds_an_answer_that_was_lost():
+    world = World(0, Storm({}))
+    with world:
+        auditor = Auditor(world)
+        operator = Operator("operator", world, 3, auditor)
+        world.kernel.spawn(operator.name, operator.work)
+        world.kernel.run(until=lambda: False, limit=MAX_STEPS)
+        key = next(key for key in world.s3.buckets[FILES].objects if "/parts/chunk-" in key)
+        world.s3.store(FILES, key, b"", {})
+        with pytest.raises(ProblemError, match="the kept answers say"):
+            auditor.check_end()
 
 
 def test_the_seeds_meet_all_faults_and_all_that_can_become_of_a_row():

@@ -2,8 +2,9 @@
 
 import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -118,10 +119,15 @@ class Files:
         """Write a part of an import's answers, in line order; writing it again is harmless."""
         self.put(_part_key(import_id, part), encode_results(answers))
 
-    def answers(self, import_id: str, group: str, parts: int) -> Iterator[Answer]:
-        """All answers of the parts 1 to `parts` of one group (`chunk` or `checked`), in line order."""
+    def answers(
+        self, import_id: str, group: str, parts: int, attempts: Mapping[int, str] = MappingProxyType({})
+    ) -> Iterator[Answer]:
+        """All answers of the parts 1 to `parts` of one group (`chunk` or `checked`), in line order.
+
+        `attempts` names the attempt that counts for each part that was written by several.
+        """
         for number in range(1, parts + 1):
-            yield from self.part(import_id, part_name(group, number))
+            yield from self.part(import_id, part_name(group, number, attempts.get(number, "")))
 
     def part(self, import_id: str, part: str) -> Iterator[Answer]:
         """The answers of one part, in line order. Raises FileNotFoundError if it is gone."""
@@ -230,9 +236,13 @@ class Files:
         )
 
 
-def part_name(group: str, number: int) -> str:
-    """Parts sort by number within their group."""
-    return f"{group}-{number:06d}"
+def part_name(group: str, number: int, attempt: str = "") -> str:
+    """The name of a part, which sorts by number within its group.
+
+    Where several attempts may write a part, each has a name of its own: a write that arrives late
+    cannot replace what another attempt wrote.
+    """
+    return f"{group}-{number:06d}" + (f"-{attempt}" if attempt else "")
 
 
 def _part_key(import_id: str, part: str) -> str:

@@ -2,11 +2,12 @@
 
     pk                sk             what
     IMPORT#<id>       META           the import's record and its counts
-    IMPORT#<id>       CHUNK#<n>      who has chunk n, or that it is counted
+    IMPORT#<id>       CHUNK#<n>      who has chunk n, or that it is counted and by which attempt
     EXPORT#<id>       META           the export's record
     LINK#<sha256>     META           what a download link opens
     ROWS#<digest>     META           the imports that were sealed with these rows, in any file
     FILE#<sha256>     META           the import that redeemed a file with these bytes (until version 0.2)
+    OBJECT#<sha256>   META           the import of an uploaded object
     OVERVIEW#BALANCES META           what all balances hold together, as of when it was read
     UNITS             <folded unit>  that there are rewards in `unit` (before 0.2 the key itself was the unit)
     KEY#<sha256>      META           what was answered under an idempotency key (idempotency.py)
@@ -16,7 +17,7 @@ Records are plain dictionaries with the names of CONTRACT section 5; credits are
 
 import hashlib
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -40,8 +41,11 @@ EXPORT = "EXPORT"
 LINK = "LINK"
 FILE = "FILE"
 ROWS = "ROWS"
+OBJECT = "OBJECT"
 UNITS = "UNITS"
 OVERVIEW = "OVERVIEW"
+
+_CHUNKS = "CHUNK#"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +130,9 @@ class Jobs:
     def history(self, kind: str, limit: int, offset: int) -> tuple[list[Record], int]:
         """Records of a kind, newest first, from `offset`; and how many there are in all.
 
-        Ids begin with their time and no two are the same, so the order is stable. The index by kind
-        holds keys only, of which a read unit covers 200: to count ten thousand costs fifty. Only the
-        keys of the page itself travel.
+        Ids begin with the exact time of creation and no two are the same, so the order is stable. The index
+        by kind holds keys only, of which a read unit covers 200: to count ten thousand costs fifty. Only
+        the keys of the page itself travel.
         """
         passed, start = self._count(kind, None, offset) if offset else (0, None)
         if offset and start is None:
@@ -173,9 +177,9 @@ class Jobs:
         else has it."""
         return self._lease(f"{kind}#{identifier}", "META", owner, now, until) is not Lease.TAKEN
 
-    def end_lease(self, identifier: str, owner: str, kind: str = IMPORT) -> None:
-        """Let the next one take it."""
-        self.update(kind, identifier, {"leasedUntil": 0}, leaseOwner=owner)
+    def end_lease(self, import_id: str, owner: str) -> None:
+        """Release the end of an import."""
+        self.update(IMPORT, import_id, {"leasedUntil": 0}, leaseOwner=owner)
 
     def lease_chunk(self, import_id: str, chunk: int, owner: str, now: int, until: int) -> Lease:
         """Take a chunk for ourselves until a moment (Unix ms), so that only one decides its rows."""
@@ -188,32 +192,57 @@ class Jobs:
 
     def live_leases(self, import_id: str, now: int) -> set[str]:
         """Who has a chunk of the import in hand at a moment (strongly consistent)."""
-        values = {
-            ":import": {"S": f"{IMPORT}#{import_id}"},
-            ":chunks": {"S": "CHUNK#"},
-            ":now": {"N": str(now)},
-        }
+        which = "attribute_not_exists(counted) AND leasedUntil >= :now"
+        items = self._chunks(import_id, which, {":now": {"N": str(now)}})
+        return {item["leaseOwner"]["S"] for item in items}
+
+    def _chunks(self, import_id: str, which: str, values: Mapping[str, Any] | None = None) -> Iterator[Any]:
+        """The items of an import's chunks that a filter lets pass (strongly consistent)."""
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
             ConsistentRead=True,
             KeyConditionExpression="pk = :import AND begins_with(sk, :chunks)",
-            FilterExpression="attribute_not_exists(counted) AND leasedUntil >= :now",
-            ExpressionAttributeValues=values,
+            FilterExpression=which,
+            ExpressionAttributeValues={
+                ":import": {"S": f"{IMPORT}#{import_id}"},
+                ":chunks": {"S": _CHUNKS},
+                **(values or {}),
+            },
         )
         with translated():
-            return {item["leaseOwner"]["S"] for page in pages for item in page["Items"]}
+            for page in pages:
+                yield from page["Items"]
 
-    def end_chunk_lease(self, import_id: str, chunk: int, owner: str) -> None:
-        """Let the next one take a chunk that we did not count.
+    def chunk(self, import_id: str, number: int) -> Record:
+        """A chunk's own record as it is now (strongly consistent); empty if there is none.
 
-        Only a courtesy, for a lease runs out by itself: who calls has a problem of its own to tell, and
-        perhaps no time left.
+        `attempt` names the part with its answers once it is counted, `partialAttempt` the part with
+        those that stand before that.
         """
+        return self._get(f"{IMPORT}#{import_id}", _chunk(number)) or {}
+
+    def attempts(self, import_id: str) -> dict[int, str]:
+        """The attempt that counts for each counted chunk of an import, by the chunk's number.
+
+        Chunks that were counted before version 0.2 have none.
+        """
+        return {
+            int(item["sk"]["S"].removeprefix(_CHUNKS)): item["attempt"]["S"]
+            for item in self._chunks(import_id, "attribute_exists(attempt)")
+        }
+
+    def end_chunk_lease(self, import_id: str, chunk: int, owner: str, partial: bool = False) -> None:
+        """Release a chunk that was not counted; with `partial`, its owner's partial answers stand.
+
+        A lease runs out by itself, so errors are ignored: the caller has an error of its own to
+        raise, and perhaps no time left.
+        """
+        stand = ", partialAttempt = :me" if partial else ""
         with suppress(ServiceError), translated():
             self._client.update_item(
                 TableName=self._table,
                 Key=_key(f"{IMPORT}#{import_id}", _chunk(chunk)),
-                UpdateExpression="SET leasedUntil = :never",
+                UpdateExpression=f"SET leasedUntil = :never{stand}",
                 ConditionExpression="leaseOwner = :me",
                 ExpressionAttributeValues={":never": {"N": "0"}, ":me": {"S": owner}},
             )
@@ -247,10 +276,10 @@ class Jobs:
         expires: int,
         backoff: Backoff,
     ) -> None:
-        """Add a chunk's answers to the import's counts, once, and only for who has its lease.
+        """Add a chunk's answers to the import's counts, once, and only for the owner of its lease.
 
-        `expires` (Unix seconds) is when the chunk's own record may go. Raises ConditionFailedError
-        if the lease is lost.
+        From then on the part that the owner wrote is the one that counts. `expires` (Unix seconds) is
+        when the chunk's own record may go. Raises ConditionFailedError if the lease is lost.
         """
         processed, outcomes, redeemed, warnings = tally(answers)
         names = {"#done": "chunksDone", "#rows": "processed"}
@@ -266,7 +295,7 @@ class Jobs:
                 "Update": {
                     "TableName": self._table,
                     "Key": _key(f"{IMPORT}#{import_id}", _chunk(chunk)),
-                    "UpdateExpression": "SET counted = :yes, #ttl = :ttl",
+                    "UpdateExpression": "SET counted = :yes, attempt = :me, #ttl = :ttl",
                     "ConditionExpression": "leaseOwner = :me AND attribute_not_exists(counted)",
                     "ExpressionAttributeNames": {"#ttl": "ttl"},
                     "ExpressionAttributeValues": {
@@ -299,6 +328,18 @@ class Jobs:
                 raise
             except ThrottledError:
                 backoff.wait()
+
+    def import_of_object(self, object_name: Iterable[str], import_id: str) -> str:
+        """The id of the import of an uploaded object: `import_id`, unless an earlier call gave another one.
+
+        `object_name` are texts that together name one version of one object, the same at every delivery
+        of its event.
+        """
+        digest = _hashed("\0".join(object_name))
+        if self.create(OBJECT, digest, {"importId": import_id}):
+            return import_id
+        record = self.get(OBJECT, digest)
+        return record["importId"] if record else import_id
 
     def seal(self, import_id: str, changes: Record, claim: RowsClaim | None) -> bool:
         """Seal an import that is being validated, and claim its rows, in one transaction.
@@ -430,7 +471,7 @@ def _key(pk: str, sk: str) -> dict[str, dict[str, str]]:
 
 
 def _chunk(number: int) -> str:
-    return f"CHUNK#{number:06d}"
+    return f"{_CHUNKS}{number:06d}"
 
 
 def _hashed(token: str) -> str:

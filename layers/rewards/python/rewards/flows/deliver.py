@@ -51,5 +51,5 @@ class Delivery:
         )
 
     def give_up(self, kind: str, identifier: str, error: str) -> None:
-        """Record that a job's email could not be sent after all retries."""
-        self._jobs.update(kind, identifier, {"mailError": error[:500]})
+        """Record that a job's email could not be sent after all retries, unless another worker sent it."""
+        self._jobs.update(kind, identifier, {"mailError": error[:500]}, dateMailed=None)

@@ -65,7 +65,7 @@ class Finisher:
         with self._alone(import_id) as record:
             if record is None:
                 return
-            if is_complete(record) and not record.get("results"):
+            if _awaits_results(record):
                 self._write_results(import_id, record)
                 self._end(import_id, {"results": True})
             self._mail(import_id)
@@ -79,7 +79,7 @@ class Finisher:
         with self._alone(import_id) as record:
             if record is None:
                 return
-            if is_complete(record) and not record.get("results"):
+            if _awaits_results(record):
                 self._end(import_id, {"error": _RESULTS_FAILED})
             try:
                 self._mail(import_id)
@@ -110,10 +110,16 @@ class Finisher:
         return record
 
     def _end(self, import_id: str, changes: Record) -> None:
+        """End an import, unless it has ended already: the first end stands.
+
+        A cancelled import keeps its status, so the date tells whether it has ended. The condition
+        also rejects a request that arrives late, after another worker ended the import otherwise.
+        """
         now = self._now()
-        done = {**changes, "dateCompleted": now, "dateExpires": self._delivery.works_until(now)}
-        if not self._jobs.update(IMPORT, import_id, {**done, "status": "COMPLETED"}, status="PROCESSING"):
-            self._jobs.update(IMPORT, import_id, done)
+        ended = {**changes, "dateCompleted": now, "dateExpires": self._delivery.works_until(now)}
+        for status, changed in (("PROCESSING", {"status": "COMPLETED"}), ("CANCELLED", {})):
+            if self._jobs.update(IMPORT, import_id, {**ended, **changed}, status=status, dateCompleted=None):
+                return
 
     def _write_results(self, import_id: str, record: Record) -> None:
         folder = f"imports/{import_id}"
@@ -181,7 +187,7 @@ class Finisher:
             Sealed(self._files, import_id, seal).results()
             if seal
             else self._files.answers(import_id, "checked", record["parts"]),
-            self._files.answers(import_id, "chunk", record["chunks"]),
+            self._files.answers(import_id, "chunk", record["chunks"], self._jobs.attempts(import_id)),
             key=lambda answer: answer.line,
         )
 
@@ -221,6 +227,11 @@ class Finisher:
 def examples_key(import_id: str) -> str:
     """Where the first rows of each outcome lie in the files bucket."""
     return f"imports/{import_id}/examples.json"
+
+
+def _awaits_results(record: Record) -> bool:
+    """Whether all rows have their outcomes and the import has not ended, with results or with an error."""
+    return is_complete(record) and record["dateCompleted"] is None
 
 
 def _has_ended(record: Record) -> bool:

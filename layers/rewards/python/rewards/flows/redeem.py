@@ -32,8 +32,10 @@ LEASE = 180_000
 # The same for a dead letter, whose function lives 900 s.
 BURIAL_LEASE = 960_000
 
-# A chunk's own record outlives its import, and every copy of its message, also one that is sent again.
-_CHUNK_SECONDS = 400 * 86_400
+# A chunk's own record outlives its import, every copy of its message, and the parts that it names (a
+# reversal reads them).
+_CHUNK_SECONDS = 500 * 86_400
+
 
 GIVEN_UP = Refusal(
     Outcome.NOT_PROCESSED,
@@ -45,6 +47,10 @@ _NOT_REVERSED = {
     Outcome.NOT_PROCESSED: "The system could not give this back; nothing was changed. Reverse again.",
     Outcome.CANCELLED: "The reversal was cancelled before this row was given back.",
 }
+
+
+class UnfinishedChunkError(OutOfTimeError):
+    """The time is up; the answers that stand were written."""
 
 
 class Redeemer:
@@ -84,18 +90,23 @@ class Redeemer:
             raise LeaseTakenError(f"{chunk.import_id} chunk {chunk.number}")
         if lease is not Lease.COUNTED:
             try:
-                answers = self._answer(chunk, backoff, refusal, again=lease is Lease.AGAIN)
-                self._files.put_part(chunk.import_id, part_name("chunk", chunk.number), answers)
+                answers = self._answer(chunk, backoff, refusal, owner, again=lease is Lease.AGAIN)
+                self._files.put_part(chunk.import_id, part_name("chunk", chunk.number, owner), answers)
                 expires = self._now() // 1000 + _CHUNK_SECONDS
                 self._jobs.count_chunk(chunk.import_id, chunk.number, owner, answers, expires, backoff)
             except UnknownOutcomeError:
                 raise  # a write may still be under way: nobody else before the lease has run out
+            except UnfinishedChunkError:
+                self._jobs.end_chunk_lease(chunk.import_id, chunk.number, owner, partial=True)
+                raise
             except Exception:
                 self._jobs.end_chunk_lease(chunk.import_id, chunk.number, owner)
                 raise
         self._ask_to_finish_if_complete(chunk.import_id)
 
-    def _answer(self, chunk: Chunk, backoff: Backoff, refusal: Refusal | None, again: bool) -> list[Answer]:
+    def _answer(
+        self, chunk: Chunk, backoff: Backoff, refusal: Refusal | None, owner: str, again: bool
+    ) -> list[Answer]:
         if chunk.grants:
             refusal = refusal or self._cancelled(chunk.import_id)
             return self._loader.load(chunk.import_id, chunk.grants, backoff, refusal)
@@ -104,11 +115,12 @@ class Redeemer:
             if refusal is not None:
                 refusal = replace(refusal, message=_NOT_REVERSED[refusal.outcome])
             return self._reverse(chunk, backoff, refusal)
-        return self._redeem(chunk, backoff, refusal, again)
+        return self._redeem(chunk, backoff, refusal, owner, again)
 
     def _reverse(self, chunk: Chunk, backoff: Backoff, refusal: Refusal | None) -> list[Answer]:
         try:
-            then = list(self._files.part(chunk.reverses, part_name("chunk", chunk.number)))
+            counted = self._jobs.chunk(chunk.reverses, chunk.number).get("attempt", "")
+            then = list(self._files.part(chunk.reverses, part_name("chunk", chunk.number, counted)))
         except FileNotFoundError:
             if refusal is None:
                 raise
@@ -117,16 +129,15 @@ class Redeemer:
         return self._reverser.reverse(chunk.import_id, chunk.reverses, redeemed, backoff, refusal)
 
     def _redeem(
-        self, chunk: Chunk, backoff: Backoff, refusal: Refusal | None, again: bool = False
+        self, chunk: Chunk, backoff: Backoff, refusal: Refusal | None, owner: str = "", again: bool = False
     ) -> list[Answer]:
         answers: dict[int, Answer] = {}
-        # Not where the chunk's answers will be: a request that arrives late must not take their place.
-        so_far = part_name("so-far", chunk.number)
-        if again:
+        partial = self._jobs.chunk(chunk.import_id, chunk.number).get("partialAttempt") if again else None
+        if partial:
             # What somebody answered before us stands, whichever copy of the message we have: a row that one
             # refused, and kept so, must not be redeemed by the next. But who could not bury the chunk has
             # decided nothing: it may be redeemed after all.
-            kept = self._files.part_so_far(chunk.import_id, so_far)
+            kept = self._files.part_so_far(chunk.import_id, part_name("so-far", chunk.number, partial))
             answers = {each.line: each for each in kept if each.outcome is not Outcome.NOT_PROCESSED}
         pending: dict[BalanceKey, list[Wanted]] = {}
         for row in chunk.wanted:
@@ -141,12 +152,12 @@ class Redeemer:
             if pending:
                 try:
                     backoff.wait()
-                except OutOfTimeError:
+                except OutOfTimeError as error:
                     # However slow the table is, whoever has this chunk next has less to do.
                     still = {row.line for rows in pending.values() for row in rows}
                     done = [answer for line, answer in sorted(answers.items()) if line not in still]
-                    self._files.put_part(chunk.import_id, so_far, done)
-                    raise
+                    self._files.put_part(chunk.import_id, part_name("so-far", chunk.number, owner), done)
+                    raise UnfinishedChunkError from error
         found = [answers[wanted.line] for wanted in chunk.wanted]
         # The record of an import of version 1 has no place to count warnings.
         return found if chunk.version > 1 else [replace(each, warnings=()) for each in found]

@@ -31,8 +31,9 @@ CONTENT_TYPES = {
     "XLSX": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
 
-# As long as the function may run (milliseconds); its queue shows the message again only later.
-LEASE = 900_000
+# As long as the function may run (milliseconds), and most of a minute for a request that arrives late; its
+# queue shows the message again only later.
+LEASE = 950_000
 
 # One sheet, of the report that comes back: an import reads one, so rows on a second one would be left out
 # without a word. Other reports have as many sheets as they need.
@@ -166,8 +167,7 @@ class Reporter:
             self._ending.abort(export_id, "REPORT_TOO_LARGE", str(error))
         except TornScanError:
             self._ending.abort(export_id, "BALANCES_MOVED", _TORN)
-        finally:
-            self._jobs.end_lease(export_id, owner, EXPORT)
+        # Nobody ends the lease: a late copy of the upload must not replace the file of a later attempt.
 
     def _make_whole(self, export_id: str, record: Record, time_left: Callable[[], float]) -> Record:
         for _ in range(_TRIES - 1):

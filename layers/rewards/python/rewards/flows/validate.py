@@ -152,13 +152,24 @@ class Validation:
             return ordered["id"], ordered
         if ordered is not None and _is_repeated(upload, ordered):
             return None
-        import_id = ids.id_of_object(upload.modified, upload.bucket, upload.key, upload.version_id)
+        import_id = self._id_of(upload)
         record = self._record(upload, prefix)
         if ordered is not None:
             record |= self._refused_by(ordered)
         if not self._jobs.create(IMPORT, import_id, record):
             record = self._jobs.get(IMPORT, import_id) or record
         return import_id, record
+
+    def _id_of(self, upload: Upload) -> str:
+        """The id of an upload's import, which is the same for every delivery of its event.
+
+        It holds the exact time of its creation: S3 tells only the second of an upload.
+        """
+        before_0_2 = ids.id_of_object(upload.modified, upload.bucket, upload.key, upload.version_id)
+        if self._jobs.get(IMPORT, before_0_2):
+            return before_0_2
+        object_name = (upload.bucket, upload.key, upload.version_id, str(upload.modified))
+        return self._jobs.import_of_object(object_name, ids.new_id(self._now()))
 
     def _ordered(self, upload: Upload) -> Record | None:
         """The import whose form an upload came by, or None. The first file that arrives there is its file."""

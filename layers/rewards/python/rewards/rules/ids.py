@@ -24,7 +24,7 @@ def new_id(milliseconds: int) -> str:
 
 
 def id_of_object(milliseconds: int, bucket: str, key: str, version_id: str) -> str:
-    """The import's id for an uploaded object: the same for every delivery of its event."""
+    """The id that versions before 0.2 gave to the import of an uploaded object."""
     digest = hashlib.sha256("\0".join((bucket, key, version_id)).encode()).digest()
     return make_id(milliseconds, int.from_bytes(digest[:4], "big"))
 
