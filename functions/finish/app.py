@@ -23,6 +23,7 @@ from rewards.flows.dead_letters import DeadLetters
 from rewards.flows.deliver import Delivery
 from rewards.flows.finish import Finisher
 from rewards.flows.load import Loader
+from rewards.flows.misplaced import MISPLACED_KIND, MisplacedUploads
 from rewards.flows.put_back import PutBack
 from rewards.flows.redeem import Redeemer
 from rewards.flows.report import ReportEnding
@@ -83,7 +84,11 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
 
 def _run(time_left: Any, record: SQSRecord) -> None:
     if record.event_source_arn == settings().finish_queue_arn:
-        import_id = json.loads(record.body)["importId"]
+        message = json.loads(record.body)
+        if message.get("kind") == MISPLACED_KIND:
+            logger.info("misplaced upload", extra={"emailed": misplaced_uploads().report(message)})
+            return
+        import_id = message["importId"]
         logger.append_keys(import_id=import_id)
         with put_back().if_too_early(record.body):
             finisher().run(import_id)
@@ -91,6 +96,11 @@ def _run(time_left: Any, record: SQSRecord) -> None:
     else:
         logger.warning("dead letter", extra={"body": record.body[:500]})
         dead_letters().bury(record.body, Backoff(time_left))
+
+
+@cache
+def misplaced_uploads() -> MisplacedUploads:
+    return MisplacedUploads(_jobs(), _delivery(), now)
 
 
 @cache

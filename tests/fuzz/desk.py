@@ -34,14 +34,15 @@ class Desk:
 
     # Jobs
     def create(self, kind, import_id, record):
-        self.record = dict(record)
+        if kind == "IMPORT":
+            self.record = dict(record)
         return True
 
     def get(self, kind, import_id):
         return dict(self.record) if kind == "IMPORT" else None
 
-    def update(self, kind, import_id, changes, status=None):
-        if status is not None and self.record["status"] != status:
+    def update(self, kind, import_id, changes, **expected):
+        if any(self.record[name] != value for name, value in expected.items()):
             return False
         self.record.update(changes)
         return True

@@ -6,6 +6,8 @@
     EXPORT#<id>       META           the export's record
     LINK#<sha256>     META           what a download link opens
     FILE#<sha256>     META           the import that redeemed a file with these bytes
+    UPLOAD#<sha256>   META           the import of a version of an uploaded object
+    MISPLACED#UPLOADS META           when an upload beside the folders was last reported by email
     OVERVIEW#BALANCES META           what all balances hold together, as of when it was read
     UNITS             <unit>         that there are rewards in this unit
     KEY#<sha256>      META           what was answered under an idempotency key (idempotency.py)
@@ -38,6 +40,8 @@ LINK = "LINK"
 FILE = "FILE"
 UNITS = "UNITS"
 OVERVIEW = "OVERVIEW"
+UPLOAD = "UPLOAD"
+MISPLACED = "MISPLACED"
 
 
 class Lease(Enum):

@@ -8,6 +8,7 @@ import json
 
 from rewards.adapters.retry import Backoff
 from rewards.flows.finish import Finisher
+from rewards.flows.misplaced import MISPLACED_KIND
 from rewards.flows.redeem import GIVEN_UP, Redeemer
 from rewards.flows.report import ReportEnding
 from rewards.flows.validate import Validation, uploads_in
@@ -30,7 +31,8 @@ class DeadLetters:
 
         A chunk: its rows that were not redeemed are NOT_PROCESSED. An order to finish, to report
         or for an overview: the record says what is missing. A failed validation: the import is
-        aborted or, if its chunks are being sent already, validated again.
+        aborted or, if its chunks are being sent already, validated again. An email about a misplaced
+        upload: nothing; the upload is in the log.
         """
         message = json.loads(body)
         kind = message.get("kind")
@@ -39,6 +41,8 @@ class DeadLetters:
                 self._redeemer.run(chunk, backoff, GIVEN_UP)
         elif kind == "finish":
             self._finisher.give_up(message["importId"])
+        elif kind == MISPLACED_KIND:
+            pass
         elif kind == "report":
             self._reports.give_up(message["exportId"])
         elif kind == "overview":

@@ -7,26 +7,30 @@ end, and a validation that dies while sending is simply run again.
 """
 
 import hashlib
+import logging
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import chain, islice
 from typing import IO, Any
 from urllib.parse import unquote_plus
 
-from rewards.adapters.errors import UploadGoneError
+from rewards.adapters.errors import UploadGoneError, UploadUnreadableError
 from rewards.adapters.files import Files, Upload, part_name
-from rewards.adapters.jobs import IMPORT, Jobs, Record
+from rewards.adapters.jobs import IMPORT, UPLOAD, Jobs, Record
 from rewards.adapters.queues import Queues
 from rewards.adapters.retry import Backoff
 from rewards.flows.identities import find_identities
 from rewards.flows.imports import PREFIXES, REWARD_TYPE, is_sealed, new_record, ordered_id
-from rewards.flows.uploads import open_sheet
+from rewards.flows.misplaced import MISPLACED_KIND
+from rewards.flows.uploads import detect_encoding, open_sheet
 from rewards.rules import chunks, ids
 from rewards.rules.balance import Wanted
-from rewards.rules.csv_file import LAST_RESORT, NotUtf8Error
-from rewards.rules.file_names import clean
+from rewards.rules.csv_file import NotUtf8Error
+from rewards.rules.encodings import encoding_doubt, first_beyond_ascii
+from rewards.rules.file_names import clean, is_left_behind
 from rewards.rules.header import find_columns
 from rewards.rules.import_rows import Identity, RowChecker
 from rewards.rules.outcomes import Answer, FileProblem, FileRefusedError, Outcome
@@ -35,8 +39,25 @@ from rewards.rules.sheets import Sheet
 from rewards.rules.spreadsheet import restore
 from rewards.rules.values import Marks, shown_mark
 
-_GONE = "The uploaded file was deleted before it was read. Nothing was imported."
+logger = logging.getLogger(__name__)
+
+_LOST = {
+    UploadGoneError: (
+        FileProblem.UPLOAD_GONE,
+        "The uploaded file was deleted before it was read. Nothing was imported.",
+    ),
+    UploadUnreadableError: (
+        FileProblem.UPLOAD_UNREADABLE,
+        "S3 denied access to the uploaded file, for example because of the KMS key that encrypts it. Nothing "
+        "was imported.",
+    ),
+}
+_DAY = 86_400_000
+# So long S3 may still deliver the event of an upload again.
+_UPLOAD_KNOWN = 35 * _DAY
 _PART_ROWS = 5_000
+# The columns of a rewards file that must be right to the letter.
+_REWARD_IDS = ("id", "user.accountId", "user.id", "unit", "programId")
 # So many rows are looked at to see how the file writes numbers.
 _MARK_ROWS = 1_000
 
@@ -46,6 +67,7 @@ class _Found:
     """What reading the file found, besides the rows that travel; `parts` are those of refused rows."""
 
     encoding: str | None = None
+    separator: str | None = None
     rows: int = 0
     chunks: int = 0
     chunked_rows: int = 0
@@ -57,19 +79,28 @@ class _Found:
 
 @dataclass(frozen=True, slots=True)
 class Uploaded:
-    """What an S3 event says of an object."""
+    """What an S3 event says of an object; `time` in Unix milliseconds."""
 
     bucket: str
     key: str
     version_id: str | None
+    time: int = 0
+    size: int = 0
+    etag: str = ""
 
 
 def uploads_in(event: Mapping[str, Any]) -> Iterator[Uploaded]:
     """The objects that an S3 event tells of; keys come URL-encoded."""
     for record in event["Records"]:
         uploaded = record["s3"]["object"]
+        time = record.get("eventTime")
         yield Uploaded(
-            record["s3"]["bucket"]["name"], unquote_plus(uploaded["key"]), uploaded.get("versionId")
+            bucket=record["s3"]["bucket"]["name"],
+            key=unquote_plus(uploaded["key"]),
+            version_id=uploaded.get("versionId"),
+            time=int(datetime.fromisoformat(time).timestamp() * 1000) if time else 0,
+            size=uploaded.get("size", 0),
+            etag=uploaded.get("eTag", ""),
         )
 
 
@@ -95,8 +126,13 @@ class Validation:
     def run(self, upload: Uploaded, backoff: Backoff) -> str | None:
         """Validate an uploaded object; the import's id, or None if it is not to be imported.
 
-        Running it again is harmless.
+        An upload outside the folders is reported. Running it again is harmless.
         """
+        if _is_no_upload(upload.key):
+            return None
+        if not upload.key.startswith(tuple(PREFIXES)):
+            self._report_misplaced(upload)
+            return None
         found = self._import_of(upload)
         return self._run(*found, backoff) if found else None
 
@@ -118,11 +154,10 @@ class Validation:
                 self._validate(import_id, record, backoff)
             except FileRefusedError as refusal:
                 self._abort(import_id, refusal.code, refusal.message)
-            except UploadGoneError:
-                # It was described a moment ago, by the same right to read it.
+            except (UploadGoneError, UploadUnreadableError) as error:
                 if unsent:
                     raise  # some of its chunks may be under way
-                self._abort(import_id, FileProblem.UPLOAD_GONE, _GONE)
+                self._abort(import_id, *_LOST[type(error)])
         record = self._jobs.get(IMPORT, import_id) or record
         if record["status"] == "ABORTED" or record["chunks"] == 0:
             # Otherwise whoever counts the last chunk asks.
@@ -132,9 +167,12 @@ class Validation:
     def _import_of(self, uploaded: Uploaded) -> tuple[str, Record] | None:
         """The import of an uploaded object, made if it is not there yet."""
         prefix = next((prefix for prefix in PREFIXES if uploaded.key.startswith(prefix)), None)
-        if prefix is None or uploaded.key.endswith("/"):
-            return None  # a folder made in the S3 console is no upload
-        upload = self._files.describe(uploaded.bucket, uploaded.key, uploaded.version_id)
+        if prefix is None or _is_no_upload(uploaded.key):
+            return None
+        try:
+            upload = self._files.describe(uploaded.bucket, uploaded.key, uploaded.version_id)
+        except (UploadGoneError, UploadUnreadableError) as error:
+            return self._lost(uploaded, prefix, *_LOST[type(error)])
         ordered = self._ordered(upload)
         if ordered is not None and ordered["versionId"] == upload.version_id:
             return ordered["id"], ordered
@@ -144,9 +182,54 @@ class Validation:
         record = self._record(upload, prefix)
         if ordered is not None:
             record |= self._refused_by(ordered)
+        return self._created(uploaded, import_id, record)
+
+    def _created(self, uploaded: Uploaded, import_id: str, record: Record) -> tuple[str, Record]:
+        """The import of an upload, made if it is not there yet; later events of the upload find it."""
+        known = {"importId": import_id, "ttl": (self._now() + _UPLOAD_KNOWN) // 1000}
+        self._jobs.create(UPLOAD, _digest(uploaded), known)
         if not self._jobs.create(IMPORT, import_id, record):
             record = self._jobs.get(IMPORT, import_id) or record
         return import_id, record
+
+    def _lost(
+        self, uploaded: Uploaded, prefix: str, code: FileProblem, message: str
+    ) -> tuple[str, Record] | None:
+        """The import of an upload that cannot even be described, ended with the reason."""
+        upload = Upload(
+            uploaded.bucket,
+            uploaded.key,
+            uploaded.version_id or "",
+            uploaded.size,
+            uploaded.time or self._now(),
+            {},
+            f'"{uploaded.etag}"' if uploaded.etag else "",
+        )
+        ordered = self._ordered(upload)
+        if ordered is not None and ordered["versionId"] != upload.version_id:
+            return None  # the form's file came earlier, and there is nobody to report this one to
+        if ordered is not None:
+            import_id, record = ordered["id"], ordered
+        else:
+            known = self._jobs.get(UPLOAD, _digest(uploaded))
+            new = ids.id_of_object(upload.modified, upload.bucket, upload.key, upload.version_id)
+            import_id = known["importId"] if known else new
+            import_id, record = self._created(uploaded, import_id, self._record(upload, prefix))
+        if record["status"] == "VALIDATING":
+            self._abort(import_id, code, message)
+            record = self._jobs.get(IMPORT, import_id) or record
+        return import_id, record
+
+    def _report_misplaced(self, upload: Uploaded) -> None:
+        """Ask for an email about an upload beside the folders; who sends it sees that there are few."""
+        logger.warning("upload outside the folders: bucket %s, key %r", upload.bucket, upload.key)
+        message = {
+            "kind": MISPLACED_KIND,
+            "bucket": upload.bucket,
+            "key": upload.key,
+            "versionId": upload.version_id or "",
+        }
+        self._queues.send(self._finish_queue_url, message)
 
     def _ordered(self, upload: Upload) -> Record | None:
         """The import whose form an upload came by, or None. The first file that arrives there is its file."""
@@ -189,6 +272,8 @@ class Validation:
         return {
             **new_record(kind, dry_run, upload.metadata.get("name", ""), file_name, self._now()),
             "mailtoEmail": upload.metadata.get("email") or None,
+            "encoding": upload.metadata.get("encoding") or None,
+            "separator": upload.metadata.get("separator") or None,
             "status": "VALIDATING",
             **_place(upload),
         }
@@ -200,6 +285,7 @@ class Validation:
             sealed = {
                 "status": "PROCESSING",
                 "encoding": found.encoding,
+                "separator": found.separator,
                 "rows": found.rows,
                 "processed": found.rows - found.chunked_rows,
                 "outcomes": found.outcomes,
@@ -220,40 +306,51 @@ class Validation:
     def _read(self, import_id: str, record: Record, spool: IO[str]) -> _Found:
         """Check every row; the chunks go to `spool`, a line each, and refused rows to parts.
 
-        The file is read again in the encoding of last resort if it is not UTF-8, and once more if
-        there are rows to repair by the reports that made them.
+        The encoding of a file that is not UTF-8 is detected, stored and used from then on. The file is read
+        once more if there are rows to repair by the reports that made them.
         """
-        encoding: str | None = None
         digest = hashlib.sha256()
         try:
-            found = self._read_as(import_id, record, spool, encoding, {}, digest)
+            found = self._read_as(import_id, record, spool, {}, digest)
         except NotUtf8Error:
-            encoding, digest = LAST_RESORT, hashlib.sha256()
-            found = self._read_as(import_id, record, spool, encoding, {}, digest)
+            record, digest = self._with_encoding(import_id, record), hashlib.sha256()
+            found = self._read_as(import_id, record, spool, {}, digest)
         if found.mismatched:
             identities = find_identities(found.mismatched, self._jobs, self._files, self._now())
             if identities:
-                found = self._read_as(import_id, record, spool, encoding, identities, hashlib.sha256())
+                found = self._read_as(import_id, record, spool, identities, hashlib.sha256())
         if found.rows == 0:
             raise FileRefusedError(FileProblem.EMPTY_FILE, "The file has no row to work on.")
         if found.without_row_id:
             self._refuse_twin(digest.hexdigest(), import_id, record["dryRun"])
         return found
 
+    def _with_encoding(self, import_id: str, record: Record) -> Record:
+        """The record with the encoding that was detected: every later reading uses it."""
+        detected = detect_encoding(self._files, record)
+        changes = {
+            "encoding": detected.encoding,
+            "encodingDetected": True,
+            "encodingLine": detected.line,
+        }
+        self._jobs.update(IMPORT, import_id, changes, status="VALIDATING", encoding=None)
+        return {**record, **changes}
+
     def _read_as(
         self,
         import_id: str,
         record: Record,
         spool: IO[str],
-        encoding: str | None,
         identities: Mapping[str, Identity],
         digest: Any,
     ) -> _Found:
         spool.seek(0)
         spool.truncate()
-        found = _Found(encoding)
+        found = _Found()
         refused = _Refused(self._files, import_id)
-        with open_sheet(self._files, record, encoding, digest) as sheet:
+        with open_sheet(self._files, record, digest) as sheet:
+            found.encoding = sheet.encoding
+            found.separator = sheet.separator if sheet.encoding else None
             wanted = _wanted(_check_rows(record, sheet, identities, found.mismatched), found, refused)
             for body in chunks.bodies(import_id, record["dryRun"], wanted):
                 found.chunks += 1
@@ -269,6 +366,11 @@ class Validation:
                 f"Import {earlier} was made from a file with exactly these bytes, and rows without rowId "
                 "cannot be told from their repetition.",
             )
+
+
+def _is_no_upload(key: str) -> bool:
+    """Whether a key is a folder made in the S3 console, or a file that programs leave behind."""
+    return key.endswith("/") or is_left_behind(key)
 
 
 def _place(upload: Upload) -> Record:
@@ -333,19 +435,32 @@ def _check_rows(
 ) -> Iterator[Wanted | Grant | Answer]:
     """What every row of an upload wants, or its answer, in order; the same however often it is read."""
     uploaded = record["dateCreated"]
+    detected = record["encoding"] if record.get("encodingDetected") else None
     if record["type"] == REWARD_TYPE:
         columns = find_columns(sheet.header, NEEDED, (*USED, *USED_OF_USER))
         for line, row in sheet.rows:
             cells = {name: row[place] if place < len(row) else "" for name, place in columns.items()}
             if not sheet.json:  # what has been in a spreadsheet may have been made safe for it
                 cells = {name: restore(cell) for name, cell in cells.items()}
-            yield read_grant(cells, line, uploaded)
+            doubtful = detected and first_beyond_ascii(cells, _REWARD_IDS)
+            if detected and doubtful:
+                yield Answer(line, Outcome.INVALID_VALUE, encoding_doubt(doubtful, detected))
+            else:
+                yield read_grant(cells, line, uploaded)
         return
     first = list(islice(sheet.rows, _MARK_ROWS))
     cells_of_value = map(RowChecker(sheet.header, uploaded).value_cell, (row for _, row in first))
     seen = {mark for mark in map(shown_mark, cells_of_value) if mark}
-    marks = Marks(comma_allowed=sheet.separator != ",", seen=seen.pop() if len(seen) == 1 else None)
-    checker = RowChecker(sheet.header, uploaded, marks, identities)
+    marks = Marks(
+        comma_allowed=sheet.workbook or sheet.separator != ",", seen=seen.pop() if len(seen) == 1 else None
+    )
+    checker = RowChecker(sheet.header, uploaded, marks, identities, detected)
     for line, row in chain(first, sheet.rows):
         yield checker.check(row, line)
     mismatched |= checker.mismatched
+
+
+def _digest(uploaded: Uploaded) -> str:
+    """What stands for a version of an uploaded object."""
+    parts = (uploaded.bucket, uploaded.key, uploaded.version_id or "")
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()

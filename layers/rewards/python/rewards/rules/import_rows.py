@@ -7,6 +7,7 @@ from typing import NamedTuple
 from rewards.rules import ids, row_ids
 from rewards.rules.balance import CLOCK_MARGIN, Wanted
 from rewards.rules.damage import is_damage
+from rewards.rules.encodings import encoding_doubt, first_beyond_ascii
 from rewards.rules.first_lines import FirstLines
 from rewards.rules.header import find_columns, listed
 from rewards.rules.outcomes import Answer, Outcome
@@ -54,8 +55,12 @@ class RowChecker:
         uploaded: int,
         marks: Marks = DEFAULT_MARKS,
         identities: Mapping[str, Identity] | None = None,
+        detected_encoding: str | None = None,
     ) -> None:
-        """`uploaded` is when the file came (Unix ms): the answers must not depend on when it is read."""
+        """`uploaded` is when the file came (Unix ms): the answers must not depend on when it is read.
+
+        `detected_encoding` is the name of an encoding that nobody set: ids beyond ASCII are in doubt.
+        """
         columns = find_columns(header, NEEDED, USED)
         self._account, self._user, self._unit, self._value = (columns[name] for name in NEEDED)
         self._row_id, self._program = (columns.get(name) for name in USED)
@@ -67,6 +72,8 @@ class RowChecker:
         self._uploaded = uploaded
         self._marks = marks
         self._identities = identities or {}
+        self._detected_encoding = detected_encoding
+        self._exact = find_columns(header, NEEDED, ("programId", "reference"))
         self.mismatched: set[str] = set()
         # One fingerprint a row that wants something: this is all that grows with the file.
         self._first_lines = FirstLines()
@@ -94,9 +101,12 @@ class RowChecker:
         if problem is not None:
             return Answer(line, *problem)
         found = self._identify(row, shown)
+        doubt = self._encoding_doubt(row)
         if isinstance(found, str):
-            return Answer(line, Outcome.ROW_CHANGED, found)
+            return Answer(line, Outcome.ROW_CHANGED, f"{found} {doubt}".rstrip())
         true, row_id, note = found
+        if doubt and row_id is None:
+            return Answer(line, Outcome.INVALID_VALUE, doubt)
         if true.unit != shown.unit:
             value = read_value(value_cell, true.unit, self._marks)
         earlier = self._first_lines.first(_fingerprint(*true), line)
@@ -161,6 +171,14 @@ class RowChecker:
                 "a separator inside a cell moved the others.",
             )
         return None
+
+    def _encoding_doubt(self, row: Sequence[str]) -> str:
+        """That a text which must be right to the letter was decoded by a detected encoding, or nothing."""
+        if self._detected_encoding is None:
+            return ""
+        cells = {name: row[place] for name, place in self._exact.items() if name != "valueToRedeem"}
+        column = first_beyond_ascii(cells, cells)
+        return encoding_doubt(column, self._detected_encoding) if column else ""
 
     def _shown(self, row: Sequence[str]) -> Identity:
         """Whose the row says it is."""
