@@ -202,9 +202,14 @@ def _lenient(head: Sequence[str], separator: str) -> list[list[str]]:
 
 def _has_spaced_quotes(head: Sequence[str], separator: str) -> bool:
     """Whether cells are quoted after a space, as in `"a", "b"`: then the space belongs to the separator."""
-    return any(
-        cell[:1] == " " and cell.lstrip(" ")[:1] == '"' for row in _lenient(head, separator) for cell in row
-    )
+    cells = (cell for row in _lenient(head, separator) for cell in row)
+    if not any(cell[:1] == " " and cell.lstrip(" ")[:1] == '"' for cell in cells):
+        return False
+    try:
+        next(csv.reader(head, delimiter=separator, skipinitialspace=True, strict=True), None)
+    except csv.Error:
+        return False  # these quotes are text
+    return True
 
 
 def _rows(lines: Iterable[str], separator: str, spaced: bool) -> Iterator[tuple[int, list[str]]]:
