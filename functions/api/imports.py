@@ -20,6 +20,8 @@ from rewards.flows.explain import explained
 from rewards.flows.finish import examples_key
 from rewards.flows.imports import REWARD_TYPE, ImportStateError, StillWorkingError
 from rewards.flows.reversals import NotKeptError, NotReversibleError
+from rewards.rules.csv_file import separator_named
+from rewards.rules.encodings import encoding_name
 from rewards.rules.file_names import clean, format_of
 from rewards.rules.outcomes import any_failed
 
@@ -30,11 +32,13 @@ router = APIGatewayHttpRouter()
 _TAGS = ["Imports"]
 _TYPES = Literal["REDEEMABLE_REWARD_BALANCE", "REWARD"]
 # For who reads the description only; rewards.rules.file_names decides.
-_BALANCES_FILE: Any = {"type": "string", "pattern": r"\.([cC][sS][vV]|[xX][lL][sS][xX])$"}
+_TEXT_ENDINGS = "[cC][sS][vV]|[tT][xX][tT]|[tT][sS][vV]"
+_BALANCES_FILE: Any = {"type": "string", "pattern": rf"\.({_TEXT_ENDINGS}|[xX][lL][sS][xX])$"}
 _REWARDS_FILE: Any = {
     "type": "string",
-    "pattern": r"\.([cC][sS][vV]|[jJ][sS][oO][nN][lL]|[nN][dD][jJ][sS][oO][nN])$",
+    "pattern": rf"\.({_TEXT_ENDINGS}|[jJ][sS][oO][nN][lL]|[nN][dD][jJ][sS][oO][nN])$",
 }
+_SEPARATORS: Any = {"enum": [",", ";", "\t", "comma", "semicolon", "tab"]}
 
 
 class ImportOrder(RequestObject):
@@ -50,11 +54,24 @@ class ImportOrder(RequestObject):
 
     type: _TYPES = Field(description="Redeem balances, or load rewards.")
     fileName: Annotated[str, AfterValidator(clean)] = Field(
-        description="Its ending tells the format: .csv or .xlsx for balances; also .jsonl for rewards.",
+        description="Its ending tells the format: .csv, .txt, .tsv or .xlsx; also .jsonl or .ndjson for "
+        "rewards.",
         examples=["payout.csv"],
     )
     name: str | None = Field(default=None, description="What it is called; cut to 200 characters.")
     dryRun: StrictBool = Field(default=False, description="Show what would happen, and change nothing.")
+    encoding: Annotated[str, AfterValidator(encoding_name)] | None = Field(
+        default=None,
+        description="The encoding of a text file, such as Windows-1251 or Shift_JIS. Without it, a file "
+        "that is "
+        "not Unicode is read in the encoding that is detected. A byte-order mark in the file is stronger.",
+        examples=["Windows-1251"],
+    )
+    separator: Annotated[str, AfterValidator(separator_named)] | None = Field(
+        default=None,
+        description="The separator between the cells of a text file. Without it, it is found by the header.",
+        json_schema_extra=_SEPARATORS,
+    )
 
     allowDuplicate: StrictBool = Field(
         default=False,
@@ -74,6 +91,14 @@ class ImportOrder(RequestObject):
         if dry_run and info.data.get("type") == REWARD_TYPE:
             raise ValueError("rewards are loaded without a dry run; loading one again changes nothing")
         return dry_run
+
+    @field_validator("encoding", "separator")
+    @classmethod
+    def _is_for_text(cls, setting: str | None, info: ValidationInfo) -> str | None:
+        file_name = info.data.get("fileName", "")
+        if setting is not None and file_name.lower().endswith((".xlsx", ".jsonl", ".ndjson")):
+            raise ValueError("only .csv, .txt and .tsv files have this setting")
+        return setting
 
 
 class ImportStats(WithDecimalsByUnit):
@@ -100,6 +125,13 @@ class Import(BaseModel):
     status: Literal["PENDING", "VALIDATING", "PROCESSING", "COMPLETED", "ABORTED", "CANCELLED"]
     error: Problem | None
     allowDuplicate: bool = False
+    encoding: str | None = Field(
+        default=None, description="The encoding in which a text file is read; null if it is not known yet."
+    )
+    encodingDetected: bool = Field(
+        default=False, description="Whether the encoding was detected: nobody set it, and it is not Unicode."
+    )
+    separator: str | None = Field(default=None, description="The separator between the cells of a text file.")
     dateCreated: int
     dateCompleted: int | None
     startedFrom: str | None = Field(
@@ -195,6 +227,8 @@ def order_import(_tenant: str, wanted: ImportOrder) -> OrderedImport:
         caller.user,
         mailto(caller),
         wanted.allowDuplicate,
+        wanted.encoding,
+        wanted.separator,
     )
     return OrderedImport.model_validate({**_shown(record), "upload": form})
 
@@ -238,7 +272,9 @@ def start_import(_tenant: str, import_id: str) -> Import:
     except ImportStateError as error:
         raise ApiError(409, error.code, error.message) from error
     except UploadGoneError as error:
-        raise ApiError(410, "UPLOAD_GONE", "The uploaded file is gone: upload it again.") from error
+        raise ApiError(
+            410, "UPLOAD_GONE", "The uploaded file was deleted, or access to it is denied: upload it again."
+        ) from error
     return Import.model_validate(_shown(_found(import_id, record)))
 
 

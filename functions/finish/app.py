@@ -17,19 +17,19 @@ from rewards.adapters.jobs import Jobs
 from rewards.adapters.mailer import Mailer
 from rewards.adapters.queues import Queues
 from rewards.adapters.retry import Backoff
-from rewards.adapters.row_id_keys import StoredRowIdKeys
 from rewards.clock import now
 from rewards.flows.dead_letters import DeadLetters
 from rewards.flows.deliver import Delivery
 from rewards.flows.finish import Finisher
 from rewards.flows.load import Loader
+from rewards.flows.misplaced import MisplacedUploads
 from rewards.flows.put_back import PutBack
 from rewards.flows.redeem import Redeemer
 from rewards.flows.report import ReportEnding
 from rewards.flows.reverse import Reverser
 from rewards.flows.send_chunks import ChunkSender
-from rewards.flows.validate import Validation
-from rewards.rules.messages import SEND_CHUNKS, read_message
+from rewards.flows.uploaded_imports import UploadedImports
+from rewards.rules.messages import MISPLACED, SEND_CHUNKS, read_message
 from rewards.settings import load
 
 logger = Logger()
@@ -49,7 +49,6 @@ class Settings:
     notification_email: str
     retention_days: int
     public_url: str
-    row_id_key_secret: str
 
 
 @cache
@@ -73,15 +72,7 @@ def dead_letters() -> DeadLetters:
         redeemer=Redeemer(
             accounts, _jobs(), _files(), queues, finish_queue, now, loader, Reverser(accounts, now)
         ),
-        validation=Validation(
-            _jobs(),
-            _files(),
-            queues,
-            sender(),
-            finish_queue,
-            now,
-            StoredRowIdKeys(client("secretsmanager"), settings().row_id_key_secret, now),
-        ),
+        uploads=UploadedImports(_jobs(), _files(), queues, sender(), finish_queue, now),
         sender=sender(),
         finisher=finisher(),
         reports=ReportEnding(_jobs(), _delivery(), now),
@@ -103,6 +94,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
 def _run(time_left: Any, record: SQSRecord) -> None:
     if record.event_source_arn == settings().finish_queue_arn:
         message = read_message(record.body)
+        if message["kind"] == MISPLACED:
+            logger.info("misplaced upload", extra={"emailed": misplaced_uploads().report(message)})
+            return
         import_id = message["importId"]
         logger.append_keys(import_id=import_id)
         with put_back().if_too_early(record.body):
@@ -115,6 +109,11 @@ def _run(time_left: Any, record: SQSRecord) -> None:
     else:
         logger.warning("dead letter", extra={"body": record.body[:500]})
         dead_letters().bury(record.body, Backoff(time_left))
+
+
+@cache
+def misplaced_uploads() -> MisplacedUploads:
+    return MisplacedUploads(_jobs(), _delivery(), now)
 
 
 @cache

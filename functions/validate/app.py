@@ -15,7 +15,8 @@ from rewards.adapters.retry import Backoff
 from rewards.adapters.row_id_keys import StoredRowIdKeys
 from rewards.clock import now
 from rewards.flows.send_chunks import ChunkSender
-from rewards.flows.validate import Validation, uploads_in
+from rewards.flows.uploaded_imports import UploadedImports, uploads_in
+from rewards.flows.validate import Validation
 from rewards.settings import load
 
 logger = Logger()
@@ -38,7 +39,8 @@ def validation() -> Validation:
     queues = Queues(client("sqs"))
     sender = ChunkSender(jobs, files, queues, settings.redemption_queue_url, settings.finish_queue_url)
     keys = StoredRowIdKeys(client("secretsmanager"), settings.row_id_key_secret, now)
-    return Validation(jobs, files, queues, sender, settings.finish_queue_url, now, keys)
+    uploads = UploadedImports(jobs, files, queues, sender, settings.finish_queue_url, now)
+    return Validation(jobs, files, uploads, keys, now)
 
 
 @logger.inject_lambda_context(clear_state=True)

@@ -10,7 +10,8 @@ from rewards.adapters.files import Upload
 from rewards.adapters.jobs import Lease
 from rewards.flows.finish import Finisher
 from rewards.flows.redeem import Redeemer
-from rewards.flows.validate import Uploaded, Validation
+from rewards.flows.uploaded_imports import Uploaded
+from rewards.flows.validate import Validation
 from rewards.rules import chunks
 from rewards.rules.balance import Balance, grant
 from rewards.rules.outcomes import FileProblem
@@ -35,7 +36,8 @@ class Desk:
 
     # Jobs
     def create(self, kind, import_id, record):
-        self.record = dict(record)
+        if kind == "IMPORT":
+            self.record = dict(record)
         return True
 
     def get(self, kind, import_id):

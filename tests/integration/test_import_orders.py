@@ -9,7 +9,7 @@ from rewards.adapters.jobs import Lease
 from rewards.flows import imports as imports_flow
 from rewards.flows import redeem as redeem_flow
 from rewards.flows.imports import REDEMPTION_TYPE, ImportStateError, StillWorkingError
-from rewards.flows.validate import Uploaded
+from rewards.flows.uploaded_imports import Uploaded
 from rewards.rules import chunks
 from tests.integration.world import row, sheet
 

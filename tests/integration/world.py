@@ -31,7 +31,8 @@ from rewards.flows.report import ReportEnding, Reporter
 from rewards.flows.reverse import Reverser
 from rewards.flows.send_chunks import ChunkSender
 from rewards.flows.spellings import Spellings
-from rewards.flows.validate import Uploaded, Validation
+from rewards.flows.uploaded_imports import Uploaded, UploadedImports
+from rewards.flows.validate import Validation
 from rewards.rules import chunks
 from rewards.rules.balance import Balance
 from rewards.rules.report import file_key
@@ -92,7 +93,8 @@ class World:
         redeem, finish = self.urls["redeem"], self.urls["finish"]
         loader = Loader(self.accounts, self.catalogue, self.jobs, self.now)
         self.sender = ChunkSender(self.jobs, self.files, self.queues, redeem, finish)
-        self.validation = Validation(self.jobs, self.files, self.queues, self.sender, finish, self.now, keys)
+        self.uploaded = UploadedImports(self.jobs, self.files, self.queues, self.sender, finish, self.now)
+        self.validation = Validation(self.jobs, self.files, self.uploaded, keys, self.now)
         reverser = Reverser(self.accounts, self.now)
         self.redeemer = Redeemer(
             self.accounts, self.jobs, self.files, self.queues, finish, self.now, loader, reverser
@@ -112,7 +114,7 @@ class World:
         self.exports = Exports(self.jobs, self.queues, self.urls["export"], self.now)
         self.uploads = Uploads(s3, self.names["upload"])
         self.imports = Imports(self.jobs, self.uploads, self.queues, finish, self.now)
-        self.dead_letters = DeadLetters(self.redeemer, self.validation, self.sender, self.finisher, ending)
+        self.dead_letters = DeadLetters(self.redeemer, self.uploaded, self.sender, self.finisher, ending)
 
     # --- What people do ---
 

@@ -1,4 +1,4 @@
-"""Rules import the standard library, a codec and each other; adapters import rules; flows both."""
+"""Rules import the standard library, codecs and each other; adapters import rules; flows both."""
 
 import ast
 import sys
@@ -8,7 +8,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[2] / "layers/rewards/python/rewards"
 ALLOWED = {
-    "rules": ("rewards.rules", "orjson"),
+    "rules": ("rewards.rules", "orjson", "chardet"),
     "adapters": ("rewards.rules", "rewards.adapters", "boto3", "botocore", "mypy_boto3_", "jwt", "orjson"),
     "flows": ("rewards.rules", "rewards.adapters", "rewards.flows", "xlsxwriter"),
 }

@@ -3,7 +3,7 @@
 import pytest
 
 from rewards.rules.outcomes import Outcome
-from rewards.rules.values import BadValue, Marks, read_value, shown_mark
+from rewards.rules.values import BadValue, Marks, NumberCell, read_value, shown_mark
 
 INVALID, NEGATIVE, TOO_SMALL = Outcome.INVALID_VALUE, Outcome.NOT_POSITIVE, Outcome.TRUNCATES_TO_ZERO
 
@@ -43,6 +43,26 @@ INVALID, NEGATIVE, TOO_SMALL = Outcome.INVALID_VALUE, Outcome.NOT_POSITIVE, Outc
         ("5 US$", "CASH/USD", 500),
         ("5 SFr.", "CASH/CHF", 500),
         ("1.234", "CASH/USD", 123),
+        ("10.0", "POINT", 10),
+        ("1,23,456.50", "CASH/INR", 12345650),
+        ("₹ 1,23,456.50", "CASH/INR", 12345650),
+        ("12,34,567", "POINT", 1234567),
+        ("1,00,00,00,000", "POINT", 1000000000),
+        ("$10.55 USD", "CASH/USD", 1055),
+        ("USD $10.55", "CASH/USD", 1055),
+        ("USD10.55", "CASH/USD", 1055),
+        ("US$10.55 USD", "CASH/USD", 1055),
+        ("$ 1 234.50", "CASH/USD", 123450),
+        ("R$ 10.55 BRL", "CASH/BRL", 1055),
+        (" $10.55 ", "CASH/USD", 1055),
+        (" $1,234.50 ", "CASH/USD", 123450),
+        (" $-   ", "CASH/USD", 0),
+        ("$-", "CASH/USD", 0),
+        (" US$-   ", "CASH/USD", 0),
+        (" -   € ", "CASH/EUR", 0),
+        (" -   ", "CASH/USD", 0),
+        (" - ", "POINT", 0),
+        ("\u00a0-\u00a0\u00a0", "POINT", 0),
     ],
 )
 def test_a_value_is_read(cell, unit, credits):
@@ -58,6 +78,8 @@ def test_a_value_is_read(cell, unit, credits):
         ("10.55", "CASH/USD", 1055),
         ("0,001", "CASH/KWD", 1),
         ("1.234.567", "POINT", 1234567),
+        ("12,34,567", "POINT", 1234567),
+        ("1,23,456.5", "CASH/INR", 12345650),
     ],
 )
 def test_a_file_with_other_separators_may_have_decimal_commas(cell, unit, credits):
@@ -77,7 +99,31 @@ def test_a_file_with_other_separators_may_have_decimal_commas(cell, unit, credit
         ("1_000", "POINT", INVALID),
         ("0x10", "POINT", INVALID),
         ("10,55", "CASH/USD", INVALID),
-        ("12,34,567", "POINT", INVALID),
+        ("12,34,56", "POINT", INVALID),
+        ("123,45,678", "POINT", INVALID),
+        ("0,12,345", "POINT", INVALID),
+        ("1.23.456", "POINT", INVALID),
+        ("1 23 456", "POINT", INVALID),
+        ("1,23,4567", "POINT", INVALID),
+        ("$$10", "CASH/USD", INVALID),
+        ("USD 10 USD", "CASH/USD", INVALID),
+        ("$10 US$", "CASH/USD", INVALID),
+        ("$10 CAD", "CASH/USD", INVALID),
+        ("10.55-", "CASH/USD", INVALID),
+        ("10.-", "CASH/USD", INVALID),
+        ("10.\u2013", "CASH/CHF", INVALID),
+        ("$(5.00)", "CASH/USD", INVALID),
+        ("'7", "POINT", INVALID),
+        ('="7"', "POINT", INVALID),
+        ("-", "POINT", INVALID),
+        ("-   ", "POINT", INVALID),
+        (" -", "POINT", INVALID),
+        ("\u2013", "POINT", INVALID),
+        (" \u2013 ", "POINT", INVALID),
+        (" -- ", "POINT", INVALID),
+        ("-$", "CASH/USD", INVALID),
+        (" €-   ", "CASH/USD", INVALID),
+        (" $-   ", "POINT", INVALID),
         ("1,2345", "POINT", INVALID),
         ("1.2.3", "POINT", INVALID),
         (".", "POINT", INVALID),
@@ -143,3 +189,10 @@ def test_a_cell_with_both_marks_shows_how_the_file_writes_numbers(cell, mark):
 )
 def test_what_the_file_shows_settles_what_could_be_read_in_two_ways(cell, marks, credits):
     assert read_value(cell, "CASH/USD", marks) == credits
+
+
+def test_the_point_of_a_number_cell_is_the_decimal_mark_where_text_is_ambiguous():
+    marks = Marks(comma_allowed=True)
+    assert read_value(NumberCell("1.234"), "CASH/KWD", marks) == 1234
+    assert isinstance(read_value("1.234", "CASH/KWD", marks), BadValue)
+    assert read_value(NumberCell("1.234"), "CASH/KWD", Marks(comma_allowed=True, seen=",")) == 1234

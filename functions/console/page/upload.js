@@ -8,6 +8,8 @@ import { importsTable, keepShowing } from "./history.js";
 import { action, empty, heading, loading, notice, progress, viewerNotice } from "./ui.js";
 
 const MAX_FILE = 2 * 2 ** 30;
+// What Excel saves as CSV in most countries; any other encoding can be set by API or object metadata.
+const ENCODINGS = ["UTF-8", "Windows-1250", "Windows-1251", "Windows-1252", "Windows-1253", "Windows-1254", "ISO-8859-2", "Mac Roman", "Shift_JIS", "EUC-KR", "GB18030", "Big5", "UTF-16LE"];
 const MAX_WORKBOOK = 100 * 2 ** 20;
 
 // The one upload of this tab. It goes on while other pages are looked at.
@@ -36,14 +38,25 @@ export function view(root, { signal }) {
 }
 
 function showChoice(place, signal, problem = "") {
-  const input = h("input", { type: "file", id: "file", class: "unseen", accept: ".csv,.xlsx", on: { change: choose } });
+  const input = h("input", { type: "file", id: "file", class: "unseen", accept: ".csv,.txt,.tsv,.xlsx", on: { change: choose } });
   const zone = h(
     "div",
     { class: "drop", on: { dragover: over, dragleave: () => zone.classList.remove("over"), drop } },
     h("p", { class: "strong" }, "Drop the filled-in report here"),
     input,
     h("label", { for: "file", class: "button primary" }, "Choose a file"),
-    h("p", { class: "mute" }, "CSV up to 2 GiB, Excel workbook (.xlsx) up to 100 MiB"),
+    h("p", { class: "mute" }, "CSV (.csv, .txt, .tsv) up to 2 GiB, Excel workbook (.xlsx) up to 100 MiB"),
+  );
+  const encoding = h("select", { id: "encoding" }, h("option", { value: "" }, "Detect"), ENCODINGS.map((name) => h("option", { value: name }, name)));
+  const separators = [["", "Detect"], ["comma", "Comma"], ["semicolon", "Semicolon"], ["tab", "Tab"]];
+  const separator = h("select", { id: "separator" }, separators.map(([value, name]) => h("option", { value }, name)));
+  const options = h(
+    "details",
+    {},
+    h("summary", {}, "File options"),
+    h("p", { class: "mute" }, "For text files only. Set them if a preview shows wrong letters or columns."),
+    h("p", {}, h("label", { for: "encoding" }, "Encoding"), " ", encoding),
+    h("p", {}, h("label", { for: "separator" }, "Separator"), " ", separator),
   );
   const again = h("input", { type: "checkbox", id: "allow-duplicate", "aria-describedby": "allow-duplicate-hint" });
   const duplicates = h(
@@ -59,6 +72,7 @@ function showChoice(place, signal, problem = "") {
     h("p", { class: "mute" }, "First you see what would happen. Nothing is redeemed before you start it."),
     zone,
     duplicates,
+    options,
     said,
   );
 
@@ -84,16 +98,23 @@ function showChoice(place, signal, problem = "") {
     const wrong = files.length === 0 ? null : files.length > 1 ? "That is more than one file. Import them one after the other." : unfit(files[0]);
     if (wrong) return fill(said, notice("bad", null, h("p", {}, wrong)));
     if (!files.length) return undefined;
-    running = { file: files[0], allowDuplicate: again.checked };
+    const text = !/\.xlsx$/i.test(files[0].name);
+    running = { file: files[0], options: text ? chosen({ encoding, separator }) : {} };
+    if (again.checked) running.options.allowDuplicate = true;
     showUpload(place, signal);
     return undefined;
   }
 }
 
+// The options that are set, by name.
+function chosen(fields) {
+  return Object.fromEntries(Object.entries(fields).flatMap(([name, field]) => (field.value ? [[name, field.value]] : [])));
+}
+
 // Why a file need not be sent, or null.
 function unfit(file) {
-  const ending = /\.(csv|xlsx)$/i.exec(file.name)?.[1].toLowerCase();
-  if (!ending) return `“${file.name}” is neither a .csv nor an .xlsx file. Save it as CSV (UTF-8) or as an Excel workbook.`;
+  const ending = /\.(csv|txt|tsv|xlsx)$/i.exec(file.name)?.[1].toLowerCase();
+  if (!ending) return `“${file.name}” is neither a .csv nor an .xlsx file (nor .txt or .tsv). Save it as CSV (UTF-8) or as an Excel workbook.`;
   if (file.size === 0) return `“${file.name}” is empty. Was it saved?`;
   const limit = ending === "xlsx" ? MAX_WORKBOOK : MAX_FILE;
   if (file.size > limit) return `“${file.name}” has ${format.bytes(file.size)}. Split it, or save a workbook as CSV: that may have up to 2 GiB.`;
@@ -136,7 +157,7 @@ function showBroken(place, signal, own, error) {
 // Orders an import and sends the file; the import's id. Tried again, it goes on with the same import.
 async function transfer(own) {
   if (own.order && (await get(`/import/${own.order.id}`)).status !== "PENDING") return own.order.id; // it had arrived
-  own.order ||= await post("/import", { type: "REDEEMABLE_REWARD_BALANCE", fileName: own.file.name, dryRun: true, ...(own.allowDuplicate ? { allowDuplicate: true } : {}) });
+  own.order ||= await post("/import", { type: "REDEEMABLE_REWARD_BALANCE", fileName: own.file.name, dryRun: true, ...own.options });
   if (own.stopped) throw new Error("stopped");
   await send(own, own.order.upload);
   return own.order.id;

@@ -7,6 +7,7 @@
     ├── UnknownOutcomeError  no answer came: it may have happened, or still happen
     ├── EmailNotSentError    SES did not take it
     ├── UploadGoneError      an upload is not there any more
+    ├── UploadUnreadableError access to an upload was denied
     ├── ConditionFailedError somebody else was faster: read again and decide again
     └── LeaseTakenError      somebody else is at it: look again later
 
@@ -68,6 +69,10 @@ class EmailNotSentError(ServiceError):
 
 class UploadGoneError(ServiceError):
     """An upload, or the version of it that was pinned, is not there any more."""
+
+
+class UploadUnreadableError(ServiceError):
+    """S3 denied access to an upload, for example because of its KMS key."""
 
 
 class ConditionFailedError(ServiceError):

@@ -3,7 +3,10 @@
 import io
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from email.errors import HeaderParseError
+from email.header import decode_header, make_header
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +14,7 @@ import orjson
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
-from rewards.adapters.errors import UploadGoneError, translated
+from rewards.adapters.errors import UploadGoneError, UploadUnreadableError, translated
 from rewards.rules.outcomes import Answer, Outcome, WarningCode
 
 if TYPE_CHECKING:
@@ -88,31 +91,31 @@ class Files:
         self._bucket = bucket
 
     def describe(self, bucket: str, key: str, version_id: str | None) -> Upload:
-        """An uploaded object as it is now; its version is pinned from here on."""
+        """An uploaded object as it is now; its version is pinned from here on.
+
+        Raises UploadGoneError and UploadUnreadableError.
+        """
         version: Any = {"VersionId": version_id} if version_id else {}
-        head = self._client.head_object(Bucket=bucket, Key=key, **version)
+        with _upload_errors(bucket, key, version_id):
+            head = self._client.head_object(Bucket=bucket, Key=key, **version)
         return Upload(
             bucket=bucket,
             key=key,
             version_id=head.get("VersionId", ""),
             size=head["ContentLength"],
             modified=int(head["LastModified"].timestamp() * 1000),
-            metadata=head.get("Metadata", {}),
+            metadata={name: decoded(text) for name, text in head.get("Metadata", {}).items()},
             etag=head.get("ETag", ""),
         )
 
     def open_upload(self, bucket: str, key: str, version_id: str, digest: Any = None) -> io.BufferedReader:
         """The bytes of an upload, streamed, and digested on the way.
 
-        Raises UploadGoneError if it is gone, or may not be read, which S3 does not tell apart.
+        Raises UploadGoneError and UploadUnreadableError.
         """
         version: Any = {"VersionId": version_id} if version_id else {}
-        try:
+        with _upload_errors(bucket, key, version_id):
             body = self._client.get_object(Bucket=bucket, Key=key, **version)["Body"]
-        except ClientError as error:
-            if error.response["Error"]["Code"] in ("NoSuchKey", "NoSuchVersion", "AccessDenied"):
-                raise UploadGoneError(f"s3://{bucket}/{key} {version_id}") from error
-            raise
         return io.BufferedReader(_Stream(body, digest), buffer_size=_MEBIBYTE)
 
     def put_part(self, import_id: str, part: str, answers: Iterable[Answer]) -> None:
@@ -234,6 +237,38 @@ class Files:
             },
             ExpiresIn=seconds,
         )
+
+
+@contextmanager
+def _upload_errors(bucket: str, key: str, version_id: str | None) -> Iterator[None]:
+    """Tell a missing upload from a denied one; a HEAD has no body, so its error has only the status.
+
+    S3 says 404 of a missing object only to a role with s3:ListBucket, which those that read uploads have.
+    """
+    try:
+        yield
+    except ClientError as error:
+        where = f"s3://{bucket}/{key} {version_id}"
+        status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+        code = error.response["Error"]["Code"]
+        # A delete marker that is asked for by its version is answered 405.
+        if code in ("NoSuchKey", "NoSuchVersion", "MethodNotAllowed") or code in ("404", "405"):
+            raise UploadGoneError(where) from error
+        # 400: encrypted with a key that only the sender has (SSE-C).
+        if status == 403 or code.startswith("KMS.") or code in ("400", "InvalidRequest"):
+            raise UploadUnreadableError(where) from error
+        raise
+
+
+def decoded(text: str) -> str:
+    """Metadata as it was written: S3 returns what is not ASCII in the form of RFC 2047."""
+    if "=?" not in text:
+        return text
+    try:
+        plain = str(make_header(decode_header(text)))
+    except (HeaderParseError, LookupError, ValueError):
+        return text
+    return "".join(letter for letter in plain if letter.isprintable())
 
 
 def part_name(group: str, number: int, attempt: str = "") -> str:

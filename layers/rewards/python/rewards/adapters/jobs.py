@@ -7,7 +7,8 @@
     LINK#<sha256>     META           what a download link opens
     ROWS#<digest>     META           the imports that were sealed with these rows, in any file
     FILE#<sha256>     META           the import that redeemed a file with these bytes (until version 0.2)
-    OBJECT#<sha256>   META           the import of an uploaded object
+    OBJECT#<sha256>   META           the import of a version of an uploaded object
+    MISPLACED#UPLOADS META           when an upload beside the folders was last reported by email
     OVERVIEW#BALANCES META           what all balances hold together, as of when it was read
     UNITS             <folded unit>  that there are rewards in `unit` (before 0.2 the key itself was the unit)
     KEY#<sha256>      META           what was answered under an idempotency key (idempotency.py)
@@ -44,6 +45,8 @@ ROWS = "ROWS"
 OBJECT = "OBJECT"
 UNITS = "UNITS"
 OVERVIEW = "OVERVIEW"
+UPLOAD = "UPLOAD"
+MISPLACED = "MISPLACED"
 
 _CHUNKS = "CHUNK#"
 

@@ -9,11 +9,12 @@ from rewards.flows.finish import Finisher
 from rewards.flows.redeem import GIVEN_UP, Redeemer
 from rewards.flows.report import ReportEnding
 from rewards.flows.send_chunks import ChunkSender
-from rewards.flows.validate import Validation, uploads_in
+from rewards.flows.uploaded_imports import UploadedImports, uploads_in
 from rewards.rules import chunks
 from rewards.rules.messages import (
     FINISH,
     LOAD,
+    MISPLACED,
     OVERVIEW,
     REDEEM,
     REPORT,
@@ -29,14 +30,14 @@ class DeadLetters:
     def __init__(
         self,
         redeemer: Redeemer,
-        validation: Validation,
+        uploads: UploadedImports,
         sender: ChunkSender,
         finisher: Finisher,
         reports: ReportEnding,
     ) -> None:
         self._redeemer = redeemer
         self._sender = sender
-        self._validation = validation
+        self._uploads = uploads
         self._finisher = finisher
         self._reports = reports
 
@@ -45,7 +46,8 @@ class DeadLetters:
 
         A chunk: its rows that were not redeemed are NOT_PROCESSED. An order to finish, to report
         or for an overview: the record says what is missing. A failed validation: the import is
-        aborted or, if it is sealed, its chunks are sent.
+        aborted or, if it is sealed, its chunks are sent. An email about a misplaced upload: nothing; the
+        upload is in the log.
         """
         message = read_message(body)
         kind = message.get("kind")
@@ -56,6 +58,8 @@ class DeadLetters:
             self._sender.run(message["importId"], backoff)
         elif kind == FINISH:
             self._finisher.give_up(message["importId"])
+        elif kind == MISPLACED:
+            pass
         elif kind == REPORT:
             self._reports.give_up(message["exportId"])
         elif kind == OVERVIEW:
@@ -63,6 +67,6 @@ class DeadLetters:
         elif "requestPayload" in message:
             # What Lambda sends when an asynchronous invocation failed for good: the S3 event inside.
             for upload in uploads_in(message["requestPayload"]):
-                self._validation.give_up(upload, backoff)
+                self._uploads.fail(upload, backoff)
         else:
             raise ValueError(f"unknown dead letter: {body[:200]}")

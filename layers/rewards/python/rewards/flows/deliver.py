@@ -50,6 +50,10 @@ class Delivery:
             kind, identifier, {"mailtoEmail": address, "dateMailed": self._now(), "mailError": None}
         )
 
+    def notify(self, email: Email) -> None:
+        """Send an email that is about no job to the stack's NotificationEmail. Raises EmailNotSentError."""
+        self._mailer.send(self._notification_email, email)
+
     def give_up(self, kind: str, identifier: str, error: str) -> None:
         """Record that a job's email could not be sent after all retries, unless another worker sent it."""
         self._jobs.update(kind, identifier, {"mailError": error[:500]}, dateMailed=None)

@@ -125,7 +125,7 @@ class Finisher:
         folder = f"imports/{import_id}"
         with tempfile.TemporaryDirectory() as directory:
             results, failed = Path(directory, "results.csv"), Path(directory, "failed.csv")
-            with open_sheet(self._files, record, record["encoding"]) as sheet:
+            with open_sheet(self._files, record) as sheet:
                 needed = reward_rows.NEEDED if record["type"] == REWARD_TYPE else import_rows.NEEDED
                 examples = Examples(sheet.header[: own_width(sheet.header)], needed)
                 has_failed_rows = self._join(import_id, record, sheet, results, failed, examples)

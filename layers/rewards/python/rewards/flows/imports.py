@@ -113,6 +113,9 @@ def new_record(kind: str, dry_run: bool, name: str, file_name: str, now: int) ->
         "sentFiles": 0,
         "sent": False,
         "encoding": None,
+        "encodingDetected": False,
+        "encodingLine": None,
+        "separator": None,
         "rows": 0,
         "processed": 0,
         "parts": 0,
@@ -164,10 +167,13 @@ class Imports:
         requester: str,
         email: str | None,
         allow_duplicate: bool = False,
+        encoding: str | None = None,
+        separator: str | None = None,
     ) -> tuple[Record, dict[str, Any]]:
         """A new import that waits for its file, and the form to upload that with (`url`, `fields`).
 
-        `file_name` is clean. Raises ValueError if its format is not accepted.
+        `file_name` is clean; `encoding` (a plain name) and `separator` are None where they are to be
+        found in the file. Raises ValueError if its format is not accepted.
         """
         format_of(file_name, kind == REWARD_TYPE)
         record = {
@@ -175,6 +181,8 @@ class Imports:
             "requester": requester,
             "mailtoEmail": email,
             "allowDuplicate": allow_duplicate,
+            "encoding": encoding,
+            "separator": separator,
         }
         record = self._create(ids.new_id(self._now()), record)
         return record, self._uploads.form(record["key"], max_bytes(file_name), FORM_SECONDS)
@@ -257,6 +265,9 @@ class Imports:
             "mailtoEmail": email or dry_run["mailtoEmail"],
             "startedFrom": dry_run["id"],
             "allowDuplicate": dry_run.get("allowDuplicate", False),
+            # It is read as its preview was.
+            **{name: dry_run.get(name) for name in ("encoding", "encodingLine", "separator")},
+            "encodingDetected": dry_run.get("encodingDetected", False),
         }
         return self._create(dry_run["startedAs"], record)
 

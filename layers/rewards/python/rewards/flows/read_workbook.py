@@ -37,8 +37,9 @@ from urllib.parse import unquote
 from xml.parsers import expat
 
 from rewards.rules.csv_file import MAX_LINE
-from rewards.rules.header import HEADER_ROWS, listed, missing_columns
+from rewards.rules.header import HEADER_ROWS, missing_columns, missing_message
 from rewards.rules.outcomes import FileProblem, FileRefusedError
+from rewards.rules.values import NumberCell
 
 MAX_BYTES = 2 << 30  # unpacked, by the zip's directory, to which its parts are held; and characters of rows
 MAX_ROWS = 1_048_576  # of a sheet; this and the next two are Excel's own limits
@@ -94,12 +95,8 @@ def read_workbook(file: BinaryIO, needed: Sequence[str]) -> Iterator[Row]:
     if best is None:
         raise FileRefusedError(FileProblem.EMPTY_FILE, "The workbook has no rows, not even a header.")
     missing, name, (number, header) = best
-    raise FileRefusedError(
-        FileProblem.MISSING_COLUMNS,
-        f"The header row lacks {listed(missing)}. Row {number} of sheet “{name}” has: "
-        f"{', '.join(cell for cell in header if cell.strip())[:200]}. "
-        "Keep the header row as it is in the report.",
-    )
+    place = f"Row {number} of sheet “{name}”"
+    raise FileRefusedError(FileProblem.MISSING_COLUMNS, missing_message(header, missing, place))
 
 
 def _unreadable(what: str) -> FileRefusedError:
@@ -113,6 +110,18 @@ def _too_large(what: str) -> FileRefusedError:
 
 
 # The file: a zip of XML parts
+
+
+class NoWorkbookError(FileRefusedError):
+    """The file is something else, whatever its name says."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            FileProblem.UNREADABLE_FILE,
+            "The file is no .xlsx workbook, whatever its name says. Save the table as .xlsx, or upload it "
+            "under "
+            "a name with its own ending.",
+        )
 
 
 class _Careful:
@@ -143,7 +152,7 @@ class _Package:
                 "save it as .xlsx without a password.",
             )
         if not start.startswith(b"PK"):
-            raise _unreadable("The file is no workbook, whatever its name says.")
+            raise NoWorkbookError
         with _zip_errors("The workbook is damaged or was cut off"):
             self._zip = zipfile.ZipFile(_Careful(file))
         self._parts: dict[str, list[zipfile.ZipInfo]] = {}
@@ -524,7 +533,7 @@ class _Book:
         main = [each.part for each in self._related("") if each.kind == "officeDocument"]
         part = main[0] if main else "xl/workbook.xml"
         if part.endswith(".bin") or part not in package:
-            raise _unreadable("The file is no .xlsx workbook, whatever its name says.")
+            raise NoWorkbookError
         sheets, properties = self._listed(part, "The list of sheets", "sheets/sheet", "workbook/workbookPr")
         self._from_1904 = any(each.get("date1904") in ("1", "true") for each in properties)
         related = self._related(part)
@@ -581,7 +590,8 @@ class _Book:
         if cell_type == "n":
             kind = self._styles.get(style)
             if kind is None:
-                return _number(raw)
+                number = _number(raw)
+                return number if number.isdigit() else NumberCell(number)
             return _percentage(raw) if kind == "percentage" else _date(raw, self._from_1904)
         if cell_type in ("str", "inlineStr"):
             return _unescaped(raw)

@@ -2,40 +2,54 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from functools import partial
 from io import BufferedReader
 from typing import Any
 
 from rewards.adapters.files import Files
 from rewards.adapters.jobs import Record
 from rewards.flows.imports import REWARD_TYPE, max_bytes
-from rewards.flows.read_workbook import read_workbook
+from rewards.flows.read_workbook import NoWorkbookError, read_workbook
 from rewards.rules import import_rows, reward_rows
-from rewards.rules.csv_file import read_csv
+from rewards.rules.archives import compressed
+from rewards.rules.csv_file import read_csv, separator_named
+from rewards.rules.encodings import Detected, Sample, encoding_name
 from rewards.rules.file_names import format_of
 from rewards.rules.outcomes import FileProblem, FileRefusedError, WarningCode
 from rewards.rules.report import REWARD_COLUMNS
 from rewards.rules.sheets import Sheet, read_json_lines
 
-_ZIP = b"PK\x03\x04"
 _OLD_OR_ENCRYPTED = b"\xd0\xcf\x11\xe0"
 _MARKUP = (b"<html", b"<!doctype", b"<table", b"<?xml", b"<meta")
 
 
-@contextmanager
-def open_sheet(files: Files, record: Record, encoding: str | None, digest: Any = None) -> Iterator[Sheet]:
-    """The sheet in an import's upload; what is read is added to `digest`.
+# So much of a file is looked at to see what it is.
+_START = 1 << 20
+_HOW_TO_SET = (
+    "If letters are wrong, set the file's encoding (metadata “encoding” of the S3 object, POST /import, or "
+    "“File options” in the console), or save the file as “CSV UTF-8”."
+)
 
-    Raises FileRefusedError, and NotUtf8Error where `encoding` is None and must be another one.
+
+@contextmanager
+def open_sheet(files: Files, record: Record, digest: Any = None) -> Iterator[Sheet]:
+    """The sheet in an import's upload, in the encoding and with the separator of its record, where set.
+
+    What is read is added to `digest`. Raises FileRefusedError, and NotUtf8Error where the record names no
+    encoding and the file is not UTF-8.
     """
     _check_size(record)
+    encoding = _named(encoding_name, record.get("encoding"), "encoding")
+    separator = _named(separator_named, record.get("separator"), "separator")
     with closing(files.open_upload(record["bucket"], record["key"], record["versionId"], digest)) as stream:
         rewards = record["type"] == REWARD_TYPE
         needed = reward_rows.NEEDED if rewards else import_rows.NEEDED
         suffix = _suffix(record["fileName"], rewards)
         if suffix == "jsonl":
+            _refuse_compressed(stream, ".jsonl")
             yield read_json_lines(stream, REWARD_COLUMNS, reward_rows.unknown_columns)
         elif suffix == "xlsx":
             with tempfile.TemporaryFile() as local:
@@ -44,8 +58,15 @@ def open_sheet(files: Files, record: Record, encoding: str | None, digest: Any =
                 yield _with_unknown_columns(sheet) if rewards else sheet
         else:
             _refuse_what_is_no_csv(stream)
-            found = read_csv(stream, needed, encoding)
-            sheet = Sheet(found.header, found.rows, found.separator, mark=not found.plain_utf8)
+            found = read_csv(stream, needed, encoding, separator)
+            sheet = Sheet(
+                found.header,
+                found.rows,
+                found.separator,
+                mark=not found.plain_utf8,
+                encoding=found.encoding,
+                warnings=_warnings(record),
+            )
             yield _with_unknown_columns(sheet) if rewards else sheet
 
 
@@ -55,6 +76,41 @@ def _with_unknown_columns(sheet: Sheet) -> Sheet:
     return (
         replace(sheet, warnings={**sheet.warnings, WarningCode.UNKNOWN_COLUMN: problem}) if problem else sheet
     )
+
+
+def detect_encoding(files: Files, record: Record) -> Detected:
+    """The encoding of an upload that is not UTF-8. Raises FileRefusedError if there is none."""
+    with closing(files.open_upload(record["bucket"], record["key"], record["versionId"])) as stream:
+        sample = Sample().read(iter(partial(stream.read, _START), b""))
+    found = None if sample.mostly_utf_8() else sample.detect()
+    if found is None:
+        what = "is UTF-8 in most places, but not in all" if sample.mostly_utf_8() else "has no known encoding"
+        raise FileRefusedError(
+            FileProblem.UNREADABLE_FILE,
+            f"The file {what}. The first line that is not plain ASCII begins: {sample.shown()}. Save the "
+            "file "
+            "as “CSV UTF-8”, or set its encoding.",
+        )
+    return found
+
+
+def _warnings(record: Record) -> dict[WarningCode, str]:
+    """What people should know of a file whose encoding was detected."""
+    if not record.get("encodingDetected"):
+        return {}
+    read = f"The file is not Unicode. It was read as {record['encoding']}, which was detected."
+    line = f" A line as it was read: {record['encodingLine']}" if record.get("encodingLine") else ""
+    return {WarningCode.ENCODING_DETECTED: f"{read}{line}\n{_HOW_TO_SET}"}
+
+
+def _named(read: Callable[[str], str], text: str | None, what: str) -> str | None:
+    """A setting of the upload in our words, or None if there is none."""
+    if not text:
+        return None
+    try:
+        return read(text)
+    except ValueError as error:
+        raise FileRefusedError(FileProblem.UNREADABLE_FILE, f"The {what} of the upload: {error}") from error
 
 
 def _check_size(record: Record) -> None:
@@ -81,14 +137,27 @@ def _refuse_what_is_no_csv(stream: BufferedReader) -> None:
             FileProblem.UNREADABLE_FILE,
             "The file is named .csv but is a web page. Open it in a spreadsheet and save it as “CSV UTF-8”.",
         )
-    if start.startswith((_ZIP, _OLD_OR_ENCRYPTED)):
+    if start.startswith(_OLD_OR_ENCRYPTED):
         raise FileRefusedError(
             FileProblem.UNREADABLE_FILE,
-            "The file is named .csv but is a workbook. Save it as “CSV UTF-8”, or as .xlsx under that name.",
+            "The file is named .csv but is a workbook of an old format, or one with a password. Save it as "
+            ".xlsx without a password, or as “CSV UTF-8”.",
         )
+    _refuse_compressed(stream, ".csv")
+
+
+def _refuse_compressed(stream: BufferedReader, ending: str) -> None:
+    problem = compressed(stream.peek(_START), ending)
+    if problem is not None:
+        raise FileRefusedError(FileProblem.UNREADABLE_FILE, problem)
 
 
 def _workbook(file: Any, needed: Sequence[str]) -> Sheet:
-    rows = read_workbook(file, needed)
-    _, header = next(rows)
-    return Sheet(header, rows)
+    try:
+        rows = read_workbook(file, needed)
+        _, header = next(rows)
+    except NoWorkbookError as error:
+        file.seek(0)
+        problem = compressed(file.read(_START), ".xlsx")
+        raise FileRefusedError(FileProblem.UNREADABLE_FILE, problem or error.message) from error
+    return Sheet(header, rows, workbook=True)

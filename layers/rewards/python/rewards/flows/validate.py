@@ -8,31 +8,27 @@ again: whoever sends chunks, now or later, reads the stored ones.
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from typing import Any
-from urllib.parse import unquote_plus
 
-from rewards.adapters.errors import UploadGoneError
-from rewards.adapters.files import Files, Upload
+from rewards.adapters.errors import UploadGoneError, UploadUnreadableError
+from rewards.adapters.files import Files
 from rewards.adapters.jobs import IMPORT, Jobs, Record, RowsClaim
-from rewards.adapters.queues import Queues
 from rewards.adapters.retry import Backoff
 from rewards.adapters.sealed import Attempt
 from rewards.flows.identities import find_reports, known_exports
-from rewards.flows.imports import PREFIXES, REWARD_TYPE, new_record, ordered_id
-from rewards.flows.send_chunks import ChunkSender
-from rewards.flows.uploads import open_sheet
+from rewards.flows.imports import REWARD_TYPE
+from rewards.flows.uploaded_imports import LOST, Uploaded, UploadedImports
+from rewards.flows.uploads import detect_encoding, open_sheet
 from rewards.rules import chunks, ids
 from rewards.rules.balance import Wanted
-from rewards.rules.csv_file import LAST_RESORT, NotUtf8Error
+from rewards.rules.csv_file import NotUtf8Error
 from rewards.rules.dates import to_the_minute
 from rewards.rules.duplicates import RowSet, counts_as_imported
-from rewards.rules.file_names import clean
+from rewards.rules.encodings import encoding_doubt, first_beyond_ascii
 from rewards.rules.header import find_columns
 from rewards.rules.import_rows import RowChecker
-from rewards.rules.messages import finish_import
 from rewards.rules.outcomes import Answer, FileProblem, FileRefusedError, Outcome, WarningCode
 from rewards.rules.repair import NO_REPORTS, Reports
 from rewards.rules.result_columns import is_old_results_file
@@ -41,13 +37,14 @@ from rewards.rules.row_ids import RowIdKeys
 from rewards.rules.sheets import Sheet
 from rewards.rules.values import Marks, shown_mark
 
-_GONE = "The uploaded file was deleted before it was read. Nothing was imported."
 _OLD_RESULTS = (
     "This is a results.csv of version 0.1, which does not name its import. Nothing was redeemed. "
     "Upload failed.csv of that import instead: it has only the rows that were not redeemed."
 )
 _TOO_MANY_PRIORS = "The column importId names more than 100 imports: upload one results.csv at a time."
 _MAX_PRIORS = 100
+# The columns of a rewards file that must be right to the letter.
+_REWARD_IDS = ("id", "user.accountId", "user.id", "unit", "programId")
 # So many rows are looked at to see how the file writes numbers.
 _MARK_ROWS = 1_000
 
@@ -60,6 +57,7 @@ class _Found:
     attempt: Attempt
 
     encoding: str | None = None
+    separator: str | None = None
     rows: int = 0
     chunks: int = 0
     chunked_rows: int = 0
@@ -69,24 +67,6 @@ class _Found:
     warnings: Mapping[WarningCode, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Uploaded:
-    """What an S3 event says of an object."""
-
-    bucket: str
-    key: str
-    version_id: str | None
-
-
-def uploads_in(event: Mapping[str, Any]) -> Iterator[Uploaded]:
-    """The objects that an S3 event tells of; keys come URL-encoded."""
-    for record in event["Records"]:
-        uploaded = record["s3"]["object"]
-        yield Uploaded(
-            record["s3"]["bucket"]["name"], unquote_plus(uploaded["key"]), uploaded.get("versionId")
-        )
-
-
 class Validation:
     """Validates uploads. `now` gives Unix milliseconds."""
 
@@ -94,131 +74,37 @@ class Validation:
         self,
         jobs: Jobs,
         files: Files,
-        queues: Queues,
-        sender: ChunkSender,
-        finish_queue_url: str,
-        now: Callable[[], int],
+        uploads: UploadedImports,
         row_id_keys: Callable[[], RowIdKeys],
+        now: Callable[[], int],
     ) -> None:
         self._jobs = jobs
         self._files = files
-        self._queues = queues
-        self._sender = sender
-        self._finish_queue_url = finish_queue_url
-        self._now = now
+        self._uploads = uploads
         self._row_id_keys = row_id_keys
+        self._now = now
 
-    def run(self, upload: Uploaded, backoff: Backoff) -> str | None:
+    def run(self, uploaded: Uploaded, backoff: Backoff) -> str | None:
         """Validate an uploaded object; the import's id, or None if it is not to be imported.
 
         Running it again is harmless.
         """
-        found = self._import_of(upload)
-        return self._run(*found, backoff) if found else None
-
-    def give_up(self, upload: Uploaded, backoff: Backoff) -> None:
-        """End an import whose validation failed permanently; of one that is sealed, send the chunks."""
-        found = self._import_of(upload)
-        if found is not None:
-            import_id, _ = found
-            problem = "The file could not be read after several tries."
-            self._abort(import_id, FileProblem.VALIDATION_FAILED, problem)
-            self._run(import_id, self._jobs.get(IMPORT, import_id) or {}, backoff)
-
-    def _run(self, import_id: str, record: Record, backoff: Backoff) -> str:
+        found = self._uploads.find(uploaded)
+        if found is None:
+            return None
+        import_id, record = found
         if record["status"] == "VALIDATING":
             try:
                 self._validate(import_id, record)
             except FileRefusedError as refusal:
-                self._abort(import_id, refusal.code, refusal.message)
-            except UploadGoneError:
-                # It was described a moment ago, by the same right to read it.
-                self._abort(import_id, FileProblem.UPLOAD_GONE, _GONE)
-        self._sender.run(import_id, backoff)
-        record = self._jobs.get(IMPORT, import_id) or record
-        if record["status"] == "ABORTED" or record["chunks"] == 0:
-            # Otherwise whoever counts the last chunk asks.
-            self._queues.send(self._finish_queue_url, finish_import(import_id))
+                self._uploads.abort(import_id, refusal.code, refusal.message)
+            except (UploadGoneError, UploadUnreadableError) as error:
+                self._uploads.abort(import_id, *LOST[type(error)])
+        self._uploads.continue_(import_id, record, backoff)
         return import_id
 
-    def _import_of(self, uploaded: Uploaded) -> tuple[str, Record] | None:
-        """The import of an uploaded object, made if it is not there yet."""
-        prefix = next((prefix for prefix in PREFIXES if uploaded.key.startswith(prefix)), None)
-        if prefix is None or uploaded.key.endswith("/"):
-            return None  # a folder made in the S3 console is no upload
-        upload = self._files.describe(uploaded.bucket, uploaded.key, uploaded.version_id)
-        ordered = self._ordered(upload)
-        if ordered is not None and ordered["versionId"] == upload.version_id:
-            return ordered["id"], ordered
-        if ordered is not None and _is_repeated(upload, ordered):
-            return None
-        import_id = self._id_of(upload)
-        record = self._record(upload, prefix)
-        if ordered is not None:
-            record |= self._refused_by(ordered)
-        if not self._jobs.create(IMPORT, import_id, record):
-            record = self._jobs.get(IMPORT, import_id) or record
-        return import_id, record
-
-    def _id_of(self, upload: Upload) -> str:
-        """The id of an upload's import, which is the same for every delivery of its event.
-
-        It holds the exact time of its creation: S3 tells only the second of an upload.
-        """
-        before_0_2 = ids.id_of_object(upload.modified, upload.bucket, upload.key, upload.version_id)
-        if self._jobs.get(IMPORT, before_0_2):
-            return before_0_2
-        object_name = (upload.bucket, upload.key, upload.version_id, str(upload.modified))
-        return self._jobs.import_of_object(object_name, ids.new_id(self._now()))
-
-    def _ordered(self, upload: Upload) -> Record | None:
-        """The import whose form an upload came by, or None. The first file that arrives there is its file."""
-        import_id = ordered_id(upload.key)
-        record = self._jobs.get(IMPORT, import_id) if import_id else None
-        if import_id is None or record is None:
-            return None
-        if (record["bucket"], record["key"]) != (upload.bucket, upload.key):
-            return None
-        if record["status"] == "PENDING":
-            arrived = {"status": "VALIDATING", **_place(upload)}
-            self._jobs.update(IMPORT, import_id, arrived, status="PENDING")
-            record = self._jobs.get(IMPORT, import_id) or record
-        return record
-
-    def _refused_by(self, ordered: Record) -> Record:
-        """What the record of a second file by an import's form says: a form takes one file only."""
-        problem = {
-            "code": FileProblem.FORM_USED.value,
-            "message": f"The form of import {ordered['id']} has taken a file already. Nothing of this one "
-            "was imported: order a new import for it.",
-        }
-        told = {field: ordered[field] for field in ("name", "requester", "mailtoEmail")}
-        return {**told, "status": "ABORTED", "error": problem, "dateCompleted": self._now()}
-
-    def _abort(self, import_id: str, code: FileProblem, message: str) -> None:
-        """End an import of which nothing was sent. One that is sealed already stays as it is."""
-        changes = {
-            "status": "ABORTED",
-            "error": {"code": code.value, "message": message},
-            "dateCompleted": self._now(),
-        }
-        self._jobs.update(IMPORT, import_id, changes, status="VALIDATING")
-
-    def _record(self, upload: Upload, prefix: str) -> Record:
-        kind, dry_run = PREFIXES[prefix]
-        file_name = upload.key.rpartition("/")[2]
-        with suppress(ValueError):
-            file_name = clean(file_name)
-        return {
-            **new_record(kind, dry_run, upload.metadata.get("name", ""), file_name, self._now()),
-            "mailtoEmail": upload.metadata.get("email") or None,
-            "allowDuplicate": upload.metadata.get("allow-duplicate", "").strip().lower() == "true",
-            "status": "VALIDATING",
-            **_place(upload),
-        }
-
     def _validate(self, import_id: str, record: Record) -> None:
-        """Check the file and seal the import. Raises FileRefusedError and UploadGoneError."""
+        """Check the file and seal the import. Raises FileRefusedError, and errors of the upload."""
         found, bytes_digest = self._read(import_id, record)
         try:
             sealed = self._seal(import_id, record, found, bytes_digest)
@@ -235,6 +121,7 @@ class Validation:
         changes = {
             "status": "PROCESSING",
             "encoding": found.encoding,
+            "separator": found.separator,
             "rows": found.rows,
             "processed": found.rows - found.chunked_rows,
             "outcomes": found.outcomes,
@@ -290,44 +177,54 @@ class Validation:
     def _read(self, import_id: str, record: Record) -> tuple[_Found, str]:
         """Check every row; what was found, and the SHA-256 of the file.
 
-        The file is read again in the encoding of last resort if it is not UTF-8, and twice more if rows that
-        do not fit their rowIds name reports of this stack, which may repair them.
+        The encoding of a file that is not UTF-8 is detected, stored and used from then on. The file is read
+        twice more if rows that do not fit their rowIds name reports of this stack, which may repair them.
         """
-        encoding: str | None = None
         digest = hashlib.sha256()
         try:
-            found = self._read_as(import_id, record, encoding, NO_REPORTS, digest)
+            found = self._read_as(import_id, record, NO_REPORTS, digest)
         except NotUtf8Error:
-            encoding, digest = LAST_RESORT, hashlib.sha256()
-            found = self._read_as(import_id, record, encoding, NO_REPORTS, digest)
+            record, digest = self._with_encoding(import_id, record), hashlib.sha256()
+            found = self._read_as(import_id, record, NO_REPORTS, digest)
         known = known_exports(found.exports, self._jobs)
         if known:
             found.attempt.discard()
-            with open_sheet(self._files, record, encoding) as sheet:
+            with open_sheet(self._files, record) as sheet:
                 survey = RowChecker(sheet.header, record["dateCreated"], self._row_id_keys()).survey(
                     sheet.rows
                 )
             reports = find_reports(known, survey, self._files, self._now())
             del survey  # as large as the reports
-            found = self._read_as(import_id, record, encoding, reports, hashlib.sha256())
+            found = self._read_as(import_id, record, reports, hashlib.sha256())
         if found.rows == 0:
             found.attempt.discard()
             raise FileRefusedError(FileProblem.EMPTY_FILE, "The file has no row to work on.")
         return found, digest.hexdigest()
 
-    def _read_as(
-        self, import_id: str, record: Record, encoding: str | None, reports: Reports, digest: Any
-    ) -> _Found:
+    def _with_encoding(self, import_id: str, record: Record) -> Record:
+        """The record with the encoding that was detected: every later reading uses it."""
+        detected = detect_encoding(self._files, record)
+        changes = {
+            "encoding": detected.encoding,
+            "encodingDetected": True,
+            "encodingLine": detected.line,
+        }
+        self._jobs.update(IMPORT, import_id, changes, status="VALIDATING", encoding=None)
+        return {**record, **changes}
+
+    def _read_as(self, import_id: str, record: Record, reports: Reports, digest: Any) -> _Found:
         """Check every row once; an attempt that comes to no end deletes what it stored."""
-        found = _Found(Attempt(self._files, import_id), encoding)
+        found = _Found(Attempt(self._files, import_id))
         try:
-            with open_sheet(self._files, record, encoding, digest) as sheet:
+            with open_sheet(self._files, record, digest) as sheet:
+                found.encoding = sheet.encoding
+                found.separator = sheet.separator if sheet.encoding else None
                 rows = _wanted(self._check_rows(record, sheet, reports, found.exports), found)
                 for body in chunks.bodies(import_id, record["dryRun"], rows):
                     found.chunks += 1
                     found.attempt.add_chunk(body)
                 found.warnings = sheet.warnings
-        except (FileRefusedError, UploadGoneError, NotUtf8Error):
+        except (FileRefusedError, UploadGoneError, UploadUnreadableError, NotUtf8Error):
             found.attempt.discard()
             raise
         return found
@@ -337,8 +234,9 @@ class Validation:
     ) -> Iterator[Wanted | Grant | Answer]:
         """What each row of an upload asks for, or its result, in order; the same at every reading."""
         uploaded = record["dateCreated"]
+        detected = record["encoding"] if record.get("encodingDetected") else None
         if record["type"] == REWARD_TYPE:
-            yield from _check_grants(sheet, uploaded)
+            yield from _check_grants(sheet, uploaded, detected)
             return
         if is_old_results_file(sheet.header):
             raise FileRefusedError(FileProblem.OLD_RESULTS_FILE, _OLD_RESULTS)
@@ -346,8 +244,12 @@ class Validation:
         first = list(islice(sheet.rows, _MARK_ROWS))
         cells_of_value = map(RowChecker(sheet.header, uploaded, keys).value_cell, (row for _, row in first))
         seen = {mark for mark in map(shown_mark, cells_of_value) if mark}
-        marks = Marks(comma_allowed=sheet.separator != ",", seen=seen.pop() if len(seen) == 1 else None)
-        checker = RowChecker(sheet.header, uploaded, keys, marks, reports, _Priors(self._jobs))
+        marks = Marks(
+            comma_allowed=sheet.workbook or sheet.separator != ",",
+            seen=seen.pop() if len(seen) == 1 else None,
+        )
+        priors = _Priors(self._jobs)
+        checker = RowChecker(sheet.header, uploaded, keys, marks, reports, priors, detected)
         for line, row in chain(first, sheet.rows):
             yield checker.check(row, line)
         exports.update(checker.exports)
@@ -375,24 +277,6 @@ class _Priors(dict[str, str | None]):
         return found
 
 
-def _place(upload: Upload) -> Record:
-    """Where the upload is; its version is pinned from here on."""
-    return {
-        "bucket": upload.bucket,
-        "key": upload.key,
-        "versionId": upload.version_id,
-        "etag": upload.etag,
-        "size": upload.size,
-    }
-
-
-def _is_repeated(upload: Upload, ordered: Record) -> bool:
-    """Whether an upload repeats what its import has accepted, or comes after the import was cancelled."""
-    same_bytes = (ordered["etag"], ordered["size"]) == (upload.etag, upload.size)
-    never_arrived = ordered["status"] == "CANCELLED" and not ordered["etag"]
-    return never_arrived or (same_bytes and ordered["status"] != "ABORTED")
-
-
 def _wanted(checked: Iterable[Wanted | Grant | Answer], found: _Found) -> Iterator[Wanted | Grant]:
     """The rows that travel; the others have their results, and all are counted."""
     for row in checked:
@@ -408,8 +292,13 @@ def _wanted(checked: Iterable[Wanted | Grant | Answer], found: _Found) -> Iterat
         yield row
 
 
-def _check_grants(sheet: Sheet, uploaded: int) -> Iterator[Grant | Answer]:
+def _check_grants(sheet: Sheet, uploaded: int, detected: str | None) -> Iterator[Grant | Answer]:
+    """The rewards of a file; `detected` is the name of an encoding that nobody set."""
     columns = find_columns(sheet.header, NEEDED, (*USED, *USED_OF_USER))
     for line, row in sheet.rows:
         cells = {name: row[place] if place < len(row) else "" for name, place in columns.items()}
-        yield read_grant(cells, line, uploaded)
+        doubtful = detected and first_beyond_ascii(cells, _REWARD_IDS)
+        if detected and doubtful:
+            yield Answer(line, Outcome.INVALID_VALUE, encoding_doubt(doubtful, detected))
+        else:
+            yield read_grant(cells, line, uploaded)

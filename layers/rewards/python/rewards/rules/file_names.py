@@ -4,8 +4,12 @@ import unicodedata
 
 MAX_LENGTH = 200
 
-_REDEMPTIONS = {"csv": "csv", "xlsx": "xlsx"}
-_REWARDS = {"csv": "csv", "xlsx": "xlsx", "jsonl": "jsonl", "ndjson": "jsonl"}
+_TEXT = {"csv": "csv", "txt": "csv", "tsv": "csv"}
+_REDEMPTIONS = {**_TEXT, "xlsx": "xlsx"}
+_REWARDS = {**_REDEMPTIONS, "jsonl": "jsonl", "ndjson": "jsonl"}
+
+# Of macOS and Windows, lower case.
+_LEFT_BEHIND = (".ds_store", "thumbs.db", "desktop.ini")
 
 
 def format_of(file_name: str, loads_rewards: bool) -> str:
@@ -13,9 +17,18 @@ def format_of(file_name: str, loads_rewards: bool) -> str:
     known = _REWARDS if loads_rewards else _REDEMPTIONS
     found = known.get(file_name.rpartition(".")[2].lower()) if "." in file_name else None
     if found is None:
-        formats = " and ".join(f".{each}" for each in dict.fromkeys(known.values()))
-        raise ValueError(f"{file_name!r} is not in an accepted format: {formats}.")
+        *formats, last = (f".{each}" for each in known)
+        raise ValueError(
+            f"{file_name!r} is not in an accepted format: its name must end in {', '.join(formats)} or "
+            f"{last}."
+        )
     return found
+
+
+def is_left_behind(key: str) -> bool:
+    """Whether an S3 key is that of a file which programs leave behind, and nobody means to upload."""
+    name = key.rpartition("/")[2].lower()
+    return name in _LEFT_BEHIND or name.startswith(("~$", "._", ".~lock.")) or name.endswith(".filepart")
 
 
 def clean(file_name: str) -> str:

@@ -8,6 +8,7 @@ from unicodedata import normalize
 from rewards.rules import ids, invisible, row_ids
 from rewards.rules.balance import CLOCK_MARGIN, Wanted
 from rewards.rules.damage import is_damage, unquoted
+from rewards.rules.encodings import encoding_doubt, first_beyond_ascii
 from rewards.rules.first_lines import FirstLines
 from rewards.rules.header import find_columns, listed
 from rewards.rules.outcomes import Answer, Outcome, WarningCode
@@ -66,11 +67,13 @@ class RowChecker:
         marks: Marks = DEFAULT_MARKS,
         reports: Reports = NO_REPORTS,
         priors: Mapping[str, str | None] | None = None,
+        detected_encoding: str | None = None,
     ) -> None:
         """`uploaded` is when the file came (Unix ms): the results must not depend on when it is read.
 
         `priors` maps the importIds in an uploaded results.csv to the import that redeemed: itself or, of
-        a dry run, the one that was started from it (None where there is none).
+        a dry run, the one that was started from it (None where there is none). `detected_encoding` is the
+        name of an encoding that nobody set: ids beyond ASCII are in doubt.
         """
         columns = find_columns(header, NEEDED, USED)
         self._account, self._user, self._unit, self._value = (columns[name] for name in NEEDED)
@@ -87,6 +90,8 @@ class RowChecker:
         self._uploaded = uploaded
         self._marks = marks
         self._reports = reports
+        self._detected_encoding = detected_encoding
+        self._exact = find_columns(header, NEEDED, ("programId", "reference"))
         self.exports: dict[str, None] = {}
         # One fingerprint a row that wants something: this is all that grows with the file.
         self._first_lines = FirstLines()
@@ -114,15 +119,31 @@ class RowChecker:
         if problem is not None:
             return Answer(line, *problem)
         found = self._identify(row, shown)
+        doubt = self._encoding_doubt(row)
         if isinstance(found[0], Outcome):
-            return Answer(line, *found)
+            outcome, why = found[:2]
+            return Answer(line, outcome, f"{why} {doubt}".rstrip())
         true, row_id, note = found
+        if doubt and row_id is None:
+            return Answer(line, Outcome.INVALID_VALUE, doubt)
         if true.unit != shown.unit:
             value = read_value(value_cell, true.unit, self._marks)
-        reference = self._cell(row, self._reference)
-        problem_of_reference = _problem_of_reference(reference)
-        if problem_of_reference:
-            return Answer(line, Outcome.INVALID_VALUE, problem_of_reference, true.unit)
+        return self._accepted(row, line, true, value, row_id, note)
+
+    def _accepted(
+        self,
+        row: Sequence[str],
+        line: int,
+        true: Identity,
+        value: int | BadValue,
+        row_id: str | None,
+        note: str,
+    ) -> Wanted | Answer:
+        """What a row asks for whose identity is known."""
+        reference = "" if self._reference is None else _text(row[self._reference])
+        problem = _problem_of_reference(reference)
+        if problem:
+            return Answer(line, Outcome.INVALID_VALUE, problem, true.unit)
         earlier = self._first_lines.first(_fingerprint(*map(_normalised, true)), line)
         if earlier != line:
             return _repeated(line, earlier)
@@ -143,18 +164,14 @@ class RowChecker:
             wanted.warnings = (*wanted.warnings, WarningCode.DIGITS_TRUNCATED)
         return wanted
 
-    def _cell(self, row: Sequence[str], place: int | None) -> str:
-        return "" if place is None else _text(row[place])
-
     def _prior_of(self, row: Sequence[str]) -> tuple[str, int] | None:
         """The redemption that a row of an uploaded results.csv names."""
         if self._prior is None:
             return None
         import_id, line = (row[place].strip() for place in self._prior)
         redeeming = self._priors.get(import_id)
-        return (
-            (redeeming, int(line)) if redeeming and line.isdecimal() and len(line) <= _LINE_DIGITS else None
-        )
+        is_line = line.isdecimal() and len(line) <= _LINE_DIGITS
+        return (redeeming, int(line)) if redeeming and is_line else None
 
     def _usual(self, row: Sequence[str], value_cell: str, line: int) -> Wanted | Answer | None:
         """What a row wants that is as the report made it, but for its value; None for any other.
@@ -240,6 +257,14 @@ class RowChecker:
             if problem is not None:
                 return Outcome.INVALID_VALUE, f"{name} {problem}"
         return None
+
+    def _encoding_doubt(self, row: Sequence[str]) -> str:
+        """That a text which must be right to the letter was decoded by a detected encoding, or nothing."""
+        if self._detected_encoding is None:
+            return ""
+        cells = {name: row[place] for name, place in self._exact.items() if name != "valueToRedeem"}
+        column = first_beyond_ascii(cells, cells)
+        return encoding_doubt(column, self._detected_encoding) if column else ""
 
     def _shown(self, row: Sequence[str]) -> Identity:
         """Whose the row says it is."""

@@ -169,6 +169,30 @@ def import_rejected(summary: ImportSummary, code: str, message: str) -> Email:
     return compose(subject, "bad", f"{what} rejected: {reason(problem)}", blocks, _ASKED.format("import"))
 
 
+def upload_misplaced(bucket: str, key: str) -> Email:
+    """A file was uploaded outside the folders that are imported."""
+    folders = (
+        ("redemptions/", "redeems balances."),
+        ("preview/", "shows what a redemption would do, and changes nothing."),
+        ("rewards/", "loads rewards."),
+    )
+    blocks: list[Block] = [
+        Paragraph(
+            f"The file “{shortened(key, _NAME)}” was uploaded to the bucket {bucket}, but not to one of the "
+            "folders that are imported. Nothing was imported."
+        ),
+        Heading("How to fix it"),
+        Paragraph("Upload the file to one of these folders. Folder names are in lower case."),
+        Points(folders, ordered=False),
+        Paragraph(
+            "This email is sent at most once an hour. Further files are listed in the log of validate."
+        ),
+    ]
+    asked = "You get this email because the operators of this service named this address."
+    name = shortened(key, _NAME_IN_SUBJECT)
+    return compose(f"File not imported: {name}", "bad", "A file was not imported", blocks, asked)
+
+
 _FOR_REAL = "To redeem for real, upload the same file to the folder redemptions/ of the upload bucket."
 
 

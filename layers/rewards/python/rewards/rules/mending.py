@@ -89,6 +89,7 @@ _REASON = {
     FileProblem.OLD_RESULTS_FILE: "The file is a results.csv of an earlier version",
     FileProblem.DUPLICATE_FILE: "its rows were imported before",
     FileProblem.UPLOAD_GONE: "the file is gone",
+    FileProblem.UPLOAD_UNREADABLE: "access to the file was denied",
     FileProblem.FORM_USED: "its form was used already",
     FileProblem.VALIDATION_FAILED: "the system could not read it",
 }
@@ -101,8 +102,9 @@ _FILE_MENDING = {
     FileProblem.MISSING_COLUMNS: "Start from a fresh report and change nothing but the column valueToRedeem. "
     "If you make the file yourself, its first row must name the columns accountId, userId, unit and "
     "valueToRedeem.",
-    FileProblem.UNREADABLE_FILE: "Open the file in a spreadsheet, look at the place that the reason names, "
-    "remove any password, save it as “CSV UTF-8”, and upload that.",
+    FileProblem.UNREADABLE_FILE: "Correct what the reason names, save the table as “CSV UTF-8” or as an "
+    "Excel "
+    "workbook (.xlsx) without a password, and upload that.",
     FileProblem.FILE_TOO_LARGE: "Split the file, keep the header row in each part, and upload the parts "
     "one by one. A CSV file may be larger (2 GiB) than a workbook (100 MiB).",
     FileProblem.DUPLICATE_FILE: "If it was uploaded twice by mistake, there is nothing to do. If these "
@@ -111,6 +113,10 @@ _FILE_MENDING = {
     FileProblem.OLD_RESULTS_FILE: "Upload failed.csv of that import instead: it has only the rows that were "
     "not redeemed.",
     FileProblem.UPLOAD_GONE: "Upload it again, and leave it in the bucket until the import has ended.",
+    FileProblem.UPLOAD_UNREADABLE: "Ask the administrators of the bucket to give this service access to the "
+    "file: if it is encrypted with a KMS key, to allow kms:Decrypt to the validate and finish functions. "
+    "Then "
+    "upload it again. A file encrypted with the bucket's default settings can always be read.",
     FileProblem.FORM_USED: "If it was sent twice by mistake, there is nothing to do. If it is another file, "
     "order an import of its own for it (POST /import) and upload it with that form.",
     FileProblem.VALIDATION_FAILED: "The fault is not in your file. Upload it again later; if it fails again, "
@@ -121,8 +127,8 @@ _FILE_MENDING_FOR_REWARDS = {
     "JSON Lines (.jsonl).",
     FileProblem.MISSING_COLUMNS: "A rewards file needs at least the columns id, type, unit, assignedCredit, "
     "user.id and user.accountId; all others may be left out.",
-    FileProblem.UNREADABLE_FILE: "Look at the place that the reason names. Save the file as “CSV UTF-8”, or "
-    "as JSON Lines with one object a line, and upload that.",
+    FileProblem.UNREADABLE_FILE: "Correct what the reason names, save the file as “CSV UTF-8”, or as JSON "
+    "Lines with one object a line, and upload that.",
     FileProblem.FILE_TOO_LARGE: "Split the file, keep the header row in each part, and upload the parts "
     "one by one.",
 }

@@ -17,6 +17,7 @@ REVERSE = "reverse"
 # On the finish queue:
 FINISH = "finish"
 SEND_CHUNKS = "sendChunks"
+MISPLACED = "misplaced"
 # On the export queue:
 REPORT = "report"
 OVERVIEW = "overview"
@@ -32,6 +33,17 @@ def finish_import(import_id: str) -> Message:
 def send_chunks(import_id: str) -> Message:
     """Send the stored chunks of a sealed import, from where the last attempt stopped."""
     return {"version": VERSION, "kind": SEND_CHUNKS, "importId": import_id}
+
+
+def report_misplaced(bucket: str, key: str, version_id: str) -> Message:
+    """Report an upload outside the folders by email."""
+    return {
+        "version": VERSION,
+        "kind": MISPLACED,
+        "bucket": bucket,
+        "key": key,
+        "versionId": version_id,
+    }
 
 
 def create_report(export_id: str) -> Message:

@@ -73,6 +73,8 @@ class FileProblem(StrEnum):
     OLD_RESULTS_FILE = "OLD_RESULTS_FILE"
     # It was deleted before it was read:
     UPLOAD_GONE = "UPLOAD_GONE"
+    # S3 denied access to it:
+    UPLOAD_UNREADABLE = "UPLOAD_UNREADABLE"
     # The form of an ordered import takes one file:
     FORM_USED = "FORM_USED"
     # Not the file's fault: reading it failed again and again.

@@ -22,8 +22,9 @@ class Sheet:
     Cells of JSON may have halves of surrogate pairs, which the rules reject.
 
     `separator` is the CSV file's, and so that of its results; `mark` says that the results begin
-    with a byte-order mark, `json` that the cells have never been in a spreadsheet. `warnings` are
-    those about the file as a whole, each with its explanation.
+    with a byte-order mark, `json` that the cells have never been in a spreadsheet, `workbook` that they
+    come from one; `encoding` is the plain name of a text file's. `warnings` are those about the file as a
+    whole, each with its explanation.
     """
 
     header: list[str]
@@ -31,6 +32,8 @@ class Sheet:
     separator: str = ","
     mark: bool = True
     json: bool = False
+    workbook: bool = False
+    encoding: str | None = None
     warnings: Mapping[WarningCode, str] = field(default_factory=dict)
 
 
@@ -87,7 +90,7 @@ def _json_rows(
             raise FileRefusedError(
                 FileProblem.UNREADABLE_FILE, f"Line {number} is longer than {MAX_LINE:,} bytes."
             )
-        if not line.strip():
+        if not line.strip(b" \t\r\n\x1a"):  # blank, or the Ctrl-Z by which DOS programs end a file
             continue
         try:
             # Numbers stay the text they are: no binary floating point touches a value.

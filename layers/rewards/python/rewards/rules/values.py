@@ -1,21 +1,26 @@
 """Reading `valueToRedeem`: one grammar, no guesses, no binary floating point (CONTRACT section 3).
 
-    value    = [sign] [money] number | number [money]     (spaces allowed between)
-    money    = the unit's own currency code or symbol
+    value    = [sign] [money] number [money] | [money] [sign] number [money]   (spaces allowed between)
+    money    = the unit's own currency code, its symbol, or both; each at most once in a value
     number   = whole [mark [digits]] | mark digits
-    whole    = digits | 1 to 3 digits, then groups of exactly 3, all parted by the same separator
+    whole    = digits | 1 to 3 digits, then groups of exactly 3, all separated by the same character
+             | 1 or 2 digits, then groups of 2 and a last group of 3, separated by commas (Indian)
+    zero     = money [spaces] "-" | "-" spaces money | space "-" space
 
-The decimal mark is the point and thousands are parted by commas, spaces or apostrophes; in
-semicolon- and tab-separated files mark and comma may change places. A cell that reads
-differently with comma and point changed, as `1,234` does, is refused with both readings,
-unless a cell with both marks, such as `1,234.56`, shows how the file writes numbers.
+The decimal mark is the point, and thousands are separated by commas, spaces or apostrophes. In
+semicolon- and tab-separated files and in text cells of workbooks, point and comma may change places. A
+cell that reads differently with comma and point changed, as `1,234` does, is rejected with both
+readings, unless a cell with both marks, such as `1,234.56`, shows how the file writes numbers.
+
+`zero` is what Excel's Accounting and Comma styles show for 0, with the spaces that they write. A dash
+without spaces or a currency is what people write for "nothing" or "unknown", and is rejected.
 """
 
 import re
 from dataclasses import dataclass
 
 from rewards.rules.outcomes import Outcome
-from rewards.rules.units import decimals, format_value, symbols
+from rewards.rules.units import currency, decimals, format_value, symbols
 
 MAX_DIGITS = 30
 
@@ -23,6 +28,8 @@ MAX_DIGITS = 30
 _USUAL = re.compile(r"[0-9]{1,30}(?:\.[0-9]{0,30})?")
 
 _SPACES = " \t\u00a0\u202f\u2009"
+# The spaces that Excel's number formats write around a dash.
+_PADDING = (" ", "\u00a0")
 _THOUSANDS = ("'", "\u2019", *_SPACES)
 
 
@@ -32,6 +39,12 @@ class BadValue:
 
     outcome: Outcome
     message: str
+
+
+class NumberCell(str):
+    """The text of a workbook's number; its point is always the decimal mark."""
+
+    __slots__ = ()
 
 
 class TruncatedValue(int):
@@ -66,24 +79,28 @@ def read_value(cell: str, unit: str, marks: Marks = DEFAULT_MARKS) -> int | BadV
     if _USUAL.fullmatch(cell) and not marks.comma_allowed:
         whole, _, fraction = cell.partition(".")
         return _credits(cell, whole, fraction, unit)
+    if isinstance(cell, NumberCell):
+        marks = DEFAULT_MARKS
     text = cell.strip(_SPACES)
-    if not text:
+    if not text or _is_zero_dash(cell, text, unit):
         return 0
     negative, unsigned = _take_sign(text)
     bare = _without_money(unsigned, unit)
-    if unsigned == text and bare != text:  # `$-5`: the sign may stand behind the money, but once
+    if unsigned == text and bare != text:  # `$-5`: the sign may follow the currency, but only once
         negative, bare = _take_sign(bare)
     readings = _readings(bare, marks)
     if not readings:
         return BadValue(
             Outcome.INVALID_VALUE,
-            f"{_shown(cell)} is not a number: write digits and, for cents, a decimal point.",
+            f"{_shown(cell)} is not a number. Write digits with a decimal point, for example 10.55; "
+            "0 or a blank cell skips the row.",
         )
     if len(readings) > 1:
         one, other = sorted(readings)
         return BadValue(
             Outcome.INVALID_VALUE,
-            f"{_shown(cell)} can be read as {one} or as {other}: write it without thousands separators.",
+            f"{_shown(cell)} is ambiguous: it can be read as {one} or as {other}. Write it without thousands "
+            "separators.",
         )
     whole, _, fraction = readings.pop().lstrip("0").partition(".")
     if len(whole) > MAX_DIGITS:
@@ -132,17 +149,15 @@ def _reading(text: str, mark: str, separator: str) -> str | None:
 
 
 def _ungrouped(whole: str, separators: tuple[str, ...]) -> str:
-    """The digits of a whole number parted in thousands, or nothing where it is not one."""
+    """The digits of a whole number with separators between its groups, or nothing if the groups are wrong."""
     for separator in separators:
         first, *groups = whole.split(separator)
-        if (
-            groups
-            and len(first) <= 3
-            and not first.startswith("0")
-            and all(_is_digits(group) for group in (first, *groups))
-            and all(len(group) == 3 for group in groups)
-        ):
-            return first + "".join(groups)
+        if groups and not first.startswith("0") and all(_is_digits(group) for group in (first, *groups)):
+            sizes = [len(group) for group in groups]
+            thousands = len(first) <= 3 and set(sizes) == {3}
+            indian = separator == "," and len(first) <= 2 and sizes[-1] == 3 and set(sizes[:-1]) == {2}
+            if thousands or indian:
+                return first + "".join(groups)
     return ""
 
 
@@ -159,12 +174,34 @@ def _take_sign(text: str) -> tuple[bool, str]:
 
 
 def _without_money(text: str, unit: str) -> str:
-    for symbol in symbols(unit):
-        if text.startswith(symbol):
-            return text[len(symbol) :].strip(_SPACES)
-        if text.endswith(symbol):
-            return text[: -len(symbol)].strip(_SPACES)
+    """The text without the unit's currency code and symbol; each is taken off once, from either end."""
+    known = list(symbols(unit))
+    while known:
+        found = next(
+            ((each, front) for each in known for front in (True, False) if _at_end(text, each, front)), None
+        )
+        if found is None:
+            break
+        each, front = found
+        text = (text[len(each) :] if front else text[: -len(each)]).strip(_SPACES)
+        # The code once and one symbol once: `US$` and `$` are both symbols.
+        known = [other for other in known if (other == currency(unit)) != (each == currency(unit))]
     return text
+
+
+def _at_end(text: str, money: str, front: bool) -> bool:
+    return text.startswith(money) if front else text.endswith(money)
+
+
+def _is_zero_dash(cell: str, text: str, unit: str) -> bool:
+    """Whether a cell is the zero of Excel's Accounting and Comma styles: ` $-   `, ` -   € `, ` -   `."""
+    if "-" not in (text[0], text[-1]):
+        return False
+    if text == "-":
+        return cell.startswith(_PADDING) and cell.endswith(_PADDING)
+    if text[-1] == "-":
+        return _without_money(text[:-1].strip(_SPACES), unit) == ""
+    return text[1] in _PADDING and _without_money(text[1:].strip(_SPACES), unit) == ""
 
 
 def _shown(cell: str) -> str:

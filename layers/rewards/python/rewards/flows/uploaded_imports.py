@@ -1,0 +1,229 @@
+"""Uploaded object -> its one import: found or created, and ended where nothing can come of it."""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import unquote_plus
+
+from rewards.adapters.errors import UploadGoneError, UploadUnreadableError
+from rewards.adapters.files import Files, Upload
+from rewards.adapters.jobs import IMPORT, Jobs, Record
+from rewards.adapters.queues import Queues
+from rewards.adapters.retry import Backoff
+from rewards.flows.imports import PREFIXES, new_record, ordered_id
+from rewards.flows.send_chunks import ChunkSender
+from rewards.rules import ids
+from rewards.rules.file_names import clean, is_left_behind
+from rewards.rules.messages import finish_import, report_misplaced
+from rewards.rules.outcomes import FileProblem
+
+logger = logging.getLogger(__name__)
+
+# Why an import is aborted whose upload cannot be read.
+LOST = {
+    UploadGoneError: (
+        FileProblem.UPLOAD_GONE,
+        "The uploaded file was deleted before it was read. Nothing was imported.",
+    ),
+    UploadUnreadableError: (
+        FileProblem.UPLOAD_UNREADABLE,
+        "S3 denied access to the uploaded file, for example because of the KMS key that encrypts it. Nothing "
+        "was imported.",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Uploaded:
+    """What an S3 event says of an object; `time` in Unix milliseconds."""
+
+    bucket: str
+    key: str
+    version_id: str | None
+    time: int = 0
+    size: int = 0
+    etag: str = ""
+
+
+def uploads_in(event: Mapping[str, Any]) -> Iterator[Uploaded]:
+    """The objects that an S3 event names; keys come URL-encoded."""
+    for record in event["Records"]:
+        uploaded = record["s3"]["object"]
+        time = record.get("eventTime")
+        yield Uploaded(
+            bucket=record["s3"]["bucket"]["name"],
+            key=unquote_plus(uploaded["key"]),
+            version_id=uploaded.get("versionId"),
+            time=int(datetime.fromisoformat(time).timestamp() * 1000) if time else 0,
+            size=uploaded.get("size", 0),
+            etag=uploaded.get("eTag", ""),
+        )
+
+
+class UploadedImports:
+    """Finds, creates and ends the imports of uploaded objects. `now` gives Unix milliseconds."""
+
+    def __init__(
+        self,
+        jobs: Jobs,
+        files: Files,
+        queues: Queues,
+        sender: ChunkSender,
+        finish_queue_url: str,
+        now: Callable[[], int],
+    ) -> None:
+        self._jobs = jobs
+        self._files = files
+        self._queues = queues
+        self._sender = sender
+        self._finish_queue_url = finish_queue_url
+        self._now = now
+
+    def find(self, uploaded: Uploaded) -> tuple[str, Record] | None:
+        """The id and record of an upload's import, created if it does not exist; the same for every delivery
+        of its event. None for an upload that is not to be imported; one outside the folders is reported.
+        """
+        if uploaded.key.endswith("/") or is_left_behind(uploaded.key):
+            return None  # a folder made in the S3 console, or a file that programs leave behind
+        prefix = next((prefix for prefix in PREFIXES if uploaded.key.startswith(prefix)), None)
+        if prefix is None:
+            logger.warning("upload outside the folders: bucket %s, key %r", uploaded.bucket, uploaded.key)
+            misplaced = report_misplaced(uploaded.bucket, uploaded.key, uploaded.version_id or "")
+            self._queues.send(self._finish_queue_url, misplaced)
+            return None
+        try:
+            upload = self._files.describe(uploaded.bucket, uploaded.key, uploaded.version_id)
+        except (UploadGoneError, UploadUnreadableError) as error:
+            return self._lost(uploaded, prefix, *LOST[type(error)])
+        ordered = self._ordered(upload)
+        if ordered is not None and ordered["versionId"] == upload.version_id:
+            return ordered["id"], ordered
+        if ordered is not None and _is_repeated(upload, ordered):
+            return None
+        record = self._record(upload, prefix)
+        if ordered is not None:
+            record |= self._refused_by(ordered)
+        # An import of version 0.1 may still be at work; its id held only the second of the upload.
+        old_id = ids.id_of_object(upload.modified, upload.bucket, upload.key, upload.version_id)
+        old = self._jobs.get(IMPORT, old_id)
+        return (old_id, old) if old else self._created(upload, record)
+
+    def abort(self, import_id: str, code: FileProblem, message: str) -> None:
+        """End an import of which nothing was sent. One that is sealed already stays as it is."""
+        changes = {
+            "status": "ABORTED",
+            "error": {"code": code.value, "message": message},
+            "dateCompleted": self._now(),
+        }
+        self._jobs.update(IMPORT, import_id, changes, status="VALIDATING")
+
+    def continue_(self, import_id: str, record: Record, backoff: Backoff) -> None:
+        """Send the chunks of a sealed import, and ask to finish one that has none."""
+        self._sender.run(import_id, backoff)
+        record = self._jobs.get(IMPORT, import_id) or record
+        if record["status"] == "ABORTED" or record["chunks"] == 0:
+            # Otherwise whoever counts the last chunk asks.
+            self._queues.send(self._finish_queue_url, finish_import(import_id))
+
+    def fail(self, uploaded: Uploaded, backoff: Backoff) -> None:
+        """End an upload's import whose validation failed permanently; if it is sealed, send its chunks."""
+        found = self.find(uploaded)
+        if found is not None:
+            import_id, record = found
+            problem = "The file could not be read after several tries."
+            self.abort(import_id, FileProblem.VALIDATION_FAILED, problem)
+            self.continue_(import_id, record, backoff)
+
+    def _created(self, upload: Upload, record: Record) -> tuple[str, Record]:
+        """The import of an upload; later deliveries of its event find the same.
+
+        Its id holds the exact time of its creation: S3 tells only the second of an upload.
+        """
+        object_name = (upload.bucket, upload.key, upload.version_id)
+        import_id = self._jobs.import_of_object(object_name, ids.new_id(self._now()))
+        if not self._jobs.create(IMPORT, import_id, record):
+            record = self._jobs.get(IMPORT, import_id) or record
+        return import_id, record
+
+    def _lost(
+        self, uploaded: Uploaded, prefix: str, code: FileProblem, message: str
+    ) -> tuple[str, Record] | None:
+        """The import of an upload that cannot even be described, ended with the reason."""
+        upload = Upload(
+            bucket=uploaded.bucket,
+            key=uploaded.key,
+            version_id=uploaded.version_id or "",
+            size=uploaded.size,
+            modified=uploaded.time or self._now(),
+            metadata={},
+            etag=f'"{uploaded.etag}"' if uploaded.etag else "",
+        )
+        ordered = self._ordered(upload)
+        if ordered is not None and ordered["versionId"] != upload.version_id:
+            return None  # the form's file came earlier, and there is nobody to report this one to
+        if ordered is not None:
+            import_id, record = ordered["id"], ordered
+        else:
+            import_id, record = self._created(upload, self._record(upload, prefix))
+        self.abort(import_id, code, message)
+        return import_id, self._jobs.get(IMPORT, import_id) or record
+
+    def _ordered(self, upload: Upload) -> Record | None:
+        """The import whose form an upload came by, or None. The first file that arrives there is its file."""
+        import_id = ordered_id(upload.key)
+        record = self._jobs.get(IMPORT, import_id) if import_id else None
+        if import_id is None or record is None:
+            return None
+        if (record["bucket"], record["key"]) != (upload.bucket, upload.key):
+            return None
+        if record["status"] == "PENDING":
+            arrived = {"status": "VALIDATING", **_place(upload)}
+            self._jobs.update(IMPORT, import_id, arrived, status="PENDING")
+            record = self._jobs.get(IMPORT, import_id) or record
+        return record
+
+    def _refused_by(self, ordered: Record) -> Record:
+        """What the record of a second file by an import's form says: a form takes one file only."""
+        problem = {
+            "code": FileProblem.FORM_USED.value,
+            "message": f"The form of import {ordered['id']} has taken a file already. Nothing of this one "
+            "was imported: order a new import for it.",
+        }
+        told = {field: ordered[field] for field in ("name", "requester", "mailtoEmail")}
+        return {**told, "status": "ABORTED", "error": problem, "dateCompleted": self._now()}
+
+    def _record(self, upload: Upload, prefix: str) -> Record:
+        kind, dry_run = PREFIXES[prefix]
+        file_name = upload.key.rpartition("/")[2]
+        with suppress(ValueError):
+            file_name = clean(file_name)
+        return {
+            **new_record(kind, dry_run, upload.metadata.get("name", ""), file_name, self._now()),
+            "mailtoEmail": upload.metadata.get("email") or None,
+            "allowDuplicate": upload.metadata.get("allow-duplicate", "").strip().lower() == "true",
+            "encoding": upload.metadata.get("encoding") or None,
+            "separator": upload.metadata.get("separator") or None,
+            "status": "VALIDATING",
+            **_place(upload),
+        }
+
+
+def _place(upload: Upload) -> Record:
+    """Where the upload is; its version is pinned from here on."""
+    return {
+        "bucket": upload.bucket,
+        "key": upload.key,
+        "versionId": upload.version_id,
+        "etag": upload.etag,
+        "size": upload.size,
+    }
+
+
+def _is_repeated(upload: Upload, ordered: Record) -> bool:
+    """Whether an upload repeats what its import has accepted, or comes after the import was cancelled."""
+    same_bytes = (ordered["etag"], ordered["size"]) == (upload.etag, upload.size)
+    never_arrived = ordered["status"] == "CANCELLED" and not ordered["etag"]
+    return never_arrived or (same_bytes and ordered["status"] != "ABORTED")
