@@ -172,7 +172,7 @@ class ImportPage(BaseModel):
     responses={201: {"description": "The import, and the form to upload its file with, within an hour."}},
 )
 def order_import(_tenant: str, wanted: ImportOrder) -> OrderedImport:
-    """The form takes one file, up to 2 GiB, workbooks 100 MiB. The import begins when it arrives."""
+    """The form takes one file, up to 2 GiB, workbooks 512 MiB. The import begins when it arrives."""
     caller = caller_of(router.current_event.raw_event)
     record, form = wiring.imports().order(
         wanted.type,

@@ -43,7 +43,7 @@ function showChoice(place, signal, problem = "") {
     h("p", { class: "strong" }, "Drop the filled-in report here"),
     input,
     h("label", { for: "file", class: "button primary" }, "Choose a file"),
-    h("p", { class: "mute" }, "CSV up to 2 GiB, Excel workbook (.xlsx) up to 100 MiB"),
+    h("p", { class: "mute" }, "CSV up to 2 GiB, Excel workbook (.xlsx) up to 512 MiB"),
   );
   const said = h("div", { role: "alert" }, problem ? notice("bad", null, h("p", {}, problem)) : null);
   fill(

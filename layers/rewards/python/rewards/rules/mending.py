@@ -104,7 +104,7 @@ _FILE_MENDING = {
     FileProblem.UNREADABLE_FILE: "Open the file in a spreadsheet, look at the place that the reason names, "
     "remove any password, save it as “CSV UTF-8”, and upload that.",
     FileProblem.FILE_TOO_LARGE: "Split the file, keep the header row in each part, and upload the parts "
-    "one by one. A CSV file may be larger (2 GiB) than a workbook (100 MiB).",
+    "one by one. A CSV file may be larger (2 GiB) than a workbook (512 MiB).",
     FileProblem.DUPLICATE_FILE: "If it was uploaded twice by mistake, there is nothing to do. If these "
     "redemptions are meant once more, start from a fresh report, whose rows carry a rowId; or change the "
     "file, for example by a column with today's date.",
