@@ -23,7 +23,6 @@ from rewards.rules import import_rows, mail, reward_rows
 from rewards.rules.examples import Examples
 from rewards.rules.outcomes import SETTLED, Answer, Outcome, any_failed
 from rewards.rules.sheets import Sheet
-from rewards.rules.spreadsheet import neutralise
 from rewards.rules.units import format_value
 
 # As long as the function may run (milliseconds); its queue shows the message again only later.
@@ -147,8 +146,6 @@ class Finisher:
             for line, row in sheet.rows:
                 rows += 1
                 cells, extra = _fitted(row, width)
-                if sheet.json:  # these cells have never been in a spreadsheet
-                    cells = [neutralise(cell) for cell in cells]
                 if answer is None or answer.line != line:
                     to_results.writerow([*cells, *_answer_cells(Answer(line, Outcome.UNCHANGED)), *extra])
                     continue

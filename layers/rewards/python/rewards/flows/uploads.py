@@ -14,13 +14,16 @@ from rewards.flows.read_workbook import read_workbook
 from rewards.rules import import_rows, reward_rows
 from rewards.rules.csv_file import read_csv
 from rewards.rules.file_names import format_of
-from rewards.rules.outcomes import FileProblem, FileRefusedError
+from rewards.rules.outcomes import FileProblem, FileRefusedError, WarningCode
 from rewards.rules.report import REWARD_COLUMNS
 from rewards.rules.sheets import Sheet, read_json_lines
 
 _ZIP = b"PK\x03\x04"
 _OLD_OR_ENCRYPTED = b"\xd0\xcf\x11\xe0"
 _MARKUP = (b"<html", b"<!doctype", b"<table", b"<?xml", b"<meta")
+
+_SHEETS_NAMED = 5  # in a warning
+_SHEET_NAME = 40  # characters; spreadsheet programs allow 31
 
 
 @contextmanager
@@ -77,6 +80,23 @@ def _refuse_what_is_no_csv(stream: BufferedReader) -> None:
 
 
 def _workbook(file: Any, needed: Sequence[str]) -> Sheet:
-    rows = read_workbook(file, needed)
-    _, header = next(rows)
-    return Sheet(header, rows)
+    found = read_workbook(file, needed)
+    _, header = next(found.rows)
+    explained = (
+        {WarningCode.OTHER_SHEETS_IGNORED: _ignored(found.sheet, found.ignored)} if found.ignored else {}
+    )
+    return Sheet(header, found.rows, warnings=explained)
+
+
+def _ignored(read: str, others: Sequence[str]) -> str:
+    """Name the sheet that was read and the sheets that were not."""
+    names = ", ".join(f"“{_shortened(name)}”" for name in others[:_SHEETS_NAMED])
+    more = f" and {len(others) - _SHEETS_NAMED:,} more" if len(others) > _SHEETS_NAMED else ""
+    return (
+        f"Only the sheet “{_shortened(read)}” was imported. The workbook has other sheets with content, "
+        f"which were ignored: {names}{more}. If they have rows to import, upload each as a file of its own."
+    )
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= _SHEET_NAME else name[: _SHEET_NAME - 1] + "…"

@@ -336,9 +336,7 @@ def _check_rows(
     if record["type"] == REWARD_TYPE:
         columns = find_columns(sheet.header, NEEDED, (*USED, *USED_OF_USER))
         for line, row in sheet.rows:
-            cells = {name: row[place] if place < len(row) else "" for name, place in columns.items()}
-            if not sheet.json:  # what has been in a spreadsheet may have been made safe for it
-                cells = {name: restore(cell) for name, cell in cells.items()}
+            cells = {name: restore(row[place]) if place < len(row) else "" for name, place in columns.items()}
             yield read_grant(cells, line, uploaded)
         return
     first = list(islice(sheet.rows, _MARK_ROWS))

@@ -9,28 +9,29 @@ from typing import Any
 
 from rewards.rules.csv_file import MAX_LINE
 from rewards.rules.outcomes import FileProblem, FileRefusedError, WarningCode
+from rewards.rules.spreadsheet import neutralise
 
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
     """`rows` come with their numbers as a spreadsheet or an editor shows them.
 
-    `separator` is the CSV file's, and so that of its results; `mark` says that the results begin
-    with a byte-order mark, `json` that the cells have never been in a spreadsheet. `warnings` are
-    those about the file as a whole, each with its explanation.
+    Their cells are those of a CSV file: as they are if the upload is one, otherwise neutralised, so
+    that they can be written to the results as they are. `separator` is the CSV file's, and so that of its
+    results; `mark` says that the results begin with a byte-order mark. `warnings` are those about
+    the file as a whole, each with its explanation.
     """
 
     header: list[str]
     rows: Iterator[tuple[int, list[str]]]
     separator: str = ","
     mark: bool = True
-    json: bool = False
     warnings: Mapping[WarningCode, str] = field(default_factory=dict)
 
 
 def read_json_lines(stream: BufferedReader, columns: Sequence[str]) -> Sheet:
     """JSON Lines with (some of) these names, flat (`user.id`) or as objects in objects."""
-    return Sheet(list(columns), _json_rows(stream, columns), mark=False, json=True)
+    return Sheet(list(columns), _json_rows(stream, columns), mark=False)
 
 
 def _json_rows(stream: BufferedReader, columns: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
@@ -55,7 +56,7 @@ def _json_rows(stream: BufferedReader, columns: Sequence[str]) -> Iterator[tuple
 
 
 def _json_cell(value: dict[str, Any], name: str) -> str:
-    """The text under `user.id`, be it written flat or as an object in an object."""
+    """The text under `user.id`, be it written flat or as an object in an object; neutralised."""
     found = value.get(name)
     if found is None and "." in name:
         outer, _, inner = name.partition(".")
@@ -67,4 +68,4 @@ def _json_cell(value: dict[str, Any], name: str) -> str:
         return ""  # no id, unit or date; the row will be told that it is missing
     text = found if isinstance(found, str) else json.dumps(found, ensure_ascii=False)
     # JSON can spell half a surrogate pair, which no file or table can hold.
-    return text.encode("utf-8", "replace").decode()
+    return neutralise(text.encode("utf-8", "replace").decode())
