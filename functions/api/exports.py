@@ -11,6 +11,7 @@ from errors import ApiError
 from incoming import Caller, caller_of
 from paging import FileAddress, Limit, Offset, Redirected, handed_over, shortened
 from rewards.flows.exports import TYPES
+from rewards.rules.download_names import report_name
 from rewards.rules.report import file_key
 
 # ruff: noqa: N815 the contract's names
@@ -142,7 +143,8 @@ def download_export(_tenant: str, export_id: str, redirected: Redirected = True)
     key = file_key(export_id, record["format"], record["type"])
     if record["status"] == "EXPIRED" or not wiring.files().exists(key):
         raise ApiError(410, "EXPORT_EXPIRED", "The file is gone: order the report again.")
-    return handed_over(wiring.files().signed_url(key, wiring.SIGNED_SECONDS), redirected)
+    name = report_name(record["name"], record["dateCreated"], record["format"])
+    return handed_over(wiring.files().signed_url(key, wiring.SIGNED_SECONDS, name), redirected)
 
 
 def mailto(caller: Caller) -> str:

@@ -18,6 +18,7 @@ from rewards.flows.explain import explained
 from rewards.flows.finish import examples_key
 from rewards.flows.imports import REWARD_TYPE, ImportStateError, StillWorkingError
 from rewards.flows.reversals import NotKeptError, NotReversibleError
+from rewards.rules.download_names import results_name
 from rewards.rules.file_names import clean, format_of
 from rewards.rules.outcomes import any_failed
 
@@ -325,7 +326,8 @@ def _file(import_id: str, name: str, redirected: bool) -> Response[str]:
     key = f"imports/{record['id']}/{name}"
     if record["dateExpires"] <= now() or not wiring.files().exists(key):
         raise ApiError(410, "IMPORT_EXPIRED", "The file is gone; it is kept for a limited time only.")
-    return handed_over(wiring.files().signed_url(key, wiring.SIGNED_SECONDS), redirected)
+    url = wiring.files().signed_url(key, wiring.SIGNED_SECONDS, results_name(record["name"], name))
+    return handed_over(url, redirected)
 
 
 def _found(import_id: str, record: dict[str, Any] | None) -> dict[str, Any]:

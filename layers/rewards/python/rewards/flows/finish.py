@@ -20,6 +20,7 @@ from rewards.flows.deliver import Delivery
 from rewards.flows.imports import REWARD_TYPE, cancelled_unread, is_complete
 from rewards.flows.uploads import open_sheet
 from rewards.rules import import_rows, mail, reward_rows
+from rewards.rules.download_names import results_name
 from rewards.rules.examples import Examples
 from rewards.rules.outcomes import SETTLED, Answer, Outcome, any_failed
 from rewards.rules.sheets import Sheet
@@ -190,14 +191,17 @@ class Finisher:
         else:
             until = record["dateExpires"]
             failed = any_failed(record["outcomes"]) and not record.get("reverses")
-            folder = f"imports/{import_id}"
             email = mail.import_finished(
                 summary,
-                self._delivery.link(f"{folder}/results.csv", until),
-                self._delivery.link(f"{folder}/failed.csv", until) if failed else None,
+                self._link(import_id, record, "results.csv"),
+                self._link(import_id, record, "failed.csv") if failed else None,
                 until,
             )
         self._delivery.mail(IMPORT, import_id, record["mailtoEmail"], email)
+
+    def _link(self, import_id: str, record: Record, file: str) -> str:
+        name = results_name(record["name"], file)
+        return self._delivery.link(f"imports/{import_id}/{file}", record["dateExpires"], name)
 
 
 def examples_key(import_id: str) -> str:

@@ -22,6 +22,7 @@ from rewards.flows.overviews import Overviews
 from rewards.flows.spool import Spool
 from rewards.flows.statements import Redeemable, Rewards, Statement, TornScanError, statement
 from rewards.rules import mail
+from rewards.rules.download_names import report_name
 from rewards.rules.report import KINDS, REDEEMABLE, Cell, Table, file_key
 
 CONTENT_TYPES = {
@@ -79,7 +80,9 @@ class ReportEnding:
             return
         if record["status"] == "COMPLETED":
             until = record["dateExpires"]
-            link = self._delivery.link(file_key(export_id, record["format"], record["type"]), until)
+            key = file_key(export_id, record["format"], record["type"])
+            name = report_name(record["name"], record["dateCreated"], record["format"])
+            link = self._delivery.link(key, until, name)
             email = mail.report_ready(
                 record["name"],
                 record["recordCount"],
