@@ -15,7 +15,7 @@ SOURCES := $(sort $(TEMPLATE) $(shell find functions layers -type f -not -name '
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup build build-aws demo up down token logs test simulate bench lint format pictures chromium \
+.PHONY: help setup build build-aws demo up down sample token logs test simulate bench lint format pictures chromium \
 	gnumeric exceljs clean FORCE
 
 help: ## List the targets
@@ -36,6 +36,9 @@ up: $(LOCAL_STACK) ## Start the local stack, or update the running one, and tell
 
 down: $(VENV) ## Stop the local stack
 	@$(BIN)/python -m infra.local down
+
+sample: $(VENV) ## Load the files of examples/ into the local stack that runs, and show what became of each row
+	@PYTHONPATH=layers/rewards/python $(BIN)/python -m infra.local.sample
 
 token: $(VENV) ## Sign in to the local stack, as ROLE=operator or viewer; print the token
 	@$(BIN)/python -m infra.local token $(ROLE)
