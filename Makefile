@@ -15,8 +15,8 @@ SOURCES := $(sort $(TEMPLATE) $(shell find functions layers -type f -not -name '
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup build build-aws demo up down token logs test simulate bench lint format pictures chromium \
-	rotate-row-id-key clean FORCE
+.PHONY: help setup build build-aws demo up down sample token logs test simulate bench lint format pictures \
+	rotate-row-id-key chromium gnumeric exceljs clean FORCE
 
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -37,13 +37,16 @@ up: $(LOCAL_STACK) ## Start the local stack, or update the running one, and tell
 down: $(VENV) ## Stop the local stack
 	@$(BIN)/python -m infra.local down
 
+sample: $(VENV) ## Load the files of examples/ into the local stack that runs, and show what became of each row
+	@PYTHONPATH=layers/rewards/python $(BIN)/python -m infra.local.sample
+
 token: $(VENV) ## Sign in to the local stack, as ROLE=operator or viewer; print the token
 	@$(BIN)/python -m infra.local token $(ROLE)
 
 logs: $(VENV) ## Show what the functions of the local stack have logged
 	@$(BIN)/python -m infra.local logs
 
-test: lint $(LOCAL_STACK) chromium ## Lint, then all tests: unit, integration, end to end, in a browser
+test: lint $(LOCAL_STACK) chromium gnumeric exceljs ## Lint, then all tests: unit, integration, end to end, in a browser
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 SEEDS := 1000
@@ -70,13 +73,27 @@ pictures: $(LOCAL_STACK) chromium ## Make the pictures in docs/images anew
 	PYTHONPATH=layers/rewards/python $(BIN)/python -m infra.local.email_pictures
 	PICTURES=docs/images REQUIRE_CHROMIUM=1 $(BIN)/python -m pytest -q tests/browser/test_appearance.py
 
-# Where it cannot be had, the tests that need it are left out, and say so.
+# Programs that only tests need. Where one cannot be installed, its tests are skipped and say so.
 chromium:
 	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install --yes -qq chromium; } >/dev/null 2>&1 \
 		|| echo "Chromium is not here and could not be installed: the tests of the page in a browser are left out."
 
 rotate-row-id-key: $(VENV) ## Add a new key for rowIds to SECRET=arn:..., the stack's output RowIdKeySecret
 	@PYTHONPATH=layers/rewards/python $(BIN)/python -m infra.rotate_row_id_key $(SECRET)
+gnumeric:
+	@command -v ssconvert >/dev/null || { apt-get update -qq && apt-get install --yes -qq gnumeric; } >/dev/null 2>&1 \
+		|| echo "Gnumeric could not be installed: the test that opens the report in it is skipped."
+
+exceljs:
+	@$(MAKE) --no-print-directory $(EXCELJS) >/dev/null 2>&1 \
+		|| echo "ExcelJS could not be installed (it needs npm): the test that opens the report in it is skipped."
+
+EXCELJS := tests/exceljs/node_modules/.installed
+
+$(EXCELJS): tests/exceljs/package.json
+	command -v npm || { apt-get update && apt-get install --yes nodejs npm; }
+	npm install --prefix $(<D)
+	touch $@
 
 clean: ## Remove what was built, and stop the local stack
 	@if [ -e .local/stack.json ]; then $(BIN)/python -m infra.local down; fi

@@ -31,7 +31,8 @@ def download(token: str) -> Response[str]:
     if not wiring.files().exists(link["key"]):
         return _page(410, "The file is gone", f"{_KEPT} This one was deleted. {_again(link['key'])}")
     head = router.current_event.http_method == "HEAD"
-    answer = redirect(wiring.files().signed_url(link["key"], wiring.SIGNED_SECONDS, head))
+    name = link.get("name") or link["key"].rpartition("/")[2]
+    answer = redirect(wiring.files().signed_url(link["key"], wiring.SIGNED_SECONDS, name, head))
     answer.headers.update(_HEADERS)
     return answer
 

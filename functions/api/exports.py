@@ -15,6 +15,7 @@ from incoming import Caller, caller_of
 from known import RequestObject
 from paging import FileAddress, Limit, Offset, Redirected, handed_over, shortened
 from reward_routes import RewardType
+from rewards.rules.download_names import report_name
 from rewards.rules.filters import DATES, FilterError
 from rewards.rules.report import BALANCES, REDEEMABLE, TYPES, file_key
 from rewards.rules.reward_rows import MAX_DATE, MIN_DATE
@@ -238,7 +239,8 @@ def download_export(_tenant: str, export_id: str, redirected: Redirected = True)
     key = file_key(export_id, record["format"], record["type"])
     if record["status"] == "EXPIRED" or not wiring.files().exists(key):
         raise ApiError(410, "EXPORT_EXPIRED", "The file is gone: order the report again.")
-    return handed_over(wiring.files().signed_url(key, wiring.SIGNED_SECONDS), redirected)
+    name = report_name(record["name"], record["dateCreated"], record["format"])
+    return handed_over(wiring.files().signed_url(key, wiring.SIGNED_SECONDS, name), redirected)
 
 
 def mailto(caller: Caller) -> str:

@@ -21,6 +21,7 @@ from rewards.flows.finish import examples_key
 from rewards.flows.imports import REWARD_TYPE, ImportStateError, StillWorkingError
 from rewards.flows.reversals import NotKeptError, NotReversibleError
 from rewards.rules.csv_file import separator_named
+from rewards.rules.download_names import results_name
 from rewards.rules.encodings import encoding_name
 from rewards.rules.file_names import clean, format_of
 from rewards.rules.outcomes import any_failed
@@ -217,7 +218,7 @@ class ImportPage(BaseModel):
     responses={201: {"description": "The import, and the form to upload its file with, within an hour."}},
 )
 def order_import(_tenant: str, wanted: ImportOrder) -> OrderedImport:
-    """The form takes one file, up to 2 GiB, workbooks 100 MiB. The import begins when it arrives."""
+    """The form takes one file, up to 2 GiB, workbooks 512 MiB. The import begins when it arrives."""
     caller = caller_of(router.current_event.raw_event)
     record, form = wiring.imports().order(
         wanted.type,
@@ -375,7 +376,8 @@ def _file(import_id: str, name: str, redirected: bool) -> Response[str]:
     key = f"imports/{record['id']}/{name}"
     if record["dateExpires"] <= now() or not wiring.files().exists(key):
         raise ApiError(410, "IMPORT_EXPIRED", "The file is gone; it is kept for a limited time only.")
-    return handed_over(wiring.files().signed_url(key, wiring.SIGNED_SECONDS), redirected)
+    url = wiring.files().signed_url(key, wiring.SIGNED_SECONDS, results_name(record["name"], name))
+    return handed_over(url, redirected)
 
 
 def _found(import_id: str, record: dict[str, Any] | None) -> dict[str, Any]:

@@ -227,7 +227,7 @@ class OneRecord:
         self.record.update(changes)
         return True
 
-    def create_link(self, _key: str, _expires: int) -> str:
+    def create_link(self, _key: str, _expires: int, _name: str) -> str:
         return "token"
 
 

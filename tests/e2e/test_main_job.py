@@ -2,6 +2,7 @@
 
 import io
 import re
+from datetime import UTC, datetime
 
 import pytest
 from openpyxl import load_workbook
@@ -127,15 +128,24 @@ def test_a_link_answers_a_scanner_then_the_person_then_in_words_once_the_file_is
     assert (unknown.status, unknown.headers["Content-Type"]) == (404, "text/html; charset=utf-8")
 
 
-def test_a_workbook_is_served_under_its_own_name(loaded):
-    order = {"type": "REDEEMABLE_REWARD_BALANCE", "format": "XLSX", "params": {"unit": "POINT"}}
-    export_id = loaded.call("POST", "/export", order).json["id"]
+def test_a_workbook_is_served_under_the_name_and_the_date_of_its_report(loaded):
+    params = {"unit": "POINT"}
+    order = {
+        "type": "REDEEMABLE_REWARD_BALANCE",
+        "format": "XLSX",
+        "name": "Payout Zoë",
+        "params": params,
+    }
+    made = loaded.call("POST", "/export", order).json
+    export_id, day = made["id"], datetime.fromtimestamp(made["dateCreated"] / 1000, UTC).date()
     loaded.wait(lambda: loaded.ended(f"/export/{export_id}"))
     answer = loaded.call("GET", f"/export/{export_id}/download")
     assert answer.status == 303
     file = loaded.call("GET", answer.headers["Location"], key="")
     assert file.body[:2] == b"PK"
-    assert "available-reward-balances-by-user.xlsx" in file.headers["Content-Disposition"]
+    assert file.headers["Content-Disposition"] == (
+        f"attachment; filename=\"payout-zoe-{day}.xlsx\"; filename*=UTF-8''payout-zo%C3%AB-{day}.xlsx"
+    )
 
 
 def test_the_histories_list_newest_first_and_page(loaded, report):

@@ -130,7 +130,7 @@ class Desk:
     def works_until(self, now):
         return now
 
-    def link(self, key, until):
+    def link(self, key, until, name):
         return "https://example.com/download/x"
 
     def mail(self, kind, import_id, to, email):

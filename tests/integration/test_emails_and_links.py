@@ -1,8 +1,11 @@
 """Links that people were sent, emails that could not be sent, and long histories."""
 
 import csv
+import hashlib
 import io
+import urllib.parse
 import urllib.request
+from datetime import UTC, datetime
 
 import pytest
 
@@ -104,8 +107,36 @@ def test_a_scanner_that_follows_by_head_arrives(visit, world):
     assert url.partition("?")[0] == visit(token)["headers"]["location"].partition("?")[0]
 
 
+def saved_as(answer):
+    """The Content-Disposition with which S3 serves the file that an answer leads to."""
+    query = urllib.parse.urlsplit(answer["headers"]["location"]).query
+    return urllib.parse.parse_qs(query)["response-content-disposition"][0]
+
+
+def test_a_link_to_a_report_saves_it_under_its_name_and_date(world, visit):
+    token, _ = report_link(world)
+    (record,), _ = world.exports.history(1, 0)
+    day = datetime.fromtimestamp(record["dateCreated"] / 1000, UTC).date()
+    assert saved_as(visit(token)) == f'attachment; filename="mine-{day}.csv"'
+
+
+def test_links_to_the_files_of_an_import_save_them_under_its_name(world, visit):
+    world.upload("redemptions/a.csv", sheet([row("60")]), name="November payout")
+    tokens = [part.split()[0] for part in world.mailer.sent[-1][1].text.split("/download/")[1:]]
+    assert [saved_as(visit(token)) for token in tokens] == [
+        'attachment; filename="november-payout-results.csv"',
+        'attachment; filename="november-payout-failed.csv"',
+    ]
+
+
+def test_a_link_of_an_earlier_version_saves_the_file_under_the_name_of_its_key(world, visit):
+    token, key = report_link(world)
+    world.jobs.update(LINK, hashlib.sha256(token.encode()).hexdigest(), {"name": None})
+    assert saved_as(visit(token)) == f'attachment; filename="{key.rpartition("/")[2]}"'
+
+
 def test_a_link_is_forgotten_a_month_after_it_expired(world):
-    token = world.jobs.create_link("exports/x/y.csv", 1_000_000)
+    token = world.jobs.create_link("exports/x/y.csv", 1_000_000, "y.csv")
     record = world.jobs.link(token)
     assert (record["expires"], record["ttl"]) == (1_000_000, 1_000_000 + 30 * 86_400)
     assert world.jobs.get(LINK, token) is None, "only the token's digest is stored"

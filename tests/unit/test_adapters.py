@@ -1,5 +1,7 @@
 """What adapters make of answers that services seldom give."""
 
+from urllib.parse import quote
+
 import boto3
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
@@ -144,9 +146,11 @@ def test_a_signed_url_names_the_buckets_own_region(monkeypatch):
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "test")
     s3 = boto3.session.Session().client("s3", config=clients._S3_CONFIG)
-    url = Files(s3, "bucket").signed_url("exports/1/report.csv", 300)
+    url = Files(s3, "bucket").signed_url("exports/1/report.csv", 300, "Zoë.csv")
     assert url.startswith("https://bucket.s3.eu-central-1.amazonaws.com/exports/1/report.csv?")
     assert "X-Amz-Expires=300" in url
+    disposition = "attachment; filename=\"Zoe.csv\"; filename*=UTF-8''Zo%C3%AB.csv"
+    assert f"response-content-disposition={quote(disposition, safe='')}" in url
 
 
 @pytest.mark.parametrize(("status", "there"), [(403, False), (404, False)])

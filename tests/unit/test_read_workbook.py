@@ -81,7 +81,7 @@ def saved(book):
 
 
 def read(file):
-    return list(read_workbook(file, NEEDED))
+    return list(read_workbook(file, NEEDED).rows)
 
 
 def made(rows="", **changed):
@@ -93,7 +93,7 @@ def made(rows="", **changed):
 
 def refusal(file):
     with pytest.raises(FileRefusedError) as refused:
-        deque(read_workbook(file, NEEDED), maxlen=0)
+        deque(read_workbook(file, NEEDED).rows, maxlen=0)
     return refused.value
 
 
@@ -281,7 +281,7 @@ def test_a_formula_whose_result_is_no_text_is_blank():
 
 
 @pytest.mark.parametrize(
-    "stored", ["0012", "1E5", " 10.55 ", "\u00e9\U0001f600", "a\nb", "=1+1", "'x", "5.0"]
+    "stored", ["0012", "1E5", " 10.55 ", "\u00e9\U0001f600", "a\nb", "'x", "5.0", "'=1+1", "''=1+1"]
 )
 def test_texts_are_as_they_are(stored):
     book = Workbook()
@@ -289,6 +289,43 @@ def test_texts_are_as_they_are(stored):
     book.active.append([stored])
     book.active["A2"].data_type = "s"
     assert read(saved(book))[1:] == [(2, [stored])]
+
+
+FORMULAS = ["=1+1", "+49", "-5", "@x", "=HYPERLINK(1)", "-1+cmd"]
+
+
+@pytest.mark.parametrize("text", FORMULAS)
+@pytest.mark.parametrize("cell_type", ["s", "str", "inlineStr", "e", "d"])
+def test_neutralises_every_kind_of_cell_but_a_number(text, cell_type):
+    stored = "0" if cell_type == "s" else text
+    shared = f'<sst xmlns="{MAIN}"><si><t>{text}</t></si></sst>'
+    assert cell(stored, cell_type=cell_type, sharedStrings=shared) == "'" + text
+
+
+def test_neutralises_an_escaped_carriage_return():
+    assert cell("_x000D_x", cell_type="inlineStr") == "'\rx"
+
+
+@pytest.mark.parametrize("text", ["=1+1", "-1+cmd", "@x", "--1"])
+@pytest.mark.parametrize("style", [0, 1, 2])
+def test_neutralises_what_stands_in_the_place_of_a_number(text, style):
+    shown = cell(text, style, styles=styles("0%", "yyyy-mm-dd"))
+    assert shown.startswith("'" + text)
+
+
+@pytest.mark.parametrize(
+    ("value", "style", "shown"), [("-5", 0, "-5"), ("-12.50", 0, "-12.5"), ("-0.5", 1, "-50%")]
+)
+def test_a_negative_number_is_not_neutralised(value, style, shown):
+    assert cell(value, style, styles=styles("0%")) == shown
+
+
+def test_neutralises_a_header_cell():
+    book = Workbook()
+    book.active.append([*HEADER, "note"])
+    book.active["E1"] = "=HYPERLINK(1)"
+    book.active["E1"].data_type = "s"
+    assert read(saved(book)) == [(1, [*HEADER, "'=HYPERLINK(1)"])]
 
 
 SHARED = {
@@ -431,7 +468,7 @@ def test_prefixed_namespaces():
         '<x:c><x:v>1</x:v></x:c><y:c xmlns:y="urn:y"><y:v>2</y:v></y:c></x:row></x:sheetData></x:worksheet>'
     )
     shared = f'<x:sst xmlns:x="{MAIN}"><x:si><x:t>accountId</x:t></x:si></x:sst>'
-    rows = list(read_workbook(zipped(parts_of(sheet1=sheet, sharedStrings=shared)), ["accountId"]))
+    rows = list(read_workbook(zipped(parts_of(sheet1=sheet, sharedStrings=shared)), ["accountId"]).rows)
     assert rows == [(1, ["accountId", "1"])]
 
 
@@ -659,12 +696,54 @@ def test_a_directory_without_end_is_not_taken_in():
     assert refusal(file).code == FileProblem.FILE_TOO_LARGE
 
 
+def sheets(**contents):
+    """A workbook with these sheets, each a list of rows."""
+    book = Workbook()
+    book.remove(book.active)
+    for name, rows in contents.items():
+        sheet = book.create_sheet(name)
+        for row in rows:
+            sheet.append(row)
+    return book
+
+
+def test_names_the_visible_sheets_with_content_that_are_not_read():
+    table = [HEADER, ["acme", "ann", "POINT", 5]]
+    book = sheets(
+        before=[["title"]], table=table, empty=[], blank=[["  "], [None]], hidden=[["x"]], more=table
+    )
+    book["hidden"].sheet_state = "hidden"
+    found = read_workbook(saved(book), NEEDED)
+    assert (found.sheet, found.ignored) == ("table", ["before", "more"])
+    assert [row for _, row in found.rows] == [HEADER, ["acme", "ann", "POINT", "5"]]
+
+
+def test_no_sheet_is_ignored_in_a_workbook_with_one():
+    assert read_workbook(saved(sheets(table=[HEADER])), NEEDED).ignored == []
+
+
+def test_visible_sheets_are_ignored_if_the_table_is_on_a_hidden_one():
+    book = sheets(notes=[["x"]], table=[HEADER])
+    book["table"].sheet_state = "veryHidden"
+    found = read_workbook(saved(book), NEEDED)
+    assert (found.sheet, found.ignored) == ("table", ["notes"])
+
+
+def test_a_damaged_sheet_that_is_not_read_counts_as_ignored():
+    file = saved(sheets(table=[HEADER, ["acme", "ann", "POINT", 5]], damaged=[["x"]]))
+    with zipfile.ZipFile(file) as archive:
+        parts = {name: archive.read(name).decode() for name in archive.namelist()}
+    parts["xl/worksheets/sheet2.xml"] = "<worksheet"
+    found = read_workbook(zipped(parts), NEEDED)
+    assert (len(list(found.rows)), found.ignored) == (2, ["damaged"])
+
+
 def test_memory_does_not_grow_with_the_rows():
     one = '<row><c t="str"><v>account</v></c><c><v>10.55</v></c><c/></row>'
     file = zipped(parts_of(one * 20_000))
     tracemalloc.start()
     try:
-        assert sum(1 for _ in read_workbook(file, NEEDED)) == 20_001
+        assert sum(1 for _ in read_workbook(file, NEEDED).rows) == 20_001
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -674,7 +753,7 @@ def test_memory_does_not_grow_with_the_rows():
 def test_rows_are_read_as_a_stream():
     """The damage is at the end of 50,000 rows: the first come before it is found."""
     file = zipped(parts_of("<row><c><v>1</v></c></row>" * 50_000 + "<broken>"))
-    rows = read_workbook(file, NEEDED)
+    rows = read_workbook(file, NEEDED).rows
     assert len(list(islice(rows, 40_000))) == 40_000
     with pytest.raises(FileRefusedError):
         list(rows)

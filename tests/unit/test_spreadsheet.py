@@ -1,6 +1,6 @@
 import pytest
 
-from rewards.rules.spreadsheet import neutralise, restore
+from rewards.rules.spreadsheet import inert, neutralise, restore
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+49", "-5", "@x", "\tx", "\rx", "'=x", "''+x"])
@@ -12,3 +12,12 @@ def test_a_cell_that_could_run_is_neutralised_and_restored(text):
 @pytest.mark.parametrize("text", ["", "ann", "'ann", "o'=x", "1=1"])
 def test_every_other_cell_is_left_alone(text):
     assert neutralise(text) == restore(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [("=1+1", "'=1+1"), ("'=1+1", "'=1+1"), ("''=1+1", "''=1+1"), ("'ann", "'ann"), ("7", "7")],
+)
+def test_an_inert_cell_keeps_the_meaning_of_the_text(text, cell):
+    assert inert(text) == cell
+    assert restore(inert(text)) == restore(text)

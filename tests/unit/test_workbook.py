@@ -11,6 +11,7 @@ from rewards.flows import workbook as module
 from rewards.flows.read_workbook import read_workbook
 from rewards.flows.workbook import write_workbook
 from rewards.rules.report import COLUMNS, Table
+from rewards.rules.spreadsheet import inert
 
 NEEDED = ["accountId", "userId", "unit", "valueToRedeem"]
 # The children of a worksheet in the order of ECMA-376, part 1, 18.3.1.99, as far as they occur.
@@ -50,7 +51,7 @@ def cell(sheet, column, number=2):
 
 def users(path):
     with path.open("rb") as file:
-        (_, header), *rows = read_workbook(file, NEEDED)
+        (_, header), *rows = read_workbook(file, NEEDED).rows
         return [cells[header.index("userId")] for _, cells in rows]
 
 
@@ -69,7 +70,7 @@ TEXTS = ["007", "1E5", "2024-01-02", "12345678901234567890", "'=1+1", "a & b", "
 
 
 def test_every_text_is_read_as_it_was_written(written):
-    assert users(written(row(text) for text in TEXTS)) == TEXTS
+    assert users(written(row(text) for text in TEXTS)) == [inert(text) for text in TEXTS]
 
 
 @pytest.mark.parametrize("text", ["\x00", "a\x1fb", "\ud800", "\uffff"])
@@ -88,6 +89,19 @@ def test_an_escape_is_written_as_excel_writes_it(written):
 @pytest.mark.parametrize("value", ["0.00", "10.10", "123456789012.34", "0.001", "999999999999999", "-5.0"])
 def test_a_number_stands_in_the_file_as_it_is(written, value):
     assert f"<v>{value}</v>" in sheet_xml(written([row(totalRedeemedValue=Decimal(value))]))
+
+
+def test_every_cell_has_its_reference(written):
+    xml = sheet_xml(written(row(f"u{n}", nextExpiry="" if n else " spaced ") for n in range(30)))
+    letters = [chr(ord("A") + place) for place in range(len(COLUMNS))]
+    assert re.findall(r"<c (?:r=\"(\w+)\")?", xml) == [
+        f"{letter}{number}" for number in range(1, 32) for letter in letters
+    ]
+
+
+def test_only_rows_with_spaces_to_keep_say_so(written):
+    xml = sheet_xml(written([row("ann"), row(" bob"), row("cy ")]))
+    assert [line.count('xml:space="preserve"') > 0 for line in xml.split("<row ")[2:]] == [False, True, True]
 
 
 # How it looks

@@ -45,7 +45,7 @@ function showChoice(place, signal, problem = "") {
     h("p", { class: "strong" }, "Drop the filled-in report here"),
     input,
     h("label", { for: "file", class: "button primary" }, "Choose a file"),
-    h("p", { class: "mute" }, "CSV (.csv, .txt, .tsv) up to 2 GiB, Excel workbook (.xlsx) up to 100 MiB"),
+    h("p", { class: "mute" }, "CSV (.csv, .txt, .tsv) up to 2 GiB, Excel workbook (.xlsx) up to 512 MiB"),
   );
   const encoding = h("select", { id: "encoding" }, h("option", { value: "" }, "Detect"), ENCODINGS.map((name) => h("option", { value: name }, name)));
   const separators = [["", "Detect"], ["comma", "Comma"], ["semicolon", "Semicolon"], ["tab", "Tab"]];

@@ -15,6 +15,7 @@ from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
 from rewards.adapters.errors import UploadGoneError, UploadUnreadableError, translated
+from rewards.rules.download_names import content_disposition
 from rewards.rules.outcomes import Answer, Outcome, WarningCode
 
 if TYPE_CHECKING:
@@ -222,18 +223,17 @@ class Files:
             Config=_ONE_PART_AT_A_TIME,
         )
 
-    def signed_url(self, key: str, seconds: int, head: bool = False) -> str:
-        """A URL that downloads one file for a short while, under the file's own name.
+    def signed_url(self, key: str, seconds: int, name: str, head: bool = False) -> str:
+        """A URL that downloads one file for a short while, to be saved under this name.
 
         A signature is for one method: `head` gives a URL for HEAD.
         """
-        name = key.rpartition("/")[2]
         return self._client.generate_presigned_url(
             "head_object" if head else "get_object",
             Params={
                 "Bucket": self._bucket,
                 "Key": key,
-                "ResponseContentDisposition": f'attachment; filename="{name}"',
+                "ResponseContentDisposition": content_disposition(name),
             },
             ExpiresIn=seconds,
         )

@@ -395,17 +395,18 @@ class Jobs:
         record = self.get(FILE, digest)
         return record["importId"] if record else None
 
-    def create_link(self, key: str, expires: int) -> str:
-        """A new unguessable token that opens one file until `expires` (Unix seconds).
+    def create_link(self, key: str, expires: int, name: str) -> str:
+        """A new unguessable token that opens one file until `expires` (Unix seconds), to be saved as `name`.
 
         Only the token's hash is stored: who reads the table cannot open files.
         """
         token = secrets.token_urlsafe(24)
-        self.create(LINK, _hashed(token), {"key": key, "expires": expires, "ttl": expires + 30 * 86_400})
+        link = {"key": key, "name": name, "expires": expires, "ttl": expires + 30 * 86_400}
+        self.create(LINK, _hashed(token), link)
         return token
 
     def link(self, token: str) -> Record | None:
-        """What a token opens: `key`, and `expires` in Unix seconds."""
+        """What a token opens: `key`, `name` (not of links made before 0.2), and `expires` in Unix seconds."""
         return self.get(LINK, _hashed(token))
 
     def claim_unit(self, unit: str) -> Any:

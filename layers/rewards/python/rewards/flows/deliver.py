@@ -33,9 +33,9 @@ class Delivery:
         """Until when a file made at a moment can be downloaded (both Unix milliseconds)."""
         return made + self._retention
 
-    def link(self, key: str, works_until: int) -> str:
-        """A new link of the stack's own that opens one file."""
-        token = self._jobs.create_link(key, works_until // 1000)
+    def link(self, key: str, works_until: int, name: str) -> str:
+        """A new link of the stack's own that opens one file, to be saved as `name`."""
+        token = self._jobs.create_link(key, works_until // 1000, name)
         return f"{self._public_url}/download/{token}"
 
     def mail(self, kind: str, identifier: str, to: str | None, email: Email) -> None:

@@ -21,11 +21,12 @@ from rewards.flows.deliver import Delivery
 from rewards.flows.imports import REWARD_TYPE, cancelled_unread, is_complete
 from rewards.flows.uploads import open_sheet
 from rewards.rules import import_rows, mail, reward_rows
+from rewards.rules.download_names import results_name
 from rewards.rules.examples import Examples
 from rewards.rules.outcomes import SETTLED, Answer, Outcome, any_failed
 from rewards.rules.result_columns import RESULT_COLUMNS, own_width
 from rewards.rules.sheets import Sheet
-from rewards.rules.spreadsheet import neutralise
+from rewards.rules.spreadsheet import restore
 from rewards.rules.texts import writable
 from rewards.rules.units import format_value
 
@@ -38,7 +39,6 @@ class ResultsError(Exception):
 
 
 # What tells a reward from another one, in a rewards file.
-_IDS = {*reward_rows.NEEDED, "programId"}
 _CANCELLED_UNREAD = "It was cancelled before its rows were checked, so none of them was redeemed."
 
 _RESULTS_FAILED = {
@@ -140,8 +140,8 @@ class Finisher:
         """Write both files; whether there is any failed row."""
         # In an uploaded results.csv these columns are replaced.
         width, own = len(sheet.header), own_width(sheet.header)
-        # Ids stay as they are, and so does failed.csv, which is loaded again: loading undoes nothing.
-        texts = {place for place, name in enumerate(sheet.header) if name not in _IDS}
+        # Ids of rewards stay as they are: loading failed.csv has to find the same ones.
+        ids = reward_rows.id_places(sheet.header) if record["type"] == REWARD_TYPE else frozenset[int]()
         # As the upload began, so do the results: spreadsheets need the mark, scripts trip over it.
         encoding = "utf-8-sig" if sheet.mark else "utf-8"
         # And with its separator: a decimal comma in a copied cell would mean something else.
@@ -159,17 +159,15 @@ class Finisher:
             for line, row in sheet.rows:
                 rows += 1
                 cells, extra = _fitted(row, width, own)
-                shown = cells
-                if sheet.json:  # these cells have never been in a spreadsheet
-                    cells = [writable(cell) for cell in cells]
-                    shown = [neutralise(c) if n in texts else c for n, c in enumerate(cells)]
+                if sheet.neutralised:
+                    cells = [restore(c) if n in ids else c for n, c in enumerate(map(writable, cells))]
                 if answer is None or answer.line != line:
                     unchanged = _answer_cells(import_id, Answer(line, Outcome.UNCHANGED))
-                    to_results.writerow([*shown, *unchanged, *extra])
+                    to_results.writerow([*cells, *unchanged, *extra])
                     continue
                 answered += 1
                 examples.add(cells, answer)
-                to_results.writerow([*shown, *_answer_cells(import_id, answer), *extra])
+                to_results.writerow([*cells, *_answer_cells(import_id, answer), *extra])
                 if answer.outcome not in SETTLED:
                     failures += 1
                     to_failed.writerow([*cells, answer.outcome, answer.message, *extra])
@@ -214,14 +212,17 @@ class Finisher:
         else:
             until = record["dateExpires"]
             failed = any_failed(record["outcomes"]) and not record.get("reverses")
-            folder = f"imports/{import_id}"
             email = mail.import_finished(
                 summary,
-                self._delivery.link(f"{folder}/results.csv", until),
-                self._delivery.link(f"{folder}/failed.csv", until) if failed else None,
+                self._link(import_id, record, "results.csv"),
+                self._link(import_id, record, "failed.csv") if failed else None,
                 until,
             )
         self._delivery.mail(IMPORT, import_id, record["mailtoEmail"], email)
+
+    def _link(self, import_id: str, record: Record, file: str) -> str:
+        name = results_name(record["name"], file)
+        return self._delivery.link(f"imports/{import_id}/{file}", record["dateExpires"], name)
 
 
 def examples_key(import_id: str) -> str:

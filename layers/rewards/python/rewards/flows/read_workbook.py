@@ -13,6 +13,7 @@ The text of a cell:
 - "TRUE" and "FALSE"; errors as shown, "#N/A"; of a formula its stored result, or that it
   was never computed: a blank cell would be taken for a row to leave alone.
 - what stands where a number should, and is none: as it is, for the rules to refuse.
+- all but numbers: as a cell of a CSV file that no spreadsheet runs as a formula (`rules/spreadsheet.py`).
 
 A file beyond any of the bounds below is refused. So is one in which a row or cell stands twice or
 in the wrong order, and one with what no spreadsheet writes (a DTD, tags or nesting without end).
@@ -32,13 +33,14 @@ from decimal import ROUND_HALF_UP, Context, Decimal
 from functools import cache
 from itertools import chain, islice, product
 from string import ascii_uppercase, digits
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 from urllib.parse import unquote
 from xml.parsers import expat
 
 from rewards.rules.csv_file import MAX_LINE
 from rewards.rules.header import HEADER_ROWS, missing_columns, missing_message
 from rewards.rules.outcomes import FileProblem, FileRefusedError
+from rewards.rules.spreadsheet import inert
 from rewards.rules.values import NumberCell
 
 MAX_BYTES = 2 << 30  # unpacked, by the zip's directory, to which its parts are held; and characters of rows
@@ -73,23 +75,33 @@ Row = tuple[int, list[str]]
 CellText = Callable[[str, str, str], str]
 
 
-def read_workbook(file: BinaryIO, needed: Sequence[str]) -> Iterator[Row]:
+class WorkbookRows(NamedTuple):
+    """The rows of the sheet that is read, and the names of visible sheets that have content and are not."""
+
+    rows: Iterator[Row]
+    sheet: str
+    ignored: Sequence[str]
+
+
+def read_workbook(file: BinaryIO, needed: Sequence[str], safe: Callable[[str], str] = inert) -> WorkbookRows:
     """The rows of a sheet from its header on, with the numbers that the spreadsheet shows.
 
     The sheet is the first, visible ones before hidden ones, that has all `needed` column names in
     one of its first 20 rows that are not empty. Empty rows are skipped but counted, and no row is
-    wider than its last cell with text. `file` must be seekable and stays open.
+    wider than its last cell with text. `safe` makes a text a cell that no spreadsheet runs. `file` must be
+    seekable and stays open.
     Raises FileRefusedError, now or at any later row.
     """
-    book = _Book(_Package(file))
+    book = _Book(_Package(file), safe)
     best: tuple[list[str], str, Row] | None = None
     for sheet in book.sheets:
         rows = book.rows(sheet)
         for row in islice(rows, HEADER_ROWS):
             missing = missing_columns(row[1], needed)
             if not missing:
-                yield from chain((row,), rows)
-                return
+                others = (each for each in book.sheets if each is not sheet and each.visible)
+                ignored = [each.name for each in others if book.has_content(each)]
+                return WorkbookRows(chain((row,), rows), sheet.name, ignored)
             if best is None or len(missing) < len(best[0]):
                 best = missing, sheet.name, row
     if best is None:
@@ -372,8 +384,9 @@ class _SharedTexts(_TextReader):
 class _SheetReader(_TextReader):
     """The rows of a sheet. Cells without a reference follow the one before, and so do rows."""
 
-    def __init__(self, name: str, cell_text: CellText) -> None:
+    def __init__(self, name: str, cell_text: CellText, safe: Callable[[str], str]) -> None:
         super().__init__(f"Sheet “{name}”")
+        self._safe = safe
         self._cell_text = cell_text
         self.rows: list[Row] = []
         self._places = _columns()
@@ -483,7 +496,8 @@ class _SheetReader(_TextReader):
         if gap:
             self._row.extend([""] * gap)
             self._cells += gap
-        self._row.append(text)
+        is_number = cell.get("t", "n") == "n" and _SHOWN_NUMBER.fullmatch(text)
+        self._row.append(text if is_number else self._safe(text))
         self._row_length += len(text)
         if len(text) > MAX_CELL or self._row_length > MAX_ROW:
             raise _too_large(f"{self.what} has more than {MAX_ROW:,} characters in row {self._number}.")
@@ -503,6 +517,7 @@ def _columns() -> dict[str, int]:
 class _Sheet:
     name: str
     part: str
+    visible: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -522,14 +537,15 @@ def _sheets(listed: list[dict[str, str]], related: Mapping[str, _Relation]) -> I
             raise _unreadable(f"Sheet “{name}” is missing in the workbook.")
         if relation.kind == "worksheet" and relation.part not in seen:
             seen.add(relation.part)
-            yield _Sheet(name, relation.part)
+            yield _Sheet(name, relation.part, each.get("state", "") not in _VISIBILITY)
 
 
 class _Book:
     """A workbook; `sheets` are those with cells, visible ones first."""
 
-    def __init__(self, package: _Package) -> None:
+    def __init__(self, package: _Package, safe: Callable[[str], str]) -> None:
         self._package = package
+        self._safe = safe
         main = [each.part for each in self._related("") if each.kind == "officeDocument"]
         part = main[0] if main else "xl/workbook.xml"
         if part.endswith(".bin") or part not in package:
@@ -547,10 +563,17 @@ class _Book:
 
     def rows(self, sheet: _Sheet) -> Iterator[Row]:
         """The rows that are not empty."""
-        reader = _SheetReader(sheet.name, self._text)
+        reader = _SheetReader(sheet.name, self._text, self._safe)
         for _ in self._package.read(sheet.part, reader):
             yield from reader.rows
             reader.rows.clear()
+
+    def has_content(self, sheet: _Sheet) -> bool:
+        """Whether a sheet has any text or number; one that cannot be read counts as if it had."""
+        try:
+            return any(cell.strip() for _, row in self.rows(sheet) for cell in row)
+        except FileRefusedError:
+            return True
 
     def _listed(self, part: str, what: str, *paths: str) -> list[list[dict[str, str]]]:
         reader = _ListReader(what, *paths)
@@ -608,6 +631,7 @@ _ESCAPE = re.compile("_x([0-9A-Fa-f]{4})_")
 _EXACT = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]*[1-9])?")
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 _WHOLE = re.compile(r"-?[1-9][0-9]*")
+_SHOWN_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?%?")
 _FIFTEEN_DIGITS = Context(prec=15, rounding=ROUND_HALF_UP)
 _LARGEST_EXPONENT = 308  # of a number that a spreadsheet can hold
 

@@ -21,9 +21,13 @@ from rewards.rules.file_names import format_of
 from rewards.rules.outcomes import FileProblem, FileRefusedError, WarningCode
 from rewards.rules.report import REWARD_COLUMNS
 from rewards.rules.sheets import Sheet, read_json_lines
+from rewards.rules.spreadsheet import inert, neutralise
 
 _OLD_OR_ENCRYPTED = b"\xd0\xcf\x11\xe0"
 _MARKUP = (b"<html", b"<!doctype", b"<table", b"<?xml", b"<meta")
+
+_SHEETS_NAMED = 5  # in a warning
+_SHEET_NAME = 40  # characters; spreadsheet programs allow 31
 
 
 # So much of a file is looked at to see what it is.
@@ -54,7 +58,8 @@ def open_sheet(files: Files, record: Record, digest: Any = None) -> Iterator[She
         elif suffix == "xlsx":
             with tempfile.TemporaryFile() as local:
                 shutil.copyfileobj(stream, local)
-                sheet = _workbook(local, needed)
+                # Reports of balances have safe texts, which stay so; rewards files have texts as they are.
+                sheet = _workbook(local, needed, neutralise if rewards else inert)
                 yield _with_unknown_columns(sheet) if rewards else sheet
         else:
             _refuse_what_is_no_csv(stream)
@@ -152,12 +157,29 @@ def _refuse_compressed(stream: BufferedReader, ending: str) -> None:
         raise FileRefusedError(FileProblem.UNREADABLE_FILE, problem)
 
 
-def _workbook(file: Any, needed: Sequence[str]) -> Sheet:
+def _workbook(file: Any, needed: Sequence[str], safe: Callable[[str], str]) -> Sheet:
     try:
-        rows = read_workbook(file, needed)
-        _, header = next(rows)
+        found = read_workbook(file, needed, safe)
+        _, header = next(found.rows)
     except NoWorkbookError as error:
         file.seek(0)
         problem = compressed(file.read(_START), ".xlsx")
         raise FileRefusedError(FileProblem.UNREADABLE_FILE, problem or error.message) from error
-    return Sheet(header, rows, workbook=True)
+    explained = (
+        {WarningCode.OTHER_SHEETS_IGNORED: _ignored(found.sheet, found.ignored)} if found.ignored else {}
+    )
+    return Sheet(header, found.rows, workbook=True, neutralised=True, warnings=explained)
+
+
+def _ignored(read: str, others: Sequence[str]) -> str:
+    """Name the sheet that was read and the sheets that were not."""
+    names = ", ".join(f"“{_shortened(name)}”" for name in others[:_SHEETS_NAMED])
+    more = f" and {len(others) - _SHEETS_NAMED:,} more" if len(others) > _SHEETS_NAMED else ""
+    return (
+        f"Only the sheet “{_shortened(read)}” was imported. The workbook has other sheets with content, "
+        f"which were ignored: {names}{more}. If they have rows to import, upload each as a file of its own."
+    )
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= _SHEET_NAME else name[: _SHEET_NAME - 1] + "…"

@@ -32,9 +32,10 @@ from rewards.rules.import_rows import RowChecker
 from rewards.rules.outcomes import Answer, FileProblem, FileRefusedError, Outcome, WarningCode
 from rewards.rules.repair import NO_REPORTS, Reports
 from rewards.rules.result_columns import is_old_results_file
-from rewards.rules.reward_rows import NEEDED, USED, USED_OF_USER, Grant, read_grant
+from rewards.rules.reward_rows import ID_COLUMNS, NEEDED, USED, USED_OF_USER, Grant, read_grant
 from rewards.rules.row_ids import RowIdKeys
 from rewards.rules.sheets import Sheet
+from rewards.rules.spreadsheet import restore
 from rewards.rules.values import Marks, shown_mark
 
 _OLD_RESULTS = (
@@ -43,8 +44,6 @@ _OLD_RESULTS = (
 )
 _TOO_MANY_PRIORS = "The column importId names more than 100 imports: upload one results.csv at a time."
 _MAX_PRIORS = 100
-# The columns of a rewards file that must be right to the letter.
-_REWARD_IDS = ("id", "user.accountId", "user.id", "unit", "programId")
 # So many rows are looked at to see how the file writes numbers.
 _MARK_ROWS = 1_000
 
@@ -297,8 +296,14 @@ def _check_grants(sheet: Sheet, uploaded: int, detected: str | None) -> Iterator
     columns = find_columns(sheet.header, NEEDED, (*USED, *USED_OF_USER))
     for line, row in sheet.rows:
         cells = {name: row[place] if place < len(row) else "" for name, place in columns.items()}
-        doubtful = detected and first_beyond_ascii(cells, _REWARD_IDS)
+        # Ids are as they are in a CSV file, which may be a report for programs; other texts may have been
+        # made safe for a spreadsheet, by a results file or when they were read.
+        meant = {
+            name: restore(cell) if sheet.neutralised or name not in ID_COLUMNS else cell
+            for name, cell in cells.items()
+        }
+        doubtful = detected and first_beyond_ascii(meant, ID_COLUMNS)
         if detected and doubtful:
             yield Answer(line, Outcome.INVALID_VALUE, encoding_doubt(doubtful, detected))
         else:
-            yield read_grant(cells, line, uploaded)
+            yield read_grant(meant, line, uploaded)

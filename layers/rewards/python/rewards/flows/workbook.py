@@ -19,13 +19,13 @@ from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile
 
 import xlsxwriter
-from xlsxwriter.utility import xl_rowcol_to_cell
+from xlsxwriter.utility import xl_col_to_name, xl_rowcol_to_cell
 
 from rewards.rules.report import Cell, Table
 from rewards.rules.units import MAX_DECIMALS
 
 ROWS_PER_SHEET = 1_048_575  # a sheet's 1,048,576 less the header
-PART_BYTES = 1 << 30  # of a sheet's XML; beyond 2 GiB a zip archive changes its form
+PART_BYTES = 1_900 << 20  # of a sheet's XML; an import reads up to 2 GiB, unpacked
 MAX_CELL = 32_767  # characters, as UTF-16 counts them
 
 _SHEET = "xl/worksheets/sheet{}.xml"
@@ -56,8 +56,8 @@ _PROMPT = {
 }
 
 
-def write_workbook(path: Path, table: Table) -> None:
-    """Write a table, with a further sheet for every 1,048,575 rows."""
+def write_workbook(path: Path, table: Table) -> int:
+    """Write a table, with a further sheet for every 1,048,575 rows. Return the number of sheets."""
     rows = iter(table.rows)
     sample = list(islice(rows, _SAMPLE))
     look = _Look(table, sample)
@@ -69,6 +69,7 @@ def write_workbook(path: Path, table: Table) -> None:
         for name, content in look.parts(counts).items():
             if name not in book.namelist():
                 book.writestr(name, content)
+    return len(counts)
 
 
 def _write_sheet(book: ZipFile, look: "_Look", counts: list[int], rows: Iterator[list[Cell]]) -> None:
@@ -190,35 +191,40 @@ def _fraction(decimals: int) -> str:
 
 
 class _RowWriter:
-    """Rows as XML. Cells carry no reference (ECMA-376, 18.3.1.4: optional); it would double the file."""
+    """Writes rows as XML. Every cell has a reference: the standard does not need it, many programs do."""
 
     def __init__(self, styles: Sequence[str], width: int) -> None:
-        by_kind = [styles[start : start + width] for start in range(0, len(styles), width)]
-        texts, *numbers = by_kind
-        self._columns = [
-            (
-                f'<c s="{text}" t="inlineStr"><is><t xml:space="preserve">',
-                f'<c s="{text}"/>',
-                [f'<c s="{number}"><v>' for number in by_decimals],
-            )
-            for text, *by_decimals in zip(texts, *numbers, strict=True)
-        ]
+        texts, *numbers = [styles[start : start + width] for start in range(0, len(styles), width)]
+        names = [xl_col_to_name(place) for place in range(width)]
+        plain, spaced = (
+            [
+                (
+                    f'<c r="{name}',
+                    f'" s="{text}" t="inlineStr"><is><t{space}>',
+                    f'" s="{text}"/>',
+                    [f'" s="{number}"><v>' for number in by_decimals],
+                )
+                for name, text, *by_decimals in zip(names, texts, *numbers, strict=True)
+            ]
+            for space in ("", ' xml:space="preserve"')
+        )
+        self._plain, self._spaced = plain, spaced
         self._most_decimals = len(numbers) - 1
 
     def xml(self, rows: Sequence[Sequence[Cell]], number: int) -> str:
-        """The rows from this row number on."""
+        """Return the rows, the first of which has this row number."""
         return "".join([self._row(row, place) for place, row in enumerate(rows, start=number)])
 
     def _row(self, row: Sequence[Cell], number: int) -> str:
-        shown = [*map(str, row)]
+        shown, columns = [*map(str, row)], self._plain
         if _needs_care(shown):
-            shown = [_escaped(text) for text in shown]
+            shown, columns = [_escaped(text) for text in shown], self._spaced
         most = self._most_decimals
         cells = [
-            (f"{start}{text}</t></is></c>" if text else blank)
+            (f"{cell_start}{number}{start}{text}</t></is></c>" if text else f"{cell_start}{number}{blank}")
             if isinstance(cell, str)
-            else f"{numbers[min(len(text.partition('.')[2]), most)]}{text}</v></c>"
-            for cell, text, (start, blank, numbers) in zip(row, shown, self._columns, strict=True)
+            else f"{cell_start}{number}{numbers[min(len(text.partition('.')[2]), most)]}{text}</v></c>"
+            for cell, text, (cell_start, start, blank, numbers) in zip(row, shown, columns, strict=True)
         ]
         return f'<row r="{number}">{"".join(cells)}</row>'
 
@@ -228,14 +234,18 @@ _LIKE_ESCAPE = re.compile("_(?=x[0-9A-Fa-f]{4}_)")
 
 
 def _needs_care(texts: Sequence[str]) -> bool:
-    """Whether any text may not stand in the XML as it is."""
-    together = "".join(texts)
+    """Whether any text must be escaped, or has spaces that a program may drop."""
+    together = "|".join(texts)
     return (
         not together.isprintable()
         or "&" in together
         or "<" in together
         or ">" in together
         or "_x" in together
+        or " |" in together
+        or "| " in together
+        or together[:1] == " "
+        or together[-1:] == " "
         or len(together) > MAX_CELL // 2
     )
 

@@ -98,13 +98,13 @@ class RowChecker:
 
     def value_cell(self, row: Sequence[str]) -> str:
         """The row's cell of valueToRedeem."""
-        return row[self._value] if self._value < len(row) else ""
+        return restore(row[self._value]) if self._value < len(row) else ""
 
     def check(self, row: Sequence[str], line: int) -> Wanted | Answer:
         """What the row wants, or the answer to a row that needs no balance to be answered."""
         if len(row) < self._width:
             row = [*row, *[""] * (self._width - len(row))]
-        value_cell = row[self._value]
+        value_cell = self.value_cell(row)
         if value_cell in ("", "0"):
             return Answer(line, Outcome.UNCHANGED)  # the usual rows that want nothing, at little cost
         usual = self._usual(row, value_cell, line)

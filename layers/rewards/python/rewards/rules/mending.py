@@ -106,7 +106,7 @@ _FILE_MENDING = {
     "Excel "
     "workbook (.xlsx) without a password, and upload that.",
     FileProblem.FILE_TOO_LARGE: "Split the file, keep the header row in each part, and upload the parts "
-    "one by one. A CSV file may be larger (2 GiB) than a workbook (100 MiB).",
+    "one by one. A CSV file may be larger (2 GiB) than a workbook (512 MiB).",
     FileProblem.DUPLICATE_FILE: "If it was uploaded twice by mistake, there is nothing to do. If these "
     "redemptions are meant once more, import the file with “Import even if the same rows were imported "
     "before” (allowDuplicate), or fill in a new report, whose rows have a rowId.",

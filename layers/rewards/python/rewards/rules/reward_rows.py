@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from difflib import get_close_matches
 
-from rewards.rules.header import normalise
+from rewards.rules.header import find_columns, normalise
 from rewards.rules.import_rows import MAX_ID_BYTES, MAX_PROGRAM_ID_BYTES, MAX_UNIT_BYTES
 from rewards.rules.outcomes import Answer, Outcome
 from rewards.rules.redemption import Reward
@@ -27,6 +27,8 @@ USED = (
 )
 PARTICIPANT_FACTS = ("firstName", "lastName", "email", "dateBlocked", "segments")
 USED_OF_USER = tuple(f"user.{name}" for name in PARTICIPANT_FACTS)
+# What must be right to the letter.
+ID_COLUMNS = ("id", "user.accountId", "user.id", "unit", "programId")
 
 # Columns of the original's "Reward details" and of its rewards elsewhere that change nothing here, and those
 # that results.csv and failed.csv have.
@@ -96,6 +98,12 @@ class _RowError(Exception):
         super().__init__(message)
         self.outcome = outcome
         self.message = message
+
+
+def id_places(header: Sequence[str]) -> frozenset[int]:
+    """Where the columns stand that must be right to the letter."""
+    places = find_columns(header, NEEDED, USED)
+    return frozenset(place for name, place in places.items() if name in ID_COLUMNS)
 
 
 def read_grant(cells: Mapping[str, str], line: int, now: int) -> Grant | Answer:

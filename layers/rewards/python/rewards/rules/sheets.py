@@ -9,6 +9,7 @@ from typing import Any
 
 from rewards.rules.csv_file import MAX_LINE
 from rewards.rules.outcomes import FileProblem, FileRefusedError, WarningCode
+from rewards.rules.spreadsheet import neutralise
 
 # So many unknown names are listed; a file may have a new one in each of its lines.
 MAX_NAMES = 20
@@ -22,8 +23,9 @@ class Sheet:
     Cells of JSON may have halves of surrogate pairs, which the rules reject.
 
     `separator` is the CSV file's, and so that of its results; `mark` says that the results begin
-    with a byte-order mark, `json` that the cells have never been in a spreadsheet, `workbook` that they
-    come from one; `encoding` is the plain name of a text file's. `warnings` are those about the file as a
+    with a byte-order mark, `workbook` that the cells come from one; `neutralised` that the cells were made
+    safe for spreadsheets when they were read, so that they can be written to a CSV file: those of a CSV file
+    are as they are. `encoding` is the plain name of a text file's. `warnings` are those about the file as a
     whole, each with its explanation.
     """
 
@@ -31,8 +33,8 @@ class Sheet:
     rows: Iterator[tuple[int, list[str]]]
     separator: str = ","
     mark: bool = True
-    json: bool = False
     workbook: bool = False
+    neutralised: bool = False
     encoding: str | None = None
     warnings: Mapping[WarningCode, str] = field(default_factory=dict)
 
@@ -49,7 +51,8 @@ def read_json_lines(
     """
     warnings: dict[WarningCode, str] = {}
     names = _Names(explain_unknown, warnings)
-    return Sheet(list(columns), _json_rows(stream, columns, names), mark=False, json=True, warnings=warnings)
+    rows = _json_rows(stream, columns, names)
+    return Sheet(list(columns), rows, mark=False, neutralised=True, warnings=warnings)
 
 
 class _Names:
@@ -107,7 +110,7 @@ def _json_rows(
 
 
 def _json_cell(value: dict[str, Any], name: str) -> str:
-    """The text under `user.id`, be it written flat or as an object in an object."""
+    """The text under `user.id`, be it written flat or as an object in an object; neutralised."""
     found = value.get(name)
     if found is None and "." in name:
         outer, _, inner = name.partition(".")
@@ -117,4 +120,4 @@ def _json_cell(value: dict[str, Any], name: str) -> str:
         return ""
     if isinstance(found, list | dict) and not name.endswith("segments"):
         return ""  # no id, unit or date; the row will be told that it is missing
-    return found if isinstance(found, str) else json.dumps(found, ensure_ascii=False)
+    return neutralise(found if isinstance(found, str) else json.dumps(found, ensure_ascii=False))

@@ -29,3 +29,11 @@ def neutralised(texts: Sequence[str]) -> Sequence[str]:
 def restore(cell: str) -> str:
     """The text that `neutralise` made this cell of; any other cell unchanged."""
     return cell[1:] if cell.startswith("'") and cell.lstrip("'").startswith(_STARTERS) else cell
+
+
+def inert(text: str) -> str:
+    """Return a cell of a CSV file that no spreadsheet runs, and from which the import reads the same text.
+
+    A text that is already neutralised stays as it is.
+    """
+    return neutralise(restore(text)) if text[:1] in _SUSPECTS else text
