@@ -429,8 +429,8 @@ def test_missing_columns_are_named_with_what_is_there_instead():
     )
     assert problem.code == FileProblem.MISSING_COLUMNS
     assert problem.message == (
-        "The header row lacks accountId and valueToRedeem. Row 2 of sheet “Bl\u00e4tt” has: userId, unit. "
-        "Keep the header row as it is in the report."
+        "Row 2 of sheet “Bl\u00e4tt” lacks accountId and valueToRedeem. It has: userId, unit. "
+        "Name these columns exactly as they are named in the report."
     )
 
 

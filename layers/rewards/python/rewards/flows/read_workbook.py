@@ -130,9 +130,8 @@ class NoWorkbookError(FileRefusedError):
     def __init__(self) -> None:
         super().__init__(
             FileProblem.UNREADABLE_FILE,
-            "The file is no .xlsx workbook, whatever its name says. Save the table as .xlsx, or upload it "
-            "under "
-            "a name with its own ending.",
+            "The file is no .xlsx workbook, whatever its name says. If your spreadsheet program opens "
+            "it, save it again as .xlsx; else upload it under a name with its own ending.",
         )
 
 
