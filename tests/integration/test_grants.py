@@ -11,6 +11,7 @@ from rewards.flows.credits import RefusedError, Request
 from rewards.flows.load import Loader
 from rewards.rules import ids
 from rewards.rules.balance import Balance, grant
+from rewards.rules.outcomes import Outcome, Refusal
 from rewards.rules.redemption import Reward
 from rewards.rules.reward_rows import Grant
 from tests.integration.world import quick, row, sheet
@@ -250,6 +251,14 @@ def test_a_row_that_redeemed_from_the_given_form_is_not_redeemed_again_from_the_
     world.deliver("redeem", body)
     assert world.record(import_id)["outcomes"] == {"REDEEMED": 1}
     assert [world.available("acme", user) for user in (NFD, NFC)] == [70, 100]
+
+
+def test_a_load_that_is_given_up_looks_up_no_more_than_the_reward_ids(world, monkeypatch):
+    monkeypatch.setattr(world.jobs, "units", lambda: 1 / 0)
+    refusal = Refusal(Outcome.NOT_PROCESSED, "given up")
+    grants = [new_grant(world, NFD, NFD, line=1)]
+    (answer,) = loader(world).load("06gzzx7rv0b59snh", grants, quick(), refusal)
+    assert answer.outcome == "NOT_PROCESSED"
 
 
 # --- Rewards files ---

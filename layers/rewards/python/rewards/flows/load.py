@@ -32,7 +32,7 @@ class Loader:
         With a `refusal` nothing is loaded any more, but what was loaded still says so.
         """
         answers: dict[int, Answer] = {}
-        grants = [self._spellings.grant(each, backoff) for each in grants]
+        grants = [self._spellings.grant(each, backoff, known_only=refusal is not None) for each in grants]
         pending = grants
         while pending:
             claims = self._catalogue.read((each.reward.id for each in pending), backoff)

@@ -60,8 +60,11 @@ class Spellings:
             return forms[0]
         return next((form for form in forms if self._accounts.units_of(*form, backoff)), forms[0])
 
-    def grant(self, grant: Grant, backoff: Backoff) -> Grant:
-        """The grant under the stored form of its ids; of one that was loaded before, under the form then."""
+    def grant(self, grant: Grant, backoff: Backoff, known_only: bool = False) -> Grant:
+        """The grant under the stored form of its ids; of one that was loaded before, under the form then.
+
+        `known_only`: one that was not loaded before will not be loaded, so nothing else is looked up.
+        """
         given = (grant.account_id, grant.user_id, grant.unit)
         if _all_normalised((*given, grant.reward.id)):
             return grant
@@ -70,6 +73,8 @@ class Spellings:
         before = (claim.account_id, claim.user_id, claim.unit) if claim else None
         if before is not None and [*map(normalised, before)] == [*map(normalised, given)]:
             account_id, user_id, unit = before
+        elif known_only:
+            return replace(grant, reward=reward)
         else:
             account_id, user_id = self.participant(grant.account_id, grant.user_id, backoff)
             unit = self.unit(grant.unit)
