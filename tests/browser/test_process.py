@@ -324,7 +324,6 @@ def test_ids_that_a_spreadsheet_damaged_are_shown_as_repaired(desk):
     paid = filled(report, {("damaged", "007"): "5"})
     paid.write_text(paid.read_text().replace("007,damaged", "7,damaged"))
     preview(page, paid)
-    assert figures(page)["repaired"] == "1"
     group = page.locator("details", has_text="Repaired")
     group.locator("summary").click()
     expect(group.get_by_role("row", name=re.compile("damaged 7 POINT 5"))).to_contain_text(

@@ -28,13 +28,14 @@ from rewards.flows.load import Loader
 from rewards.flows.overviews import Overviews, make
 from rewards.flows.redeem import Redeemer
 from rewards.flows.report import ReportEnding, Reporter
+from rewards.flows.reversals import Reversals
 from rewards.flows.reverse import Reverser
 from rewards.flows.send_chunks import ChunkSender
 from rewards.flows.spellings import Spellings
 from rewards.flows.uploaded_imports import Uploaded, UploadedImports
 from rewards.flows.validate import Validation
 from rewards.rules import chunks
-from rewards.rules.balance import Balance
+from rewards.rules.balance import Balance, archive, leaving
 from rewards.rules.report import file_key
 from tests.row_ids import keys
 
@@ -139,6 +140,33 @@ class World:
         base = {"type": "CREDIT", "user.accountId": "acme", "user.id": "ann", "unit": "POINT"}
         return self.upload("rewards/rewards.jsonl", "\n".join(json.dumps({**base, **row}) for row in rows))
 
+    def reverse(self, record: dict[str, Any]) -> dict[str, Any]:
+        """Reverse an import and let everything happen; the reversal's record."""
+        reversals = Reversals(self.jobs, self.queues, self.urls["redeem"], self.now)
+        reversal = reversals.order(self.record(record["id"]), "operator", "ops@example.com", quick())
+        self.run()
+        return self.record(reversal["id"])
+
+    def start(self, preview: dict[str, Any]) -> dict[str, Any]:
+        """Start a preview and let everything happen; the record of the import that it became."""
+        record = self.imports.start(preview["id"], "operator", None)
+        assert record is not None
+        self.arrive(record)
+        return self.record(record["id"])
+
+    def arrive(self, record: dict[str, Any]) -> None:
+        """Let the file arrive that an import waits for, and everything happen."""
+        head = self.s3.head_object(Bucket=record["bucket"], Key=record["key"])
+        self.validate(Uploaded(record["bucket"], record["key"], head["VersionId"]))
+        self.run()
+
+    def archive(self, *key: str) -> None:
+        """Move to a balance's history whatever can go there."""
+        balance = self.balance(*key)
+        page = leaving(balance, self.now())
+        archive(balance, page)
+        assert self.accounts._transact([(balance, page)], [], self.now())
+
     def report(self, kind: str = "REDEEMABLE_REWARD_BALANCE", **params: str) -> list[dict[str, str]]:
         """Order a report as CSV; its rows."""
         export = self.export(kind, "CSV", **params)
@@ -194,6 +222,10 @@ class World:
 
     def csv(self, key: str) -> list[dict[str, str]]:
         return self.csv_of(key, ",")
+
+    def lines(self, key: str) -> list[list[str]]:
+        """A CSV file's rows as lists, the header included."""
+        return list(csv.reader(io.StringIO(self.bytes(key).decode("utf-8-sig"), newline="")))
 
     def csv_of(self, key: str, separator: str) -> list[dict[str, str]]:
         text = self.bytes(key).decode("utf-8-sig")

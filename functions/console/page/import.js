@@ -141,8 +141,6 @@ function totals(caption, { redeemed, decimals }, sign = 1) {
   return h("div", { class: "totals" }, table(caption, [{ name: "Unit", of: ([unit]) => unit }, { name: caption, number: true, of: ([unit, credits]) => format.value(BigInt(credits) * BigInt(sign), decimals?.[unit]) }], found));
 }
 
-const repaired = (explained) => (explained.repaired?.rows ? [[explained.repaired.rows, "repaired", ""]] : []);
-
 function previewed(state, record, explained) {
   if (record.status === "ABORTED") return [h("section", { class: "card" }, outcomes.refusal(record, explained), allowed(record), another())];
   const redeems = outcomes.count(record, "REDEEMED");
@@ -156,7 +154,7 @@ function previewed(state, record, explained) {
       { class: "card", "aria-labelledby": "preview-title" },
       h("h2", { id: "preview-title" }, "What would happen"),
       known(repeated, redeems),
-      h("div", { class: "sums" }, figures([...outcomes.tally(record), ...repaired(explained)]), totals("To redeem", record.stats)),
+      h("div", { class: "sums" }, figures(outcomes.tally(record)), totals("To redeem", record.stats)),
       redeems || started ? null : nothing(record),
       started
         ? notice("info", null, h("p", {}, "This file was started. ", h("a", { href: `#/import/${started}` }, "See what came of it")))
@@ -228,7 +226,7 @@ function imported(state, record, explained) {
       h("h2", { id: "result-title" }, head),
       record.error ? [outcomes.refusal(record, explained), allowed(record)] : null,
       cancelled && !record.stats.rows ? h("p", {}, "It was cancelled before its rows were checked: nothing was redeemed.") : null,
-      record.stats.rows ? h("div", { class: "sums" }, figures([...outcomes.tally(record), ...repaired(explained)]), totals(record.reverses ? "Given back" : "Redeemed", record.stats, record.reverses ? -1 : 1)) : null,
+      record.stats.rows ? h("div", { class: "sums" }, figures(outcomes.tally(record)), totals(record.reverses ? "Given back" : "Redeemed", record.stats, record.reverses ? -1 : 1)) : null,
       reversal(record, state.reversal),
       h("div", { class: "buttons" }, record.stats.rows ? download("Download all results", `/import/${state.id}/results`, { id: "results" }) : null, reversible(record, state.reversal) ? operatorAction(state.reversal ? "Reverse the rest" : "Reverse this import", () => reverse(state, record, redeemed), { kind: "danger", id: "reverse" }) : null),
     ),

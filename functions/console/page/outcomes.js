@@ -61,18 +61,13 @@ export function tally(record) {
   ].filter(([rows]) => rows > 0);
 }
 
-// The groups of rows that need a look: failed ones, repeated ones, repaired ones.
+// The groups of failed rows, and of rows that were redeemed before.
 export function problems(explained) {
-  const { columns, outcomes, repaired } = explained;
+  const { columns, outcomes } = explained;
   const groups = outcomes.filter((each) => each.failed || each.outcome === "ALREADY_REDEEMED");
-  const shown = groups.map((each, place) =>
+  return groups.map((each, place) =>
     group(title(each.outcome), each.outcome, each.rows, [h("p", {}, each.meaning), each.mending ? h("p", {}, h("span", { class: "strong" }, "To mend it: "), each.mending) : null], columns, each.examples, place === 0 && each.failed),
   );
-  if (repaired?.rows && !explained.warnings?.some((each) => each.warning === "REPAIRED")) {
-    const words = h("p", {}, "A spreadsheet had changed ids in these rows. Their rowId tells whose they are, so they count. Nothing to do.");
-    shown.push(group("Repaired", null, repaired.rows, [words], columns, repaired.examples, false));
-  }
-  return shown;
 }
 
 // An import's warnings: [{ warning, title, rows, meaning, remedy, examples }]. Counts are on the record, words

@@ -11,6 +11,7 @@ from typing import Any
 from rewards.rules.balance import Wanted
 from rewards.rules.outcomes import Outcome
 from rewards.rules.reversal import is_complete_reversal
+from rewards.rules.texts import normalised
 
 # So long the same rows, and the same value of one balance, are taken for a repetition (milliseconds).
 REPEAT_WINDOW = 35 * 86_400_000
@@ -32,7 +33,8 @@ class RowSet:
         if row.row_id is None:
             self.any_unidentified = True
         # The rowId stands for the row's account, user, unit and program.
-        whose = (row.row_id,) if row.row_id else (row.account_id, row.user_id, row.unit, row.program_id or "")
+        ids = (row.account_id, row.user_id, row.unit, row.program_id or "")
+        whose = (row.row_id,) if row.row_id else tuple(map(normalised, ids))
         text = _SEPARATOR.join((*whose, str(int(row.value)), row.reference, *prior))
         self._sum += int.from_bytes(hashlib.blake2b(text.encode(), digest_size=16).digest(), "big")
 

@@ -80,7 +80,7 @@ class RowChecker:
         self._row_id, self._program, self._reference = (columns.get(name) for name in USED)
         results = result_places(header)
         self._prior = (results["importId"], results["line"]) if results else None
-        self._priors = priors or {}
+        self._priors = {} if priors is None else priors
         self._width = len(header)
         # Where the cells of a report's row stand, if this is a report.
         places = [columns.get(name) for name in (*NEEDED[:3], "rowId", "programId")]
