@@ -26,7 +26,7 @@ def rejected(record):
 
 
 def resaved(rows):
-    """The same rows as another program writes them: other order, columns, separator, line ends, value form."""
+    """The same rows as another program writes them."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, delimiter=";", lineterminator="\n")
     writer.writerow(["valueToRedeem", "note", "unit", "userId", "accountId"])
