@@ -15,6 +15,7 @@ EXAMPLES = ROOT / "examples"
 # (folder of the upload bucket, file), in the order in which they are loaded.
 FILES = (
     ("rewards", "rewards.csv"),
+    ("rewards", "rewards.xlsx"),
     ("redemptions", "filled-in-report.csv"),
     ("redemptions", "filled-in-report.xlsx"),
 )

@@ -14,8 +14,9 @@ def records():
 
 
 def test_loads_the_rewards_and_redeems_both_filled_in_reports(records):
-    rewards, from_csv, from_xlsx = records[0]
+    rewards, same_rewards, from_csv, from_xlsx = records[0]
     assert rewards["stats"]["outcomes"] == {"LOADED": 10}
+    assert same_rewards["stats"]["outcomes"] == {"UNCHANGED": 10}
     assert from_csv["stats"]["outcomes"] == {"REDEEMED": 3, "UNCHANGED": 2}
     assert from_csv["stats"]["redeemed"] == {"CASH/USD": 4000 + 3055, "CASH/KWD": 2750}
     assert from_xlsx["stats"]["outcomes"] == {"REDEEMED": 2, "INSUFFICIENT_BALANCE": 1, "UNCHANGED": 1}
@@ -23,7 +24,7 @@ def test_loads_the_rewards_and_redeems_both_filled_in_reports(records):
 
 
 def test_a_second_run_changes_nothing(records):
-    rewards, *reports = records[1]
+    rewards, _, *reports = records[1]
     assert rewards["stats"]["outcomes"] == {"UNCHANGED": 10}
     assert [report["error"]["code"] for report in reports] == ["DUPLICATE_FILE"] * 2
 
