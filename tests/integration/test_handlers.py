@@ -13,6 +13,7 @@ from infra.local.ministack import CREDENTIALS, REGION
 from rewards.adapters.clients import client
 from rewards.rules import chunks
 from tests.integration.world import row, sheet
+from tests.row_ids import KEY
 
 ROOT = Path(__file__).parents[2]
 CONTEXT = SimpleNamespace(
@@ -37,6 +38,8 @@ def handler(world, aws, monkeypatch):
 
 @contextlib.contextmanager
 def handlers(world, aws, monkeypatch):
+    with contextlib.suppress(aws.client("secretsmanager").exceptions.ResourceExistsException):
+        aws.client("secretsmanager").create_secret(Name="row-id-key", SecretString=KEY)
     variables = {
         **CREDENTIALS,
         "AWS_ENDPOINT_URL": aws.endpoint,
@@ -54,6 +57,7 @@ def handlers(world, aws, monkeypatch):
         "NOTIFICATION_EMAIL": "ops@example.com",
         "RETENTION_DAYS": "30",
         "PUBLIC_URL": "https://example.com",
+        "ROW_ID_KEY_SECRET": "row-id-key",
         "TENANT_ALIAS": "default",
         "TOKEN_ISSUER": "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_pool",
         "USER_POOL_CLIENT_ID": "client",
