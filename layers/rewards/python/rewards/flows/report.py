@@ -216,7 +216,7 @@ class Reporter:
     def _write(
         self, export_id: str, record: Record, rows: Iterator[list[Cell]], directory: Path, clock: "_Clock"
     ) -> None:
-        kind = KINDS[record["type"]]
+        kind = KINDS[TYPES[record["type"]]]
         table = Table(kind.columns, rows, kind.sheet_title)
         if record["format"] == "CSV":
             key = file_key(export_id, "CSV", record["type"])
