@@ -225,7 +225,7 @@ def imported(shelf, import_id, body, now, preview):
     found = read_csv(io.BufferedReader(io.BytesIO(body)), NEEDED)
     sheet = Sheet(found.header, found.rows, found.separator)
     record = {"type": REDEMPTION_TYPE, "dateCreated": now}
-    checked = list(_check_rows(record, sheet, keys, NO_REPORTS, {}))
+    checked = list(_check_rows(record, sheet, keys, NO_REPORTS, {}, {}))
     worker = Redeemer(shelf, shelf, shelf, None, "", lambda: now, None, None)
     wanted = [row for row in checked if isinstance(row, Wanted)]
     for chunk in chunks.bodies(import_id, preview, wanted):
@@ -362,9 +362,9 @@ def check_record(world, record, rows, expected, separator):
     problems = []
     for row, said, found in zip(rows, expected, answers, strict=True):
         left = None if said.left is None else reference.shown(said.left, row.unit)
-        told = found["availableValue"] if left is None else left
+        told = found["remainingValue"] if left is None else left
         redeemed = reference.shown(said.redeemed, row.unit) if said.redeemed else "0"
-        if (found["outcome"], found["redeemedValue"], found["availableValue"]) != (
+        if (found["outcome"], found["redeemedValue"], found["remainingValue"]) != (
             said.outcome,
             redeemed,
             told,

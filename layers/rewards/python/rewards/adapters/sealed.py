@@ -55,6 +55,7 @@ class Attempt:
     _parts: list[str] = field(default_factory=list)
     _bodies: list[bytes] = field(default_factory=list)
     _size: int = 0
+    _keys: list[str] = field(default_factory=list)
     _results: list[Answer] = field(default_factory=list)
 
     def add_chunk(self, body: str) -> None:
@@ -82,11 +83,8 @@ class Attempt:
 
     def discard(self) -> None:
         """Delete what was written: the import is sealed by another attempt, or not at all."""
-        for number in range(1, len(self._chunks) + 1):
-            self.files.delete(_key(self.import_id, self.name, _CHUNKS.format(number)))
-        for number in range(1, len(self._parts) + 1):
-            self.files.delete(_key(self.import_id, self.name, _PARTS.format(number)))
-        self.files.delete(_key(self.import_id, self.name, "manifest.json"))
+        while self._keys:
+            self.files.delete(self._keys.pop())
 
     def _write_chunks(self) -> None:
         # The same rows make the same bytes: gzip would write the time into its header.
@@ -100,7 +98,9 @@ class Attempt:
         self._results = []
 
     def _write(self, name: str, body: bytes) -> str:
-        self.files.put(_key(self.import_id, self.name, name), body)
+        key = _key(self.import_id, self.name, name)
+        self.files.put(key, body)
+        self._keys.append(key)
         return hashlib.sha256(body).hexdigest()
 
 

@@ -218,7 +218,9 @@ class Validation:
             with open_sheet(self._files, record, digest) as sheet:
                 found.encoding = sheet.encoding
                 found.separator = sheet.separator if sheet.encoding else None
-                rows = _wanted(self._check_rows(record, sheet, reports, found.exports), found)
+                priors = _Priors(self._jobs)
+                checked = _check_rows(record, sheet, self._row_id_keys, reports, priors, found.exports)
+                rows = _wanted(checked, found)
                 for body in chunks.bodies(import_id, record["dryRun"], rows):
                     found.chunks += 1
                     found.attempt.add_chunk(body)
@@ -227,31 +229,6 @@ class Validation:
             found.attempt.discard()
             raise
         return found
-
-    def _check_rows(
-        self, record: Record, sheet: Sheet, reports: Reports, exports: dict[str, None]
-    ) -> Iterator[Wanted | Grant | Answer]:
-        """What each row of an upload asks for, or its result, in order; the same at every reading."""
-        uploaded = record["dateCreated"]
-        detected = record["encoding"] if record.get("encodingDetected") else None
-        if record["type"] == REWARD_TYPE:
-            yield from _check_grants(sheet, uploaded, detected)
-            return
-        if is_old_results_file(sheet.header):
-            raise FileRefusedError(FileProblem.OLD_RESULTS_FILE, _OLD_RESULTS)
-        keys = self._row_id_keys()
-        first = list(islice(sheet.rows, _MARK_ROWS))
-        cells_of_value = map(RowChecker(sheet.header, uploaded, keys).value_cell, (row for _, row in first))
-        seen = {mark for mark in map(shown_mark, cells_of_value) if mark}
-        marks = Marks(
-            comma_allowed=sheet.workbook or sheet.separator != ",",
-            seen=seen.pop() if len(seen) == 1 else None,
-        )
-        priors = _Priors(self._jobs)
-        checker = RowChecker(sheet.header, uploaded, keys, marks, reports, priors, detected)
-        for line, row in chain(first, sheet.rows):
-            yield checker.check(row, line)
-        exports.update(checker.exports)
 
 
 class _Priors(dict[str, str | None]):
@@ -289,6 +266,36 @@ def _wanted(checked: Iterable[Wanted | Grant | Answer], found: _Found) -> Iterat
         if isinstance(row, Wanted):
             found.row_set.add(row)
         yield row
+
+
+def _check_rows(
+    record: Record,
+    sheet: Sheet,
+    row_id_keys: Callable[[], RowIdKeys],
+    reports: Reports,
+    priors: Mapping[str, str | None],
+    exports: dict[str, None],
+) -> Iterator[Wanted | Grant | Answer]:
+    """What each row of an upload asks for, or its result, in order; the same at every reading."""
+    uploaded = record["dateCreated"]
+    detected = record["encoding"] if record.get("encodingDetected") else None
+    if record["type"] == REWARD_TYPE:
+        yield from _check_grants(sheet, uploaded, detected)
+        return
+    if is_old_results_file(sheet.header):
+        raise FileRefusedError(FileProblem.OLD_RESULTS_FILE, _OLD_RESULTS)
+    keys = row_id_keys()
+    first = list(islice(sheet.rows, _MARK_ROWS))
+    cells_of_value = map(RowChecker(sheet.header, uploaded, keys).value_cell, (row for _, row in first))
+    seen = {mark for mark in map(shown_mark, cells_of_value) if mark}
+    marks = Marks(
+        comma_allowed=sheet.workbook or sheet.separator != ",",
+        seen=seen.pop() if len(seen) == 1 else None,
+    )
+    checker = RowChecker(sheet.header, uploaded, keys, marks, reports, priors, detected)
+    for line, row in chain(first, sheet.rows):
+        yield checker.check(row, line)
+    exports.update(checker.exports)
 
 
 def _check_grants(sheet: Sheet, uploaded: int, detected: str | None) -> Iterator[Grant | Answer]:
