@@ -21,7 +21,7 @@ from rewards.flows.finish import LEASE
 from rewards.rules import chunks, ids
 from rewards.rules.balance import Wanted, redeem
 from rewards.rules.outcomes import FileProblem
-from tests.integration.world import quick, row, sheet
+from tests.integration.world import AGAIN, quick, row, sheet
 from tests.row_ids import make_row_id
 
 ROWS = 120  # three chunks of 40
@@ -143,7 +143,7 @@ def test_an_event_that_is_delivered_again_after_an_update_finds_the_import_of_ve
     event = world.put("redemptions/a.csv", file)
     upload = world.files.describe(event.bucket, event.key, event.version_id)
     import_id = ids.id_of_object(upload.modified, upload.bucket, upload.key, upload.version_id)
-    world.jobs.create("IMPORT", import_id, world.validation._record(upload, "redemptions/"))
+    world.jobs.create("IMPORT", import_id, world.uploaded._record(upload, "redemptions/"))
     assert world.validate(event) == import_id
     world.run()
     check_whole(world, import_id)
@@ -155,8 +155,10 @@ def test_an_event_that_is_delivered_again_after_an_update_finds_the_import_of_ve
     [
         ("jobs", "import_of_object"),
         ("jobs", "create"),
-        ("files", "put_part"),
-        ("jobs", "claim_file"),
+        ("files", "put"),
+        ("jobs", "rows_claim"),
+        ("jobs", "seal"),
+        ("files", "get"),
         ("jobs", "update"),
         ("queues", "send_all"),
     ],
@@ -409,7 +411,7 @@ def test_a_validation_that_dies_for_good_before_its_chunks_are_sent_aborts_the_i
     world, file, monkeypatch
 ):
     upload = world.put("redemptions/a.csv", file)
-    crash_at(monkeypatch, world.jobs, "claim_file", after=True)
+    crash_at(monkeypatch, world.jobs, "rows_claim", after=True)
     with pytest.raises(CrashError):
         world.validate(upload)
     world.dead_letters.bury(dead_validation(upload), quick())
@@ -449,27 +451,28 @@ def test_a_validation_that_dies_for_good_while_sending_is_carried_to_its_end(wor
 
 def test_an_import_that_is_aborted_while_it_is_read_sends_not_one_chunk(world, file, monkeypatch):
     upload = world.put("redemptions/a.csv", file)
-    claim = world.jobs.claim_file
+    seal = world.jobs.seal
 
-    def claim_while_another_delivery_dies(digest, import_id):
-        claim(digest, import_id)
+    def seal_while_another_delivery_dies(import_id, *rest):
         monkeypatch.undo()
-        world.validation._abort(import_id, FileProblem.VALIDATION_FAILED, "")
+        world.uploaded.abort(import_id, FileProblem.VALIDATION_FAILED, "")
+        return seal(import_id, *rest)
 
-    monkeypatch.setattr(world.jobs, "claim_file", claim_while_another_delivery_dies)
+    monkeypatch.setattr(world.jobs, "seal", seal_while_another_delivery_dies)
     import_id = world.validate(upload)
     assert world.take("redeem") == []
     assert world.record(import_id)["status"] == "ABORTED"
+    assert world.keys("evidence/") == []
 
 
-def test_a_validation_that_is_run_again_later_makes_the_same_chunks(world):
+def test_a_validation_that_is_run_again_later_sends_the_chunks_that_were_sealed(world):
     soon = make_row_id(ids.new_id(world.now() + 200_000), "acme", "u1", "POINT", None)
     later = make_row_id(ids.new_id(world.now() + 900_000), "acme", "u2", "POINT", None)
     body = sheet([row("1", user="u1", rowId=soon), row("1", user="u2", rowId=later), row("1", user="u3")])
     upload = world.put("redemptions/a.csv", body)
     import_id = world.validate(upload)
     sent = world.take("redeem")
-    world.jobs.update("IMPORT", import_id, {"sent": False})
+    world.jobs.update("IMPORT", import_id, {"sent": False, "sentFiles": 0})
     world.now.ahead = 3_600_000
     world.validate(upload)
     assert world.take("redeem") == sent
@@ -678,7 +681,7 @@ def test_a_row_id_is_remembered_after_its_redemption_went_to_history(world):
     row_id = make_row_id(export, "acme", "u1", "POINT", None)
     first = world.upload("redemptions/first.csv", sheet([row("1", user="u1", rowId=row_id)]))
     for number in range(40):
-        world.upload(f"redemptions/{number}.csv", sheet([row("1", user="u1", note=str(number))]))
+        world.upload(f"redemptions/{number}.csv", sheet([row("1", user="u1")]), **AGAIN)
     balance = world.balance("acme", "u1")
     assert balance.archived_until, "some went to history"
     assert row_id not in {redemption.row_id for redemption in balance.redemptions}

@@ -59,9 +59,8 @@ class Meter:
 
     @staticmethod
     def size_after(parameters):
-        rewards, redemptions, version, pk, sk, _ = parameters
-        names = ("rewards", "redemptions", "version", "pk", "sk")
-        return write_units(item_bytes(dict(zip(names, (rewards, redemptions, version, pk, sk), strict=True))))
+        names = ("rewards", "redemptions", "version", "updated", "pk", "sk")
+        return write_units(item_bytes(dict(zip(names, parameters[:-1], strict=True))))
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ def test_a_key_that_climbs_or_breaks_out_only_names_a_file(world, name):
     record = world.upload(f"redemptions/{name}", sheet([row("1")]))
     assert record["outcomes"] == {"REDEEMED": 1}
     listed = world.s3.list_objects_v2(Bucket=world.names["files"])["Contents"]
-    assert {each["Key"].split("/")[0] for each in listed} == {"imports"}
+    assert {each["Key"].split("/")[0] for each in listed} == {"evidence", "imports"}
     assert f"imports/{record['id']}/results.csv" in {each["Key"] for each in listed}
     assert not any(mark in world.mailer.sent[-1][1].subject for mark in "\r\n")
 

@@ -23,7 +23,7 @@ from rewards.rules.report import (
     file_key,
 )
 from rewards.rules.reward_rows import PARTICIPANT_FACTS
-from tests.integration.world import DAY, quick, row, sheet
+from tests.integration.world import AGAIN, DAY, quick, row, sheet
 
 AWKWARD = [
     "=cmd",
@@ -83,7 +83,7 @@ def test_every_reward_is_in_the_report_once_also_when_it_went_to_history(world):
     ids = [f"reward-with-a-long-name-{number:03d}" for number in range(90)]
     world.load([{"id": each, "assignedCredit": 10, "programId": "P", "name": f"N {each}"} for each in ids])
     for number in range(6):
-        world.upload(f"redemptions/{number}.csv", sheet([row("100", note=str(number))]))
+        world.upload(f"redemptions/{number}.csv", sheet([row("100")]), **AGAIN)
     balance = world.balance()
     assert balance.archived.count > 30, "otherwise this test shows nothing"
     shown = world.report(REWARDS)

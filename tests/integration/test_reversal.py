@@ -8,7 +8,7 @@ from rewards.flows import load
 from rewards.flows.reversals import NotReversibleError, Reversals
 from rewards.rules import chunks
 from rewards.rules.outcomes import Outcome
-from tests.integration.world import DAY, quick, row, sheet
+from tests.integration.world import AGAIN, DAY, quick, row, sheet
 
 USERS = 120  # three chunks of 40
 
@@ -61,7 +61,7 @@ def test_every_amount_goes_back_to_its_reward(world, small_chunks):
     results = world.results(reversal)
     assert [r["outcome"] for r in results] == ["REVERSED" if n % 2 else "UNCHANGED" for n in range(USERS)]
     assert results[1]["redeemedValue"] == "-30"
-    assert results[1]["availableValue"] == "100"
+    assert results[1]["remainingValue"] == "100"
     assert results[1]["message"] == "Given back: 10 to a1; 20 to b1"
     assert world.record(done["id"])["reversedBy"] == reversal["id"]
 
@@ -106,7 +106,7 @@ def test_what_went_to_history_comes_back(world):
     """Twenty redemptions of many rewards each: most of them, and their rewards, are in history by then."""
     world.load([{"id": f"r{n:03}", "assignedCredit": 10} for n in range(100)])
     before = state(world)
-    done = [world.upload("redemptions/a.csv", sheet([row(45, extra=str(n))])) for n in range(20)]
+    done = [world.upload("redemptions/a.csv", sheet([row(45)]), **AGAIN) for _ in range(20)]
     assert world.accounts.pages(world.balance(), quick())
     assert world.available() == 100
     for n, record in enumerate(done, start=1):
@@ -150,7 +150,7 @@ def test_a_reward_that_expired_since_then_is_named_and_stays_so(world):
     reversal = reverse(world, done)
     (answer,) = world.results(reversal)
     assert answer["message"] == "Given back: 10 to old; 40 to new. Reward old is EXPIRED and stays so"
-    assert answer["availableValue"] == "90"
+    assert answer["remainingValue"] == "90"
     assert state(world)["old"][0] == 10
 
 
@@ -256,7 +256,7 @@ def test_a_balance_that_could_not_hold_what_comes_back_refuses_only_its_own_rows
 def test_two_reversals_of_one_balance_do_not_disturb_each_other(world, monkeypatch):
     """The second one reads the balance; then the first one takes a reward out of its history."""
     world.load([{"id": f"r{n:03}", "assignedCredit": 10} for n in range(40)])
-    done = [world.upload("redemptions/a.csv", sheet([row(95, extra=str(n))])) for n in range(4)]
+    done = [world.upload("redemptions/a.csv", sheet([row(95)]), **AGAIN) for _ in range(4)]
     order(world, done[0])
     (first,) = world.take("redeem")
     real = world.accounts.pages

@@ -97,7 +97,7 @@ def test_the_results_are_written_with_the_uploads_separator(world):
 
 def test_a_file_in_windows_1252_is_answered_in_one_that_spreadsheets_read(world):
     body = "accountId;userId;unit;valueToRedeem\nacme;Zoë;POINT;1\nacme;Chloé;POINT;1\n".encode("cp1252")
-    record = world.upload("redemptions/a.csv", body)
+    record = world.upload("redemptions/a.csv", body, encoding="Windows-1252")
     assert record["outcomes"] == {"REDEEMED": 1, "NO_BALANCE": 1}
     assert world.bytes(f"imports/{record['id']}/results.csv").startswith(b"\xef\xbb\xbfaccountId;")
     assert [r["outcome"] for r in world.csv_of(f"imports/{record['id']}/results.csv", ";")] == [
@@ -141,4 +141,4 @@ def test_a_file_that_is_not_what_its_name_says_is_refused(world, name, body, cod
 
 def test_a_row_says_which_reward_would_give_how_much_in_a_preview(world):
     record = world.upload("preview/a.csv", sheet([row("1", user="007")]))
-    assert world.results(record)[0]["message"] == "1 from r0"
+    assert world.results(record)[0]["message"] == "The row has no rowId. 1 from r0"

@@ -40,6 +40,8 @@ from rewards.rules.report import file_key
 from tests.row_ids import keys
 
 DAY = 86_400_000
+# Metadata of an upload whose rows, without rowId, were imported before.
+AGAIN = {"allow-duplicate": "true"}
 BOM = "\ufeff"
 
 
@@ -219,6 +221,11 @@ class World:
 
     def results(self, record: dict[str, Any], name: str = "results.csv") -> list[dict[str, str]]:
         return self.csv(f"imports/{record['id']}/{name}")
+
+    def keys(self, prefix: str) -> list[str]:
+        """The keys in the files bucket that begin with a prefix."""
+        listed = self.s3.list_objects_v2(Bucket=self.names["files"], Prefix=prefix)
+        return [each["Key"] for each in listed.get("Contents", [])]
 
     def csv(self, key: str) -> list[dict[str, str]]:
         return self.csv_of(key, ",")

@@ -24,7 +24,7 @@ from rewards.rules import import_rows, mail, reward_rows
 from rewards.rules.download_names import results_name
 from rewards.rules.examples import Examples
 from rewards.rules.outcomes import SETTLED, Answer, Outcome, any_failed
-from rewards.rules.result_columns import RESULT_COLUMNS, own_width
+from rewards.rules.result_columns import FAILED_COLUMNS, RESULT_COLUMNS, own_width
 from rewards.rules.sheets import Sheet
 from rewards.rules.spreadsheet import restore
 from rewards.rules.texts import writable
@@ -153,7 +153,7 @@ class Finisher:
         ):
             to_results, to_failed = writer(results_file), writer(failed_file)
             to_results.writerow([*sheet.header[:own], *RESULT_COLUMNS])
-            to_failed.writerow([*sheet.header[:own], "outcome", "message"])
+            to_failed.writerow([*sheet.header[:own], *FAILED_COLUMNS])
             answers = self._answers(import_id, record)
             answer = next(answers, None)
             for line, row in sheet.rows:

@@ -31,7 +31,7 @@ from rewards.rules.header import find_columns
 from rewards.rules.import_rows import RowChecker
 from rewards.rules.outcomes import Answer, FileProblem, FileRefusedError, Outcome, WarningCode
 from rewards.rules.repair import NO_REPORTS, Reports
-from rewards.rules.result_columns import is_old_results_file
+from rewards.rules.result_columns import has_result_columns, is_old_results_file
 from rewards.rules.reward_rows import ID_COLUMNS, NEEDED, USED, USED_OF_USER, Grant, read_grant
 from rewards.rules.row_ids import RowIdKeys
 from rewards.rules.sheets import Sheet
@@ -301,12 +301,12 @@ def _check_rows(
 def _check_grants(sheet: Sheet, uploaded: int, detected: str | None) -> Iterator[Grant | Answer]:
     """The rewards of a file; `detected` is the name of an encoding that nobody set."""
     columns = find_columns(sheet.header, NEEDED, (*USED, *USED_OF_USER))
+    results = has_result_columns(sheet.header)
     for line, row in sheet.rows:
         cells = {name: row[place] if place < len(row) else "" for name, place in columns.items()}
-        # Ids are as they are in a CSV file, which may be a report for programs; other texts may have been
-        # made safe for a spreadsheet, by a results file or when they were read.
+        # Texts of a CSV file are as they are, except in results, whose ids alone are as they are.
         meant = {
-            name: restore(cell) if sheet.neutralised or name not in ID_COLUMNS else cell
+            name: restore(cell) if sheet.neutralised or (results and name not in ID_COLUMNS) else cell
             for name, cell in cells.items()
         }
         doubtful = detected and first_beyond_ascii(meant, ID_COLUMNS)

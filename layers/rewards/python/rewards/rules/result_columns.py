@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from rewards.rules.header import normalise
 
 RESULT_COLUMNS = ("line", "importId", "outcome", "redeemedValue", "remainingValue", "message")
+FAILED_COLUMNS = ("outcome", "message")
 _OLD_RESULT_COLUMNS = ("line", "outcome", "redeemedValue", "availableValue", "message")
 
 
@@ -30,6 +31,12 @@ def result_places(header: Sequence[str]) -> dict[str, int]:
 def is_old_results_file(header: Sequence[str]) -> bool:
     """Whether a file is a results.csv of version 0.1, which did not name the import."""
     return _ends_with(header[: _named_width(header)], _OLD_RESULT_COLUMNS)
+
+
+def has_result_columns(header: Sequence[str]) -> bool:
+    """Whether a file is the results.csv or the failed.csv of an import, where texts are safe to open."""
+    own = header[: _named_width(header)]
+    return any(_ends_with(own, columns) for columns in (RESULT_COLUMNS, FAILED_COLUMNS))
 
 
 def _named_width(header: Sequence[str]) -> int:
