@@ -5,6 +5,7 @@ Routes are taken from the served description, so whatever is added there is trie
 
 import base64
 import json
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -219,7 +220,15 @@ def test_whatever_is_asked_is_answered_as_documented(service, described, tmp_pat
     command += ["--exclude-checks", "positive_data_acceptance"]
     command += ["--generation-deterministic", "--no-shrink"]
     command += ["--continue-on-failure", "--suppress-health-check", "all", "--max-redirects", "0"]
-    ran = subprocess.run([*command, "--no-color"], check=False, capture_output=True, text=True, cwd=tmp_path)
+    hooks = str(Path(__file__).with_name("schemathesis_hooks.py"))
+    ran = subprocess.run(
+        [*command, "--no-color"],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "SCHEMATHESIS_HOOKS": hooks},
+    )
     assert ran.returncode == 0, ran.stdout[-6000:] + ran.stderr[-2000:]
     assert f"Tested: {operations(described)}" in ran.stdout
 
