@@ -7,7 +7,7 @@ For one that stays, to use by hand, see __main__.py.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -81,14 +81,16 @@ class Stack:
         """The id token of somebody who has this role, `operator` or `viewer`, and signs in now."""
         return self.users.sign_in(self.users.somebody(role)).id
 
-    def hasten_redelivery(self, seconds: int = 1) -> None:
+    def hasten_redelivery(self, seconds: int = 1, queues: Collection[str] = ()) -> None:
         """Let failed messages come back at once: a chunk needs an hour to its dead letter otherwise.
 
-        Only for tests of failures; a function that takes longer gets its message a second time.
+        `queues` are names of the template; without them it is all. Only for tests of failures; a function
+        that takes longer gets its message a second time.
         """
         sqs = self.aws.client("sqs")
-        for url in (url for name, url in self.resources.items() if name.endswith("Queue")):
-            sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": str(seconds)})
+        for name, url in self.resources.items():
+            if name in queues or (not queues and name.endswith("Queue")):
+                sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": str(seconds)})
 
 
 def start(

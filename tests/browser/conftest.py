@@ -17,7 +17,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from infra.local import stack
 from infra.local.users import PASSWORD
-from tests.e2e.conftest import Service
+from tests.e2e.conftest import Service, chunks
+
+__all__ = ["chunks"]  # a fixture
 
 try:
     from playwright.sync_api import expect, sync_playwright

@@ -31,49 +31,6 @@ def rewards(service):
     service.upload("rewards/rewards.csv", HEADER + own + many)
 
 
-class Chunks:
-    """The chunks of what runs now, kept from their workers until they are let go."""
-
-    def __init__(self, service):
-        self.service = service
-        self._lambda, self._sqs = service.local.aws.client("lambda"), service.local.aws.client("sqs")
-        self._queue = service.local.resources["RedemptionQueue"]
-        function = service.local.resources["RedeemFunction"]
-        (found,) = self._lambda.list_event_source_mappings(FunctionName=function)["EventSourceMappings"]
-        self._workers = found["UUID"]
-        self._held = []
-
-    def hold(self):
-        self._lambda.update_event_source_mapping(UUID=self._workers, Enabled=False)
-
-    def take(self, number):
-        """Wait until so many are there."""
-
-        def taken():
-            given = {"QueueUrl": self._queue, "MaxNumberOfMessages": 10, "VisibilityTimeout": 600}
-            self._held += self._sqs.receive_message(**given).get("Messages", [])
-            return len(self._held) == number
-
-        self.service.wait(taken)
-
-    def let_go(self, text=""):
-        """Give the workers those chunks in which this stands."""
-        for each in [each for each in self._held if text in each["Body"]]:
-            self._held.remove(each)
-            handle = each["ReceiptHandle"]
-            self._sqs.change_message_visibility(
-                QueueUrl=self._queue, ReceiptHandle=handle, VisibilityTimeout=0
-            )
-        self._lambda.update_event_source_mapping(UUID=self._workers, Enabled=True)
-
-
-@pytest.fixture
-def chunks(service):
-    found = Chunks(service)
-    yield found
-    found.let_go()
-
-
 def one_time_code(secret):
     """What an authenticator app shows now (RFC 6238)."""
     counter = struct.pack(">Q", int(time.time()) // 30)
