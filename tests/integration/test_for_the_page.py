@@ -43,9 +43,6 @@ def test_outcomes_are_explained_with_the_first_rows_of_each(world, call):
     assert (example["line"], example["cells"]) == (3, ["acme", "bob", "POINT", "x"])
     meaning = "The value would be redeemed in one step, without digits beyond the unit's decimals."
     assert found["outcomes"][-1]["meaning"] == meaning
-        found["outcomes"][-1]["meaning"]
-        == "The value would be redeemed in one step, without digits beyond the unit's decimals."
-    )
     assert found["refusal"] is None
 
 
