@@ -462,7 +462,7 @@ def test_an_import_that_is_aborted_while_it_is_read_sends_not_one_chunk(world, f
     import_id = world.validate(upload)
     assert world.take("redeem") == []
     assert world.record(import_id)["status"] == "ABORTED"
-    assert world.keys("evidence/") == []
+    assert world.keys(f"evidence/{import_id}/") == []
 
 
 def test_a_validation_that_is_run_again_later_sends_the_chunks_that_were_sealed(world):
