@@ -37,7 +37,7 @@ _TEXT_ENDINGS = "[cC][sS][vV]|[tT][xX][tT]|[tT][sS][vV]"
 _BALANCES_FILE: Any = {"type": "string", "pattern": rf"\.({_TEXT_ENDINGS}|[xX][lL][sS][xX])$"}
 _REWARDS_FILE: Any = {
     "type": "string",
-    "pattern": rf"\.({_TEXT_ENDINGS}|[jJ][sS][oO][nN][lL]|[nN][dD][jJ][sS][oO][nN])$",
+    "pattern": rf"\.({_TEXT_ENDINGS}|[xX][lL][sS][xX]|[jJ][sS][oO][nN][lL]|[nN][dD][jJ][sS][oO][nN])$",
 }
 _SEPARATORS: Any = {"enum": [",", ";", "\t", "comma", "semicolon", "tab"]}
 

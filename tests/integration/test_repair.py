@@ -31,13 +31,16 @@ def outcome_of(world, record):
     return [(r["outcome"], r["message"]) for r in world.results(record)]
 
 
-def test_a_column_that_was_sorted_alone_is_never_repaired(world):
+@pytest.mark.parametrize(
+    "written", ["{}", '="{}"', "'{}", "{}\u200b"], ids=["as is", "formula", "text", "invisible"]
+)
+def test_a_column_that_was_sorted_alone_is_never_repaired(world, written):
     load(world, SWAPPED)
     rows = {r["userId"]: r for r in world.report()}
     pairs = zip(SWAPPED[::2], SWAPPED[1::2], strict=True)
     body = sheet(
         [
-            {**rows[true], "valueToRedeem": "5", "userId": shown}
+            {**rows[true], "valueToRedeem": "5", "userId": written.format(shown)}
             for one, other in pairs
             for true, shown in ((one, other), (other, one))
         ]

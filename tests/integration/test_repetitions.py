@@ -160,12 +160,33 @@ class TestResultsFileUploadedAgain:
         assert world.available("acme", "dan", "POINT") == 80
         assert first["id"] in world.results(again)[0]["message"]
 
+    def test_redeems_nothing_again_however_often_results_of_results_are_uploaded(self, world, first):
+        second = world.upload("redemptions/results.csv", self.corrected(world, first))
+        third = world.upload("redemptions/again.csv", sheet(world.results(second)))
+        assert third["outcomes"] == {"ALREADY_REDEEMED": 2}
+        fourth = world.upload("redemptions/and-again.csv", sheet(world.results(third)))
+        assert rejected(fourth)[1] == "DUPLICATE_FILE" or fourth["outcomes"] == {"ALREADY_REDEEMED": 2}
+        assert (world.available("acme", "cat", "POINT"), world.available("acme", "dan", "POINT")) == (93, 80)
+
+    def test_a_row_that_was_redeemed_earlier_names_that_redemption(self, world, first):
+        again = world.upload("redemptions/results.csv", self.corrected(world, first))
+        places = [(each["importId"], each["line"]) for each in world.results(again)]
+        assert places == [(first["id"], "2"), (again["id"], "3")]
+
+    def test_the_results_of_a_preview_are_the_same_rows_also_when_its_start_was_rejected(self, world):
+        rows = sheet([row("7", user="cat")])
+        preview = world.upload("preview/a.csv", rows)
+        world.upload("redemptions/a.csv", rows)
+        assert rejected(world.start(preview))[1] == "DUPLICATE_FILE"
+        again = world.upload("redemptions/r.csv", sheet(world.results(preview)))
+        assert rejected(again)[1] == "DUPLICATE_FILE"
+
     def test_its_own_columns_are_replaced(self, world, first):
         again = world.upload("redemptions/results.csv", self.corrected(world, first))
         rows = world.results(again)
         assert list(rows[0]) == [*row(1), "line", "importId", "outcome", "redeemedValue", "remainingValue",
                                  "message"]  # fmt: skip
-        assert {each["importId"] for each in rows} == {again["id"]}
+        assert rows[1]["importId"] == again["id"]
 
     def test_redeems_a_row_again_that_was_reversed(self, world, first):
         body = self.corrected(world, first)

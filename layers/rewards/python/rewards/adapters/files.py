@@ -296,15 +296,17 @@ def decode_results(body: bytes) -> list[Answer]:
 
 def _answer(line: bytes) -> Answer:
     number, outcome, message, unit, redeemed, available, *rest = orjson.loads(line)
-    account_id, user_id = rest[:2] if len(rest) >= 2 else ("", "")
+    account_id, user_id = (*rest[:2], "", "")[:2]
     codes = tuple(WarningCode(code) for code in rest[2]) if len(rest) > 2 else ()
-    return Answer(number, Outcome(outcome), message, unit, redeemed, available, account_id, user_id, codes)
+    by = (rest[3][0], rest[3][1]) if len(rest) > 3 else None
+    outcome = Outcome(outcome)
+    return Answer(number, outcome, message, unit, redeemed, available, account_id, user_id, codes, by)
 
 
 def _cells(answer: Answer) -> list[Any]:
-    rest: list[Any] = [answer.account_id, answer.user_id, answer.warnings]
-    if not answer.warnings:
-        rest = rest[:2] if answer.user_id else []
+    rest: list[Any] = [answer.account_id, answer.user_id, answer.warnings, answer.redeemed_by]
+    while rest and not rest[-1]:
+        rest.pop()
     return [
         answer.line,
         answer.outcome,

@@ -184,7 +184,7 @@ class Finisher:
             # Version 0.1 kept the results of rejected rows beside those of chunks.
             Sealed(self._files, import_id, seal).results()
             if seal
-            else self._files.answers(import_id, "checked", record["parts"]),
+            else self._files.answers(import_id, "checked", record.get("parts", 0)),
             self._files.answers(import_id, "chunk", record["chunks"], self._jobs.attempts(import_id)),
             key=lambda answer: answer.line,
         )
@@ -246,7 +246,9 @@ def _fitted(row: Sequence[str], width: int, own: int) -> tuple[list[str], list[s
 
 
 def _answer_cells(import_id: str, answer: Answer) -> list[str]:
-    """The cells of RESULT_COLUMNS."""
+    """The cells of RESULT_COLUMNS. A row that was redeemed earlier names that redemption, so that these
+    results, uploaded again, find it."""
+    owner, line = answer.redeemed_by or (import_id, answer.line)
     remaining = "" if answer.available is None else format_value(answer.available, answer.unit)
     redeemed = format_value(answer.redeemed, answer.unit) if answer.redeemed else "0"
-    return [str(answer.line), import_id, answer.outcome, redeemed, remaining, answer.message]
+    return [str(line), owner, answer.outcome, redeemed, remaining, answer.message]

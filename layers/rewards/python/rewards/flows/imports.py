@@ -119,7 +119,6 @@ def new_record(kind: str, dry_run: bool, name: str, file_name: str, now: int) ->
         "separator": None,
         "rows": 0,
         "processed": 0,
-        "parts": 0,
         "chunks": 0,
         "chunksDone": 0,
         "outcomes": {},
@@ -127,6 +126,14 @@ def new_record(kind: str, dry_run: bool, name: str, file_name: str, now: int) ->
         "warnings": {},
         "fileWarnings": {},
     }
+
+
+def _as_previewed(dry_run: Record) -> Record:
+    """How the file of a dry run was read. Version 0.1 did not say whether it had guessed the encoding."""
+    if "encodingDetected" not in dry_run:
+        return {}
+    names = ("encoding", "encodingLine", "encodingDetected", "separator")
+    return {name: dry_run.get(name) for name in names}
 
 
 def _ended_without_effect(record: Record) -> bool:
@@ -267,8 +274,7 @@ class Imports:
             "startedFrom": dry_run["id"],
             "allowDuplicate": dry_run.get("allowDuplicate", False),
             # It is read as its preview was.
-            **{name: dry_run.get(name) for name in ("encoding", "encodingLine", "separator")},
-            "encodingDetected": dry_run.get("encodingDetected", False),
+            **_as_previewed(dry_run),
         }
         return self._create(dry_run["startedAs"], record)
 

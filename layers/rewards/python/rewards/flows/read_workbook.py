@@ -130,8 +130,8 @@ class NoWorkbookError(FileRefusedError):
     def __init__(self) -> None:
         super().__init__(
             FileProblem.UNREADABLE_FILE,
-            "The file is no .xlsx workbook, whatever its name says. If your spreadsheet program opens "
-            "it, save it again as .xlsx; else upload it under a name with its own ending.",
+            "The file is named .xlsx but is not an Excel workbook. If it is a text file, give it a name that "
+            "ends in .csv. Otherwise open it in the program that made it and save it as .xlsx.",
         )
 
 

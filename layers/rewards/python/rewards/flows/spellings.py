@@ -106,7 +106,7 @@ def as_stored(row: Wanted, import_id: str, accounts: Accounts, backoff: Backoff)
 
 
 def _redeemed(balance: Balance, row: Wanted, import_id: str, accounts: Accounts, backoff: Backoff) -> bool:
-    since = time_of(import_id)
+    since = min(time_of(import_id), time_of(row.prior[0]) if row.prior else time_of(import_id))
     past = accounts.history(balance, since, backoff) if needs_history(balance, since) else ()
     return find(balance, row, import_id, past) is not None
 

@@ -16,6 +16,7 @@ class UnitClaims:
     def __init__(self, jobs: Jobs) -> None:
         self._jobs = jobs
         self._in_use: set[str] = set()
+        self._read = False
 
     def actions(self, unit: str, new_balance: bool) -> list[Any]:
         """What the transaction of a grant writes for its unit: nothing, or the claim of a unit's first grant.
@@ -25,7 +26,10 @@ class UnitClaims:
         """
         if unit in self._in_use:
             return []
-        self._in_use.update(self._jobs.units())
+        # A unit that cannot be claimed today never can be, so what was read once is enough to reject it.
+        if not (self._read and new_balance and problem_of_new_unit(unit, self._in_use)):
+            self._in_use.update(self._jobs.units())
+            self._read = True
         if unit in self._in_use:
             return []
         problem = problem_of_new_unit(unit, self._in_use) if new_balance else None

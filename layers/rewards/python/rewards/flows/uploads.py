@@ -33,8 +33,8 @@ _SHEET_NAME = 40  # characters; spreadsheet programs allow 31
 # So much of a file is looked at to see what it is.
 _START = 1 << 20
 _HOW_TO_SET = (
-    "If letters are wrong, set the file's encoding (metadata “encoding” of the S3 object, POST /import, or "
-    "“File options” in the console), or save the file as “CSV UTF-8”."
+    "If letters are wrong in a preview, set the file's encoding (“File options” in the console, POST "
+    "/import, or the metadata “encoding” of the S3 object), or save the file as “CSV UTF-8”."
 )
 
 

@@ -109,7 +109,8 @@ class Wanted:
 
     `note` explains the `warnings` that validation found, such as that the row was repaired.
     `reference` names the payment outside. `prior` is the redemption that a row of an uploaded
-    results.csv names: the import and its line.
+    results.csv names: the import and its line. `of_preview`: the row named the dry run that the import
+    was started from (it does not travel).
     """
 
     line: int
@@ -123,6 +124,7 @@ class Wanted:
     warnings: tuple[WarningCode, ...] = ()
     reference: str = ""
     prior: tuple[str, int] | None = None
+    of_preview: bool = False
 
 
 def needs_history(balance: Balance, since: int) -> bool:
@@ -292,6 +294,7 @@ def _answer_again(balance: Balance, wanted: Wanted, before: Redemption, import_i
         f"line {before.line}. Nothing was redeemed again.",
         wanted.unit,
         available=balance.available(now, wanted.program_id),
+        redeemed_by=(before.import_id, before.line),
     )
 
 

@@ -29,7 +29,8 @@ class RowSet:
 
     def add(self, row: Wanted) -> None:
         """Add a row. One without rowId cannot be recognised by its balance when it comes again."""
-        prior = () if row.prior is None else (row.prior[0], str(row.prior[1]))
+        # A row that names a dry run counts as one that names nothing.
+        prior = () if row.prior is None or row.of_preview else (row.prior[0], str(row.prior[1]))
         if row.row_id is None:
             self.any_unidentified = True
         # The rowId stands for the row's account, user, unit and program.

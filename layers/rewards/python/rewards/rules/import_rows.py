@@ -140,7 +140,7 @@ class RowChecker:
         note: str,
     ) -> Wanted | Answer:
         """What a row asks for whose identity is known."""
-        reference = "" if self._reference is None else _text(row[self._reference])
+        reference = "" if self._reference is None else normalised(_text(row[self._reference]))
         problem = _problem_of_reference(reference)
         if problem:
             return Answer(line, Outcome.INVALID_VALUE, problem, true.unit)
@@ -155,8 +155,8 @@ class RowChecker:
     ) -> Wanted:
         """Add the row's reference, the redemption that it names, and the warning that digits were cut off."""
         wanted.reference = reference
-        if wanted.row_id is None:
-            wanted.prior = self._prior_of(row)
+        if wanted.row_id is None and self._prior is not None:
+            self._name_prior(wanted, *(row[place].strip() for place in self._prior))
         if isinstance(value, TruncatedValue):
             cut = f"{row[self._value].strip()[:40]} has more decimals than {wanted.unit}:"
             counts = f"{cut} {format_value(wanted.value, wanted.unit)} counts."
@@ -164,14 +164,12 @@ class RowChecker:
             wanted.warnings = (*wanted.warnings, WarningCode.DIGITS_TRUNCATED)
         return wanted
 
-    def _prior_of(self, row: Sequence[str]) -> tuple[str, int] | None:
-        """The redemption that a row of an uploaded results.csv names."""
-        if self._prior is None:
-            return None
-        import_id, line = (row[place].strip() for place in self._prior)
+    def _name_prior(self, wanted: Wanted, import_id: str, line: str) -> None:
+        """Add the redemption that a row of an uploaded results.csv names."""
         redeeming = self._priors.get(import_id)
-        is_line = line.isdecimal() and len(line) <= _LINE_DIGITS
-        return (redeeming, int(line)) if redeeming and is_line else None
+        if redeeming is not None and line.isdecimal() and len(line) <= _LINE_DIGITS:
+            wanted.prior = (redeeming, int(line))
+            wanted.of_preview = redeeming != import_id
 
     def _usual(self, row: Sequence[str], value_cell: str, line: int) -> Wanted | Answer | None:
         """What a row wants that is as the report made it, but for its value; None for any other.

@@ -10,7 +10,8 @@ _MEANING = {
     Outcome.LOADED: "The reward was added to its balance.",
     Outcome.UNCHANGED: "valueToRedeem is blank or 0: the row was left alone.",
     Outcome.ALREADY_REDEEMED: "An earlier import redeemed this row; nothing was done again.",
-    Outcome.INVALID_VALUE: "valueToRedeem is not a number, or can be read in two ways.",
+    Outcome.INVALID_VALUE: "valueToRedeem is not a number or is ambiguous, or an id, the program or the "
+    "reference cannot be used.",
     Outcome.NOT_POSITIVE: "valueToRedeem is negative.",
     Outcome.TRUNCATES_TO_ZERO: "The value is below the unit's smallest step.",
     Outcome.MISSING_FIELD: "An id or the unit is blank.",
@@ -44,7 +45,8 @@ _MEANING_IN_REVERSAL = {
 }
 
 _MENDING = {
-    Outcome.INVALID_VALUE: "Write plain numbers, for example 10.55.",
+    Outcome.INVALID_VALUE: "See the message: write plain numbers such as 10.55, and correct the column that "
+    "it names.",
     Outcome.NOT_POSITIVE: "Write a value above 0; 0 or blank leaves a row alone.",
     Outcome.TRUNCATES_TO_ZERO: "Write at least one smallest step of the unit (0.01 in CASH/USD, 1 in POINT), "
     "or 0 to leave the row alone.",
@@ -86,7 +88,7 @@ _REASON = {
     FileProblem.MISSING_COLUMNS: "columns are missing",
     FileProblem.UNREADABLE_FILE: "the file cannot be read",
     FileProblem.FILE_TOO_LARGE: "the file is too large",
-    FileProblem.OLD_RESULTS_FILE: "The file is a results.csv of an earlier version",
+    FileProblem.OLD_RESULTS_FILE: "it is a results.csv of version 0.1",
     FileProblem.DUPLICATE_FILE: "its rows were imported before",
     FileProblem.UPLOAD_GONE: "the file is gone",
     FileProblem.UPLOAD_UNREADABLE: "access to the file was denied",
@@ -151,9 +153,10 @@ _WARNING_REMEDY = {
     WarningCode.DIGITS_TRUNCATED: "Check that the payment was made without these digits.",
     WarningCode.REPAIRED: "Nothing has to be done. To avoid it, edit only valueToRedeem.",
     WarningCode.PARTICIPANT_BLOCKED: "Check whether this person may be paid.",
-    WarningCode.ENCODING_DETECTED: "Check the line of text. If it is wrong, set the encoding of the file.",
+    WarningCode.ENCODING_DETECTED: "Check the letters in a preview. If they are wrong, set the encoding.",
     WarningCode.OTHER_SHEETS_IGNORED: "Check that the right sheet was read; import the others as files.",
-    WarningCode.UNKNOWN_COLUMN: "If the column was meant to count, correct its name and load the file again.",
+    WarningCode.UNKNOWN_COLUMN: "If the column was meant to count, cancel these rewards, correct its "
+    "name, and load them under new ids: loading the same ids again changes nothing.",
     WarningCode.REPORT_OUTDATED: "Check the amounts against a new report.",
 }
 

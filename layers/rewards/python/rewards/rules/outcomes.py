@@ -112,7 +112,8 @@ class Answer:
 
     `redeemed` and `available` are credits of the row's `unit`; `available` is what is left
     after, None where it is not known. What was given back is negative. Account and user stand in the
-    answers of redeemed rows, so that an import can be reversed by them. `message` explains each of the
+    answers of redeemed rows, so that an import can be reversed by them. Of a row that was redeemed earlier,
+    `redeemed_by` is that redemption's import and line. `message` explains each of the
     `warnings`.
     """
 
@@ -125,3 +126,4 @@ class Answer:
     account_id: str = ""
     user_id: str = ""
     warnings: tuple[WarningCode, ...] = ()
+    redeemed_by: tuple[str, int] | None = None

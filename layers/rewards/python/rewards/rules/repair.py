@@ -7,11 +7,17 @@ not repaired if what it shows belongs to another row:
     - another row of the same report has the shown account, user and unit;
     - a row of the file whose own rowId fits shows them;
     - a shown cell is missing from the row that it belongs to: a sort moved one column only.
+
+Texts are compared without what programs add to them, or ids in quotes could be swapped unnoticed.
 """
 
 from array import array
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
+
+from rewards.rules.damage import unquoted
+from rewards.rules.invisible import visible
+from rewards.rules.texts import normalised
 
 # More rows that do not fit their rowIds are not repaired: their identities are held in memory.
 MAX_ROWS = 1_000_000
@@ -54,6 +60,16 @@ def differences(shown: Identity, true: Identity, *, has_program: bool) -> list[D
     ]
 
 
+def plain(text: str) -> str:
+    """A text without what programs add to it: invisible characters, quotes, another Unicode form."""
+    return unquoted(normalised(visible(text)))
+
+
+def _key(identity: Identity) -> tuple[str, str, str]:
+    """Whose a row is, whatever programs added to it. The program is the same in all rows of a report."""
+    return plain(identity.account_id), plain(identity.user_id), plain(identity.unit)
+
+
 class Survey:
     """Whose the rows of a whole file are: those that fit their rowIds, and those that do not."""
 
@@ -66,7 +82,7 @@ class Survey:
 
     def fits(self, shown: Identity) -> None:
         """A row that fits its rowId."""
-        self.fitting.append(hash(shown[:3]))
+        self.fitting.append(hash(_key(shown)))
 
     def differs(self, row_id: str, shown: Identity) -> None:
         """A row that does not fit its rowId."""
@@ -91,7 +107,7 @@ class Reports:
         self.known = frozenset(known)
         self.identities: Mapping[str, Identity] = {}
         self.too_many = too_many
-        self._of_others: frozenset[int] = frozenset()
+        self._of_report: Mapping[int, str | None] = {}
         self._in_file: frozenset[int] = frozenset()
         self._moved: frozenset[int] = frozenset()
 
@@ -104,23 +120,24 @@ class Reports:
         if survey.too_many:
             return found
         row_ids = {row_id: row_id for row_id, _ in survey.others}
-        shown = {hash((row_id[:17], *shown[:3])) for row_id, shown in survey.others}
+        shown = {hash((row_id[:17], *_key(shown))) for row_id, shown in survey.others}
         identities: dict[str, Identity] = {}
-        of_others = set()
+        of_report: dict[int, str | None] = {}
         for _, row_id, true in rows:
             if row_id in row_ids:
                 identities[row_ids[row_id]] = true
-            key = hash((row_id[:17], *true[:3]))
-            if key in shown:
-                of_others.add(key)
-        in_file = {hash(shown[:3]) for _, shown in survey.others}.intersection(survey.fitting)
+            key = hash((row_id[:17], *_key(true)))
+            if key in shown:  # of several rows that look alike, each is another row for all of them
+                of_report[key] = None if key in of_report else row_id
+        in_file = {hash(_key(shown)) for _, shown in survey.others}.intersection(survey.fitting)
         found.identities = identities
-        found._of_others, found._in_file = frozenset(of_others), frozenset(in_file)
+        found._of_report, found._in_file = of_report, frozenset(in_file)
         found._moved = frozenset(
-            hash((column, meant))
+            hash((column, plain(meant)))
             for row_id, shown in survey.others
             if row_id in identities
-            for column, _, meant in differences(shown, identities[row_id], has_program=survey.has_program)
+            for column, text, meant in differences(shown, identities[row_id], has_program=survey.has_program)
+            if plain(text) != plain(meant)
         )
         return found
 
@@ -131,13 +148,13 @@ class Reports:
         """
         found = list(found)
         if any(each.column != "programId" for each in found):
-            if hash((row_id[:17], *shown[:3])) in self._of_others:
+            if self._of_report.get(hash((row_id[:17], *_key(shown))), row_id) != row_id:
                 return "another row of the report has this account, user and unit"
-            if hash(shown[:3]) in self._in_file:
+            if hash(_key(shown)) in self._in_file:
                 return "another row of the file has this account, user and unit"
-        for column, text, _ in found:
-            if hash((column, text)) in self._moved:
-                return f"this {column} is missing from another row of the file"
+        for column, text, meant in found:
+            if plain(text) != plain(meant) and hash((column, plain(text))) in self._moved:
+                return f"another row of the file should have this {column} and shows a different one"
         return ""
 
 
