@@ -19,6 +19,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from rewards.rules.result_columns import RESULT_COLUMNS
 from tests.e2e.conftest import links
 from tests.e2e.workers import FUNCTIONS, Killer, kernel_tells
 
@@ -360,9 +361,10 @@ def test_every_import_ended_with_an_email(story):
 def test_every_row_has_one_answer_in_the_files_order(story):
     for name, (header, *rows) in story.uploads.items():
         found, *results = story.results[name]
-        assert found == [*header, "line", "outcome", "redeemedValue", "availableValue", "message"]
-        assert [row[:-5] for row in results] == rows
-        lines = [int(row[-5]) for row in results]
+        assert found == [*header, *RESULT_COLUMNS]
+        assert [row[:-6] for row in results] == rows
+        # A row that was redeemed earlier names that redemption.
+        lines = [int(row[-6]) for row in results if row[-4] != "ALREADY_REDEEMED"]
         assert lines == sorted(set(lines))
         assert all(row[-4] for row in results)
 
@@ -375,7 +377,8 @@ def test_the_counts_are_those_of_the_rows(story):
     outcomes["more.csv"] = Counter(row[-4] for row in story.results["more.csv"][1:])
     for name, record in story.records.items():
         rows = len(story.uploads[name]) - 1
-        decimals = record["stats"].pop("decimals")
+        decimals, warnings = (record["stats"].pop(each) for each in ("decimals", "warnings"))
+        assert warnings.keys() <= {"NO_ROW_ID", "REPEATED_VALUE", "REPORT_OUTDATED"}
         assert set(decimals) == set(record["stats"]["redeemed"])
         assert record["stats"] == {
             "rows": rows,

@@ -59,14 +59,14 @@ def test_the_filled_in_report_is_redeemed_oldest_expiry_first_and_only_once(load
         "outcomes": {"REDEEMED": 1, "INSUFFICIENT_BALANCE": 1},
         "redeemed": {"CASH/USD": 600},
         "decimals": {"CASH/USD": 2},
+        "warnings": {},
     }
     mail = loaded.mail_about(record["id"])
     assert mail.to == ["olivia@example.com"]
     results, failed = (loaded.csv_behind(link) for link in links(mail))
     assert list(results["outcome"]) == ["INSUFFICIENT_BALANCE", "REDEEMED"]
     assert results["message"][1] == "5.00 from r2; 1.00 from r1"
-    # The upload has a column of this name itself; what is left now stands in ours, behind it.
-    assert list(results["availableValue.1"]) == ["30", "9.00"]
+    assert list(results["remainingValue"]) == ["30", "9.00"]
     assert list(failed["outcome"]) == ["INSUFFICIENT_BALANCE"]
     assert list(results.columns[: len(sheet.columns)]) == list(sheet.columns)
 
