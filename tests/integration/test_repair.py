@@ -31,9 +31,7 @@ def outcome_of(world, record):
     return [(r["outcome"], r["message"]) for r in world.results(record)]
 
 
-@pytest.mark.parametrize(
-    "written", ["{}", '="{}"', "'{}", "{}\u200b"], ids=["as is", "formula", "text", "invisible"]
-)
+@pytest.mark.parametrize("written", ["{}", '="{}"', "'{}", "{}\u200b"])
 def test_a_column_that_was_sorted_alone_is_never_repaired(world, written):
     load(world, SWAPPED)
     rows = {r["userId"]: r for r in world.report()}
