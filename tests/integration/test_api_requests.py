@@ -4,6 +4,7 @@ import base64
 import json
 import re
 
+import jsonschema
 import pytest
 
 from rewards.adapters.errors import ThrottledError
@@ -496,6 +497,40 @@ def test_the_reference_page_has_every_route_and_no_other(call):
     routes = {f"{method.upper()} {path}" for path, each in described["paths"].items() for method in each}
     page = (test_handlers.ROOT / "docs/api.md").read_text()
     assert set(re.findall(r"^\| `([A-Z]+ /\S+)` \|", page, re.MULTILINE)) == routes
+
+
+EXAMPLE = re.compile(
+    r"^## (?P<route>.+)\n\n```\n(?P<method>\w+) (?P<path>\S+)\n(?P<body>[^`]*)```\n\n"
+    r"Answer, (?P<status>\d+):\n\n```\n(?P<answer>[^`]*)```$",
+    re.MULTILINE,
+)
+
+
+def test_the_examples_show_every_route_as_the_description_has_it(call):
+    described = json.loads(call(path="/openapi.json")["body"])
+    examples = list(EXAMPLE.finditer((test_handlers.ROOT / "docs/api-examples.md").read_text()))
+    routes = [f"{method.upper()} {path}" for path, each in described["paths"].items() for method in each]
+    assert sorted(each["route"] for each in examples) == sorted(routes)
+
+    def check(text, schema):
+        jsonschema.Draft202012Validator({**schema, "components": described["components"]}).validate(
+            json.loads(text)
+        )
+
+    for each in examples:
+        method, path = each["route"].split()
+        assert each["method"] == method
+        assert re.fullmatch(re.sub(r"\{\w+\}", r"[^/]+", path) + r"(\?.*)?", each["path"])
+        operation = described["paths"][path][method.lower()]
+        if "requestBody" in operation:
+            check(each["body"], operation["requestBody"]["content"]["application/json"]["schema"])
+        else:
+            assert not each["body"]
+        if each["status"] == "303":
+            assert each["answer"].startswith("Location: https://")
+        else:
+            response = operation["responses"][each["status"]]["content"]["application/json"]
+            check(each["answer"], response["schema"])
 
 
 def test_an_import_is_ordered_by_the_kept_event(api):
