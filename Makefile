@@ -16,7 +16,7 @@ SOURCES := $(sort $(TEMPLATE) $(shell find functions layers -type f -not -name '
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup build build-aws demo up down sample token logs test simulate bench lint format pictures \
-	rotate-row-id-key chromium gnumeric exceljs clean FORCE
+	rotate-row-id-key chromium gnumeric exceljs typescript clean FORCE
 
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -46,7 +46,7 @@ token: $(VENV) ## Sign in to the local stack, as ROLE=operator or viewer; print 
 logs: $(VENV) ## Show what the functions of the local stack have logged
 	@$(BIN)/python -m infra.local logs
 
-test: lint $(LOCAL_STACK) chromium gnumeric exceljs ## Lint, then all tests: unit, integration, end to end, in a browser
+test: lint $(LOCAL_STACK) chromium gnumeric exceljs typescript ## Lint, then all tests: unit, integration, end to end, in a browser
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 SEEDS := 1000
@@ -88,11 +88,16 @@ exceljs:
 	@$(MAKE) --no-print-directory $(EXCELJS) >/dev/null 2>&1 \
 		|| echo "ExcelJS could not be installed (it needs npm): the test that opens the report in it is skipped."
 
-EXCELJS := tests/exceljs/node_modules/.installed
+typescript:
+	@$(MAKE) --no-print-directory $(TYPESCRIPT) >/dev/null 2>&1 \
+		|| echo "TypeScript could not be installed (it needs npm): the test of a TypeScript client is skipped."
 
-$(EXCELJS): tests/exceljs/package.json
+EXCELJS := tests/exceljs/node_modules/.installed
+TYPESCRIPT := tests/typescript/node_modules/.installed
+
+$(EXCELJS) $(TYPESCRIPT): tests/%/node_modules/.installed: tests/%/package.json
 	command -v npm || { apt-get update && apt-get install --yes nodejs npm; }
-	npm install --prefix $(<D)
+	npm install --no-package-lock --prefix $(<D)
 	touch $@
 
 clean: ## Remove what was built, and stop the local stack

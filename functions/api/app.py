@@ -1,5 +1,6 @@
 """The REST API (CONTRACT section 5) and the download links."""
 
+import json
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -13,7 +14,7 @@ import exports
 import imports
 import openapi
 import reward_routes
-from errors import ApiError, in_plain_words
+from errors import MAX_ANSWER_BYTES, ApiError, in_plain_words, too_large
 from incoming import admit
 from resolver import Resolver
 from rewards.adapters.errors import ThrottledError, UnknownOutcomeError
@@ -59,16 +60,23 @@ app.exception_handler(Exception)(_failed)
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     if event["rawPath"].startswith("/download/"):
-        return links.resolve(event, context)
-    answer = _answer(event, context)
-    if event["requestContext"]["http"]["method"] == "HEAD":
-        answer["body"] = ""
-    return answer
+        answer = links.resolve(event, context)
+    else:
+        answer = _answer(event, context)
+        if event["requestContext"]["http"]["method"] == "HEAD":
+            answer["body"] = ""
+    # Answers hold balances, names, and addresses of files that need no password.
+    everywhere = {
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
+        "X-Request-Id": context.aws_request_id,
+    }
+    return {**answer, "headers": {**answer.get("headers", {}), **everywhere}}
 
 
 def _answer(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     try:
-        request = admit(event, settings().tenant_alias)
+        request = admit(event, settings().tenant_alias, settings().public_url)
         methods = app.allowed_methods(request["rawPath"])
         if not methods:
             raise ApiError(404, "NOT_FOUND", "There is nothing at this address.")
@@ -78,6 +86,9 @@ def _answer(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             return {"statusCode": 204, "headers": {"Allow": allow}}
         if method not in methods:
             raise ApiError(405, "METHOD_NOT_ALLOWED", f"Here one can {allow}.", headers={"Allow": allow})
-        return app.resolve(request, context)
+        answer = app.resolve(request, context)
+        if len(json.dumps(answer)) > MAX_ANSWER_BYTES:
+            raise too_large(is_paged=app.is_paged(request["rawPath"], method))
+        return answer
     except ApiError as error:
         return {"statusCode": error.status, "headers": error.headers, "body": error.body}

@@ -20,7 +20,9 @@ from crediting import (
     request_of,
     time_to_answer,
 )
+from incoming import caller_of
 from known import RequestObject
+from paging import AnyLimit, Offset, part
 from reward_routes import RewardType
 from rewards.flows.credits import Refused
 from rewards.rules.units import currency
@@ -33,7 +35,7 @@ _TAGS = ["Balances"]
 
 
 class RewardBalance(WithDecimals):
-    """The rewards of one unit, in sums. Available is what is assigned less all other totals."""
+    """The rewards of one unit, in sums. What is assigned is the sum of all other totals."""
 
     type: Literal["CREDIT"]
     unit: str
@@ -44,6 +46,8 @@ class RewardBalance(WithDecimals):
     totalPendingCredit: int = Field(description="Left of rewards that are scheduled for later.")
     totalExpiredCredit: int = Field(description="Left of rewards when they expired.")
     totalCancelledCredit: int = Field(description="Left of rewards when they were cancelled.")
+    totalAvailableCredit: int = Field(description="What can be redeemed now.")
+    totalHeldCredit: int = Field(description="What holds reserve.")
 
 
 class BulkDebit(RequestObject):
@@ -86,18 +90,21 @@ class UnitInUse(WithDecimals):
     "/reward/balance",
     summary="List reward balances",
     tags=_TAGS,
-    description="The sums of the rewards of an account, or of one participant of it, for each unit.",
+    description="The sums of the rewards of an account, or of one participant of it, for each unit, in the "
+    "order of the units.",
 )
 def list_balances(
     _tenant: str,
     account_id: Annotated[ParticipantId, Query(alias="accountId")],
     user_id: Annotated[ParticipantId | None, Query(alias="userId")] = None,
     reward_type: Annotated[RewardType | None, Query(alias="rewardTypeFilter")] = None,
+    limit: AnyLimit = None,
+    offset: Offset = 0,
 ) -> list[RewardBalance]:
     if reward_type not in (None, "CREDIT"):
         return []
     found = wiring.holdings().balances(account_id, user_id, time_to_answer())
-    return [RewardBalance.model_validate(record) for record in found]
+    return [RewardBalance.model_validate(record) for record in part(found, limit, offset)]
 
 
 @router.post(
@@ -119,7 +126,8 @@ def list_balances(
     },
 )
 def redeem_balance(_tenant: str, debit: BulkDebit, key: IdempotencyKey = None) -> Debited:
-    request = request_of(_tenant, key, "bulkredeem", debit.model_dump())
+    caller = caller_of(router.current_event.raw_event)
+    request = request_of(_tenant, caller, key, "bulkredeem", debit.model_dump())
     with answering() as backoff:
         done = wiring.credits().redeem(
             debit.accountId, debit.userId, debit.unit, debit.amount, request, backoff
@@ -146,6 +154,6 @@ def order_overview(_tenant: str) -> tuple[BalanceOverview, int]:
 
 
 @router.get("/units", summary="List units", tags=_TAGS, description="The units in use, with their decimals.")
-def list_units(_tenant: str) -> list[UnitInUse]:
-    found = wiring.jobs().units()
+def list_units(_tenant: str, limit: AnyLimit = None, offset: Offset = 0) -> list[UnitInUse]:
+    found = part(wiring.jobs().units(), limit, offset)
     return [UnitInUse.model_validate({"unit": unit, "currency": currency(unit)}) for unit in found]

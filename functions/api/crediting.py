@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from amounts import Decimals, WithDecimals
 from errors import ApiError
+from incoming import Caller
 from rewards.adapters.errors import ThrottledError, UnknownOutcomeError
 from rewards.adapters.retry import Backoff, OutOfTimeError
 from rewards.flows.credits import Refused, RefusedError, Request
@@ -106,10 +107,17 @@ class Debited(WithDecimals):
     decimals: Decimals
 
 
-def request_of(tenant: str, key: str | None, operation: str, *asked: object) -> Request:
-    """What makes a request the same as another one: its operation, and all that it asks."""
+def request_of(tenant: str, caller: Caller, key: str | None, operation: str, *asked: object) -> Request:
+    """What makes a request the same as another one: its operation, and all that it asks.
+
+    Each signed-in user has keys of their own, and all API keys share theirs. Until version 0.2 all callers
+    shared them.
+    """
     digest = hashlib.sha256(json.dumps([operation, *asked], sort_keys=True).encode()).hexdigest()
-    return Request(digest, None if key is None else f"{tenant}\n{key}")
+    if key is None:
+        return Request(digest)
+    space = f"user\n{caller.user}" if caller.is_user else "keys"
+    return Request(digest, f"{tenant}\n{space}\n{key}", old_key=f"{tenant}\n{key}")
 
 
 def time_to_answer() -> Backoff:

@@ -9,6 +9,9 @@ from typing import Any
 _BASIC = 'Basic realm="API key", charset="UTF-8"'
 _BEARER = 'Bearer realm="user pool"'
 
+# Lambda returns no larger answer: its limit for the JSON of an answer, with status and headers.
+MAX_ANSWER_BYTES = 6 * 1024 * 1024
+
 
 class ApiError(Exception):
     """A request that is answered with an error.
@@ -37,7 +40,7 @@ class ApiError(Exception):
         own = {"WWW-Authenticate": f"{_BASIC}, {_BEARER}"} if self.status == 401 else {}
         if self.status == 503:
             own = {"Retry-After": "5"}
-        return {"Content-Type": "application/json", "Cache-Control": "no-store", **own, **self._headers}
+        return {"Content-Type": "application/json", **own, **self._headers}
 
     @property
     def body(self) -> str:
@@ -68,6 +71,16 @@ def unauthorized(headers: Mapping[str, str]) -> ApiError:
         "UNAUTHORIZED",
         "Send the API key as the password of HTTP Basic authentication, or a token of the user pool.",
         headers={"WWW-Authenticate": _BEARER} if by_page or bearer else {},
+    )
+
+
+def too_large(is_paged: bool) -> ApiError:
+    """An answer that Lambda could not return."""
+    remedy = " Request fewer at a time: set limit, and offset for the next ones." if is_paged else ""
+    return ApiError(
+        413,
+        "RESPONSE_TOO_LARGE",
+        f"The answer is larger than {MAX_ANSWER_BYTES:,} bytes, more than can be returned at once.{remedy}",
     )
 
 

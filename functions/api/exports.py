@@ -152,7 +152,8 @@ class Export(WithDecimalsByUnit):
     format: str
     name: str
     requester: str
-    params: dict[str, Any] = Field(description="The filters that apply.")
+    # With a title of its own: generated clients would call it ExportParams, as the model of requests.
+    params: dict[str, Any] = Field(title="Filters", description="The filters that apply.")
     mailtoEmail: str | None = Field(description="Who is told.")
     status: Literal["PENDING", "COMPLETED", "ABORTED", "EXPIRED"]
     dateCreated: int

@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 from errors import ApiError, invalid, unauthorized
 
@@ -53,7 +53,7 @@ def caller_of(event: dict[str, Any]) -> Caller:
     return Caller(granted["role"], granted.get("user") or _API_KEY, granted.get("email") or None)
 
 
-def admit(event: dict[str, Any], tenant_alias: str) -> dict[str, Any]:
+def admit(event: dict[str, Any], tenant_alias: str, public_url: str) -> dict[str, Any]:
     """The request in plain characters, if its caller may do such a thing at all. Raises ApiError."""
     caller = caller_of(event)
     method = event["requestContext"]["http"]["method"].upper()
@@ -61,14 +61,26 @@ def admit(event: dict[str, Any], tenant_alias: str) -> dict[str, Any]:
         raise ApiError(403, "FORBIDDEN", "Your user is in neither of the groups viewers and operators.")
     if caller.role == "viewer" and method not in READING:
         raise ApiError(403, "FORBIDDEN", "Your user may look, but change nothing: it is no operator.")
-    # A browser that knows the API key would send it along with any page's form.
-    if method not in READING and _headers(event).get("sec-fetch-site", "none") not in ("none", "same-origin"):
+    if method not in READING and _is_by_another_site(_headers(event), public_url):
         raise ApiError(403, "FORBIDDEN", "Another site's page may not use this API.")
     path = event["rawPath"].replace("%25", "%")
     tenant = path[len(BASE) :].partition("/")[0] if path.startswith(BASE) else None
     if tenant is not None and tenant != tenant_alias:
         raise ApiError(404, "TENANT_NOT_FOUND", "There is no tenant of this alias.")
     return _plain(event, path, method)
+
+
+def _is_by_another_site(headers: dict[str, str], public_url: str) -> bool:
+    """Whether a page of another site sends the request: a browser that knows the API key adds it to any form.
+
+    Browsers that do not send Sec-Fetch-Site send Origin. Programs usually send neither.
+    """
+    site, origin = headers.get("sec-fetch-site"), headers.get("origin")
+    if site is not None:
+        return site not in ("none", "same-origin")
+    public = urlsplit(public_url)
+    own = {f"{public.scheme}://{public.netloc}".lower(), f"https://{headers.get('host', '')}".lower()}
+    return origin is not None and origin.lower() not in own
 
 
 def _plain(event: dict[str, Any], path: str, method: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
 import wiring
-from errors import in_camel_case
+from errors import MAX_ANSWER_BYTES, in_camel_case
 from incoming import BASE, MAX_BODY_BYTES
 
 router = APIGatewayHttpRouter()
@@ -25,7 +25,8 @@ _ERRORS = {
     "401": "UNAUTHORIZED: neither the API key nor a token of the user pool came with the request.",
     "403": "FORBIDDEN: this user may not do this.",
     "404": "TENANT_NOT_FOUND: there is no tenant of this alias.",
-    "413": f"PAYLOAD_TOO_LARGE: a body has {MAX_BODY_BYTES:,} bytes at most.",
+    "413": f"PAYLOAD_TOO_LARGE: a body has {MAX_BODY_BYTES:,} bytes at most. RESPONSE_TOO_LARGE: the answer "
+    f"would have more than {MAX_ANSWER_BYTES:,} bytes; send limit and offset where the route has them.",
     "500": "INTERNAL_ERROR: a fault on this side.",
     "503": "TRY_AGAIN: too busy just now; `Retry-After` says when to ask again.",
 }
@@ -55,6 +56,7 @@ _ERROR_SCHEMA = {
     },
 }
 _ERROR = {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}}
+_REQUEST_ID = {"X-Request-Id": {"$ref": "#/components/headers/X-Request-Id"}}
 _HEADERS = {
     "303": {"Location": {"required": True, "schema": {"type": "string", "format": "uri"}}},
     "401": {"WWW-Authenticate": {"required": True, "schema": {"type": "string"}}},
@@ -113,6 +115,13 @@ def document(app: Any, public_url: str, tenant_alias: str) -> dict[str, Any]:
         schemas.pop(unused, None)
     schemas["Error"] = _ERROR_SCHEMA
     found["components"]["securitySchemes"] = _SECURITY
+    found["components"]["headers"] = {
+        "X-Request-Id": {
+            "description": "The id of this request in the logs.",
+            "required": True,
+            "schema": {"type": "string"},
+        }
+    }
     return found
 
 
@@ -122,11 +131,13 @@ def _operation(operation: dict[str, Any]) -> dict[str, Any]:
     for each in parameters:
         if each["in"] == "path":
             each["name"] = in_camel_case(each["name"])
+        elif each["in"] == "header":  # Powertools writes it in small letters
+            each["name"] = each["name"].title()
     body = "requestBody" in operation
     own = {status: each for status, each in operation["responses"].items() if status not in ("422", "500")}
     responses: dict[str, Any] = {}
     for status in sorted({*own, *_ERRORS}):
-        needless = (status == "400" and not (body or parameters)) or (status == "413" and not body)
+        needless = status == "400" and not (body or parameters)
         if needless and status not in own:
             continue
         told = [own[status]["description"]] if status in own else []
@@ -136,8 +147,7 @@ def _operation(operation: dict[str, Any]) -> dict[str, Any]:
             responses[status] |= _ERROR
         elif status != "303":
             responses[status]["content"] = own[status]["content"]
-        if status in _HEADERS:
-            responses[status]["headers"] = _HEADERS[status]
+        responses[status]["headers"] = {**_REQUEST_ID, **_HEADERS.get(status, {})}
     name = operation["operationId"].partition("_api_v1_")[0]
     return {
         **operation,

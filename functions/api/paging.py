@@ -1,13 +1,16 @@
 """Small things that several routes share."""
 
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
 from pydantic import BaseModel
 
-Limit = Annotated[int, Query(ge=1, le=100, description="How many at most.")]
-Offset = Annotated[int, Query(ge=0, le=10**9, description="How many of the newest to pass over.")]
+T = TypeVar("T")
+
+Limit = Annotated[int, Query(ge=1, le=1_000, description="How many at most.")]
+AnyLimit = Annotated[int | None, Query(ge=1, le=10**9, description="How many at most; all without it.")]
+Offset = Annotated[int, Query(ge=0, le=10**9, description="How many to skip at the beginning.")]
 Redirected = Annotated[
     bool,
     Query(alias="redirect", description="False: the address comes as JSON, for a page's script."),
@@ -20,6 +23,11 @@ class FileAddress(BaseModel):
     url: str
 
 
+def part(found: list[T], limit: int | None, offset: int) -> list[T]:
+    """`limit` elements after the first `offset`; all of these without a limit."""
+    return found[offset : None if limit is None else offset + limit]
+
+
 def shortened(identifier: str) -> str:
     """An id from outside, short enough to be repeated in an answer."""
     return identifier if len(identifier) <= 100 else identifier[:99] + "…"
@@ -29,10 +37,9 @@ def handed_over(url: str, redirected: bool) -> Response[str]:
     """The file's signed URL, as a redirect or as JSON."""
     if redirected:
         return redirect(url)
-    body = FileAddress(url=url).model_dump_json()
-    return Response(200, "application/json", body, headers={"Cache-Control": "no-store"})
+    return Response(200, "application/json", FileAddress(url=url).model_dump_json())
 
 
 def redirect(url: str) -> Response[str]:
-    """See the file at its signed URL; nobody may keep the answer, the URL dies in minutes."""
-    return Response(303, "text/plain", "", headers={"Location": url, "Cache-Control": "no-store"})
+    """See the file at its signed URL, which works for minutes."""
+    return Response(303, "text/plain", "", headers={"Location": url})

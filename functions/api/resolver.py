@@ -33,8 +33,7 @@ class Resolver(APIGatewayHttpResolver):
 
         Raises ApiError (400) for a path that can be taken apart in two ways.
         """
-        routes: list[Route] = self._static_routes + self._dynamic_routes
-        fitting = [(route, match) for route in routes if (match := route.rule.match(path))]
+        fitting = self._fitting(path)
         if not fitting:
             return set()
         best, match = max(fitting, key=lambda each: _literal(each[0].path))
@@ -46,6 +45,16 @@ class Resolver(APIGatewayHttpResolver):
                 "This path can be read in two ways: an id in it has a word of the path between slashes.",
             )
         return {route.method for route, _ in fitting if route.path == best.path}
+
+    def is_paged(self, path: str, method: str) -> bool:
+        """Whether the route that answers has a `limit`."""
+        routes = [route for route, _ in self._fitting(path) if route.method == method]
+        best = max(routes, key=lambda route: _literal(route.path))
+        return any(field.alias == "limit" for field in best.dependant.query_params)
+
+    def _fitting(self, path: str) -> list[tuple[Route, re.Match[str]]]:
+        routes: list[Route] = self._static_routes + self._dynamic_routes
+        return [(route, match) for route in routes if (match := route.rule.match(path))]
 
     def resolve(self, event: Any, context: Any) -> dict[str, Any]:
         """Powertools takes the first route that fits; so the more specific ones come first."""

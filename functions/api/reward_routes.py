@@ -25,7 +25,9 @@ from crediting import (
     time_to_answer,
 )
 from errors import ApiError
+from incoming import caller_of
 from known import RequestObject
+from paging import AnyLimit, Offset
 from rewards.clock import now
 from rewards.flows.credits import Refused
 from rewards.rules import ids
@@ -134,17 +136,20 @@ class Debit(RequestObject):
     "/reward",
     summary="List an account's rewards",
     tags=_TAGS,
-    description="All rewards the account, or one participant of it, ever got, in the order they were given.",
+    description="The rewards that the account, or one participant of it, ever got, in the order they were "
+    "given: all of them, or `limit` after the first `offset`.",
 )
 def list_rewards(
     _tenant: str,
     account_id: Annotated[ParticipantId, Query(alias="accountId")],
     user_id: Annotated[ParticipantId | None, Query(alias="userId")] = None,
     reward_type: Annotated[RewardType | None, Query(alias="rewardTypeFilter")] = None,
+    limit: AnyLimit = None,
+    offset: Offset = 0,
 ) -> list[Reward]:
     if reward_type not in (None, "CREDIT"):
         return []
-    found = wiring.holdings().rewards(account_id, user_id, time_to_answer())
+    found = wiring.holdings().rewards(account_id, user_id, time_to_answer(), limit, offset)
     return [Reward.model_validate(record) for record in found]
 
 
@@ -200,7 +205,8 @@ def create_reward(
         name=new.name or "",
         reward_source=new.rewardSource or "MANUAL",
     )
-    request = request_of(_tenant, key, "create", account_id, user_id, new.model_dump())
+    caller = caller_of(router.current_event.raw_event)
+    request = request_of(_tenant, caller, key, "create", account_id, user_id, new.model_dump())
     with answering() as backoff:
         record = wiring.credits().create(grant, request, backoff)
     return Reward.model_validate(record), 201
@@ -240,7 +246,8 @@ def cancel_reward(_tenant: str, reward_id: Annotated[RewardId, Path()]) -> Rewar
 def redeem_reward(
     _tenant: str, reward_id: Annotated[RewardId, Path()], debit: Debit, key: IdempotencyKey = None
 ) -> Debited:
-    request = request_of(_tenant, key, "redeem", reward_id, debit.model_dump())
+    caller = caller_of(router.current_event.raw_event)
+    request = request_of(_tenant, caller, key, "redeem", reward_id, debit.model_dump())
     with answering() as backoff:
         done = wiring.credits().redeem_reward(reward_id, debit.unit, debit.amount, request, backoff)
     return Debited.model_validate(done)

@@ -14,6 +14,7 @@ from functools import cache, lru_cache
 from typing import Any
 
 from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import MetricUnit, single_metric
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from rewards.adapters.clients import client
@@ -39,18 +40,28 @@ class Settings:
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     scheme, _, credentials = event.get("headers", {}).get("authorization", "").partition(" ")
     ask = {"basic": _by_key, "bearer": _by_token}.get(scheme.lower())
-    return {"isAuthorized": True, "context": ask(credentials.strip()) if ask else {}}
+    found = ask(credentials.strip()) if ask else {}
+    if ask is _by_key and not found:
+        _count_wrong_key(context.function_name)
+    return {"isAuthorized": True, "context": found}
+
+
+def _count_wrong_key(function_name: str) -> None:
+    """Add to the metric of wrong API keys; the function's name tells stacks apart."""
+    with single_metric("WrongApiKey", MetricUnit.Count, 1, namespace="Rewards") as metric:
+        metric.add_dimension("FunctionName", function_name)
 
 
 def _by_key(credentials: str) -> dict[str, str]:
     """HTTP Basic, with the API key as the password; the user name does not count."""
     try:
-        decoded = base64.b64decode(credentials, validate=True).decode()
-    except ValueError:  # not base64, or not UTF-8
-        return {}
-    _, _, password = decoded.partition(":")
+        decoded = base64.b64decode(credentials, validate=True)
+    except ValueError:
+        decoded = b""
+    # Bytes: the user name may be in any encoding.
+    _, _, password = decoded.partition(b":")
     key = _api_key(int(time.monotonic() // _KEY_SECONDS))
-    if not password or not hmac.compare_digest(password.encode(), key.encode()):
+    if not password or not hmac.compare_digest(password, key.encode()):
         return {}
     return {"role": "operator", "user": "API"}
 

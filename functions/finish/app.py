@@ -36,6 +36,10 @@ logger = Logger()
 processor = BatchProcessor(EventType.SQS)
 
 
+class UnknownSourceError(Exception):
+    """A message came from a queue that the settings do not name; it stays in that queue."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     accounts_table: str
@@ -45,6 +49,8 @@ class Settings:
     redemption_queue_url: str
     finish_queue_url: str
     finish_queue_arn: str
+    dead_letter_queue_arn: str
+    export_dead_letter_queue_arn: str
     sender_email: str
     notification_email: str
     retention_days: int
@@ -92,7 +98,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
 
 
 def _run(time_left: Any, record: SQSRecord) -> None:
-    if record.event_source_arn == settings().finish_queue_arn:
+    source = record.event_source_arn
+    if source == settings().finish_queue_arn:
         message = read_message(record.body)
         if message["kind"] == MISPLACED:
             logger.info("misplaced upload", extra={"emailed": misplaced_uploads().report(message)})
@@ -106,9 +113,12 @@ def _run(time_left: Any, record: SQSRecord) -> None:
             else:
                 finisher().run(import_id)
                 logger.info("finished")
-    else:
+    elif source in (settings().dead_letter_queue_arn, settings().export_dead_letter_queue_arn):
         logger.warning("dead letter", extra={"body": record.body[:500]})
         dead_letters().bury(record.body, Backoff(time_left))
+    else:
+        # Treated as a dead letter, a message from a misnamed queue would end its import without results.
+        raise UnknownSourceError(f"{source} is none of the queues in this function's settings")
 
 
 @cache

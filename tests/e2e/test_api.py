@@ -6,6 +6,7 @@ Routes are taken from the served description, so whatever is added there is trie
 import base64
 import json
 import os
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -235,3 +236,96 @@ def test_whatever_is_asked_is_answered_as_documented(service, described, tmp_pat
 
 def operations(described):
     return sum(len(each) for each in described["paths"].values())
+
+
+@pytest.fixture(scope="module")
+def description_file(described, tmp_path_factory):
+    path = tmp_path_factory.mktemp("described") / "openapi.json"
+    path.write_text(json.dumps(described))
+    return path
+
+
+def run(command, folder, **environment):
+    """Run a tool of the project in a folder; what it prints."""
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    ran = subprocess.run(
+        command,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=folder,
+        env={**os.environ, "PATH": path, **environment},
+    )
+    assert ran.returncode == 0, ran.stdout[-6000:] + ran.stderr[-6000:]
+    return ran.stdout
+
+
+def test_a_generated_python_client_loads_redeems_and_reads(
+    loaded, described, description_file, tmp_path, monkeypatch
+):
+    command = ["openapi-python-client", "generate", "--path", description_file, "--meta", "none"]
+    run([*command, "--output-path", "generated_client", "--fail-on-warning"], tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    from generated_client import AuthenticatedClient, models
+    from generated_client.api.balances import list_balances, redeem_balance
+    from generated_client.api.exports import list_exports, order_export, show_export
+    from generated_client.api.imports import explain_outcomes, order_import, show_import
+    from generated_client.api.rewards import create_reward, list_rewards
+
+    modules = list((tmp_path / "generated_client/api").glob("*/[!_]*.py"))
+    assert len(modules) == operations(described), "no operation was left out"
+    client = AuthenticatedClient(
+        base_url=loaded.local.api,
+        token=base64.b64encode(f"any:{loaded.local.api_key}".encode()).decode(),
+        prefix="Basic",
+        verify_ssl=loaded.context,
+    )
+    new = models.NewReward(unit="CASH/USD", assigned_credit=1055)
+    made = create_reward.sync("python", "ann", client=client, body=new)
+    assert (made.account_id, made.assigned_credit, made.decimals) == ("python", 1055, 2)
+    debit = models.BulkDebit(account_id="python", unit="CASH/USD", amount=55)
+    for _ in range(2):
+        done = redeem_balance.sync(client=client, body=debit, idempotency_key="generated 1")
+        assert done.credit_available == 1000
+    (balance,) = list_balances.sync(client=client, account_id="python")
+    assert (balance.total_available_credit, balance.total_held_credit) == (1000, 0)
+    (reward,) = list_rewards.sync(client=client, account_id="python", limit=5)
+    assert [each.quantity_redeemed for each in reward.redemptions] == [55]
+    order = models.ExportOrder(
+        type_=models.ExportOrderType.REWARD, params=models.ExportParams(unit="CASH/USD")
+    )
+    export = order_export.sync(client=client, body=order)
+    assert export.params.additional_properties == {"unit": "CASH/USD"}
+    loaded.wait(lambda: show_export.sync(export.id, client=client).status == "COMPLETED")
+    assert list_exports.sync(client=client, limit=1000).total_count >= 1
+    wanted = models.ImportOrder(type_=models.ImportOrderType.REDEEMABLE_REWARD_BALANCE, file_name="a.csv")
+    ordered = order_import.sync(client=client, body=wanted)
+    form = {"url": ordered.upload.url, "fields": ordered.upload.fields.additional_properties}
+    assert send(loaded, {"upload": form}, ROWS.replace(",60", ",1")).status_code == 204
+    ended(loaded, ordered.id)
+    stats = show_import.sync(ordered.id, client=client).stats
+    assert stats.outcomes.additional_properties == {"REDEEMED": 1, "INVALID_VALUE": 1}
+    outcomes = explain_outcomes.sync(ordered.id, client=client).outcomes
+    assert {each.outcome for each in outcomes} == {"REDEEMED", "INVALID_VALUE"}
+    problem = show_export.sync("none", client=client)
+    assert (problem.status_code, problem.api_error_code) == (404, "EXPORT_NOT_FOUND")
+
+
+TYPESCRIPT = Path(__file__).parents[1] / "typescript"
+
+
+def test_a_generated_typescript_client_compiles_and_redeems(service, description_file, tmp_path):
+    tools = TYPESCRIPT / "node_modules/.bin"
+    if not shutil.which("node") or not tools.exists():
+        reason = "Node or TypeScript is not installed: make typescript"
+        (pytest.fail if os.environ.get("REQUIRE_TYPESCRIPT") else pytest.skip)(reason)
+    for name in ("package.json", "client.ts"):
+        shutil.copy(TYPESCRIPT / name, tmp_path)
+    (tmp_path / "node_modules").symlink_to(TYPESCRIPT / "node_modules")
+    run([tools / "openapi-typescript", description_file, "--output", "api.d.ts"], tmp_path)
+    strict = ["--strict", "--module", "nodenext", "--target", "es2022", "--skipLibCheck", "false"]
+    run([tools / "tsc", *strict, "--outDir", ".", "client.ts"], tmp_path)
+    trusted = {"NODE_EXTRA_CA_CERTS": str(service.local.aws.certificate)}
+    printed = run(["node", "client.js", service.local.api, service.local.api_key], tmp_path, **trusted)
+    assert json.loads(printed) == {"available": 1000, "error": "REWARD_NOT_FOUND"}

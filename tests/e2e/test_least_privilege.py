@@ -52,7 +52,7 @@ FORMS = {
 _NO_CHUNKS = {"kind": "reverse", "importId": "none", "reverses": "none", "first": 1, "last": 0}
 EMPTY = {
     "Redeem": {"messageId": "2", "body": json.dumps(_NO_CHUNKS)},
-    "Finish": {"messageId": "2", "body": json.dumps(_NO_CHUNKS), "eventSourceARN": "a dead letter"},
+    "Finish": {"messageId": "2", "body": json.dumps({"kind": "finish", "importId": "0000000000000000"})},
     "Report": {"messageId": "2", "body": json.dumps({"kind": "report", "exportId": "none"})},
 }
 

@@ -4,6 +4,7 @@ import base64
 import json
 import re
 
+import jsonschema
 import pytest
 
 from rewards.adapters.errors import ThrottledError
@@ -38,6 +39,7 @@ def call(api):
         granted = {"role": role, "user": "ann", "email": "ann@example.com"}
         asked["requestContext"]["authorizer"]["lambda"] = {k: v for k, v in granted.items() if v}
         answer = api(asked | more, CONTEXT)
+        assert EVERYWHERE.items() <= answer["headers"].items()
         if answer["statusCode"] >= 400 and method != "HEAD":
             problem = json.loads(answer["body"])
             assert set(problem) - {"validationErrors"} == {"statusCode", "message", "apiErrorCode", "rsCode"}
@@ -46,6 +48,9 @@ def call(api):
         return answer
 
     return ask
+
+
+EVERYWHERE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "X-Request-Id": "id"}
 
 
 def code(answer):
@@ -108,6 +113,79 @@ def test_an_order_is_mailed_to_who_asks(call, world):
     wanted = {"type": "REWARD", "fileName": "rewards.csv"}
     shown = json.loads(call("POST", "/import", wanted)["body"])
     assert (shown["mailtoEmail"], shown["requester"]) == ("ann@example.com", "ann")
+
+
+@pytest.mark.parametrize(
+    ("origin", "is_accepted"),
+    [
+        (None, True),  # a program
+        ("https://example.com", True),  # PublicUrl
+        ("https://localhost", True),  # the host of the request itself
+        ("http://localhost", False),
+        ("https://example.com.evil.example", False),
+        ("https://evil.example", False),
+        ("null", False),
+        ("", False),
+    ],
+)
+def test_origin_decides_where_a_browser_does_not_send_sec_fetch_site(call, origin, is_accepted):
+    headers = {"host": "localhost"} | ({} if origin is None else {"origin": origin})
+    answer = call("POST", "/export", ORDER, headers=headers)
+    assert answer["statusCode"] == (201 if is_accepted else 403)
+    if not is_accepted:
+        assert json.loads(answer["body"])["apiErrorCode"] == "FORBIDDEN"
+        assert call(headers=headers)["statusCode"] == 200, "reading is safe"
+    same_site = call("POST", "/export", ORDER, headers={**headers, "sec-fetch-site": "same-origin"})
+    assert same_site["statusCode"] == 201, "Sec-Fetch-Site decides where it is sent"
+
+
+def test_an_answer_that_lambda_could_not_return_is_rejected_and_names_limit_and_offset(call, monkeypatch):
+    import wiring
+
+    # Each é takes 7 bytes of what Lambda counts: the JSON of an answer that contains JSON.
+    record = {"name": "é" * 40, "unit": "POINT", "status": "PENDING", "id": "x", "type": "REWARD"}
+    record |= {"format": "CSV", "requester": "r", "params": {}, "mailtoEmail": None, "dateCreated": 1}
+    record |= dict.fromkeys(("dateCompleted", "dateExpires", "recordCount", "error"))
+    several = [record] * 1_000
+    monkeypatch.setattr(wiring.jobs(), "history", lambda *_: (several, 10_000))
+    answer = call(query="limit=1000")
+    assert (answer["statusCode"], json.loads(answer["body"])["count"]) == (200, 1_000)
+    monkeypatch.setattr(wiring.jobs(), "history", lambda *_: ([record | {"name": "é" * 900}] * 1_000, 10_000))
+    for method in ("GET", "HEAD"):
+        answer = call(method, query="limit=1000")
+        assert answer["statusCode"] == 413
+    too_large = json.loads(call(query="limit=1000")["body"])
+    assert too_large["apiErrorCode"] == "RESPONSE_TOO_LARGE"
+    assert "limit" in too_large["message"]
+    assert "offset" in too_large["message"]
+    monkeypatch.setattr(wiring.exports(), "get", lambda *_: record | {"name": "é" * 900_000})
+    answer = call(path="/export/x")
+    assert code(answer) == (413, "RESPONSE_TOO_LARGE")
+    assert "limit" not in answer["body"], "this route has none"
+
+
+@pytest.mark.parametrize("route", ["/reward?accountId=a", "/reward/balance?accountId=a", "/units?"])
+def test_every_list_that_grows_has_limit_and_offset(call, route):
+    path, _, query = route.partition("?")
+    assert call(path=path, query=f"{query}&limit=5&offset=5".lstrip("&"))["statusCode"] == 200
+    described = json.loads(call(path="/openapi.json")["body"])["paths"][path]["get"]
+    assert {"limit", "offset"} <= {each["name"] for each in described["parameters"]}
+
+
+def test_a_download_link_is_answered_with_the_headers_of_every_answer(api):
+    asked = event("api-export")
+    asked["rawPath"] = "/download/nothing"
+    asked["requestContext"]["http"] |= {"method": "GET", "path": "/download/nothing"}
+    answer = api(asked, CONTEXT)
+    assert answer["statusCode"] == 404
+    assert EVERYWHERE.items() <= answer["headers"].items()
+
+
+def test_the_description_spells_idempotency_key_as_the_contract_does(call):
+    described = json.loads(call(path="/openapi.json")["body"])["paths"]
+    for path in ("/credit/bulkredeem", "/credit/{rewardId}/redeem"):
+        names = [each["name"] for each in described[path]["post"]["parameters"]]
+        assert "Idempotency-Key" in names
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
@@ -234,7 +312,7 @@ def test_rejects_a_field_that_is_given_twice(call):
         ("/reward", "accountId=a&rewardtypefilter=CREDIT", "rewardtypefilter", "'rewardTypeFilter'"),
         ("/reward", "accountId=a&userId=b&userId=c", "userId", "more than once"),
         ("/export/history/list", "Limit=5", "Limit", "'limit'"),
-        ("/units", "limit=5", "limit", "takes none"),
+        ("/balance/overview", "limit=5", "limit", "takes none"),
         ("/openapi.json", "x", "x", "takes none"),
     ],
 )
@@ -356,7 +434,7 @@ def test_the_requester_of_an_export_is_the_signed_in_user_whatever_the_body_says
 
 
 @pytest.mark.parametrize(
-    "query", ["limit=0", "limit=101", "limit=", "limit=1&limit=2", "offset=-1", "limit=1e1"]
+    "query", ["limit=0", "limit=1001", "limit=", "limit=1&limit=2", "offset=-1", "limit=1e1"]
 )
 def test_a_query_that_cannot_be_is_refused(call, query):
     answer = call(query=query)
@@ -419,6 +497,40 @@ def test_the_reference_page_has_every_route_and_no_other(call):
     routes = {f"{method.upper()} {path}" for path, each in described["paths"].items() for method in each}
     page = (test_handlers.ROOT / "docs/api.md").read_text()
     assert set(re.findall(r"^\| `([A-Z]+ /\S+)` \|", page, re.MULTILINE)) == routes
+
+
+EXAMPLE = re.compile(
+    r"^## (?P<route>.+)\n\n```\n(?P<method>\w+) (?P<path>\S+)\n(?P<body>[^`]*)```\n\n"
+    r"Answer, (?P<status>\d+):\n\n```\n(?P<answer>[^`]*)```$",
+    re.MULTILINE,
+)
+
+
+def test_the_examples_show_every_route_as_the_description_has_it(call):
+    described = json.loads(call(path="/openapi.json")["body"])
+    examples = list(EXAMPLE.finditer((test_handlers.ROOT / "docs/api-examples.md").read_text()))
+    routes = [f"{method.upper()} {path}" for path, each in described["paths"].items() for method in each]
+    assert sorted(each["route"] for each in examples) == sorted(routes)
+
+    def check(text, schema):
+        jsonschema.Draft202012Validator({**schema, "components": described["components"]}).validate(
+            json.loads(text)
+        )
+
+    for each in examples:
+        method, path = each["route"].split()
+        assert each["method"] == method
+        assert re.fullmatch(re.sub(r"\{\w+\}", r"[^/]+", path) + r"(\?.*)?", each["path"])
+        operation = described["paths"][path][method.lower()]
+        if "requestBody" in operation:
+            check(each["body"], operation["requestBody"]["content"]["application/json"]["schema"])
+        else:
+            assert not each["body"]
+        if each["status"] == "303":
+            assert each["answer"].startswith("Location: https://")
+        else:
+            response = operation["responses"][each["status"]]["content"]["application/json"]
+            check(each["answer"], response["schema"])
 
 
 def test_an_import_is_ordered_by_the_kept_event(api):

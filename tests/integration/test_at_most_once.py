@@ -566,18 +566,63 @@ def processed(world, file, request):
     return import_id
 
 
-def test_an_import_that_ended_without_results_never_gets_results_later(world, processed, monkeypatch):
+@pytest.mark.parametrize("is_mailed", [True, False])
+def test_an_import_that_ended_without_results_gets_them_when_its_message_comes_again(
+    world, processed, monkeypatch, is_mailed
+):
     # The seeds 2406, 5224 and 5884: the email failed too, so a later message found the import unfinished.
-    crash_at(monkeypatch, world.mailer, "send", after=False)
-    with pytest.raises(CrashError):
-        world.finisher.give_up(processed)
-    ended = world.record(processed)
-    world.run()
+    with monkeypatch.context() as patched:
+        if not is_mailed:
+            crash_at(patched, world.mailer, "send", after=False)
+        with contextlib.nullcontext() if is_mailed else pytest.raises(CrashError):
+            world.finisher.give_up(processed)
+    ended, left = world.record(processed), world.available("acme", "u1")
+    assert (ended["error"]["code"], ended.get("results")) == ("RESULTS_FAILED", None)
+    world.now.ahead = 86_400_000
+    message = json.dumps({"version": 2, "kind": "finish", "importId": processed})
+    mails = len(world.mailer.sent)
+    for _ in range(3):
+        world.deliver("finish", message)
     record = world.record(processed)
-    assert record["error"]["code"] == "RESULTS_FAILED"
-    assert not record.get("results")
+    assert (record["error"], record["results"], record["status"]) == (None, True, ended["status"])
     assert record["dateCompleted"] == ended["dateCompleted"]
-    assert "without results" in world.mailer.sent[-1][1].subject
+    assert record["dateExpires"] == pytest.approx(world.now() + 30 * 86_400_000, abs=600_000)
+    assert len(world.results(record)) == record["rows"]
+    (mail,) = [email for _, email in world.mailer.sent[mails:]]
+    assert "results.csv" in mail.text
+    assert world.available("acme", "u1") == left
+
+
+def test_results_that_cannot_be_written_again_leave_the_import_as_it_ended(world, processed, monkeypatch):
+    world.finisher.give_up(processed)
+    ended, mails = world.record(processed), len(world.mailer.sent)
+    message = json.dumps({"version": 2, "kind": "finish", "importId": processed})
+    with monkeypatch.context() as patched:
+        crash_at(patched, world.files, "save", after=False)
+        with pytest.raises(CrashError):
+            world.deliver("finish", message)
+    world.dead_letters.bury(message, quick())
+    assert without_lease(world.record(processed)) == without_lease(ended)
+    world.s3.delete_object(Bucket=ended["bucket"], Key=ended["key"], VersionId=ended["versionId"])
+    world.deliver("finish", message)
+    assert without_lease(world.record(processed)) == without_lease(ended)
+    assert len(world.mailer.sent) == mails
+
+
+def test_a_worker_that_stops_after_writing_results_again_still_reports_them(world, processed, monkeypatch):
+    world.finisher.give_up(processed)
+    message = json.dumps({"version": 2, "kind": "finish", "importId": processed})
+    with monkeypatch.context() as patched:
+        crash_at(patched, world.mailer, "send", after=False)
+        with pytest.raises(CrashError):
+            world.deliver("finish", message)
+    world.deliver("finish", message)
+    assert "results.csv" in world.mailer.sent[-1][1].text
+    assert world.record(processed)["dateMailed"]
+
+
+def without_lease(record):
+    return {name: value for name, value in record.items() if name not in ("leaseOwner", "leasedUntil")}
 
 
 @pytest.mark.parametrize("late", ["run", "give_up"])

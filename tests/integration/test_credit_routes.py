@@ -1,5 +1,6 @@
 """The routes of rewards and balances, as clients of the original system call them."""
 
+import hashlib
 import json
 from copy import deepcopy
 from urllib.parse import urlencode
@@ -7,7 +8,9 @@ from urllib.parse import urlencode
 import pytest
 
 from rewards.adapters.accounts import Accounts
+from rewards.adapters.idempotency import Answered, Answers
 from tests.integration.test_handlers import CONTEXT, event, handler  # noqa: F401 a fixture
+from tests.integration.world import quick
 
 REWARD_NAMES = [
     *("id", "type", "accountId", "userId", "programId", "name", "rewardSource", "unit", "decimals"),
@@ -22,7 +25,7 @@ def api(world, handler):  # noqa: F811 the fixture above
     handle = handler("api")
     base = event("api-export")
 
-    def send(method, path, body=None, query=None, key=None):
+    def send(method, path, body=None, query=None, key=None, user="API"):
         asked = deepcopy(base)
         asked["rawPath"] = asked["requestContext"]["http"]["path"] = f"/api/v1/default{path}"
         asked["requestContext"]["http"]["method"] = method
@@ -32,6 +35,7 @@ def api(world, handler):  # noqa: F811 the fixture above
         asked["isBase64Encoded"] = False
         if key is not None:
             asked["headers"]["idempotency-key"] = key
+        asked["requestContext"]["authorizer"]["lambda"]["user"] = user
         answer = handle(asked, CONTEXT)
         send.raw = answer
         return answer["statusCode"], json.loads(answer["body"])
@@ -111,9 +115,97 @@ def test_balances_are_summed_by_unit(api, reward):
                 "totalPendingCredit": 0,
                 "totalExpiredCredit": 0,
                 "totalCancelledCredit": 0,
+                "totalAvailableCredit": 1510,
+                "totalHeldCredit": 0,
             }
         ],
     )
+
+
+def test_available_credit_leaves_out_what_is_pending_expired_or_cancelled(api, world):
+    day = 86_400_000
+    world.load(
+        [
+            {"id": "open", "assignedCredit": 100, "redeemedCredit": 30},
+            {"id": "later", "assignedCredit": 20, "dateScheduledFor": world.now() + day},
+            {"id": "expired", "assignedCredit": 5, "dateExpires": world.now() - day},
+            {"id": "cancelled", "assignedCredit": 3, "dateCancelled": world.now() - day},
+        ]
+    )
+    _, (found,) = api("GET", "/reward/balance", query={"accountId": "acme"})
+    assert found["totalAvailableCredit"] == world.available() == 70
+
+
+def test_rewards_and_balances_are_listed_in_parts(api, world):
+    units = ("A", "B", "C", "D", "E")
+    given = [{"unit": units[n % 5], "dateGiven": 10**12 + n} for n in range(12)]
+    world.load([{"id": f"r{n}", "assignedCredit": 1, **more} for n, more in enumerate(given)])
+
+    def parts(path, size):
+        found, offset = [], 0
+        while True:
+            status, some = api("GET", path, query={"accountId": "acme", "limit": size, "offset": offset})
+            assert status == 200
+            if not some:
+                return found
+            assert len(some) <= size
+            found, offset = found + some, offset + size
+
+    for path in ("/reward", "/reward/balance"):
+        status, everything = api("GET", path, query={"accountId": "acme"})
+        assert status == 200
+        assert parts(path, 5) == parts(path, 1) == everything
+    assert [each["id"] for each in parts("/reward", 5)] == [f"r{n}" for n in range(12)]
+    assert [each["unit"] for each in api("GET", "/units", query={"limit": 2, "offset": 1})[1]] == ["B", "C"]
+    assert len(api("GET", "/reward", query={"accountId": "acme", "offset": 10})[1]) == 2
+
+
+def test_rejects_a_list_of_rewards_that_is_too_large_to_return(api, reward, monkeypatch):
+    import wiring
+
+    shown = {**wiring.holdings().reward(reward["id"], quick()), "name": "November " * 10}
+
+    def rewards(account_id, user_id, backoff, limit, offset):
+        return [shown] * len(range(15_000)[offset : None if limit is None else offset + limit])
+
+    monkeypatch.setattr(wiring.holdings(), "rewards", rewards)
+    status, problem = api("GET", "/reward", query={"accountId": "acme"})
+    assert (status, problem["apiErrorCode"]) == (413, "RESPONSE_TOO_LARGE")
+    assert "limit" in problem["message"]
+    assert "offset" in problem["message"]
+    for offset, length in ((0, 5000), (10_000, 5000), (14_000, 1000)):
+        status, some = api("GET", "/reward", query={"accountId": "acme", "limit": 5000, "offset": offset})
+        assert (status, len(some)) == (200, length)
+
+
+def test_each_user_has_idempotency_keys_of_their_own_and_api_keys_share_theirs(api, world, reward):
+    order = {"accountId": "acme", "userId": "ann", "unit": "CENTS", "amount": 10}
+
+    def redeem(user, **changes):
+        return api("POST", "/credit/bulkredeem", order | changes, key="order 1", user=user)
+
+    assert redeem("API")[1]["creditAvailable"] == 1990
+    assert redeem("API")[1]["creditAvailable"] == 1990
+    assert redeem("ann")[1]["creditAvailable"] == 1980, "another space of keys"
+    assert redeem("bob", amount=20)[1]["creditAvailable"] == 1960
+    assert redeem("ann")[1]["creditAvailable"] == 1980
+    assert redeem("bob")[1]["apiErrorCode"] == "IDEMPOTENCY_KEY_REUSED"
+    assert world.available("acme", "ann", "CENTS") == 1960
+
+
+@pytest.mark.parametrize("user", ["API", "ann"])
+def test_finds_answers_that_were_stored_before_users_had_keys_of_their_own(api, world, reward, user):
+    order = {"accountId": "acme", "userId": "ann", "unit": "CENTS", "amount": 10}
+    digest = hashlib.sha256(json.dumps(["bulkredeem", order], sort_keys=True).encode()).hexdigest()
+    before = {"creditRedeemed": 10, "creditAvailable": 7, "unit": "CENTS"}
+    answers = Answers(world.clients("dynamodb"), world.names["jobs"])
+    stored = answers.put("default\norder 1", Answered(digest, before), world.now())["Put"]
+    world.clients("dynamodb").put_item(**stored)
+    status, answer = api("POST", "/credit/bulkredeem", order, key="order 1", user=user)
+    assert (status, answer["creditAvailable"]) == (200, 7)
+    status, answer = api("POST", "/credit/bulkredeem", order | {"amount": 11}, key="order 1", user=user)
+    assert (status, answer["apiErrorCode"]) == (409, "IDEMPOTENCY_KEY_REUSED")
+    assert world.available("acme", "ann", "CENTS") == 2000
 
 
 def test_an_account_is_debited(api, reward):

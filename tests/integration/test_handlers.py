@@ -51,6 +51,8 @@ def handlers(world, aws, monkeypatch):
         "REDEMPTION_QUEUE_URL": world.urls["redeem"],
         "FINISH_QUEUE_URL": world.urls["finish"],
         "FINISH_QUEUE_ARN": event("finish")["Records"][0]["eventSourceARN"],
+        "DEAD_LETTER_QUEUE_ARN": event("dead-letter-chunk")["Records"][0]["eventSourceARN"],
+        "EXPORT_DEAD_LETTER_QUEUE_ARN": "arn:aws:sqs:us-east-1:000000000000:rewards-ExportDeadLetterQueue",
         "EXPORT_QUEUE_URL": world.urls["export"],
         "UPLOAD_BUCKET": world.names["upload"],
         "SENDER_EMAIL": "rewards@example.com",
@@ -137,6 +139,29 @@ def test_finish_ends_a_dead_chunk(world, handler):
     handler("finish")(with_body("dead-letter-chunk", body), CONTEXT)
     assert world.record(import_id)["outcomes"] == {"NOT_PROCESSED": 1}
     assert world.available() == 100
+
+
+@pytest.mark.parametrize("name", ["finish", "dead-letter-chunk"])
+def test_finish_rejects_a_message_from_a_queue_that_it_does_not_know(world, handler, monkeypatch, name):
+    import_id, body = started(world)
+    world.deliver("redeem", body)
+    message = with_body(name, {"version": 2, "kind": "finish", "importId": import_id})
+    message["Records"][0]["eventSourceARN"] += "-of-another-stack"
+    before = world.record(import_id)
+    with pytest.raises(Exception, match=r"rewards-.*-of-another-stack is none of the queues"):
+        handler("finish")(message, CONTEXT)
+    assert world.record(import_id) == before
+    handler("finish")(with_body("finish", {"kind": "finish", "importId": import_id}), CONTEXT)
+    assert world.record(import_id)["results"]
+
+
+def test_finish_handles_dead_letters_of_reports(world, handler):
+    export_id = world.exports.order("REDEEMABLE_REWARD_BALANCE", "CSV", "", "test", {})["id"]
+    (body,) = world.take("export")
+    dead = with_body("report-order", body)
+    dead["Records"][0]["eventSourceARN"] = "arn:aws:sqs:us-east-1:000000000000:rewards-ExportDeadLetterQueue"
+    handler("finish")(dead, CONTEXT)
+    assert world.exports.get(export_id)["status"] == "ABORTED"
 
 
 def test_finish_ends_a_dead_validation(world, handler):

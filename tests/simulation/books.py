@@ -96,7 +96,7 @@ class Books:
 
     def ask(self, request: Request) -> None:
         """A request is about to be made; it may have its effect once, now or later."""
-        self._requests[sha256(f"default\n{request.key}".encode()).hexdigest()] = request
+        self._requests[sha256(f"default\nkeys\n{request.key}".encode()).hexdigest()] = request
 
     def answered(self, request: Request, answer: Any) -> None:
         """A request was answered with success: so it had its effect, and the answer is always the same."""

@@ -40,6 +40,8 @@ SETTINGS = {
     "REDEMPTION_QUEUE_URL": "redemption-queue",
     "FINISH_QUEUE_URL": "finish-queue",
     "FINISH_QUEUE_ARN": ACCOUNT + "finish-queue",
+    "DEAD_LETTER_QUEUE_ARN": ACCOUNT + "dead-letter-queue",
+    "EXPORT_DEAD_LETTER_QUEUE_ARN": ACCOUNT + "export-dead-letter-queue",
     "EXPORT_QUEUE_URL": "export-queue",
     "SENDER_EMAIL": "rewards@example.com",
     "NOTIFICATION_EMAIL": "ops@example.com",

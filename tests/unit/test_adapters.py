@@ -151,6 +151,7 @@ def test_a_signed_url_names_the_buckets_own_region(monkeypatch):
     assert "X-Amz-Expires=300" in url
     disposition = "attachment; filename=\"Zoe.csv\"; filename*=UTF-8''Zo%C3%AB.csv"
     assert f"response-content-disposition={quote(disposition, safe='')}" in url
+    assert "response-cache-control=no-store" in url
 
 
 @pytest.mark.parametrize(("status", "there"), [(403, False), (404, False)])

@@ -130,6 +130,33 @@ def test_the_api_key_is_an_operator_whatever_the_user_name(gate, name):
     assert gate.ask(basic("the-key", name)) == {"role": "operator", "user": "API"}
 
 
+@pytest.mark.parametrize("name", ["é", "Zoë"])
+@pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "utf-16"])
+def test_ignores_a_user_name_in_any_encoding(gate, name, encoding):
+    credentials = base64.b64encode(name.encode(encoding) + b":the-key").decode()
+    assert gate.ask(f"Basic {credentials}") == {"role": "operator", "user": "API"}
+
+
+def test_counts_wrong_api_keys_and_never_prints_them(gate, capsys):
+    wrong = [basic("a-wrong-key"), basic("x" * 1000), "Basic ////", "Basic é", "Basic"]
+    for header in wrong:
+        assert gate.ask(header) == {}
+    gate.ask(basic("the-key"))
+    gate.ask(id_token())
+    gate.ask(f"Bearer {id_token(iss='https://elsewhere')}")
+    gate.ask()
+    printed = capsys.readouterr()
+    counted = [json.loads(line) for line in printed.out.splitlines()]
+    assert len(counted) == len(wrong)
+    for each in counted:
+        (metric,) = each["_aws"]["CloudWatchMetrics"]
+        assert (metric["Namespace"], metric["Metrics"][0]["Name"]) == ("Rewards", "WrongApiKey")
+        assert (each["WrongApiKey"], each["FunctionName"]) == ([1], "f")
+    everything = printed.out + printed.err + gate.log.getvalue()
+    for secret in ("a-wrong-key", "xxxx", "the-key", basic("a-wrong-key").split()[1]):
+        assert secret not in everything
+
+
 def test_the_scheme_is_read_in_any_case(gate):
     assert gate.ask(basic("the-key").replace("Basic", "bAsIc"))["role"] == "operator"
     assert gate.ask(f"bearer {id_token()}")["role"] == "operator"

@@ -15,7 +15,7 @@ class SettingsError(Exception):
 def load(model: type[T], environment: Mapping[str, str] = os.environ) -> T:
     """Fill a dataclass of `str` and `int` fields from variables of the same names in capitals.
 
-    Names everything that is missing at once.
+    Names every variable that is missing or empty at once.
     """
     values: dict[str, Any] = {}
     problems = []
@@ -24,6 +24,8 @@ def load(model: type[T], environment: Mapping[str, str] = os.environ) -> T:
         text = environment.get(name)
         if text is None:
             problems.append(f"{name} is not set")
+        elif not text.strip():
+            problems.append(f"{name} is empty")
         elif field.type in (int, "int"):
             if text.isdecimal():
                 values[field.name] = int(text)

@@ -234,6 +234,7 @@ class Files:
                 "Bucket": self._bucket,
                 "Key": key,
                 "ResponseContentDisposition": content_disposition(name),
+                "ResponseCacheControl": "no-store",
             },
             ExpiresIn=seconds,
         )

@@ -59,10 +59,14 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What tells one request from another: `key` if the client gave one, and a digest of what it asks."""
+    """What tells one request from another: `key` if the client gave one, and a digest of what it asks.
+
+    `old_key` is the key in the form of version 0.1, under which an earlier answer may be stored.
+    """
 
     digest: str
     key: str | None = None
+    old_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +215,10 @@ class Credits:
     def _once(self, request: Request, decide: Callable[[], _Change], backoff: Backoff) -> Record:
         """Decide and write until it is done, or refused, or found to have been answered before."""
         key = request.key or token_hex(32)
+        # Nothing is stored under an old key any more, so one look is enough.
+        earlier = self._answers.find(request.old_key) if request.old_key else None
+        if earlier is not None:
+            return _same(earlier, request)
         while True:
             refusal = None
             try:

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from secrets import token_hex
 
-from rewards.adapters.errors import EmailNotSentError, LeaseTakenError
+from rewards.adapters.errors import EmailNotSentError, LeaseTakenError, UploadGoneError
 from rewards.adapters.files import Files
 from rewards.adapters.jobs import IMPORT, Jobs, Record
 from rewards.adapters.sealed import Sealed
@@ -59,15 +59,20 @@ class Finisher:
     def run(self, import_id: str) -> None:
         """Finish an import whose chunks are all counted; anything else is left alone.
 
+        An import that ended as RESULTS_FAILED gets its results if what they are made of is still kept.
         Running it again is harmless: what was done is not done again. Raises LeaseTakenError while
         somebody else is at it: who has the message keeps it until the import has ended.
         """
-        with self._alone(import_id) as record:
+        with self._alone(import_id, _lacks_results) as record:
             if record is None:
                 return
             if _awaits_results(record):
                 self._write_results(import_id, record)
                 self._end(import_id, {"results": True})
+            elif _lacks_results(record):
+                written = self._write_results_again(import_id, record)
+                if record.get("dateMailed") and not written:
+                    return
             self._mail(import_id)
 
     def give_up(self, import_id: str) -> None:
@@ -87,27 +92,30 @@ class Finisher:
                 self._delivery.give_up(IMPORT, import_id, str(error))
 
     @contextmanager
-    def _alone(self, import_id: str) -> Iterator[Record | None]:
+    def _alone(
+        self, import_id: str, repeats: Callable[[Record], bool] = lambda _: False
+    ) -> Iterator[Record | None]:
         """The record of an import that is to be finished, for us alone; None if nothing is to be done.
 
-        It is read once more under the lease: somebody else may just have finished.
+        `repeats` says whether an import is finished again after its email was sent. The record is read
+        once more under the lease: somebody else may just have finished.
         """
-        if self._unfinished(import_id) is None:
+        if self._unfinished(import_id, repeats) is None:
             yield None
             return
         owner = token_hex(8)
         if not self._jobs.lease(import_id, owner, self._now(), self._now() + LEASE):
             raise LeaseTakenError(import_id)
         try:
-            yield self._unfinished(import_id)
+            yield self._unfinished(import_id, repeats)
         finally:
             self._jobs.end_lease(import_id, owner)
 
-    def _unfinished(self, import_id: str) -> Record | None:
+    def _unfinished(self, import_id: str, repeats: Callable[[Record], bool]) -> Record | None:
         record = self._jobs.get(IMPORT, import_id)
-        if record is None or record.get("dateMailed") or not _has_ended(record):
+        if record is None or not _has_ended(record):
             return None
-        return record
+        return None if record.get("dateMailed") and not repeats(record) else record
 
     def _end(self, import_id: str, changes: Record) -> None:
         """End an import, unless it has ended already: the first end stands.
@@ -120,6 +128,23 @@ class Finisher:
         for status, changed in (("PROCESSING", {"status": "COMPLETED"}), ("CANCELLED", {})):
             if self._jobs.update(IMPORT, import_id, {**ended, **changed}, status=status, dateCompleted=None):
                 return
+
+    def _write_results_again(self, import_id: str, record: Record) -> bool:
+        """Write the results of an import that ended as RESULTS_FAILED; False if its files are not kept.
+
+        One write replaces the error by the results and makes a new email due.
+        """
+        try:
+            self._write_results(import_id, record)
+        except (UploadGoneError, FileNotFoundError):
+            return False
+        changes = {
+            "results": True,
+            "error": None,
+            "dateExpires": self._delivery.works_until(self._now()),
+            "dateMailed": None,
+        }
+        return self._jobs.update(IMPORT, import_id, changes, error=record["error"])
 
     def _write_results(self, import_id: str, record: Record) -> None:
         folder = f"imports/{import_id}"
@@ -233,6 +258,11 @@ def examples_key(import_id: str) -> str:
 def _awaits_results(record: Record) -> bool:
     """Whether all rows have their outcomes and the import has not ended, with results or with an error."""
     return is_complete(record) and record["dateCompleted"] is None
+
+
+def _lacks_results(record: Record) -> bool:
+    """Whether an import ended because its results could not be written."""
+    return (record.get("error") or {}).get("code") == _RESULTS_FAILED["code"]
 
 
 def _has_ended(record: Record) -> bool:

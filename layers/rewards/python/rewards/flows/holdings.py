@@ -60,8 +60,18 @@ class Holdings:
         held = self.find(reward_id, backoff)
         return show(held, self._now()) if held else None
 
-    def rewards(self, account_id: str, user_id: str | None, backoff: Backoff) -> list[Record]:
-        """All rewards an account (or one participant) ever got, in the order they were given."""
+    def rewards(
+        self,
+        account_id: str,
+        user_id: str | None,
+        backoff: Backoff,
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> list[Record]:
+        """The rewards an account (or one participant) ever got, in the order they were given.
+
+        `limit` rewards after the first `offset`; all of these without a limit.
+        """
         account_id, user_id = self._spellings.account_or_participant(account_id, user_id, backoff)
         held = [
             (reward, balance, redeemed.get(reward.ordinal, []))
@@ -70,6 +80,7 @@ class Holdings:
             for reward in _all_rewards(balance, pages)
         ]
         held.sort(key=lambda each: (each[0].date_given, each[0].id))
+        held = held[offset : None if limit is None else offset + limit]
         claims = self._catalogue.read((reward.id for reward, *_ in held), backoff)
         now = self._now()
         return [show(Held(r, balance, claims[r.id], redeemed), now) for r, balance, redeemed in held]
@@ -137,4 +148,6 @@ def _show_sums(unit: str, balances: Sequence[Balance], now: int) -> Record:
         "totalPendingCredit": found.pending,
         "totalExpiredCredit": found.expired,
         "totalCancelledCredit": found.cancelled,
+        "totalAvailableCredit": found.available,
+        "totalHeldCredit": 0,  # nothing can be held yet
     }

@@ -23,6 +23,11 @@ class Sums:
     expired: int = 0
     cancelled: int = 0
 
+    @property
+    def available(self) -> int:
+        """What can be redeemed now."""
+        return self.assigned - self.redeemed - self.pending - self.expired - self.cancelled
+
 
 def sums(balances: Iterable[Balance], now: int) -> Sums:
     """The sums over some balances of one unit, with their history."""
