@@ -59,7 +59,7 @@ def test_the_filled_in_report_is_redeemed_oldest_expiry_first_and_only_once(load
         "outcomes": {"REDEEMED": 1, "INSUFFICIENT_BALANCE": 1},
         "redeemed": {"CASH/USD": 600},
         "decimals": {"CASH/USD": 2},
-        "warnings": {},
+        "warnings": {"DIGITS_TRUNCATED": 1},
     }
     mail = loaded.mail_about(record["id"])
     assert mail.to == ["olivia@example.com"]
