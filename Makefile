@@ -16,7 +16,7 @@ SOURCES := $(sort $(TEMPLATE) $(shell find functions layers -type f -not -name '
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup build build-aws demo up down sample token env logs test simulate bench lint format pictures \
-	rotate-row-id-key requeue-chunks chromium gnumeric exceljs clean FORCE
+	rotate-row-id-key requeue-chunks pins chromium gnumeric exceljs clean FORCE
 
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -72,6 +72,9 @@ format: $(VENV) ## Put the code into the common style
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
+pins: ## Pin what the requirements need, at the installed versions, in the constraints files
+	@$(BIN)/python -m infra.pins
+
 pictures: $(LOCAL_STACK) chromium ## Make the pictures in docs/images anew
 	PYTHONPATH=layers/rewards/python $(BIN)/python -m infra.local.email_pictures
 	PICTURES=docs/images REQUIRE_CHROMIUM=1 $(BIN)/python -m pytest -q tests/browser/test_appearance.py
@@ -108,10 +111,10 @@ clean: ## Remove what was built, and stop the local stack
 
 # --- Virtual environments: made anew when their list changes ---
 
-$(VENV): requirements-dev.txt
+$(VENV): requirements-dev.txt constraints-dev.txt
 	$(call new_environment,.venv,requirements-dev.txt)
 
-$(MINISTACK_VENV): infra/local/requirements.txt
+$(MINISTACK_VENV): infra/local/requirements.txt infra/local/constraints.txt
 	$(call new_environment,.venv-ministack,infra/local/requirements.txt)
 
 # The pip that comes with Python may be years old, and takes three times as long over the same list.

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from infra import pins
 from infra.local.__main__ import in_order, variables
 from infra.requeue_chunks import requeue
 from tests.bench import __main__ as measuring
@@ -90,6 +91,13 @@ def test_measurements_change_the_page_only_when_they_are_published(published, mo
     assert "An import of 10,000 rows" in said.err
     table = "\nnew speed\n\n" if published else "old\n"
     assert page.read_text() == f"Before.\n<!-- speed -->\n{table}<!-- end -->\nAfter.\n"
+
+
+@pytest.mark.parametrize(("path", "text"), list(pins.all_pins()), ids=lambda given: str(given)[-40:])
+def test_every_dependency_is_pinned_at_the_installed_version(path, text):
+    assert path.read_text() == text, "run `make pins` after a change of a requirements file"
+    requirements = path.with_name(path.name.replace("constraints", "requirements"))
+    assert f"--constraint {path.name}" in requirements.read_text()
 
 
 def build(function, folder, *settings):
