@@ -1,7 +1,7 @@
 """Write the constraints files, which pin every dependency: `python -m infra.pins` (make pins).
 
-Each requirements file names a constraints file beside it. That file pins whatever its requirements need in turn,
-at the versions that are installed here.
+Each requirements file names a constraints file beside it. That file pins the requirements and whatever they
+need in turn, at the versions that are installed here.
 """
 
 import re

@@ -331,9 +331,7 @@ def upload_again(operator: Operator, sheet: pd.DataFrame, spent: dict[BalanceKey
     outcomes = record["stats"]["outcomes"]
     check(outcomes["ALREADY_REDEEMED"] == len(spent), f"outcomes {outcomes}")
     check(record["stats"]["redeemed"] == {}, "nothing was redeemed twice")
-    print(
-        "    This is harmless: each row has a rowId, and the balance remembers each rowId that was redeemed from it."
-    )
+    print("    This is harmless: a rowId redeems once, and the balance records each rowId that was redeemed.")
     operator.mail()
 
 
