@@ -15,8 +15,8 @@ SOURCES := $(sort $(TEMPLATE) $(shell find functions layers -type f -not -name '
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup build build-aws demo up down sample token logs test simulate bench lint format pictures \
-	rotate-row-id-key chromium gnumeric exceljs typescript clean FORCE
+.PHONY: help setup build build-aws demo up down sample token env logs test simulate bench lint format pictures \
+	rotate-row-id-key requeue-chunks pins chromium gnumeric exceljs typescript clean FORCE
 
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -31,7 +31,7 @@ build-aws: $(VENV) ## Build the template for AWS, as `sam build` does, into .bui
 demo: $(LOCAL_STACK) ## Show the whole process: load, report, redeem, emails
 	@PYTHONPATH=layers/rewards/python $(BIN)/python -m infra.local.demo
 
-up: $(LOCAL_STACK) ## Start the local stack, or update the running one, and tell how to use it
+up: $(LOCAL_STACK) ## Start the local stack, or update the running one, and show how to use it
 	@$(BIN)/python -m infra.local up
 
 down: $(VENV) ## Stop the local stack
@@ -43,7 +43,10 @@ sample: $(VENV) ## Load the files of examples/ into the local stack that runs, a
 token: $(VENV) ## Sign in to the local stack, as ROLE=operator or viewer; print the token
 	@$(BIN)/python -m infra.local token $(ROLE)
 
-logs: $(VENV) ## Show what the functions of the local stack have logged
+env: $(VENV) ## Print the variables of README.md for the local stack: eval "$$(make -s env)"
+	@$(BIN)/python -m infra.local env
+
+logs: $(VENV) ## Show the logs of the local stack's functions
 	@$(BIN)/python -m infra.local logs
 
 test: lint $(LOCAL_STACK) chromium gnumeric exceljs typescript ## Lint, then all tests: unit, integration, end to end, in a browser
@@ -55,8 +58,8 @@ simulate: $(VENV) ## Play SEEDS=1000 random histories full of faults, or SEED=17
 	@PYTHONPATH=layers/rewards/python $(BIN)/python -m tests.simulation $(if $(PLANT),--plant "$(PLANT)") \
 		$(if $(SEED),--seed $(SEED),--seeds $(SEEDS)) $(if $(FIND),--find)
 
-bench: $(VENV) $(MINISTACK_VENV) ## Measure everything, into docs/performance.md (a quarter of an hour)
-	PYTHONPATH=layers/rewards/python $(BIN)/python -m tests.bench $(BENCH)
+bench: $(VENV) $(MINISTACK_VENV) ## Measure everything (a quarter of an hour); PUBLISH=1 writes docs/performance.md
+	@PYTHONPATH=layers/rewards/python $(BIN)/python -m tests.bench $(BENCH) $(if $(filter 1,$(PUBLISH)),--publish)
 
 lint: $(VENV) ## Check style, types and the template
 	$(BIN)/ruff check
@@ -69,17 +72,24 @@ format: $(VENV) ## Put the code into the common style
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
+pins: ## Pin what the requirements need, at the installed versions, in the constraints files
+	@$(BIN)/python -m infra.pins
+
 pictures: $(LOCAL_STACK) chromium ## Make the pictures in docs/images anew
 	PYTHONPATH=layers/rewards/python $(BIN)/python -m infra.local.email_pictures
 	PICTURES=docs/images REQUIRE_CHROMIUM=1 $(BIN)/python -m pytest -q tests/browser/test_appearance.py
+
+rotate-row-id-key: $(VENV) ## Add a new key for rowIds to SECRET=arn:..., the stack's output RowIdKeySecret
+	@PYTHONPATH=layers/rewards/python $(BIN)/python -m infra.rotate_row_id_key $(SECRET)
+
+requeue-chunks: $(VENV) ## Move chunks FROM=the dead-letter queue's URL TO=the redemption queue's URL
+	@PYTHONPATH=layers/rewards/python $(BIN)/python -m infra.requeue_chunks $(FROM) $(TO)
 
 # Programs that only tests need. Where one cannot be installed, its tests are skipped and say so.
 chromium:
 	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install --yes -qq chromium; } >/dev/null 2>&1 \
 		|| echo "Chromium is not here and could not be installed: the tests of the page in a browser are left out."
 
-rotate-row-id-key: $(VENV) ## Add a new key for rowIds to SECRET=arn:..., the stack's output RowIdKeySecret
-	@PYTHONPATH=layers/rewards/python $(BIN)/python -m infra.rotate_row_id_key $(SECRET)
 gnumeric:
 	@command -v ssconvert >/dev/null || { apt-get update -qq && apt-get install --yes -qq gnumeric; } >/dev/null 2>&1 \
 		|| echo "Gnumeric could not be installed: the test that opens the report in it is skipped."
@@ -102,14 +112,14 @@ $(EXCELJS) $(TYPESCRIPT): tests/%/node_modules/.installed: tests/%/package.json
 
 clean: ## Remove what was built, and stop the local stack
 	@if [ -e .local/stack.json ]; then $(BIN)/python -m infra.local down; fi
-	rm -rf .build .local .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .build .local .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis .schemathesis
 
 # --- Virtual environments: made anew when their list changes ---
 
-$(VENV): requirements-dev.txt
+$(VENV): requirements-dev.txt constraints-dev.txt
 	$(call new_environment,.venv,requirements-dev.txt)
 
-$(MINISTACK_VENV): infra/local/requirements.txt
+$(MINISTACK_VENV): infra/local/requirements.txt infra/local/constraints.txt
 	$(call new_environment,.venv-ministack,infra/local/requirements.txt)
 
 # The pip that comes with Python may be years old, and takes three times as long over the same list.
@@ -127,9 +137,9 @@ endef
 
 # --- The build for this machine ---
 
-# sam's cache knows nothing of a file that two layers share.
+# sam's cache does not know the files that several layers or functions share.
 $(LOCAL_STACK): $(SOURCES) .build/sources $(VENV) $(MINISTACK_VENV)
-	$(if $(filter layers/layer.mk,$?),rm -rf .build/local/cache)
+	$(if $(filter layers/layer.mk functions/function.mk,$?),rm -rf .build/local/cache)
 	LAYER_TARGET=host PYTHON=$(CURDIR)/.venv-ministack/bin/python $(SAM) build --template $(TEMPLATE) \
 		--build-dir $(@D) --cached --cache-dir .build/local/cache >.build/log 2>&1 || { cat .build/log; exit 1; }
 	@touch $@

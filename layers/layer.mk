@@ -15,15 +15,17 @@ WHEELS_host =
 # the version of Python that wrote it. Unchecked, because unpacking a layer changes the dates to check by.
 COMPILER_aws = python3.13
 COMPILER_host = $(PYTHON)
-COMPILER = $(COMPILER_$(LAYER_TARGET))
+COMPILER ?= $(COMPILER_$(LAYER_TARGET))
 
 define install_requirements
 $(PIP_INSTALL) --target "$(SITE)" --requirement requirements.txt $(WHEELS_$(LAYER_TARGET))
 rm -rf "$(SITE)/bin"
 endef
 
+# Compile the folder $(1).
 define compile_to_byte_code
-if $(COMPILER) --version >/dev/null 2>&1; \
-then $(COMPILER) -m compileall -q -j 0 --invalidation-mode unchecked-hash "$(SITE)"; \
-else echo "$(COMPILER) is not here: no byte code in this layer, cold starts will be slower"; fi
+@$(COMPILER) -c 'import sys; sys.exit("$(LAYER_TARGET)" == "aws" and sys.version_info[:2] != (3, 13))' 2>/dev/null || { \
+	echo "$(COMPILER) is not Python 3.13, which compiles the code for Lambda. Install it, set COMPILER to its path, \
+or run sam build --use-container." >&2; exit 1; }
+$(COMPILER) -m compileall -q -j 0 --invalidation-mode unchecked-hash "$(1)"
 endef

@@ -11,7 +11,7 @@ from amounts import DecimalsByUnit, WithDecimalsByUnit
 from crediting import time_to_answer
 from errors import ApiError
 from exports import Problem, mailto
-from incoming import caller_of
+from incoming import caller_of, is_from_console
 from known import RequestObject
 from paging import FileAddress, Limit, Offset, Redirected, handed_over, shortened
 from rewards.adapters.errors import UploadGoneError
@@ -230,6 +230,8 @@ def order_import(_tenant: str, wanted: ImportOrder) -> OrderedImport:
         wanted.allowDuplicate,
         wanted.encoding,
         wanted.separator,
+        # Whoever previews a file in the console sees the result there.
+        sends_email=not (wanted.dryRun and is_from_console(router.current_event.raw_event)),
     )
     return OrderedImport.model_validate({**_shown(record), "upload": form})
 

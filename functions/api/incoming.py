@@ -53,6 +53,11 @@ def caller_of(event: dict[str, Any]) -> Caller:
     return Caller(granted["role"], granted.get("user") or _API_KEY, granted.get("email") or None)
 
 
+def is_from_console(event: dict[str, Any]) -> bool:
+    """Whether a signed-in user sent the request from the console, which names itself in a header."""
+    return caller_of(event).is_user and _headers(event).get("x-client") == "console"
+
+
 def admit(event: dict[str, Any], tenant_alias: str, public_url: str) -> dict[str, Any]:
     """The request in plain characters, if its caller may do such a thing at all. Raises ApiError."""
     caller = caller_of(event)

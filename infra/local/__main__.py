@@ -1,7 +1,8 @@
-"""One local stack that stays, to use by hand: python -m infra.local up|down|status|logs|token"""
+"""One local stack that keeps running, to use by hand: python -m infra.local up|down|status|logs|env|token"""
 
 import argparse
 import json
+import shlex
 import sys
 import time
 from datetime import UTC, datetime
@@ -59,59 +60,97 @@ def token(role: str) -> int:
 
 
 def logs() -> int:
-    """Everything the functions have written, in the order of time."""
+    """Print what the functions have logged, ordered by time and, within a millisecond, as it was written."""
     local = running()
     if not local:
         return status()
     client = local.aws.client("logs")
-    lines = sorted(
+    lines = [
         (event["timestamp"], group.rsplit("/", 1)[1], event["message"].rstrip())
         for name, group in local.resources.items()
         if name.endswith("LogGroup")
         for page in client.get_paginator("filter_log_events").paginate(logGroupName=group)
         for event in page["events"]
-    )
-    for milliseconds, function, message in lines:
+    ]
+    for milliseconds, function, message in in_order(lines):
         clock = datetime.fromtimestamp(milliseconds / 1000, UTC).astimezone()
         print(f"{clock:%H:%M:%S.%f} {function:10} {message}")
+    return 0
+
+
+def in_order(lines: list[tuple[int, str, str]]) -> list[tuple[int, str, str]]:
+    """Sort log lines (Unix milliseconds, function, message); those of one millisecond keep their order."""
+    return sorted(lines, key=lambda line: line[0])
+
+
+def variables(local: stack.Stack) -> dict[str, str]:
+    """Return every variable that README.md uses, and the settings that point the AWS CLI at the stack."""
+    return {
+        "API": local.api,
+        "KEY": local.api_key,
+        "API_KEY_SECRET": local.outputs["ApiKeySecret"],
+        "ROW_ID_KEY_SECRET": local.outputs["RowIdKeySecret"],
+        "POOL": local.outputs["UserPoolId"],
+        "UPLOAD_BUCKET": local.upload_bucket,
+        "FILES_BUCKET": local.files_bucket,
+        "DEAD_LETTER_QUEUE": local.outputs["DeadLetterQueueUrl"],
+        "REDEMPTION_QUEUE": local.outputs["RedemptionQueueUrl"],
+        "AWS_ENDPOINT_URL": local.aws.endpoint,
+        "AWS_DEFAULT_REGION": REGION,
+        **CREDENTIALS,
+    }
+
+
+def env() -> int:
+    """Print commands that set the variables in a shell: eval "$(make -s env)"."""
+    local = running()
+    if not local:
+        print("No stack is running; `make up` starts one.", file=sys.stderr)
+        return 1
+    for name, value in variables(local).items():
+        print(f"export {name}={shlex.quote(value)}")
     return 0
 
 
 def how_to_use(local: stack.Stack) -> str:
     """Where everything is, and commands to paste."""
     return f"""\
-Page            {local.outputs["ConsoleUrl"]}
-API             {local.api}
-API key         {local.api_key}
-Users           {", ".join(map(local.users.somebody, GROUPS))}; password {PASSWORD}
-Upload bucket   {local.upload_bucket}
-Files bucket    {local.files_bucket}
-Emails          {local.aws.endpoint}/_ministack/ses/messages
+Console             {local.outputs["ConsoleUrl"]}
+API                 {local.api}
+API key             {local.api_key}
+Users               {", ".join(map(local.users.somebody, GROUPS))}; password {PASSWORD}
+User pool           {local.outputs["UserPoolId"]}
+Upload bucket       {local.upload_bucket}
+Files bucket        {local.files_bucket}
+Redemption queue    {local.outputs["RedemptionQueueArn"]}
+Dead-letter queue   {local.outputs["DeadLetterQueueArn"]}
+Emails              {local.aws.endpoint}/_ministack/ses/messages
 
-With curl, order the report of all balances, and ask how far it is:
+This sets all variables that are used below and in README.md:
 
-  export API={local.api} KEY={local.api_key}
+  eval "$(make -s env)"
+
+With curl, request the report of all balances, and read its status:
+
   curl -u :$KEY --json '{{"type": "REDEEMABLE_REWARD_BALANCE"}}' $API/export
   curl -u :$KEY $API/export/ID
 
-As a user instead of with the key, and as one who may only read:
+The same as a user instead of with the API key, and as a read-only user:
 
   curl -H "Authorization: Bearer $(make -s token)" $API/export/ID
   curl -H "Authorization: Bearer $(make -s token ROLE=viewer)" $API/export/history/list
 
-With the AWS CLI, load rewards, and redeem what a file says:
+With the AWS CLI, load rewards, redeem balances, and download all files:
 
-  export AWS_ENDPOINT_URL={local.aws.endpoint} AWS_DEFAULT_REGION={REGION}
-  export {" ".join(f"{name}={value}" for name, value in CREDENTIALS.items())}
-  aws s3 cp rewards.csv s3://{local.upload_bucket}/rewards/
-  aws s3 cp balances.csv s3://{local.upload_bucket}/redemptions/ --metadata email=me@example.com
-  aws s3 cp --recursive s3://{local.files_bucket}/ files/
+  aws s3 cp examples/rewards.csv s3://$UPLOAD_BUCKET/rewards/
+  aws s3 cp examples/filled-in-report.csv s3://$UPLOAD_BUCKET/redemptions/ --metadata email=me@example.com
+  aws s3 cp --recursive s3://$FILES_BUCKET/ files/
 
-`make logs` shows what the functions say, `make down` stops it all."""
+`make logs` shows the functions' logs, `make down` stops the stack."""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    commands = {"up": up, "down": down, "status": status, "logs": logs}
+    commands = {"up": up, "down": down, "status": status, "logs": logs, "env": env}
     parser = argparse.ArgumentParser(prog="python -m infra.local", description=__doc__)
     parser.add_argument("command", choices=[*commands, "token"])
     parser.add_argument("role", choices=GROUPS, default="operator", nargs="?", help="of a token")

@@ -87,8 +87,9 @@ class Operator:
         email = wait_for(arrived, "an email")
         self._mails_read += 1
         check(email.to == [OPERATOR] or email.to == ["operators@example.com"], f"mail to {email.to}")
-        print(f"    From: {email.sender}\n    To: {', '.join(email.to)}\n    Subject: {email.subject}\n")
-        print("".join(f"    {line}\n" for line in email.text.splitlines()))
+        print(f"    Email to {', '.join(email.to)}: {email.subject}")
+        if self._mails_read == 1:  # the others have the same form
+            print("".join(f"    | {line}\n" for line in email.text.splitlines() if line))
         return email
 
     def api(self, method: str, path: str, body: object = None) -> Any:
@@ -285,7 +286,7 @@ def redeem(
     )
     print("    failed.csv:")
     for _, row in failed.iterrows():
-        print(f"    {row['valueToRedeem']:>10} {row['unit']:<10} {row['outcome']:<21} {row['message'][:100]}")
+        print(f"    {row['valueToRedeem']:>10} {row['unit']:<10} {row['outcome']:<21} {row['message'][:60]}")
 
 
 def show_rewards(
@@ -324,12 +325,13 @@ def upload_again(operator: Operator, sheet: pd.DataFrame, spent: dict[BalanceKey
     record = operator.watch(operator.upload("redemptions", "payout.csv", to_csv(sheet)))
     check(record["status"] == "ABORTED" and record["error"]["code"] == "DUPLICATE_FILE", f"{record}")
     operator.mail()
-    step("Sort it otherwise, leave out the rows without rowId, and upload it once more")
+    step("Sort it in another order, leave out the rows without rowId, and upload it a third time")
     again = sheet[sheet["rowId"] != ""].sort_values("email", ascending=False)
     record = operator.watch(operator.upload("redemptions", "payout-sorted.csv", to_csv(again)))
     outcomes = record["stats"]["outcomes"]
     check(outcomes["ALREADY_REDEEMED"] == len(spent), f"outcomes {outcomes}")
     check(record["stats"]["redeemed"] == {}, "nothing was redeemed twice")
+    print("    This is harmless: a rowId redeems once, and the balance records each rowId that was redeemed.")
     operator.mail()
 
 

@@ -23,7 +23,8 @@ IMAGES = ROOT / "docs" / "images"
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 WIDE, NARROW, _GAP = 640, 360, 16
 _AS_OF, _UNTIL = 1_795_292_040_000, 1_797_884_040_000
-_LINK = "https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com/download/"
+_ADDRESS = "https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com"
+_LINK = f"{_ADDRESS}/download/"
 
 
 def emails() -> Iterator[tuple[str, Email]]:
@@ -38,6 +39,7 @@ def emails() -> Iterator[tuple[str, Email]]:
             _AS_OF,
             _LINK + "q3xXn0C1hTgJ4vB8sLw2dYkR7mZp5uFa",
             _UNTIL,
+            console_url=f"{_ADDRESS}/#/reports/06gzztr2jsak43b8",
             file_format="XLSX",
         ),
     )
@@ -45,6 +47,7 @@ def emails() -> Iterator[tuple[str, Email]]:
         name="November payout",
         file_name="available-reward-balances-by-user (November, paid).xlsx",
         import_id="06gzzx7rv0b59snh",
+        console_url=f"{_ADDRESS}/#/import/06gzzx7rv0b59snh",
         dry_run=False,
         loads_rewards=False,
         cancelled=False,
@@ -56,6 +59,7 @@ def emails() -> Iterator[tuple[str, Email]]:
             "INSUFFICIENT_BALANCE": 15,
         },
         redeemed={"CASH/USD": 1_480_025, "CASH/EUR": 398_150, "POINT": 1_120_400},
+        warnings={"REPORT_OUTDATED": 6},
     )
     yield (
         "import-finished",
@@ -67,7 +71,15 @@ def emails() -> Iterator[tuple[str, Email]]:
         ),
     )
     rejected = mail.ImportSummary(
-        "December payout", "december.csv", "06h0a2m4t8q1d7xk", False, False, False, {}, {}
+        name="December payout",
+        file_name="december.csv",
+        import_id="06h0a2m4t8q1d7xk",
+        console_url=f"{_ADDRESS}/#/import/06h0a2m4t8q1d7xk",
+        dry_run=False,
+        loads_rewards=False,
+        cancelled=False,
+        outcomes={},
+        redeemed={},
     )
     yield (
         "import-rejected",

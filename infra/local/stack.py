@@ -137,7 +137,7 @@ def deploy(aws: MiniStack, build: Path = BUILD, parameters: Mapping[str, str] | 
     try:
         change(
             StackName=NAME,
-            TemplateBody=package(build, aws.client("s3"), ARTIFACTS_BUCKET),
+            TemplateBody=_with_number(package(build, aws.client("s3"), ARTIFACTS_BUCKET), values),
             Parameters=template_parameters,
             Tags=[{"Key": "ms-custom-id", "Value": NAME}],
             Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
@@ -147,6 +147,15 @@ def deploy(aws: MiniStack, build: Path = BUILD, parameters: Mapping[str, str] | 
             raise DeploymentError(str(error)) from error
     _wait_until_complete(cloudformation)
     return inspect(aws)
+
+
+def _with_number(template: str, values: Mapping[str, str]) -> str:
+    """Put the number of workers into the template: CloudFormation converts the parameter's text to a number,
+    MiniStack does not, and its poller then fails."""
+    number = int(values["MaxConcurrency"])
+    return template.replace(
+        '"MaximumConcurrency": {"Ref": "MaxConcurrency"}', f'"MaximumConcurrency": {number}'
+    )
 
 
 def inspect(aws: MiniStack) -> Stack:

@@ -1,9 +1,9 @@
 """All measurements, side by side with their floors and with two alternatives: `make bench`.
 
-    .venv/bin/python -m tests.bench [--rows 1000 10000] [--balances 100000] [--pages FOLDER]
+    .venv/bin/python -m tests.bench [--rows 1000 10000] [--balances 100000] [--pages FOLDER] [--publish]
 
-Writes docs/performance.md: its tables anew, between their marks; the words around them stay. Counts are
-exact. Times are only compared with times of the same run: machines are shared.
+Prints the tables; --publish also writes them into docs/performance.md, between their marks. Counts are exact.
+Times are only compared with times of the same run, because machines are shared.
 """
 
 import argparse
@@ -15,7 +15,8 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
@@ -100,6 +101,7 @@ def _whole(import_: Measured, units: int) -> str:
 
 
 def _report(balances: int, file_format: str, pages: Path | None) -> dict[str, float]:
+    progress(f"A report of {balances:,} balances as {file_format}")
     with tempfile.TemporaryDirectory() as folder:
         program = [sys.executable, "-m", "tests.bench.report", str(balances), "--pages", str(pages or folder)]
         ran = subprocess.run([*program, "--format", file_format], check=True, capture_output=True, text=True)
@@ -182,17 +184,43 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=[1_000, 10_000], help="sizes of imports")
     parser.add_argument("--balances", type=int, default=100_000, help="balances of the reports")
     parser.add_argument("--pages", type=Path, help="where the report's pages are, or are to be kept")
+    parser.add_argument("--publish", action="store_true", help="write the tables into docs/performance.md")
     chosen = parser.parse_args()
-    parts = {"machine": machine(), "throttled": throttled(), "idle": idle()}
+    parts = {"machine": machine()}
+    progress("A throttled table, simulated")
+    parts |= {"throttled": throttled(), "idle": idle()}
     aws = MiniStack.start()
     try:
-        mine = [ours(aws, rows) for rows in chosen.rows]
-        others = [design(aws, min(chosen.rows)) for design in (sample_app, transactions)]
+        mine = []
+        for rows in chosen.rows:
+            progress(f"An import of {rows:,} rows")
+            mine.append(ours(aws, rows))
+        others = []
+        for design in (sample_app, transactions):
+            progress(f"An alternative design: {design.__name__}, {min(chosen.rows):,} rows")
+            others.append(design(aws, min(chosen.rows)))
     finally:
         aws.stop()
     side_by_side = [mine[-1], *others]
     parts |= {"speed": speed(mine), "designs": designs(side_by_side), "costs": costs(side_by_side)}
+    progress("Cold starts, memory of the validation")
     parts["budgets"] = budgets(mine[-1], others[0], chosen.balances, chosen.pages)
+    for name, text in parts.items():
+        print(f"\n{name}\n\n{text}")
+    if chosen.publish:
+        publish(parts)
+        print(f"\nWritten: {PAGE}")
+    else:
+        print("\ndocs/performance.md is unchanged; PUBLISH=1 writes these tables into it.")
+
+
+def progress(step: str) -> None:
+    """Say what is measured now, so that a long run is not silent."""
+    print(f"{time.strftime('%H:%M:%S')}  {step} ...", file=sys.stderr, flush=True)
+
+
+def publish(parts: Mapping[str, str]) -> None:
+    """Write the tables into the page, between their marks; the text around them stays."""
     page = PAGE.read_text()
     for name, text in parts.items():
         marks = rf"(<!-- {name} -->\n).*?(<!-- end -->)"
@@ -200,7 +228,6 @@ def main() -> None:
             marks, lambda found, text=text: f"{found[1]}\n{text}\n\n{found[2]}", page, flags=re.DOTALL
         )
     PAGE.write_text(page)
-    print(f"written: {PAGE}")
 
 
 if __name__ == "__main__":

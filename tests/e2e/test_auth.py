@@ -162,3 +162,14 @@ def test_neither_key_nor_token_stands_in_any_log(caller, operator, service):
     text = service.wait(logged)
     for secret in (service.local.api_key, *operator.access.split("."), *operator.id.split(".")[1:]):
         assert secret not in text
+
+
+def test_an_invitation_links_to_the_console(service):
+    cognito = service.local.aws.client("cognito-idp")
+    attributes = [{"Name": "email", "Value": "new@example.com"}]
+    cognito.admin_create_user(
+        UserPoolId=service.local.users.pool_id, Username="new@example.com", UserAttributes=attributes
+    )
+    invitation = next(mail for mail in service.local.aws.outbox() if mail.to == ["new@example.com"])
+    assert f'href="{service.local.outputs["ConsoleUrl"]}"' in invitation.html
+    assert "new@example.com" in invitation.html

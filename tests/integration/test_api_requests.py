@@ -29,14 +29,23 @@ def api(world, aws):
 def call(api):
     """Gives a function that hands an event to the API."""
 
-    def ask(method="GET", path="/export/history/list", body="", query="", role="operator", base=None, **more):
+    def ask(
+        method="GET",
+        path="/export/history/list",
+        body="",
+        query="",
+        role="operator",
+        base=None,
+        user="ann",
+        **more,
+    ):
         asked = event("api-export")
         asked["rawPath"] = (base or "/api/v1/default") + path
         asked["rawQueryString"] = query
         asked["body"] = body if isinstance(body, str) else json.dumps(body)
         asked["headers"] |= more.pop("headers", {})
         asked["requestContext"]["http"] |= {"method": method, "path": asked["rawPath"]}
-        granted = {"role": role, "user": "ann", "email": "ann@example.com"}
+        granted = {"role": role, "user": user, "email": user and f"{user}@example.com"}
         asked["requestContext"]["authorizer"]["lambda"] = {k: v for k, v in granted.items() if v}
         answer = api(asked | more, CONTEXT)
         assert EVERYWHERE.items() <= answer["headers"].items()
@@ -186,6 +195,21 @@ def test_the_description_spells_idempotency_key_as_the_contract_does(call):
     for path in ("/credit/bulkredeem", "/credit/{rewardId}/redeem"):
         names = [each["name"] for each in described[path]["post"]["parameters"]]
         assert "Idempotency-Key" in names
+
+
+@pytest.mark.parametrize(
+    ("user", "headers", "dry_run", "sends"),
+    [
+        ("ann", {"X-Client": "console"}, True, False),
+        ("ann", {"X-Client": "console"}, False, True),
+        ("ann", {}, True, True),
+        (None, {"X-Client": "console"}, True, True),  # an API key
+    ],
+)
+def test_only_a_dry_run_made_in_the_console_sends_no_email(call, world, user, headers, dry_run, sends):
+    body = {"type": "REDEEMABLE_REWARD_BALANCE", "fileName": "a.csv", "dryRun": dry_run}
+    made = json.loads(call("POST", "/import", body, user=user, headers=headers)["body"])
+    assert world.record(made["id"])["sendsEmail"] is sends
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])

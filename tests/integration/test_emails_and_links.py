@@ -218,7 +218,7 @@ def test_a_new_export_stands_before_all_older_ones(world):
 def test_an_email_of_an_import_has_every_unit_in_its_results(world):
     world.load([{"id": f"r{n}", "assignedCredit": 5, "unit": f"UNIT{n:03}"} for n in range(60)])
     record = world.upload("redemptions/a.csv", sheet([row("1", unit=f"UNIT{n:03}") for n in range(60)]))
-    assert "and 10 more; results.csv has them all." in world.mailer.sent[-1][1].text
+    assert "and 10 more; results.csv shows all of them." in world.mailer.sent[-1][1].text
     results = csv.DictReader(io.StringIO(world.bytes(f"imports/{record['id']}/results.csv").decode()))
     assert len({found["unit"] for found in results}) == 60
 

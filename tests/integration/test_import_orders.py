@@ -1,5 +1,6 @@
 """Imports that are ordered first and uploaded then; dry runs that are started; imports that are cancelled."""
 
+import json
 import threading
 
 import pytest
@@ -11,6 +12,7 @@ from rewards.flows import redeem as redeem_flow
 from rewards.flows.imports import REDEMPTION_TYPE, ImportStateError, StillWorkingError
 from rewards.flows.uploaded_imports import Uploaded
 from rewards.rules import chunks
+from rewards.rules.messages import finish_import
 from tests.integration.world import row, sheet
 
 BODY = sheet([row("60"), row("5", user="bob"), row("x", user="eve")])
@@ -73,6 +75,28 @@ def test_an_ordered_import_takes_the_file_and_keeps_who_ordered_it(world):
     assert world.mailer.sent[-1][0] == "olivia@example.com"
 
 
+def test_a_dry_run_watched_in_the_console_sends_no_email(world):
+    record = order(world, dry_run=True, sends_email=False)
+    arrive(world, record)
+    sent = len(world.mailer.sent)
+    world.run()
+    world.deliver("finish", json.dumps(finish_import(record["id"])))
+    assert world.record(record["id"])["status"] == "COMPLETED"
+    assert len(world.mailer.sent) == sent
+    started = world.start(world.record(record["id"]))
+    assert world.mailer.sent[-1][0] == "olivia@example.com"
+    assert started["id"] in world.mailer.sent[-1][1].text
+
+
+def test_a_rejected_dry_run_watched_in_the_console_sends_no_email(world):
+    record = order(world, dry_run=True, sends_email=False)
+    arrive(world, record, b"a,b\r\n1,2\r\n")
+    sent = len(world.mailer.sent)
+    world.run()
+    assert world.record(record["id"])["error"]["code"] == "MISSING_COLUMNS"
+    assert len(world.mailer.sent) == sent
+
+
 def test_the_event_of_an_ordered_upload_may_come_twice(world):
     record = order(world)
     upload = world.put(record["key"], BODY)
@@ -101,7 +125,7 @@ def test_another_file_sent_with_the_same_form_is_refused_and_its_owner_told(worl
     assert (other["status"], other["error"]["code"]) == ("ABORTED", "FORM_USED")
     assert other["mailtoEmail"] == record["mailtoEmail"]
     assert world.available() == 40
-    assert any("its form was used already" in email.subject for _, email in world.mailer.sent)
+    assert any("its upload form was used already" in email.subject for _, email in world.mailer.sent)
 
 
 def test_of_two_files_that_race_for_one_order_one_runs(world):

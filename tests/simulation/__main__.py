@@ -17,7 +17,7 @@ _BATCH = 10
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
-    parser.add_argument("--seed", type=int, help="play this seed only, and tell what happened")
+    parser.add_argument("--seed", type=int, help="play this seed only, and show its trace")
     parser.add_argument("--seeds", type=int, default=200, help="how many seeds to play")
     parser.add_argument("--first", type=int, default=0, help="the first of them")
     parser.add_argument("--processes", type=int, default=os.cpu_count())
@@ -38,8 +38,8 @@ def _play(seeds: range, plant: str | None) -> list[History]:
 
 def _one(seed: int, plant: str | None) -> int:
     (history,) = _play(range(seed, seed + 1), plant)
+    print(f"--- {history.steps:,} steps, fingerprint {history.fingerprint:08x}")
     print(history.told(lines=len(history.trace)))
-    print(f"--- {history.steps} steps, fingerprint {history.fingerprint:08x}")
     return history.problem is not None
 
 

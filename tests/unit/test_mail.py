@@ -13,6 +13,7 @@ from rewards.rules.mail import (
     import_without_results,
     report_failed,
     report_ready,
+    upload_misplaced,
 )
 from rewards.rules.mail_address import deliverable
 from rewards.rules.mail_layout import DARK, LIGHT, shortened
@@ -20,6 +21,8 @@ from rewards.rules.outcomes import SETTLED, FileProblem, Outcome
 
 AS_OF, UNTIL = 1_795_292_040_000, 1_797_884_040_000  # 2026-11-21 and 2026-12-21, 20:14 UTC
 LINK = "https://x.example.com/download/"
+CONSOLE = "https://x.example.com/#/"
+REPORT_PAGE, IMPORT_PAGE = CONSOLE + "reports/06gzzx7tr2jsak43", CONSOLE + "import/06gzzx7rv0b59snh"
 TOTALS = {"CASH/USD": 1_659_450, "POINT": 1_284_900, "JPY": 7}
 
 
@@ -28,6 +31,7 @@ def summary(outcomes=None, redeemed=None, **changes):
         "name": "November payout",
         "file_name": "november.csv",
         "import_id": "06gzzx7rv0b59snh",
+        "console_url": IMPORT_PAGE,
         "dry_run": False,
         "loads_rewards": False,
         "cancelled": False,
@@ -42,7 +46,11 @@ def finished(outcomes=None, redeemed=None, **changes):
 
 
 def ready(rows=3, totals=TOTALS, name="Mine", **more):
-    return report_ready(name, rows, totals, AS_OF, LINK + "t", UNTIL, **more)
+    return report_ready(name, rows, totals, AS_OF, LINK + "t", UNTIL, console_url=REPORT_PAGE, **more)
+
+
+def failed_report(name="Mine", reason="More than one Lambda can do. Filter by unit."):
+    return report_failed(name, reason, REPORT_PAGE)
 
 
 EVERY_OUTCOME = {outcome.value: place + 1000 for place, outcome in enumerate(Outcome)}
@@ -50,7 +58,7 @@ EMAILS = {
     "ready": ready(file_format="XLSX", filters=[("unit", "POINT"), ("programId", "refer")]),
     "ready-empty": ready(0, {}),
     "ready-rewards": ready(kind="REWARD"),
-    "failed": report_failed("Mine", "More than one Lambda can do. Filter by unit."),
+    "failed": failed_report(),
     "finished": finished(),
     "finished-well": import_finished(summary({"REDEEMED": 3}), LINK + "r", None, UNTIL),
     "every-outcome": finished(EVERY_OUTCOME),
@@ -58,6 +66,7 @@ EMAILS = {
     "cancelled": finished({"REDEEMED": 1, "CANCELLED": 2}, cancelled=True),
     "reversal": finished({"REVERSED": 4, "NOT_PROCESSED": 1}, {"POINT": -40}, reverses=True),
     "loaded": finished({"LOADED": 4, "ID_IN_USE": 1}, {}, loads_rewards=True),
+    "misplaced": upload_misplaced("uploads", "Redemptions/a.csv", CONSOLE + "import"),
     "without-results": import_without_results(summary(), "results.csv could not be written."),
     **{code.value: import_rejected(summary({}, {}), code, "Line 3 <is> “wrong”.") for code in FileProblem},
 }
@@ -108,7 +117,19 @@ def test_there_is_nothing_to_load_and_nothing_that_runs(email):
         "tr", "th", "td", "h1", "h2", "p", "ul", "ol", "li", "strong", "span", "bdi", "a",
     }  # fmt: skip
     assert "url(" not in email.html
-    assert all(link["href"].startswith(LINK) for link in page.all("a"))
+    assert all(link["href"].startswith((LINK, CONSOLE)) for link in page.all("a"))
+
+
+def test_every_email_links_once_to_the_console(email):
+    pages = [link["href"] for link in Page(email.html).all("a") if link["href"].startswith(CONSOLE)]
+    assert pages in ([REPORT_PAGE], [IMPORT_PAGE], [CONSOLE + "import"])
+    assert pages[0] in email.text.splitlines()
+
+
+def test_no_email_to_users_of_the_console_names_a_folder_of_the_bucket():
+    for name, email in EMAILS.items():
+        if name != "misplaced":
+            assert not re.search("redemptions/|preview/|rewards/", email.text), name
 
 
 def test_a_screen_reader_finds_language_headings_and_tables(email):
@@ -119,6 +140,11 @@ def test_a_screen_reader_finds_language_headings_and_tables(email):
     assert len(told) == len(page.all("caption"))
     assert all(head["scope"] in ("row", "col") for head in page.all("th"))
     assert bool(page.all("th")) == bool(told)
+
+
+def test_no_heading_above_short_numbers_breaks_into_letters(email):
+    numbers = [head for head in Page(email.html).all("th") if "width:1%" in head["style"]]
+    assert all("white-space:nowrap" in head["style"] for head in numbers)
 
 
 def test_a_client_may_use_its_dark_mode_or_strip_the_styles(email):
@@ -170,7 +196,7 @@ def test_a_link_stands_on_a_line_of_its_own_and_can_be_read_in_both_parts():
 
 def test_subjects_say_the_result():
     assert ready(25_112).subject == "Report ready: Mine, 25,112 rows"
-    assert report_failed("Mine", "").subject == "Report failed: Mine"
+    assert failed_report().subject == "Report failed: Mine"
     assert finished().subject == "Import finished: November payout, 1,204 redeemed, 9 failed"
     preview = finished({"REDEEMED": 1}, dry_run=True)
     assert preview.subject == "Preview finished: November payout, 1 would be redeemed"
@@ -182,7 +208,7 @@ def test_a_long_name_leaves_the_result_in_the_subject():
     name = "é" * 300 + ".csv"
     subjects = [
         ready(10**6, name=name).subject,
-        report_failed(name, "").subject,
+        failed_report(name).subject,
         finished({"REDEEMED": 10**7, "INVALID_VALUE": 10**7}, name=name, dry_run=True).subject,
         import_without_results(summary(name=name, dry_run=True, cancelled=True), "").subject,
         *(import_rejected(summary(name=name), code, "").subject for code in FileProblem),
@@ -209,7 +235,8 @@ def test_what_a_person_named_is_only_text():
         import_finished(told, LINK + '"onclick="x', LINK, UNTIL),
         import_rejected(told, "EMPTY_FILE", HOSTILE),
         import_without_results(told, HOSTILE),
-        report_failed(HOSTILE, HOSTILE),
+        failed_report(HOSTILE, HOSTILE),
+        upload_misplaced(HOSTILE, HOSTILE, CONSOLE),
         ready(
             1, {HOSTILE: 1}, HOSTILE, filters=[("unit", HOSTILE), ("programId", HOSTILE)], file_format=HOSTILE
         ),
@@ -238,14 +265,21 @@ def test_an_email_of_any_number_of_units_is_not_clipped():
 def test_every_failed_outcome_says_what_to_do_and_no_other_does():
     text = finished(EVERY_OUTCOME).text
     assert set(re.findall(r"^\* (\w+) \(", text, flags=re.MULTILINE)) == set(Outcome) - SETTLED
-    assert "* INVALID_VALUE (1,004 rows): Write plain numbers" in text
+    assert "* INVALID_VALUE (1,004 rows): Enter plain numbers" in text
 
 
-def test_a_rewards_file_is_mended_in_its_own_words():
+@pytest.mark.parametrize("outcome", ["CANCELLED", "NOT_PROCESSED"])
+def test_rows_that_need_no_correction_are_not_to_be_corrected(outcome):
+    text = finished({outcome: 2}, {}).text
+    assert "need no correction: import failed.csv" in text
+    assert "Correct failed.csv where needed" in text
+
+
+def test_a_rewards_file_is_fixed_in_its_own_words():
     text = finished({"INVALID_VALUE": 1, "MISSING_FIELD": 1}, {}, loads_rewards=True).text
     assert "ISO 8601" in text
     assert "valueToRedeem" not in text
-    assert "folder rewards/" in text
+    assert "load it in the same way as this file" in text
     rejected = import_rejected(summary(loads_rewards=True), "MISSING_COLUMNS", "x").text
     assert "assignedCredit" in rejected
 
@@ -261,7 +295,7 @@ def test_only_the_report_that_comes_back_says_how():
 def test_a_preview_never_says_that_something_was_redeemed():
     email = import_finished(summary({"REDEEMED": 5}, dry_run=True), LINK, None, UNTIL)
     assert "no balance was changed" in email.text
-    assert "upload the same file" in email.text
+    assert "open the preview in the console and select Start import" in email.text
     assert not re.search(r"was redeemed|Total redeemed", email.text)
 
 
@@ -288,8 +322,13 @@ def test_only_one_address_that_ses_takes_is_an_address(text, address):
     assert deliverable(text) == address
 
 
-def test_a_reversal_says_what_was_given_back():
+def test_a_preview_without_a_row_to_redeem_does_not_offer_the_start():
+    assert "Start import" not in finished({"INVALID_VALUE": 5}, {}, dry_run=True).text
+
+
+def test_a_reversal_says_what_was_returned():
     email = finished({"REVERSED": 4, "UNCHANGED": 2}, {"CASH/USD": -40_050}, reverses=True)
-    assert email.subject == "Reversal finished: November payout, 4 given back"
+    assert email.subject == "Reversal finished: November payout, 4 reversed"
+    assert "Total returned to rewards" in email.text
     assert "400.50" in email.text
     assert "-400.50" not in email.text

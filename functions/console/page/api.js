@@ -37,7 +37,7 @@ async function call(method, path, body, signal) {
 }
 
 async function send(method, path, body, token, signal) {
-  const headers = { Authorization: `Bearer ${token}`, Accept: "application/json" };
+  const headers = { Authorization: `Bearer ${token}`, Accept: "application/json", "X-Client": "console" };
   if (body) headers["Content-Type"] = "application/json";
   try {
     return await fetch(BASE + path, {

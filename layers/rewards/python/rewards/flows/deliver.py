@@ -1,4 +1,4 @@
-"""Telling a person that something is done: download links, and email that never loses the work."""
+"""Download links, links to the console, and emails whose failure never loses the work."""
 
 from collections.abc import Callable
 
@@ -37,6 +37,10 @@ class Delivery:
         """A new link of the stack's own that opens one file, to be saved as `name`."""
         token = self._jobs.create_link(key, works_until // 1000, name)
         return f"{self._public_url}/download/{token}"
+
+    def console(self, page: str) -> str:
+        """The address of a page of the console, such as `import/{id}`."""
+        return f"{self._public_url}/#/{page}"
 
     def mail(self, kind: str, identifier: str, to: str | None, email: Email) -> None:
         """Send a job's email, and say so on its record.

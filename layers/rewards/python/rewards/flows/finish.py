@@ -1,4 +1,4 @@
-"""The end of an import: results.csv, failed.csv, the status, the email.
+"""The end of an import: results.csv, failed.csv, the status, and the email if it sends one.
 
 The upload is read once more beside the answers, both in line order, so that memory does not
 grow with the file. A row without an answer is one that wanted nothing: UNCHANGED.
@@ -18,7 +18,7 @@ from rewards.adapters.files import Files
 from rewards.adapters.jobs import IMPORT, Jobs, Record
 from rewards.adapters.sealed import Sealed
 from rewards.flows.deliver import Delivery
-from rewards.flows.imports import REWARD_TYPE, cancelled_unread, is_complete
+from rewards.flows.imports import REWARD_TYPE, cancelled_unread, is_complete, sends_email
 from rewards.flows.uploads import open_sheet
 from rewards.rules import import_rows, mail, reward_rows
 from rewards.rules.download_names import results_name
@@ -115,7 +115,8 @@ class Finisher:
         record = self._jobs.get(IMPORT, import_id)
         if record is None or not _has_ended(record):
             return None
-        return None if record.get("dateMailed") and not repeats(record) else record
+        silent = record["dateCompleted"] is not None and not sends_email(record)
+        return None if (record.get("dateMailed") or silent) and not repeats(record) else record
 
     def _end(self, import_id: str, changes: Record) -> None:
         """End an import, unless it has ended already: the first end stands.
@@ -216,10 +217,13 @@ class Finisher:
 
     def _mail(self, import_id: str) -> None:
         record = self._jobs.get(IMPORT, import_id) or {}
+        if not sends_email(record):
+            return
         summary = mail.ImportSummary(
             name=record["name"],
             file_name=record["fileName"],
             import_id=import_id,
+            console_url=self._delivery.console(f"import/{import_id}"),
             dry_run=record["dryRun"],
             loads_rewards=record["type"] == REWARD_TYPE,
             cancelled=record["status"] == "CANCELLED",

@@ -76,6 +76,11 @@ def cancelled_unread(record: Record) -> bool:
     return record["status"] == "CANCELLED" and not is_sealed(record)
 
 
+def sends_email(record: Record) -> bool:
+    """Whether an email says how an import ended. Records of version 0.1 lack the field; they all send one."""
+    return bool(record.get("sendsEmail", True))
+
+
 def max_bytes(file_name: str) -> int:
     """How large an upload of this name may be."""
     return MAX_WORKBOOK_BYTES if file_name.lower().endswith(".xlsx") else MAX_FILE_BYTES
@@ -96,6 +101,7 @@ def new_record(kind: str, dry_run: bool, name: str, file_name: str, now: int) ->
         "dryRun": dry_run,
         "requester": "S3",
         "mailtoEmail": None,
+        "sendsEmail": True,
         "status": "PENDING",
         "error": None,
         "dateCreated": now,
@@ -177,11 +183,13 @@ class Imports:
         allow_duplicate: bool = False,
         encoding: str | None = None,
         separator: str | None = None,
+        sends_email: bool = True,
     ) -> tuple[Record, dict[str, Any]]:
         """A new import that waits for its file, and the form to upload that with (`url`, `fields`).
 
         `file_name` is clean; `encoding` (a plain name) and `separator` are None where they are to be
-        found in the file. Raises ValueError if its format is not accepted.
+        found in the file. `sends_email` is False for a dry run that is watched in the console. Raises
+        ValueError if the file's format is not accepted.
         """
         format_of(file_name, kind == REWARD_TYPE)
         record = {
@@ -191,6 +199,7 @@ class Imports:
             "allowDuplicate": allow_duplicate,
             "encoding": encoding,
             "separator": separator,
+            "sendsEmail": sends_email,
         }
         record = self._create(ids.new_id(self._now()), record)
         return record, self._uploads.form(record["key"], max_bytes(file_name), FORM_SECONDS)

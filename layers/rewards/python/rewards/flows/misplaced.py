@@ -31,6 +31,7 @@ class MisplacedUploads:
         record = self._jobs.get(MISPLACED, _ITEM) or {}
         if record.get("reported") == upload:
             return False  # the message came twice
-        self._delivery.notify(upload_misplaced(message["bucket"], message["key"]))
+        console_url = self._delivery.console("import")
+        self._delivery.notify(upload_misplaced(message["bucket"], message["key"], console_url))
         self._jobs.update(MISPLACED, _ITEM, {"reported": upload}, leaseOwner=upload)
         return True

@@ -81,6 +81,7 @@ class ReportEnding:
         record = self._jobs.get(EXPORT, export_id)
         if record is None or record["status"] == "PENDING" or record.get("dateMailed"):
             return
+        console_url = self._delivery.console(f"reports/{export_id}")
         if record["status"] == "COMPLETED":
             until = record["dateExpires"]
             key = file_key(export_id, record["format"], record["type"])
@@ -93,12 +94,13 @@ class ReportEnding:
                 record["asOf"],
                 link,
                 until,
+                console_url=console_url,
                 kind=TYPES[record["type"]],
                 file_format=record["format"],
                 filters=described(record["params"]),
             )
         else:
-            email = mail.report_failed(record["name"], record["error"]["message"])
+            email = mail.report_failed(record["name"], record["error"]["message"], console_url)
         self._delivery.mail(EXPORT, export_id, record["mailtoEmail"], email)
 
     def give_up(self, export_id: str) -> None:

@@ -13,7 +13,7 @@ from rewards.adapters.files import Files, Upload
 from rewards.adapters.jobs import IMPORT, Jobs, Record
 from rewards.adapters.queues import Queues
 from rewards.adapters.retry import Backoff
-from rewards.flows.imports import PREFIXES, new_record, ordered_id
+from rewards.flows.imports import PREFIXES, new_record, ordered_id, sends_email
 from rewards.flows.send_chunks import ChunkSender
 from rewards.rules import ids
 from rewards.rules.file_names import clean, is_left_behind
@@ -192,8 +192,9 @@ class UploadedImports:
             "message": f"The form of import {ordered['id']} has taken a file already. Nothing of this one "
             "was imported: order a new import for it.",
         }
-        told = {field: ordered[field] for field in ("name", "requester", "mailtoEmail")}
-        return {**told, "status": "ABORTED", "error": problem, "dateCompleted": self._now()}
+        same = {field: ordered[field] for field in ("name", "requester", "mailtoEmail")}
+        same["sendsEmail"] = sends_email(ordered)
+        return {**same, "status": "ABORTED", "error": problem, "dateCompleted": self._now()}
 
     def _record(self, upload: Upload, prefix: str) -> Record:
         kind, dry_run = PREFIXES[prefix]

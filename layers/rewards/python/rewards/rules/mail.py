@@ -35,34 +35,36 @@ _SHOWS = {
 }
 _FILTERS = {"unit": "Only unit", "programId": "Only program"}
 _NEXT = (
-    ("Pay", "payroll, bank file, gift cards: whatever way you pay people."),
+    ("Pay", "Use your usual way: payroll, bank file or gift cards."),
     (
         "Fill in valueToRedeem",
-        "what was paid, in the unit as shown. Leave 0 where nothing was paid, "
-        "and leave every other column as it is.",
+        "Enter what was paid, in the unit as shown. Leave 0 where nothing was paid, and do not change any "
+        "other column.",
     ),
     (
-        "Upload the file",
-        "as CSV or XLSX, to the folder redemptions/ of the upload bucket; preview/ shows what would happen. "
-        "A row is redeemed once only, even if the file is uploaded again.",
+        "Import the file",
+        "In the console, select Import and choose the file, saved as CSV or XLSX. Check the preview, then "
+        "select Start import. Each row is redeemed once only, even if the file is imported again.",
     ),
 )
-_ASKED = (
-    "You get this email because you asked for the {}, or because the operators of this service "
-    "named this address."
+_WHY = (
+    "You receive this email because you requested this {}, or because this is the notification address "
+    "of the service."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class ImportSummary:
-    """What the emails say of an import; `redeemed` in credits by unit, negative what was reversed.
+    """What the emails say about an import; `redeemed` in credits by unit, negative for a reversal.
 
-    `warnings` are rows by warning, `file_warnings` the explanations of those about the whole file.
+    `console_url` opens the import in the console. `warnings` are rows by warning, `file_warnings` the
+    explanations of those about the whole file.
     """
 
     name: str
     file_name: str
     import_id: str
+    console_url: str
     dry_run: bool
     loads_rewards: bool
     cancelled: bool
@@ -81,21 +83,26 @@ def report_ready(
     url: str,
     works_until: int,
     *,
+    console_url: str,
     kind: str = REDEEMABLE,
     file_format: str = "",
     filters: Iterable[tuple[str, object]] = (),
 ) -> Email:
-    """The report is ready. `totals` in credits by unit, empty if the report has none; dates in Unix
-    milliseconds; `kind` is the report's kind, `filters` are names and values of the filters that it has."""
+    """Say that a report is ready. `totals` in credits by unit, empty if the report has none; dates in Unix
+    milliseconds; `url` opens the file, `console_url` the report in the console; `kind` is the report's kind,
+    `filters` are the names and values of its filters."""
     count = _count(rows, "row")
     shows = _SHOWS[kind].format(to_the_minute(as_of))
     blocks: list[Block] = [Paragraph(f"The report “{shortened(name, _NAME)}” is ready. {shows}")]
     if rows == 0:
-        blocks.append(Paragraph("It has no rows: nothing fits what was asked for."))
+        blocks.append(Paragraph("The report has no rows: no data matches the request."))
     if totals:
-        blocks.append(_amounts("Total available", totals, "the report has them all"))
+        blocks.append(_amounts("Total available", totals, "the report shows all of them"))
     blocks.append(Link("Download the report", url))
-    blocks.append(Paragraph(f"The link works until {to_the_minute(works_until)} and opens only this file."))
+    blocks.append(
+        Paragraph(f"The download link works until {to_the_minute(works_until)} and opens only this file.")
+    )
+    blocks.append(Link("Open the report in the console", console_url))
     if kind == REDEEMABLE and rows:
         blocks += [Heading("What to do next"), Points(_NEXT, ordered=True)]
     about = [
@@ -107,7 +114,7 @@ def report_ready(
     ]
     blocks.append(Facts("About this report", about))
     subject = f"Report ready: {shortened(name, _NAME_IN_SUBJECT)}, {count}"
-    return compose(subject, "good", f"Your report is ready: {count}", blocks, _ASKED.format("report"))
+    return compose(subject, "good", f"Your report is ready: {count}", blocks, _WHY.format("report"))
 
 
 def _filter_value(value: object) -> str:
@@ -116,11 +123,15 @@ def _filter_value(value: object) -> str:
     return shortened(", ".join(value) if isinstance(value, list) else str(value), _NAME)
 
 
-def report_failed(name: str, reason: str) -> Email:
-    """The report could not be made; `reason` says why and what to do."""
-    blocks = [Paragraph(f"The report “{shortened(name, _NAME)}” could not be made."), Paragraph(reason)]
+def report_failed(name: str, reason: str, console_url: str) -> Email:
+    """Say that a report could not be created; `reason` says why and what to do."""
+    blocks: list[Block] = [
+        Paragraph(f"The report “{shortened(name, _NAME)}” could not be created."),
+        Paragraph(reason),
+        Link("Open the report in the console", console_url),
+    ]
     subject = f"Report failed: {shortened(name, _NAME_IN_SUBJECT)}"
-    return compose(subject, "bad", "Your report could not be made", blocks, _ASKED.format("report"))
+    return compose(subject, "bad", "Your report could not be created", blocks, _WHY.format("report"))
 
 
 def import_finished(
@@ -129,48 +140,51 @@ def import_finished(
     failed_url: str | None,
     works_until: int,
 ) -> Email:
-    """The import has ended and every row has its answer."""
-    blocks: list[Block] = [_ended(summary), *_counts(summary)]
-    blocks.append(Link("Results of every row (results.csv)", results_url))
+    """Say that an import has ended and that every row has a result."""
+    blocks: list[Block] = [_ended(summary), *_counts(summary), _in_console(summary)]
+    blocks.append(Link("Download the results of all rows (results.csv)", results_url))
     if failed_url:
-        blocks.append(Link("Only the failed rows (failed.csv)", failed_url))
-    links = "The links work" if failed_url else "The link works"
-    files = "open only these files" if failed_url else "opens only this file"
-    blocks.append(Paragraph(f"{links} until {to_the_minute(works_until)} and {files}."))
-    if failed_url:
-        blocks += _what_to_do(summary)
-    elif summary.dry_run:
-        blocks.append(Paragraph(_FOR_REAL))
+        blocks.append(Link("Download the failed rows (failed.csv)", failed_url))
+    links = "Each download link" if failed_url else "The download link"
+    blocks.append(Paragraph(f"{links} works until {to_the_minute(works_until)} and opens only this file."))
+    blocks += _next_steps(summary)
     blocks.append(_about(summary))
     tone: Tone = "warn" if summary.cancelled or _failed(summary) else "good"
     return _about_import(summary, "", tone, blocks)
 
 
 def import_without_results(summary: ImportSummary, reason: str) -> Email:
-    """The import has ended, but its results could not be written."""
-    again = " Uploading the same report rows again is safe and writes the answers anew."
-    # Not of what was cancelled or reversed: there the upload would redeem.
+    """Say that an import has ended without results, and why."""
+    again = " It is safe to import the same rows of the report again; the new import writes their results."
+    # After a cancellation or a reversal, importing them again would redeem.
     safe = again if summary.outcomes.get(Outcome.REDEEMED) and not summary.cancelled else ""
-    blocks = [_ended(summary), Paragraph(reason + safe), *_counts(summary), _about(summary)]
+    blocks = [
+        _ended(summary),
+        Paragraph(reason + safe),
+        *_counts(summary),
+        _in_console(summary),
+        _about(summary),
+    ]
     return _about_import(summary, " without results", "bad", blocks)
 
 
 def import_rejected(summary: ImportSummary, code: str, message: str) -> Email:
-    """The file as a whole was refused."""
+    """Say that a file was rejected as a whole."""
     problem, what = FileProblem(code), _what(summary)
     blocks: list[Block] = [
         Paragraph(f"The file “{shortened(summary.file_name, _NAME)}” was rejected. Nothing was changed."),
         Facts("Why", [("Reason", message), ("Code", code)]),
-        Heading("How to mend it"),
+        Heading("How to fix it"),
         Paragraph(file_mending(problem, summary.loads_rewards)),
+        _in_console(summary),
         _about(summary),
     ]
     subject = f"{what} rejected: {shortened(summary.name, _NAME_IN_SUBJECT)}, {reason(problem)} ({code})"
-    return compose(subject, "bad", f"{what} rejected: {reason(problem)}", blocks, _ASKED.format("import"))
+    return compose(subject, "bad", f"{what} rejected: {reason(problem)}", blocks, _WHY.format("import"))
 
 
-def upload_misplaced(bucket: str, key: str) -> Email:
-    """A file was uploaded outside the folders that are imported."""
+def upload_misplaced(bucket: str, key: str, console_url: str) -> Email:
+    """Say that a file was uploaded outside the folders that are imported; `console_url` imports files."""
     folders = (
         ("redemptions/", "redeems balances."),
         ("preview/", "shows what a redemption would do, and changes nothing."),
@@ -184,23 +198,22 @@ def upload_misplaced(bucket: str, key: str) -> Email:
         Heading("How to fix it"),
         Paragraph("Upload the file to one of these folders. Folder names are in lower case."),
         Points(folders, ordered=False),
+        Paragraph("Reports with valueToRedeem filled in can also be imported in the console."),
+        Link("Import a file in the console", console_url),
         Paragraph(
             "This email is sent at most once an hour. Further files are listed in the log of validate."
         ),
     ]
-    asked = "You get this email because the operators of this service named this address."
+    why = "You receive this email because this is the notification address of the service."
     name = shortened(key, _NAME_IN_SUBJECT)
-    return compose(f"File not imported: {name}", "bad", "A file was not imported", blocks, asked)
-
-
-_FOR_REAL = "To redeem for real, upload the same file to the folder redemptions/ of the upload bucket."
+    return compose(f"File not imported: {name}", "bad", "A file was not imported", blocks, why)
 
 
 def _about_import(summary: ImportSummary, how: str, tone: Tone, blocks: Sequence[Block]) -> Email:
     state = "cancelled" if summary.cancelled else "finished"
     begin, result = f"{_what(summary)} {state}{how}", _result(summary)
     subject = f"{begin}: {shortened(summary.name, _NAME_IN_SUBJECT)}, {result}"
-    return compose(subject, tone, f"{begin}: {result}", blocks, _ASKED.format("import"))
+    return compose(subject, tone, f"{begin}: {result}", blocks, _WHY.format("import"))
 
 
 def _what(summary: ImportSummary) -> str:
@@ -212,7 +225,7 @@ def _result(summary: ImportSummary) -> str:
     if summary.loads_rewards:
         done, verb = Outcome.LOADED, "loaded"
     elif summary.reverses:
-        done, verb = Outcome.REVERSED, "given back"
+        done, verb = Outcome.REVERSED, "reversed"
     would = "would be " if summary.dry_run else ""
     failed = _failed(summary)
     return f"{summary.outcomes.get(done, 0):,} {would}{verb}" + (f", {failed:,} failed" if failed else "")
@@ -220,6 +233,10 @@ def _result(summary: ImportSummary) -> str:
 
 def _failed(summary: ImportSummary) -> int:
     return sum(count for outcome, count in summary.outcomes.items() if Outcome(outcome) not in SETTLED)
+
+
+def _in_console(summary: ImportSummary) -> Link:
+    return Link(f"Open the {_what(summary).lower()} in the console", summary.console_url)
 
 
 def _ended(summary: ImportSummary) -> Paragraph:
@@ -251,8 +268,9 @@ def _counts(summary: ImportSummary) -> list[Block]:
         caption = "Total that would be redeemed" if summary.dry_run else "Total redeemed"
         totals = summary.redeemed
         if summary.reverses:
-            caption, totals = "Total given back", {unit: -credits for unit, credits in totals.items()}
-        blocks.append(_amounts(caption, totals, "results.csv has them all"))
+            caption = "Total returned to rewards"
+            totals = {unit: -credits for unit, credits in totals.items()}
+        blocks.append(_amounts(caption, totals, "results.csv shows all of them"))
     warned = [
         Figure(
             f"{summary.warnings[warning]:,}",
@@ -263,12 +281,11 @@ def _counts(summary: ImportSummary) -> list[Block]:
         if summary.warnings.get(warning)
     ]
     if warned:
-        blocks.append(Figures("Warnings, which changed no outcome", ("Rows", "Warning"), warned))
+        blocks.append(Figures("Warnings (they changed no outcome)", ("Rows", "Warning"), warned))
     return blocks
 
 
-def _what_to_do(summary: ImportSummary) -> list[Block]:
-    folder = "rewards/" if summary.loads_rewards else "preview/" if summary.dry_run else "redemptions/"
+def _next_steps(summary: ImportSummary) -> list[Block]:
     points = [
         (
             f"{outcome} ({_count(summary.outcomes[outcome], 'row')})",
@@ -277,13 +294,18 @@ def _what_to_do(summary: ImportSummary) -> list[Block]:
         for outcome in Outcome
         if summary.outcomes.get(outcome) and outcome not in SETTLED
     ]
-    if summary.reverses:
-        return [Heading("What to do about the failed rows"), Points(points)]
-    again = (
-        f"Correct the rows in failed.csv and upload that file to the folder {folder} of the upload bucket. "
-        "Its column message says more about each row; its last two columns may stay, they are ignored."
-    )
-    return [Heading("What to do about the failed rows"), Points(points), Paragraph(again)]
+    blocks: list[Block] = [Heading("What to do about the failed rows"), Points(points)] if points else []
+    if points and not summary.reverses:
+        blocks.append(Paragraph(_CORRECT_REWARDS if summary.loads_rewards else _CORRECT))
+    if summary.dry_run and not summary.cancelled and summary.outcomes.get(Outcome.REDEEMED):
+        blocks.append(Paragraph(_START))
+    return blocks
+
+
+_COLUMNS = "Its column message explains each row. The columns outcome and message can stay: they are ignored."
+_CORRECT = f"Correct failed.csv where needed, then import that file in the console. {_COLUMNS}"
+_CORRECT_REWARDS = f"Correct failed.csv where needed, then load it in the same way as this file. {_COLUMNS}"
+_START = "To redeem these rows, open the preview in the console and select Start import."
 
 
 def _about(summary: ImportSummary) -> Facts:

@@ -78,8 +78,8 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """A table of numbers; `columns` names the numbers and the labels. Of more than MAX_ROWS rows
-    the rest is left to `elsewhere`, which ends the sentence that says so."""
+    """A table of numbers; `columns` names the numbers and the labels. At most MAX_ROWS rows are shown;
+    `elsewhere` ends the sentence that says where the others are."""
 
     caption: str
     columns: tuple[str, str]
@@ -89,7 +89,7 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """A table of names and what stands for them; a fact without a value is left out."""
+    """A table of names and values; a fact without a value is omitted."""
 
     caption: str
     rows: Sequence[tuple[str, str]]
@@ -178,13 +178,13 @@ def _text(block: Block) -> str:
                 for place, (lead, text) in enumerate(points, start=1)
             )
         case Figures(caption, columns, rows):
-            lines = [columns, *((row.number, _told(row)) for row in rows[:MAX_ROWS])]
+            lines = [columns, *((row.number, _labelled(row)) for row in rows[:MAX_ROWS])]
             width = max(len(number) for number, _ in lines)
             shown = [f"  {number:>{width}} {label}" for number, label in lines]
             return "\n".join([f"{caption}:", *shown, *_more(block)])
 
 
-def _told(row: Figure) -> str:
+def _labelled(row: Figure) -> str:
     label = one_line(row.label)
     return f"{label}: {one_line(row.meaning)}" if row.meaning else label
 
@@ -232,7 +232,7 @@ def _html(block: Block) -> str:
             number, label = (_shown(name) for name in columns)
             head = (
                 f'<thead><tr><th scope="col" class="mute line" style="{_NAMES}text-align:right;'
-                f'padding-right:16px;width:1%">{number}</th>'
+                f'padding-right:16px;width:1%;white-space:nowrap">{number}</th>'
                 f'<th scope="col" class="mute line" style="{_NAMES}text-align:left">{label}</th></tr></thead>'
             )
             cells = "".join(_figure(row) for row in rows[:MAX_ROWS])

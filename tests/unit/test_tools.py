@@ -1,0 +1,125 @@
+"""The commands of the Makefile: logs, variables, measurements, chunks that are requeued."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from infra import pins
+from infra.local.__main__ import in_order, variables
+from infra.requeue_chunks import requeue
+from tests.bench import __main__ as measuring
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_log_lines_of_one_millisecond_keep_their_order():
+    written = [
+        (2, "api", "START"),
+        (2, "api", "hello"),
+        (2, "api", "END"),
+        (2, "api", "REPORT"),
+        (1, "x", "y"),
+    ]
+    assert in_order(written) == [written[-1], *written[:-1]]
+
+
+def test_the_variables_of_the_local_stack_are_all_that_the_readme_uses():
+    outputs = dict.fromkeys(re.findall(r"^  (\w+):$", (ROOT / "infra/template.yaml").read_text(), re.M), "x")
+    local = SimpleNamespace(
+        api="x",
+        api_key="x",
+        upload_bucket="x",
+        files_bucket="x",
+        outputs=outputs,
+        aws=SimpleNamespace(endpoint="x"),
+    )
+    used = set(re.findall(r"\$\{?([A-Z][A-Z_]+)", (ROOT / "README.md").read_text()))
+    assert {"API", "KEY", "POOL", "DEAD_LETTER_QUEUE"} <= used
+    assert used <= set(variables(local))
+
+
+class Queue:
+    """A dead-letter queue in the place of SQS; a received message is hidden."""
+
+    def __init__(self, *bodies):
+        self.visible = [{"Body": body, "ReceiptHandle": str(place)} for place, body in enumerate(bodies)]
+        self.calls = []
+
+    def receive_message(self, *, MaxNumberOfMessages, **_):  # noqa: N803 - arguments of boto3
+        received, self.visible = self.visible[:MaxNumberOfMessages], self.visible[MaxNumberOfMessages:]
+        return {"Messages": received} if received else {}
+
+    def send_message(self, **arguments):
+        self.calls.append(("send", arguments["QueueUrl"], arguments["MessageBody"]))
+
+    def delete_message(self, **arguments):
+        self.calls.append(("delete", arguments["QueueUrl"], arguments["ReceiptHandle"]))
+
+
+def test_moves_chunks_only_and_sends_each_before_it_deletes_it():
+    chunks = [json.dumps({"version": 2, "kind": kind}) for kind in ("redeem", "load", "reverse")]
+    others = [json.dumps({"version": 2, "kind": "finish"}), json.dumps({"requestPayload": {}})]
+    queue = Queue(others[0], *chunks, others[1])
+    assert requeue(queue, "dead", "redeem") == (3, 2)
+    expected = [
+        call
+        for place, chunk in enumerate(chunks, start=1)
+        for call in (("send", "redeem", chunk), ("delete", "dead", str(place)))
+    ]
+    assert queue.calls == expected
+
+
+@pytest.mark.parametrize("published", [False, True])
+def test_measurements_change_the_page_only_when_they_are_published(published, monkeypatch, tmp_path, capsys):
+    page = tmp_path / "performance.md"
+    page.write_text("Before.\n<!-- speed -->\nold\n<!-- end -->\nAfter.\n")
+    monkeypatch.setattr(measuring, "PAGE", page)
+    for name in ("machine", "throttled", "idle", "speed", "designs", "costs", "budgets"):
+        monkeypatch.setattr(measuring, name, lambda *_, name=name: f"new {name}")
+    for name in ("ours", "sample_app", "transactions"):
+        monkeypatch.setattr(measuring, name, lambda *_: None)
+    monkeypatch.setattr(measuring.MiniStack, "start", lambda: SimpleNamespace(stop=lambda: None))
+    monkeypatch.setattr(sys, "argv", ["bench", *["--publish"][: int(published)]])
+    measuring.main()
+    said = capsys.readouterr()
+    assert "new speed" in said.out
+    assert "An import of 10,000 rows" in said.err
+    table = "\nnew speed\n\n" if published else "old\n"
+    assert page.read_text() == f"Before.\n<!-- speed -->\n{table}<!-- end -->\nAfter.\n"
+
+
+@pytest.mark.parametrize(("path", "text"), list(pins.all_pins()), ids=lambda given: str(given)[-40:])
+def test_every_dependency_is_pinned_at_the_installed_version(path, text):
+    assert path.read_text() == text, "run `make pins` after a change of a requirements file"
+    requirements = path.with_name(path.name.replace("constraints", "requirements"))
+    assert f"--constraint {path.name}" in requirements.read_text()
+
+
+def build(function, folder, *settings):
+    """Build a function's code as `sam build` does."""
+    source = ROOT / "functions" / function
+    target = f"build-{function.title()}Function"
+    command = ["make", "-f", source / "Makefile", target, f"ARTIFACTS_DIR={folder}", *settings]
+    return subprocess.run(command, cwd=source, capture_output=True, text=True, check=False)
+
+
+def test_the_code_of_a_function_is_compiled(tmp_path):
+    built = build("redeem", tmp_path, "LAYER_TARGET=host", f"PYTHON={sys.executable}")
+    assert built.returncode == 0, built.stderr
+    assert (tmp_path / "app.py").exists()
+    assert [path.name for path in (tmp_path / "__pycache__").iterdir()] == [
+        f"app.{sys.implementation.cache_tag}.pyc"
+    ]
+    assert not (tmp_path / "Makefile").exists()
+
+
+@pytest.mark.parametrize("compiler", ["no-such-python", "false"])
+def test_a_build_for_aws_fails_without_the_functions_version_of_python(tmp_path, compiler):
+    built = build("redeem", tmp_path, f"COMPILER={compiler}")
+    assert built.returncode != 0
+    assert f"{compiler} is not Python 3.13" in built.stderr
