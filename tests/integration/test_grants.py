@@ -14,7 +14,7 @@ from rewards.rules.balance import Balance, grant
 from rewards.rules.outcomes import Outcome, Refusal
 from rewards.rules.redemption import Reward
 from rewards.rules.reward_rows import Grant
-from tests.integration.world import quick, row, sheet
+from tests.integration.world import DAY, quick, row, sheet
 
 NFC, NFD = "Zo\u00eb", "Zoe\u0308"
 
@@ -314,3 +314,18 @@ def test_only_a_new_balance_costs_a_check_and_only_a_new_unit_a_claim(world, mon
     reads.clear()
     loader(world).load("06gzzx7rv0b59snh", many, quick())
     assert len(reads) == 1
+
+
+@pytest.mark.parametrize("name", ["DateExpires", "date_expires", "dateExpires ", "dateExpires\u200b"])
+def test_reads_names_of_json_lines_as_headers_are_read(world, name):
+    expires = world.now() + DAY
+    assert world.load([{"id": "r1", "assignedCredit": 5, name: expires}])["outcomes"] == {"LOADED": 1}
+    assert world.balance().rewards[0].date_expires == expires
+
+
+@pytest.mark.parametrize(
+    "line", ['{"id": "a", "id": "b"}', '{"user.id": "ann", "user": {"id": "bob"}, "id": "a"}']
+)
+def test_rejects_json_lines_in_which_a_name_has_two_values(world, line):
+    record = world.upload("rewards/r.jsonl", line)
+    assert record["error"]["code"] == "UNREADABLE_FILE"

@@ -181,6 +181,31 @@ class TestResultsFileUploadedAgain:
         again = world.upload("redemptions/r.csv", sheet(world.results(preview)))
         assert rejected(again)[1] == "DUPLICATE_FILE"
 
+    @pytest.mark.parametrize(
+        ("column", "damage"),
+        [("line", "{}.0"), ("line", '="{}"'), ("line", "'{}"), ("importId", "'{}"), ("importId", "{}\u200b")],
+    )
+    def test_reads_the_redemption_through_what_programs_add(self, world, first, column, damage):
+        rows = world.results(first)
+        rows[1]["valueToRedeem"] = "20"
+        damaged = [{**each, column: damage.format(each[column])} for each in rows]
+        again = world.upload("redemptions/results.csv", sheet(damaged))
+        assert again["outcomes"] == {"ALREADY_REDEEMED": 1, "REDEEMED": 1}
+
+    @pytest.mark.parametrize(
+        "change", [{"line": ""}, {"importId": ""}, {"line": "x"}, {"importId": "0" * 16}]
+    )
+    def test_rejects_a_row_whose_redemption_cannot_be_read(self, world, first, change):
+        rows = [{**each, **change} for each in world.results(first)]
+        again = world.upload("redemptions/results.csv", sheet(rows))
+        assert again["outcomes"] == {"ROW_CHANGED": 2}
+        assert world.available("acme", "cat", "POINT") == 93
+
+    def test_redeems_a_row_that_was_added(self, world, first):
+        rows = [*world.results(first), row("3", user="eve")]
+        again = world.upload("redemptions/results.csv", sheet(rows, list(rows[0])))
+        assert again["outcomes"] == {"ALREADY_REDEEMED": 1, "INSUFFICIENT_BALANCE": 1, "REDEEMED": 1}
+
     def test_its_own_columns_are_replaced(self, world, first):
         again = world.upload("redemptions/results.csv", self.corrected(world, first))
         rows = world.results(again)

@@ -302,3 +302,22 @@ def test_reads_what_an_event_says_of_an_upload():
     s3 = {"bucket": {"name": "b"}, "object": {"key": "a+b.csv", "versionId": "v", "size": 5, "eTag": "e"}}
     (found,) = uploads_in({"Records": [{"eventTime": "2026-11-21T00:00:00.500Z", "s3": s3}]})
     assert found == Uploaded("b", "a b.csv", "v", 1_795_219_200_500, 5, "e")
+
+
+def test_rejects_an_id_of_a_workbook_that_was_rounded(world):
+    """openpyxl writes a long integer as 1.234567890123457e+17; Excel keeps 15 digits, too."""
+    world.load([{"id": "r1", "user.id": "123456789012346000", "assignedCredit": 100}])
+    book = openpyxl.Workbook()
+    book.active.append(["accountId", "userId", "unit", "valueToRedeem"])
+    book.active.append(["acme", 123456789012345678, "POINT", 2])
+    out = io.BytesIO()
+    book.save(out)
+    record = world.upload("redemptions/a.xlsx", out.getvalue())
+    assert record["outcomes"] == {"INVALID_VALUE": 1}
+    assert "userId is a number of more than 15 digits" in world.results(record)[0]["message"]
+    rewards = openpyxl.Workbook()
+    rewards.active.append(["id", "type", "unit", "assignedCredit", "user.id", "user.accountId"])
+    rewards.active.append([123456789012345678, "CREDIT", "POINT", 2, "ann", "acme"])
+    out = io.BytesIO()
+    rewards.save(out)
+    assert world.upload("rewards/a.xlsx", out.getvalue())["outcomes"] == {"INVALID_VALUE": 1}

@@ -121,3 +121,13 @@ def test_credits_are_shown_with_the_units_decimals(credits, unit, shown):
 
 def test_a_units_name_is_the_unit_without_its_currency():
     assert [unit_name(unit) for unit in ("CASH/USD", "USD", "POINT")] == ["CASH", "USD", "POINT"]
+
+
+@pytest.mark.parametrize("unit", ["POINT\u200b", "\uff30\uff2f\uff29\uff2e\uff34", "PO\u00adINT"])
+def test_rejects_a_unit_that_only_looks_like_one_in_use(unit):
+    assert "POINT" in problem_of_new_unit(unit, ["POINT"])
+
+
+@pytest.mark.parametrize("unit", ["USD\u200b", "U\u00adSD", "CASH\u200b/USD"])
+def test_rejects_a_unit_that_only_looks_like_a_currency(unit):
+    assert problem_of_new_unit(unit, []) is not None

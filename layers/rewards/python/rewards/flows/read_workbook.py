@@ -41,7 +41,7 @@ from rewards.rules.csv_file import MAX_LINE
 from rewards.rules.header import HEADER_ROWS, missing_columns, missing_message
 from rewards.rules.outcomes import FileProblem, FileRefusedError
 from rewards.rules.spreadsheet import inert
-from rewards.rules.values import NumberCell
+from rewards.rules.values import NumberCell, RoundedNumber
 
 MAX_BYTES = 2 << 30  # unpacked, by the zip's directory, to which its parts are held; and characters of rows
 MAX_ROWS = 1_048_576  # of a sheet; this and the next two are Excel's own limits
@@ -613,6 +613,8 @@ class _Book:
             kind = self._styles.get(style)
             if kind is None:
                 number = _number(raw)
+                if len(number) > _FIFTEEN_DIGITS.prec and number.isdigit() and not _WHOLE.fullmatch(raw):
+                    return RoundedNumber(number)
                 return number if number.isdigit() else NumberCell(number)
             return _percentage(raw) if kind == "percentage" else _date(raw, self._from_1904)
         if cell_type in ("str", "inlineStr"):

@@ -28,7 +28,7 @@ from rewards.rules.dates import to_the_minute
 from rewards.rules.duplicates import RowSet, counts_as_imported
 from rewards.rules.encodings import encoding_doubt, first_beyond_ascii
 from rewards.rules.header import find_columns
-from rewards.rules.import_rows import RowChecker
+from rewards.rules.import_rows import RowChecker, rounded_id
 from rewards.rules.outcomes import Answer, FileProblem, FileRefusedError, Outcome, WarningCode
 from rewards.rules.repair import NO_REPORTS, Reports
 from rewards.rules.result_columns import has_result_columns, is_old_results_file
@@ -231,24 +231,28 @@ class Validation:
         return found
 
 
-class _Priors(dict[str, str | None]):
+class _Priors(dict[str, tuple[str, bool] | None]):
     """The imports that an uploaded results.csv names, each looked up once, by importId.
 
-    The value is the import that redeemed: itself or, of a dry run, the one that was started from it.
+    The value is the import that redeemed (itself or, of a dry run, the one that was started from it), and
+    whether a dry run is named.
     """
 
     def __init__(self, jobs: Jobs) -> None:
         super().__init__()
         self._jobs = jobs
 
-    def get(self, import_id: str, _default: str | None = None) -> str | None:  # type: ignore[override]
+    def get(  # type: ignore[override]
+        self, import_id: str, _default: tuple[str, bool] | None = None
+    ) -> tuple[str, bool] | None:
         return self[import_id]
 
-    def __missing__(self, import_id: str) -> str | None:
+    def __missing__(self, import_id: str) -> tuple[str, bool] | None:
         if len(self) >= _MAX_PRIORS:
             raise FileRefusedError(FileProblem.UNREADABLE_FILE, _TOO_MANY_PRIORS)
         record = self._jobs.get(IMPORT, import_id) if ids.is_id(import_id) else None
-        found = None if record is None else record["startedAs"] if record["dryRun"] else record["id"]
+        # A dry run that was not started redeemed nothing, and neither did any import of its id.
+        found = None if record is None else (record["startedAs"] or record["id"], record["dryRun"])
         self[import_id] = found
         return found
 
@@ -273,7 +277,7 @@ def _check_rows(
     sheet: Sheet,
     row_id_keys: Callable[[], RowIdKeys],
     reports: Reports,
-    priors: Mapping[str, str | None],
+    priors: Mapping[str, tuple[str, bool] | None],
     exports: dict[str, None],
 ) -> Iterator[Wanted | Grant | Answer]:
     """What each row of an upload asks for, or its result, in order; the same at every reading."""
@@ -309,6 +313,10 @@ def _check_grants(sheet: Sheet, uploaded: int, detected: str | None) -> Iterator
             name: restore(cell) if sheet.neutralised or (results and name not in ID_COLUMNS) else cell
             for name, cell in cells.items()
         }
+        rounded = rounded_id(cells, ID_COLUMNS)
+        if rounded:
+            yield Answer(line, Outcome.INVALID_VALUE, rounded)
+            continue
         doubtful = detected and first_beyond_ascii(meant, ID_COLUMNS)
         if detected and doubtful:
             yield Answer(line, Outcome.INVALID_VALUE, encoding_doubt(doubtful, detected))

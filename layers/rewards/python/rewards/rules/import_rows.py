@@ -1,6 +1,7 @@
 """What can be said of a redemption row without looking at its balance (CONTRACT section 3)."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from operator import itemgetter
 from unicodedata import normalize
@@ -27,7 +28,7 @@ from rewards.rules.row_ids import RowIdKeys, RowIds
 from rewards.rules.spreadsheet import restore
 from rewards.rules.texts import normalised, problem_of_id, trimmed
 from rewards.rules.units import format_value
-from rewards.rules.values import DEFAULT_MARKS, BadValue, Marks, TruncatedValue, read_value
+from rewards.rules.values import DEFAULT_MARKS, BadValue, Marks, RoundedNumber, TruncatedValue, read_value
 
 NEEDED = ("accountId", "userId", "unit", "valueToRedeem")
 USED = ("rowId", "programId", "reference")
@@ -42,7 +43,7 @@ MAX_REFERENCE = 64  # characters
 _SHORT_UNIT = MAX_UNIT_BYTES // 4
 _SHORT_PROGRAM = MAX_PROGRAM_ID_BYTES // 4
 
-_LINE_DIGITS = 10  # no file has more lines
+_LINE = re.compile(r"([0-9]{1,10})(?:\.0*)?")  # as spreadsheets may write it
 
 _EXPORTS = 1_000  # the rows of a file come from few reports; so many are remembered
 MAX_LOOK_UPS = 1_000  # so many reports are looked up for the rows of a file that do not fit their rowIds
@@ -66,14 +67,14 @@ class RowChecker:
         keys: RowIdKeys,
         marks: Marks = DEFAULT_MARKS,
         reports: Reports = NO_REPORTS,
-        priors: Mapping[str, str | None] | None = None,
+        priors: Mapping[str, tuple[str, bool] | None] | None = None,
         detected_encoding: str | None = None,
     ) -> None:
         """`uploaded` is when the file came (Unix ms): the results must not depend on when it is read.
 
-        `priors` maps the importIds in an uploaded results.csv to the import that redeemed: itself or, of
-        a dry run, the one that was started from it (None where there is none). `detected_encoding` is the
-        name of an encoding that nobody set: ids beyond ASCII are in doubt.
+        `priors` maps the importIds in an uploaded results.csv to the import that redeemed (itself or, of
+        a dry run, the one that was started from it) and whether a dry run is named; None for no import.
+        `detected_encoding` is the name of an encoding that nobody set: ids beyond ASCII are in doubt.
         """
         columns = find_columns(header, NEEDED, USED)
         self._account, self._user, self._unit, self._value = (columns[name] for name in NEEDED)
@@ -119,7 +120,7 @@ class RowChecker:
         if problem is not None:
             return Answer(line, *problem)
         found = self._identify(row, shown)
-        doubt = self._encoding_doubt(row)
+        doubt = self._doubt(row)
         if isinstance(found[0], Outcome):
             outcome, why = found[:2]
             return Answer(line, outcome, f"{why} {doubt}".rstrip())
@@ -147,7 +148,12 @@ class RowChecker:
         earlier = self._first_lines.first(_fingerprint(*map(_normalised, true)), line)
         if earlier != line:
             return _repeated(line, earlier)
+        prior = self._prior_of(row) if row_id is None else None
+        if isinstance(prior, str):
+            return Answer(line, Outcome.ROW_CHANGED, prior, true.unit)
         wanted = _wanted(line, true, value, row_id, note)
+        if isinstance(wanted, Wanted) and prior is not None:
+            wanted.prior, wanted.of_preview = prior[:2], prior[2]
         return self._with_further(wanted, row, value, reference) if isinstance(wanted, Wanted) else wanted
 
     def _with_further(
@@ -155,8 +161,6 @@ class RowChecker:
     ) -> Wanted:
         """Add the row's reference, the redemption that it names, and the warning that digits were cut off."""
         wanted.reference = reference
-        if wanted.row_id is None and self._prior is not None:
-            self._name_prior(wanted, *(row[place].strip() for place in self._prior))
         if isinstance(value, TruncatedValue):
             cut = f"{row[self._value].strip()[:40]} has more decimals than {wanted.unit}:"
             counts = f"{cut} {format_value(wanted.value, wanted.unit)} counts."
@@ -164,12 +168,22 @@ class RowChecker:
             wanted.warnings = (*wanted.warnings, WarningCode.DIGITS_TRUNCATED)
         return wanted
 
-    def _name_prior(self, wanted: Wanted, import_id: str, line: str) -> None:
-        """Add the redemption that a row of an uploaded results.csv names."""
-        redeeming = self._priors.get(import_id)
-        if redeeming is not None and line.isdecimal() and len(line) <= _LINE_DIGITS:
-            wanted.prior = (redeeming, int(line))
-            wanted.of_preview = redeeming != import_id
+    def _prior_of(self, row: Sequence[str]) -> tuple[str, int, bool] | str | None:
+        """The redemption that a row of an uploaded results.csv names, and whether it names a dry run; why it
+        cannot be read; or None for a row that names nothing."""
+        if self._prior is None:
+            return None
+        import_id, line = (unquoted(invisible.visible(row[place].strip())).strip() for place in self._prior)
+        if not import_id and not line:
+            return None  # a row that was added
+        named = self._priors.get(import_id.lower())
+        number = _LINE.fullmatch(line)
+        if named is None or number is None:
+            return (
+                "The row's importId or line was changed, so it cannot be known whether it was redeemed. Take "
+                "the row from results.csv again, or upload failed.csv."
+            )
+        return named[0], int(number[1]), named[1]
 
     def _usual(self, row: Sequence[str], value_cell: str, line: int) -> Wanted | Answer | None:
         """What a row wants that is as the report made it, but for its value; None for any other.
@@ -256,11 +270,14 @@ class RowChecker:
                 return Outcome.INVALID_VALUE, f"{name} {problem}"
         return None
 
-    def _encoding_doubt(self, row: Sequence[str]) -> str:
-        """That a text which must be right to the letter was decoded by a detected encoding, or nothing."""
+    def _doubt(self, row: Sequence[str]) -> str:
+        """Why a text that must be right to the letter may not be: rounded, or its encoding detected."""
+        cells = {name: row[place] for name, place in self._exact.items() if name != "valueToRedeem"}
+        rounded = rounded_id(cells, cells)
+        if rounded:
+            return rounded
         if self._detected_encoding is None:
             return ""
-        cells = {name: row[place] for name, place in self._exact.items() if name != "valueToRedeem"}
         column = first_beyond_ascii(cells, cells)
         return encoding_doubt(column, self._detected_encoding) if column else ""
 
@@ -346,6 +363,17 @@ def _respelt(shown: Identity, row_id: str, report: RowIds) -> Identity | None:
         if row_id == report.make(account_id, user_id, unit, program or None):
             return Identity(account_id, user_id, unit, program or None)
     return None
+
+
+def rounded_id(cells: Mapping[str, str], names: Iterable[str]) -> str:
+    """Why a row cannot count without rowId in which an id of these columns is a rounded number, or ""."""
+    name = next((each for each in names if isinstance(cells.get(each), RoundedNumber)), None)
+    if name is None:
+        return ""
+    return (
+        f"{name} is a number of more than 15 digits, of which a workbook keeps only 15: it may be another "
+        "id. Format the column as text and enter the id again."
+    )
 
 
 def _in_words(found: Difference) -> str:

@@ -37,11 +37,6 @@ def redeem_row(
     others = [each for each in (*history, *balance.redemptions) if each.import_id != import_id]
     warned = _of_balance(balance, wanted, reported, now, others)
     result = balances.redeem(balance, wanted, import_id, now, history, refusal)
-    if result.outcome is Outcome.INSUFFICIENT_BALANCE and reported is not None:
-        changes = changes_since(balance, reported, now, others)
-        if changes:
-            said = f"Since the report was created ({to_the_minute(reported)}): {changes}."
-            result = replace(result, message=f"{result.message} {said}")
     if result.outcome not in (Outcome.REDEEMED, Outcome.INSUFFICIENT_BALANCE):
         warned = []
     return with_warnings(result, wanted, warned)
@@ -96,7 +91,7 @@ def changes_since(balance: Balance, since: int, now: int, redemptions: Sequence[
     later = [each for each in redemptions if each.date > since]
     parts = [_named(each, balance.unit) for each in later[-_NAMED:]]
     if len(later) > _NAMED:
-        rest = sum(each.value for each in later[:-_NAMED])
+        rest = sum(each.value for each in later[:-_NAMED] if not each.reversed_by)
         parts.append(f"{format_value(rest, balance.unit)} {balance.unit} redeemed in earlier steps")
     rewards = balance.rewards
     expired = [r for r in rewards if r.date_cancelled is None and _is_between(since, r.date_expires, now)]

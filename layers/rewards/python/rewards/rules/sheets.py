@@ -3,11 +3,12 @@
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from io import BufferedReader
 from typing import Any
 
 from rewards.rules.csv_file import MAX_LINE
+from rewards.rules.header import normalise
 from rewards.rules.outcomes import FileProblem, FileRefusedError, WarningCode
 from rewards.rules.spreadsheet import neutralise
 
@@ -97,7 +98,7 @@ def _json_rows(
             continue
         try:
             # Numbers stay the text they are: no binary floating point touches a value.
-            value = json.loads(line, parse_float=str, parse_int=str)
+            value = json.loads(line, parse_float=str, parse_int=str, object_pairs_hook=_unique)
         except (ValueError, RecursionError) as error:
             raise FileRefusedError(
                 FileProblem.UNREADABLE_FILE, f"Line {number} is not JSON: {error}. Each line is one object."
@@ -105,17 +106,41 @@ def _json_rows(
         if not isinstance(value, dict):
             raise FileRefusedError(FileProblem.UNREADABLE_FILE, f"Line {number} is not a JSON object.")
         names.look_at(value)
-        cells = {name: _json_cell(value, name) for name in columns}
-        yield number, list(cells.values())
+        found = _flat(value, number)
+        yield number, [_json_cell(found.get(_comparable(name)), name) for name in columns]
 
 
-def _json_cell(value: dict[str, Any], name: str) -> str:
-    """The text under `user.id`, be it written flat or as an object in an object; neutralised."""
-    found = value.get(name)
-    if found is None and "." in name:
-        outer, _, inner = name.partition(".")
-        nested = value.get(outer)
-        found = nested.get(inner) if isinstance(nested, dict) else None
+_comparable = lru_cache(maxsize=4096)(normalise)  # the same names stand in every line
+
+
+def _flat(value: dict[str, Any], line: int) -> dict[str, Any]:
+    """An object's values by the names of columns as headers are compared: `user.id` may be written flat, or
+    as an object in an object. Refuses a file in which a name has two values in one line."""
+    found: dict[str, Any] = {}
+    for name, inner in value.items():
+        nested = {f"{name}.{each}": text for each, text in inner.items()} if isinstance(inner, dict) else {}
+        for full, text in ((name, inner), *nested.items()):
+            if text is None:
+                continue
+            if found.setdefault(_comparable(full), text) != text:
+                raise FileRefusedError(
+                    FileProblem.UNREADABLE_FILE, f"Line {line} has two values for {full[:60]!r}."
+                )
+    return found
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object; ValueError for one that has a name twice."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"{twice[:60]!r} stands in it more than once")
+    return found
+
+
+def _json_cell(found: Any, name: str) -> str:
+    """A value of an object as a cell, neutralised."""
     if found is None:
         return ""
     if isinstance(found, list | dict) and not name.endswith("segments"):

@@ -7,7 +7,9 @@ integers in the unit's smallest unit.
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache, lru_cache
+from unicodedata import normalize
 
+from rewards.rules.invisible import visible
 from rewards.rules.texts import folded
 
 # No currency has more.
@@ -83,8 +85,8 @@ def decimals(unit: str) -> int:
 
 
 def claim_key(unit: str) -> str:
-    """What two units share that differ only by upper and lower case."""
-    return folded(unit)
+    """What two units share that look alike: upper and lower case, invisible characters and widths aside."""
+    return folded(normalize("NFKC", visible(unit)))
 
 
 def problem_of_new_unit(unit: str, in_use: Iterable[str]) -> str | None:

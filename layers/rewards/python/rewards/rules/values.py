@@ -47,6 +47,12 @@ class NumberCell(str):
     __slots__ = ()
 
 
+class RoundedNumber(NumberCell):
+    """The text of a workbook's number of which only 15 digits were kept: as an id it may be another one."""
+
+    __slots__ = ()
+
+
 class TruncatedValue(int):
     """The credits of a value whose digits beyond the unit's decimals were cut off."""
 
@@ -60,9 +66,9 @@ class Marks:
 
 
 def shown_mark(cell: str) -> str | None:
-    """The decimal mark that a cell with both marks shows beyond doubt: `.` of `1,234.56`."""
+    """The decimal mark that a cell shows beyond doubt: `.` of `1,234.56` or `1,234,567`."""
     text = cell.strip(_SPACES)
-    if "," not in text or "." not in text:
+    if not ("," in text and "." in text) and max(text.count(","), text.count(".")) < 2:
         return None
     marks = [mark for mark, other in ((".", ","), (",", ".")) if _reading(text, mark, other)]
     return marks[0] if len(marks) == 1 else None
