@@ -96,7 +96,7 @@ def test_the_whole_process_by_clicks(desk, service):
     expect(totals.get_by_role("row", name="CASH/USD 12.55")).to_be_visible()
     expect(totals.get_by_role("row", name="POINT 70")).to_be_visible()
     group = page.locator("details", has_text="More than is available")
-    expect(group).to_contain_text("Lower the value to what is available")
+    expect(group).to_contain_text("Lower the value to the available balance")
     expect(group.get_by_role("row", name=re.compile("cycle 007 POINT 31"))).to_be_visible()
 
     page.get_by_role("button", name="Start import").click()
@@ -257,7 +257,7 @@ def test_a_duplicate_file_is_imported_on_request_only(desk):
 
 def test_a_bad_file_is_refused_with_words_that_help(desk):
     page = desk.open()
-    choose(page, desk.file("old.txt", "x"))
+    choose(page, desk.file("old.xls", "x"))
     expect(page.get_by_role("alert")).to_contain_text("neither a .csv nor an .xlsx")
     expect(page.get_by_label("Choose a file")).to_have_value("")  # so the same name can be chosen once more
     choose(page, desk.file("bad.csv", "accountId,userId\nacme,ann\n"))

@@ -93,7 +93,8 @@ def test_a_workbook_filled_in_by_a_spreadsheet_is_redeemed(loaded):
     record = loaded.upload("redemptions/filled.xlsx", saved.getvalue())
     assert record["stats"]["redeemed"] == {"POINT": 2}
     (answer,) = loaded.csv_behind(links(loaded.mail_about(record["id"]))[0])["message"]
-    assert answer == "Repaired by rowId: accountId is '7', in the report '0007'. 2 from r3"
+    repaired = "Repaired by rowId: accountId is '7', in the report '0007'."
+    assert answer == f"{repaired} 2.9 has more decimals than POINT: 2 counts. 2 from r3"
 
 
 def test_a_preview_changes_nothing(loaded):

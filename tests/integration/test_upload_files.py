@@ -152,7 +152,7 @@ def test_says_that_a_file_is_a_zip_archive_and_what_is_inside(loaded, name):
 @pytest.mark.parametrize("name", ["a.csv", "a.xlsx"])
 def test_names_what_a_file_is_that_cannot_be_read(loaded, body, said, name):
     if said == "UTF-32" and name == "a.xlsx":
-        said = "no .xlsx workbook"
+        said = "not an Excel workbook"
     record = loaded.upload(f"redemptions/{name}", body)
     assert record["error"]["code"] == "UNREADABLE_FILE"
     assert said in record["error"]["message"]

@@ -208,9 +208,9 @@ PLANTED: dict[str, tuple[Change, ...]] = {
     "do not send again what a dead validation left": (
         (
             "rewards.flows.validate",
-            "        self._sender.run(import_id, backoff)\n",
+            "        self._uploads.continue_(import_id, record, backoff)\n",
             '        if record["status"] == "VALIDATING":\n'
-            "            self._sender.run(import_id, backoff)\n",
+            "            self._uploads.continue_(import_id, record, backoff)\n",
         ),
     ),
     "let twins of a file in": (

@@ -63,7 +63,7 @@ class Loader:
         for each in grants:
             by_balance.setdefault((each.account_id, each.user_id, each.unit), []).append(each)
         balances = self._accounts.read(by_balance, backoff)
-        new = {(account, user) for account, user, unit in by_balance if (account, user, unit) not in balances}
+        new = dict.fromkeys(key[:2] for key in by_balance if key not in balances)
         participants = self._accounts.read_participants(new, backoff)
         lost = False
         for key, group in by_balance.items():

@@ -92,7 +92,7 @@ def claim_key(unit: str) -> str:
 def problem_of_new_unit(unit: str, in_use: Iterable[str]) -> str | None:
     """Why no reward may be the first of this unit, given the units in use; None if one may."""
     key = claim_key(unit)
-    same = next((each for each in in_use if claim_key(each) == key and each != unit), None)
+    same = next((each for each in sorted(in_use) if claim_key(each) == key and each != unit), None)
     form = _currency_form(unit)
     if same is None and form == unit:
         return None
