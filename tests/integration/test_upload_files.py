@@ -59,7 +59,7 @@ def test_rejects_ids_beyond_ascii_in_a_detected_encoding_and_takes_them_if_it_is
     record = loaded.upload("redemptions/a.csv", body)
     assert record["outcomes"] == {"INVALID_VALUE": 1, "REDEEMED": 1}
     (failed, _) = loaded.csv_of(f"imports/{record['id']}/results.csv", ";")
-    assert "Set the encoding to Windows-1251" in failed["message"]
+    assert "the encoding Windows-1251 was only detected" in failed["message"]
     again = loaded.upload("redemptions/b.csv", body + b"\r\n", encoding="windows-1251", separator="semicolon")
     assert (again["encodingDetected"], again["separator"]) == (False, ";")
     assert again["outcomes"] == {"REDEEMED": 2}
