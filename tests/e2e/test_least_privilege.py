@@ -98,10 +98,12 @@ class Desk:
         failed = "FunctionError" in answer or (payload or {}).get("batchItemFailures")
         must(not failed, f"{function}: {payload}")
 
-    def put(self, prefix, body):
-        """An upload; the event that tells of it."""
+    def put(self, prefix, body, again=True):
+        """An upload, by default of rows that may have come before; the event that tells of it."""
         key, bucket = f"{prefix}{self.number()}.csv", self.service.local.upload_bucket
-        version = self.service.s3.put_object(Bucket=bucket, Key=key, Body=body.encode())["VersionId"]
+        metadata = {"allow-duplicate": "true"} if again else {}
+        made = self.service.s3.put_object(Bucket=bucket, Key=key, Body=body.encode(), Metadata=metadata)
+        version = made["VersionId"]
         return told(bucket, key, version)
 
     def uploaded(self, event):
@@ -111,8 +113,8 @@ class Desk:
         must(found, f"no import of {key}")
         return found[0]
 
-    def validate(self, prefix, body):
-        event = self.put(prefix, body)
+    def validate(self, prefix, body, again=True):
+        event = self.put(prefix, body, again)
         self.invoke("Validate", event)
         return self.uploaded(event)
 
@@ -214,7 +216,7 @@ def row(user="ann", value=1):
 def a_file_is_checked(prefix):
     def deed(desk):
         record = desk.validate(prefix, row())
-        must(record["sent"] and record["parts"] == 1, record)
+        must(record["sent"] and record["outcomes"] == {"MISSING_FIELD": 1}, record)
         desk.message("RedemptionQueue", record["id"])
 
     return deed
@@ -224,6 +226,15 @@ def a_file_is_rejected(desk):
     record = desk.validate("redemptions/", f"nonsense{desk.number()}\n1\n")
     must(record["status"] == "ABORTED", record)
     desk.message("FinishQueue", record["id"])
+
+
+def a_repeated_file_leaves_nothing(desk):
+    body = f"{HEADER}0007,nobody-{desk.number()},POINT,1\n"
+    desk.validate("redemptions/", body, again=False)
+    record = desk.validate("redemptions/", body, again=False)
+    must((record["error"] or {}).get("code") == "DUPLICATE_FILE", record)
+    bucket, prefix = desk.service.local.files_bucket, f"evidence/{record['id']}/"
+    must(not desk.service.s3.list_objects_v2(Bucket=bucket, Prefix=prefix)["KeyCount"], "files are left")
 
 
 def rewards_are_checked(desk):
@@ -440,6 +451,7 @@ DEEDS = {
         a_file_is_checked("preview/"),
         rewards_are_checked,
         a_file_is_rejected,
+        a_repeated_file_leaves_nothing,
         a_damaged_row_is_repaired,
         in_a_new_container("Validate", a_file_is_checked("preview/")),
     ],
