@@ -329,7 +329,7 @@ def a_validation_that_died_while_sending_is_run_again(desk):
     desk.invoke("Validate", event)
     record = desk.uploaded(event)
     desk.message("RedemptionQueue", record["id"])
-    desk.jobs.update(IMPORT, record["id"], {"sent": False})
+    desk.jobs.update(IMPORT, record["id"], {"sent": False, "sentFiles": 0})
     desk.bury(json.dumps({"requestPayload": event}))
     must(desk.record(record)["sent"], record)
     desk.message("RedemptionQueue", record["id"])
