@@ -157,7 +157,7 @@ class Desk:
         return answer
 
     def order(self, prefix):
-        return self.call(201, "POST", "/import", FORMS[prefix]).json
+        return self.call(201, "POST", "/import", {**FORMS[prefix], "allowDuplicate": True}).json
 
     def send(self, order):
         """Fill an order's form in; the event that tells of the upload."""
