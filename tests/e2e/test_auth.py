@@ -170,6 +170,9 @@ def test_an_invitation_links_to_the_console(service):
     cognito.admin_create_user(
         UserPoolId=service.local.users.pool_id, Username="new@example.com", UserAttributes=attributes
     )
-    invitation = next(mail for mail in service.local.aws.outbox() if mail.to == ["new@example.com"])
+    outbox = service.local.aws.outbox
+    invitation = service.wait(
+        lambda: next((mail for mail in outbox() if mail.to == ["new@example.com"]), None)
+    )
     assert f'href="{service.local.outputs["ConsoleUrl"]}"' in invitation.html
     assert "new@example.com" in invitation.html
