@@ -166,13 +166,13 @@ def test_neither_key_nor_token_stands_in_any_log(caller, operator, service):
 
 def test_an_invitation_links_to_the_console(service):
     cognito = service.local.aws.client("cognito-idp")
-    attributes = [{"Name": "email", "Value": "new@example.com"}]
+    attributes = [{"Name": "email", "Value": "invited@example.com"}]
     cognito.admin_create_user(
-        UserPoolId=service.local.users.pool_id, Username="new@example.com", UserAttributes=attributes
+        UserPoolId=service.local.users.pool_id, Username="invited@example.com", UserAttributes=attributes
     )
     outbox = service.local.aws.outbox
     invitation = service.wait(
-        lambda: next((mail for mail in outbox() if mail.to == ["new@example.com"]), None)
+        lambda: next((mail for mail in outbox() if mail.to == ["invited@example.com"]), None)
     )
     assert f'href="{service.local.outputs["ConsoleUrl"]}"' in invitation.html
-    assert "new@example.com" in invitation.html
+    assert "invited@example.com" in invitation.html
