@@ -61,7 +61,7 @@ class Row:
     row_id: str | None
     outcome: str
     redeemed: int
-    available: str
+    remaining: str
     message: str
 
 
@@ -85,8 +85,8 @@ class Story:
         for name, (header, *rows) in self.results.items():
             if name != "more.csv":
                 for row in rows:
-                    cells = dict(zip(header[:-5], row, strict=False))
-                    line, outcome, redeemed, available, message = row[-5:]
+                    cells = dict(zip(header[:-6], row, strict=False))
+                    line, _, outcome, redeemed, remaining, message = row[-6:]
                     unit = cells["unit"]
                     yield Row(
                         name,
@@ -96,7 +96,7 @@ class Story:
                         cells.get("rowId"),
                         outcome,
                         steps(redeemed, unit),
-                        available,
+                        remaining,
                         message,
                     )
 
@@ -442,7 +442,7 @@ def test_a_row_was_refused_for_a_reason_only(story):
             case "ALREADY_REDEEMED":
                 assert (row.row_id, twins.get(row.file)) in redeemed, row
             case "INSUFFICIENT_BALANCE":  # what was there to begin with can only have grown less
-                assert steps(row.available, row.balance[2]) < row.asked, row
+                assert steps(row.remaining, row.balance[2]) < row.asked, row
                 assert left[row.balance] < row.asked, row
             case "NOT_PROCESSED":
                 assert (row.file, row.line) in dead, row
