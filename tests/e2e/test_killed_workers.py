@@ -377,10 +377,11 @@ def test_the_counts_are_those_of_the_rows(story):
     outcomes["more.csv"] = Counter(row[-4] for row in story.results["more.csv"][1:])
     for name, record in story.records.items():
         rows = len(story.uploads[name]) - 1
-        decimals, warnings = (record["stats"].pop(each) for each in ("decimals", "warnings"))
+        stats = dict(record["stats"])
+        decimals, warnings = stats.pop("decimals"), stats.pop("warnings")
         assert warnings.keys() <= {"NO_ROW_ID", "REPEATED_VALUE", "REPORT_OUTDATED"}
-        assert set(decimals) == set(record["stats"]["redeemed"])
-        assert record["stats"] == {
+        assert set(decimals) == set(stats["redeemed"])
+        assert stats == {
             "rows": rows,
             "processed": rows,
             "outcomes": dict(outcomes[name]),
