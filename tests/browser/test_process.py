@@ -555,12 +555,17 @@ def test_a_long_history_is_paged(desk, service):
     expect(pages.get_by_role("button", name="Newer")).to_have_attribute("aria-disabled", "true")
     expect(page.get_by_role("table").get_by_role("row")).to_have_count(21)
     expect(page.get_by_role("link", name="page-20.csv")).to_be_visible()
-    pages.get_by_role("button", name="Older").click()
+    older = pages.get_by_role("button", name="Older")
+    older.click()
     expect(pages).to_contain_text(re.compile(r"21.\d\d of \d\d"))
     expect(page.get_by_role("link", name="page-0.csv")).to_be_visible()
-    expect(pages.get_by_role("button", name="Older")).to_have_attribute("aria-disabled", "true")
     page.go_back()
     expect(pages).to_contain_text(re.compile(r"1.20 of \d\d"))
+    total = int(pages.inner_text().split(" of ")[1].split()[0])  # with the imports of other tests
+    for first in range(21, total + 1, 20):
+        older.click()
+        expect(pages).to_contain_text(re.compile(rf"{first}.\d+ of \d\d"))
+    expect(older).to_have_attribute("aria-disabled", "true")
 
 
 def test_the_history_shows_by_itself_what_became_of_what_was_under_way(desk, service):
