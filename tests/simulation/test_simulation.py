@@ -42,14 +42,20 @@ def test_one_seed_ends_with_a_sentence():
     assert "--- Seed 17 failed: a reward was lost" in History(17, "a reward was lost").told()
 
 
+def worked_by_one_operator(world: World) -> Auditor:
+    """Play a world to its end with one operator; returns its auditor."""
+    auditor = Auditor(world)
+    operator = Operator("operator", world, 3, auditor)
+    world.kernel.spawn(operator.name, operator.work)
+    world.kernel.run(until=lambda: False, limit=MAX_STEPS)
+    return auditor
+
+
 def test_partial_answers_of_a_worker_are_not_audited_as_results():
     # Seed 8837: a worker ran out of time, and the audit added its partial answers to those that count.
     world = World(0, Storm({}))
     with world:
-        auditor = Auditor(world)
-        operator = Operator("operator", world, 3, auditor)
-        world.kernel.spawn(operator.name, operator.work)
-        world.kernel.run(until=lambda: False, limit=MAX_STEPS)
+        auditor = worked_by_one_operator(world)
         auditor.check_end()
         files = world.s3.buckets[FILES].objects
         counted = [key for key in files if "/parts/chunk-" in key]
@@ -64,10 +70,7 @@ def test_partial_answers_of_a_worker_are_not_audited_as_results():
 def test_the_audit_finds_an_answer_that_was_lost():
     world = World(0, Storm({}))
     with world:
-        auditor = Auditor(world)
-        operator = Operator("operator", world, 3, auditor)
-        world.kernel.spawn(operator.name, operator.work)
-        world.kernel.run(until=lambda: False, limit=MAX_STEPS)
+        auditor = worked_by_one_operator(world)
         key = next(key for key in world.s3.buckets[FILES].objects if "/parts/chunk-" in key)
         world.s3.store(FILES, key, b"", {})
         with pytest.raises(ProblemError, match="the kept answers say"):
