@@ -302,7 +302,7 @@ def test_a_generated_python_client_loads_redeems_and_reads(
     wanted = models.ImportOrder(type_=models.ImportOrderType.REDEEMABLE_REWARD_BALANCE, file_name="a.csv")
     ordered = order_import.sync(client=client, body=wanted)
     form = {"url": ordered.upload.url, "fields": ordered.upload.fields.additional_properties}
-    assert send(loaded, {"upload": form}, ROWS.replace(",60", ",1")).status_code == 204
+    assert send(loaded, {"upload": form}, ROWS.replace(",60", ",4")).status_code == 204
     ended(loaded, ordered.id)
     stats = show_import.sync(ordered.id, client=client).stats
     assert stats.outcomes.additional_properties == {"REDEEMED": 1, "INVALID_VALUE": 1}

@@ -9,7 +9,11 @@ from tests.e2e.conftest import links
 REWARDS = "id,type,unit,assignedCredit,user.id,user.accountId\n" + "".join(
     f"r{n},CREDIT,POINT,10,u{n},acme\n" for n in range(20)
 )
-ROWS = "accountId,userId,unit,valueToRedeem\n" + "".join(f"acme,u{n},POINT,4\n" for n in range(20))
+
+
+def rows(value):
+    """Return a file of its own for each value: the same rows again would be a DUPLICATE_FILE."""
+    return "accountId,userId,unit,valueToRedeem\n" + "".join(f"acme,u{n},POINT,{value}\n" for n in range(20))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -98,7 +102,7 @@ def dead_letter(service):
 
 def test_a_chunk_that_fails_for_good_ends_as_not_processed(service, broken):
     broken("RedeemFunction", "ACCOUNTS_TABLE")
-    record = service.upload("redemptions/a.csv", ROWS)
+    record = service.upload("redemptions/a.csv", rows(1))
     assert record["status"] == "COMPLETED"
     assert record["stats"]["outcomes"] == {"NOT_PROCESSED": 20}
     mail = service.mail_about(record["id"])
@@ -109,14 +113,14 @@ def test_a_chunk_that_fails_for_good_ends_as_not_processed(service, broken):
 
 def test_rows_that_were_redeemed_before_the_chunk_died_say_so(service, broken):
     broken("RedeemFunction", "FILES_BUCKET")
-    record = service.upload("redemptions/b.csv", ROWS + "\n")
+    record = service.upload("redemptions/b.csv", rows(4))
     assert record["stats"]["outcomes"] == {"REDEEMED": 20}
     assert record["stats"]["redeemed"] == {"POINT": 80}
 
 
 def test_a_validation_that_fails_for_good_aborts_the_import(service, broken):
     broken("ValidateFunction", "FILES_BUCKET")
-    record = service.upload("redemptions/c.csv", ROWS + "acme,u1,POINT,wrong\n")
+    record = service.upload("redemptions/c.csv", rows(5) + "acme,u1,POINT,wrong\n")
     assert (record["status"], record["error"]["code"]) == ("ABORTED", "VALIDATION_FAILED")
     assert "nothing was changed" in service.mail_about(record["id"]).text.lower()
 
@@ -135,13 +139,13 @@ def test_a_dead_letter_that_nobody_could_bury_is_redeemed_once_it_is_moved_back(
     """What start-message-move-task does on AWS, which the local stack does not know."""
     mend_redeem = broken("RedeemFunction", "ACCOUNTS_TABLE")
     mend_finish = broken("FinishFunction", "ACCOUNTS_TABLE")
-    import_id, take = dead_letter("d.csv", ROWS + "\n\n")
+    import_id, take = dead_letter("d.csv", rows(3))
     mend_redeem()
     sqs, queues = service.local.aws.client("sqs"), service.local.resources
     sqs.send_message(QueueUrl=queues["RedemptionQueue"], MessageBody=take())
     mend_finish()
     record = service.wait(lambda: service.ended(f"/import/{import_id}"))
-    assert (record["status"], record["stats"]["redeemed"]) == ("COMPLETED", {"POINT": 80})
+    assert (record["status"], record["stats"]["redeemed"]) == ("COMPLETED", {"POINT": 60})
 
 
 def test_a_dead_letter_that_nobody_could_bury_ends_its_import_by_itself_once_that_is_mended(
@@ -149,7 +153,7 @@ def test_a_dead_letter_that_nobody_could_bury_ends_its_import_by_itself_once_tha
 ):
     broken("RedeemFunction", "ACCOUNTS_TABLE")
     mend_finish = broken("FinishFunction", "ACCOUNTS_TABLE")
-    import_id, _ = dead_letter("e.csv", ROWS + "\n\n\n")
+    import_id, _ = dead_letter("e.csv", rows(2))
     mend_finish()
     record = service.wait(lambda: service.ended(f"/import/{import_id}"))
     assert record["stats"]["outcomes"] == {"NOT_PROCESSED": 20}

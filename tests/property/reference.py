@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 DECIMALS = {"CASH/USD": 2, "CASH/JPY": 0, "CREDIT/KWD": 3, "USD": 2, "POINT": 0, "CENTS": 0}
+WINDOW = 35 * 86_400_000  # so long the same rows are a repetition (milliseconds)
 MONEY = {
     "CASH/USD": ["US$", "USD", "$"],
     "USD": ["US$", "USD", "$"],
@@ -72,8 +73,25 @@ class Books:
     rewards: list
     row_ids: dict
     redeemed_rows: dict = field(default_factory=dict)
-    imported: set = field(default_factory=set)
+    imported: list = field(default_factory=list)  # (rows to redeem, import, time) of what redeemed a row
     paid: dict = field(default_factory=dict)
+
+    def duplicate_of(self, rows, now, separator=","):
+        """Return the import that makes these rows a DUPLICATE_FILE, or None (CONTRACT 3.2)."""
+        wanted = self.rows_to_redeem(rows, separator)
+        if all(row_id for (row_id, *_), _ in wanted):
+            return None
+        same = [name for earlier, name, time in self.imported if earlier == wanted and now - time <= WINDOW]
+        return same[-1] if same else None
+
+    def rows_to_redeem(self, rows, separator):
+        mark, seen, wanted = file_mark([row.value for row in rows]), {}, []
+        for line, row in enumerate(rows, start=2):
+            credits = self.credits_of(line, row, separator, mark, seen)
+            if isinstance(credits, int):
+                identity = (row.account, row.user, row.unit, row.program)
+                wanted.append(((row.row_id, *identity), credits))
+        return sorted(wanted)
 
     def upload(self, name, rows, now, separator=",", preview=False):
         """The answers to the rows of a file, the first of which stands on line 2."""
@@ -93,9 +111,16 @@ class Books:
             for row, said in zip(rows, answers, strict=True):
                 if said.redeemed:
                     self.paid[row.unit] = self.paid.get(row.unit, 0) + said.redeemed
+            if any(said.redeemed for said in answers):
+                self.imported.append((self.rows_to_redeem(rows, separator), name, now))
         return answers
 
     def answer(self, name, line, row, now, separator, mark, seen):
+        found = self.credits_of(line, row, separator, mark, seen)
+        return self.redeem(name, line, row, found, now) if isinstance(found, int) else found
+
+    def credits_of(self, line, row, separator, mark, seen):
+        """Return the credits that a row wants to redeem, or its outcome if it is none to redeem."""
         value = read(row.value, row.unit, separator, mark)
         if value == 0:
             return Said("UNCHANGED")
@@ -117,7 +142,7 @@ class Books:
         credits = int(value * 10 ** DECIMALS.get(row.unit, 0))
         if credits == 0:
             return Said("TRUNCATES_TO_ZERO")
-        return self.redeem(name, line, row, credits, now)
+        return credits
 
     def redeem(self, name, line, row, credits, now):
         theirs = [r for r in self.rewards if (r.account, r.user) == (row.account, row.user)]
