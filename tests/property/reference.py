@@ -180,10 +180,10 @@ def number(text, mark, thousands):
 
 
 def file_mark(texts):
-    """The decimal mark that cells with both marks agree on."""
+    """Return the decimal mark that cells agree on which have both marks, or one of them twice."""
     marks = set()
     for text in texts:
-        if "," in text and "." in text:
+        if ("," in text and "." in text) or max(text.count(","), text.count(".")) > 1:
             point, comma = number(text.strip(), ".", ","), number(text.strip(), ",", ".")
             if (point is None) != (comma is None):
                 marks.add("." if comma is None else ",")
@@ -192,12 +192,13 @@ def file_mark(texts):
 
 def read(text, unit, separator, mark):
     """The value of a cell as a Fraction, 0 for a row that wants nothing, None for what is no number."""
-    text = text.strip()
-    if not text:
+    cell, text = text, text.strip()
+    if not text or is_zero_dash(cell, text, unit):
         return Fraction(0)
+    signed = text
     sign, text = take_sign(text)
     bare = without_money(text, unit)
-    if sign == 1 and bare != text:
+    if text == signed and bare != text:
         sign, bare = take_sign(bare)  # $-5
     text = bare
     point, comma = number(text, ".", ","), number(text, ",", ".")
@@ -213,6 +214,14 @@ def read(text, unit, separator, mark):
         return None
     found = comma if point is None else point
     return None if found is None else sign * found
+
+
+def is_zero_dash(cell, text, unit):
+    """The zero of Excel's accounting and comma styles: `$-`, `- €`, or a dash between spaces."""
+    if text == "-":
+        return cell[0] == cell[-1] == " "
+    before, after = text.removesuffix("-"), text.removeprefix("- ")
+    return any(rest != text and not without_money(rest.strip(), unit) for rest in (before, after))
 
 
 def take_sign(text):
