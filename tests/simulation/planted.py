@@ -302,6 +302,11 @@ PLANTED: dict[str, tuple[Change, ...]] = {
             "if not self._jobs.lease(import_id, owner, self._now(), self._now() + LEASE):",
             "if False:",
         ),
+        (
+            "rewards.flows.finish",
+            "update(IMPORT, import_id, {**ended, **changed}, status=status, dateCompleted=None)",
+            'update(IMPORT, import_id, {"status": "COMPLETED", **ended, **changed})',
+        ),
     ),
     "answer a retry as if somebody else had redeemed": (
         (
@@ -352,7 +357,7 @@ STORMS: dict[str, Storm] = {
     "keep the answer to a request without a condition": Storm({"throttled": 0.1, "unanswered": 0.1}, "api"),
     "give back again on a retry": Storm({"unanswered": 0.3}, "redeem"),
     "cancel without waiting for the workers": Storm({"stalled": 0.2}, "redeem"),
-    "look whether an import is cancelled before its chunk is taken": Storm({"stalled": 0.2}, "redeem"),
+    "look whether an import is cancelled before its chunk is taken": Storm({"stalled": 0.5}, "redeem"),
     "report beside somebody who reports": Storm({"duplicate-message": 0.5, "stalled": 0.2}),
     "give an import up beside somebody who finishes it": Storm(
         {"crashed": 0.1, "throttled": 0.2, "stalled": 0.1, "resurrected-message": 0.5}, "finish"

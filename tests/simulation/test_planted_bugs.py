@@ -13,8 +13,6 @@ MORE = range(80)  # where to look when a change of the product has moved things
 
 @pytest.mark.parametrize("name", PLANTED)
 def test_a_planted_bug_is_found_out(name):
-    if SEEDS[name] is None:
-        pytest.skip("no known seed finds it since every end of an import has its condition")
     assert find(name, [SEEDS[name], *MORE]) is not None
 
 
