@@ -147,12 +147,10 @@ class Teller:
         self.listen_to_dead_letters(False)
 
         for name in self.chance.sample(sorted(story.uploads), len(story.uploads)):
-            prefix = "rewards" if name == "more.csv" else "redemptions"
-            body = table(story.uploads[name][0], story.uploads[name][1:]).encode()
-            self.service.s3.put_object(Bucket=self.local.upload_bucket, Key=f"{prefix}/{name}", Body=body)
+            self.upload(story, name)
         # Validation is tried three times, finishing five: so many may die without a dead letter.
         self.killer.wanted.update(ValidateFunction=2, FinishFunction=2)
-        self.killer.until(self.enough_have_died)
+        self.killer.until(lambda: self.enough_have_died(story))
         self.killer.wanted["RedeemFunction"] = 0
         self.killer.until(lambda: self.all_validated(story) and self.is_empty(self.queue))
 
@@ -207,10 +205,13 @@ class Teller:
             uploads[name] = [header, *rows]
         header, *rows = uploads["first.csv"]
         uploads["first again.csv"] = [header, *self.chance.sample(rows, len(rows))]
+        uploads["without rowId.csv"] = self.without_row_ids(rewards)
+        return uploads
+
+    def without_row_ids(self, rewards: list[Reward]) -> list[list[str]]:
         balances = dict.fromkeys(reward.balance for reward in rewards)
         rows = [[*each, shown(self.chance.randint(1, 60), each[2])] for each in balances]
-        uploads["without rowId.csv"] = [["accountId", "userId", "unit", "valueToRedeem"], *rows]
-        return uploads
+        return [["accountId", "userId", "unit", "valueToRedeem"], *rows]
 
     def report(self, kind: str) -> list[list[str]]:
         export_id = self.service.call("POST", "/export", {"type": kind}).json["id"]
@@ -233,12 +234,22 @@ class Teller:
         ]
         client.update_event_source_mapping(UUID=source, Enabled=listen)
 
-    def enough_have_died(self) -> bool:
+    def upload(self, story: Story, name: str) -> None:
+        prefix = "rewards" if name == "more.csv" else "redemptions"
+        body = table(story.uploads[name][0], story.uploads[name][1:]).encode()
+        self.service.s3.put_object(Bucket=self.local.upload_bucket, Key=f"{prefix}/{name}", Body=body)
+
+    def enough_have_died(self, story: Story) -> bool:
         """Whether chunks are dead, for which the messages of workers that died have to meet death again.
 
-        So workers die in waves, as far apart as it takes a message to come back.
+        So workers die in waves, as far apart as it takes a message to come back. When all work is done
+        before enough have died, there is another file.
         """
         self.send_copies()
+        if self.is_empty(self.queue) and self.all_validated(story):
+            name = f"without rowId {len(story.uploads)}.csv"
+            story.uploads[name] = self.without_row_ids(story.rewards)
+            self.upload(story, name)
         if self.killer.wanted["RedeemFunction"] == 0 and time.monotonic() > self.next_wave:
             self.killer.wanted["RedeemFunction"] = 4
             self.next_wave = time.monotonic() + VISIBILITY_SECONDS
