@@ -135,6 +135,9 @@ class Import(BaseModel):
     separator: str | None = Field(default=None, description="The separator between the cells of a text file.")
     dateCreated: int
     dateCompleted: int | None
+    dateExpires: int | None = Field(
+        default=None, description="Until when its results can be downloaded; null before it has any."
+    )
     startedFrom: str | None = Field(
         default=None, description="The dry run that was started to become this import."
     )
