@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import boto3
 
-from rewards.rules.messages import LOAD, REDEEM, REVERSE, read_message
+from rewards.domain.messages import LOAD, REDEEM, REVERSE, read_message
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

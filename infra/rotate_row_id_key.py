@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import boto3
 
-from rewards.rules.row_ids import RowIdKeys, entries
+from rewards.domain.row_ids import RowIdKeys, entries
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient

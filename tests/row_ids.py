@@ -1,6 +1,6 @@
 """The key of rowIds in tests, and the rowIds that it makes."""
 
-from rewards.rules.row_ids import RowIdKeys
+from rewards.domain.row_ids import RowIdKeys
 
 KEY = "a key of tests that nobody has to keep secret"
 KEYS = RowIdKeys.parse(KEY)

@@ -17,10 +17,10 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "layers/rewards/python")]
 
-from rewards.flows.workbook import write_workbook  # noqa: E402  (the path above comes first)
-from rewards.rules.ids import make_id  # noqa: E402
-from rewards.rules.report import COLUMNS, Table  # noqa: E402
-from rewards.rules.units import currency, decimals, unit_name  # noqa: E402
+from rewards.domain.ids import make_id  # noqa: E402
+from rewards.domain.report import COLUMNS, Table  # noqa: E402
+from rewards.domain.units import currency, decimals, unit_name  # noqa: E402
+from rewards.tabular.xlsx_writer import write_workbook  # noqa: E402  (the path above comes first)
 from tests.libreoffice import LibreOffice  # noqa: E402
 from tests.row_ids import make_row_id  # noqa: E402
 

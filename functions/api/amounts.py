@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, model_validator
 
-from rewards.rules.units import decimals
+from rewards.domain.units import decimals
 
 # Fields that hold credits by unit.
 _BY_UNIT = ("requested", "redeemed", "rejected", "totals")

@@ -24,8 +24,8 @@ from incoming import caller_of
 from known import RequestObject
 from paging import AnyLimit, Offset, part
 from reward_routes import RewardType
-from rewards.flows.credits import Refused
-from rewards.rules.units import currency
+from rewards.domain.units import currency
+from rewards.flows.ledger_commands import Refused
 
 # ruff: noqa: N815 the contract's names
 

@@ -15,9 +15,8 @@ from errors import ApiError
 from incoming import Caller
 from rewards.adapters.errors import ThrottledError, UnknownOutcomeError
 from rewards.adapters.retry import Backoff, OutOfTimeError
-from rewards.flows.credits import Refused, RefusedError, Request
-from rewards.rules.import_rows import MAX_ID_BYTES, MAX_PROGRAM_ID_BYTES, MAX_UNIT_BYTES
-from rewards.rules.reward_rows import (
+from rewards.domain.import_rows import MAX_ID_BYTES, MAX_PROGRAM_ID_BYTES, MAX_UNIT_BYTES
+from rewards.domain.reward_rows import (
     MAX_CREDIT,
     MAX_DATE,
     MAX_REWARD_ID_BYTES,
@@ -25,7 +24,8 @@ from rewards.rules.reward_rows import (
     MIN_DATE,
     read_date,
 )
-from rewards.rules.texts import normalised, problem_of_id
+from rewards.domain.texts import normalised, problem_of_id
+from rewards.flows.ledger_commands import Refused, RefusedError, Request
 
 # ruff: noqa: N815 the contract's names
 

@@ -15,10 +15,10 @@ from incoming import Caller, caller_of
 from known import RequestObject
 from paging import FileAddress, Limit, Offset, Redirected, handed_over, shortened
 from reward_routes import RewardType
-from rewards.rules.download_names import report_name
-from rewards.rules.filters import DATES, FilterError
-from rewards.rules.report import BALANCES, REDEEMABLE, TYPES, file_key
-from rewards.rules.reward_rows import MAX_DATE, MIN_DATE
+from rewards.domain.download_names import report_name
+from rewards.domain.filters import DATES, FilterError
+from rewards.domain.report import BALANCES, REDEEMABLE, TYPES, file_key
+from rewards.domain.reward_rows import MAX_DATE, MIN_DATE
 
 # ruff: noqa: N815 the contract's names
 
@@ -113,7 +113,7 @@ def _only_null(*names: str) -> Any:
 class ExportOrder(RequestObject):
     """A report to make."""
 
-    # For readers of the description only; rewards.rules.filters decides.
+    # For readers of the description only; rewards.domain.filters decides.
     model_config = ConfigDict(
         json_schema_extra={
             "if": {"properties": {"type": {"enum": [each for each in TYPES if TYPES[each] == REDEEMABLE]}}},

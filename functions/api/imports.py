@@ -16,15 +16,15 @@ from known import RequestObject
 from paging import FileAddress, Limit, Offset, Redirected, handed_over, shortened
 from rewards.adapters.errors import UploadGoneError
 from rewards.clock import now
-from rewards.flows.explain import explained
-from rewards.flows.finish import examples_key
+from rewards.domain.download_names import results_name
+from rewards.domain.file_names import clean, format_of
+from rewards.domain.outcomes import any_failed
+from rewards.flows.finish_import import examples_key
 from rewards.flows.imports import REWARD_TYPE, ImportStateError, StillWorkingError
+from rewards.flows.outcome_summary import explained
 from rewards.flows.reversals import NotKeptError, NotReversibleError
-from rewards.rules.csv_file import separator_named
-from rewards.rules.download_names import results_name
-from rewards.rules.encodings import encoding_name
-from rewards.rules.file_names import clean, format_of
-from rewards.rules.outcomes import any_failed
+from rewards.tabular.csv_reader import separator_named
+from rewards.tabular.encodings import encoding_name
 
 # ruff: noqa: N815 the contract's names
 
@@ -32,7 +32,7 @@ router = APIGatewayHttpRouter()
 
 _TAGS = ["Imports"]
 _TYPES = Literal["REDEEMABLE_REWARD_BALANCE", "REWARD"]
-# For who reads the description only; rewards.rules.file_names decides.
+# For who reads the description only; rewards.domain.file_names decides.
 _TEXT_ENDINGS = "[cC][sS][vV]|[tT][xX][tT]|[tT][sS][vV]"
 _BALANCES_FILE: Any = {"type": "string", "pattern": rf"\.({_TEXT_ENDINGS}|[xX][lL][sS][xX])$"}
 _REWARDS_FILE: Any = {

@@ -29,13 +29,13 @@ from incoming import caller_of
 from known import RequestObject
 from paging import AnyLimit, Offset
 from rewards.clock import now
-from rewards.flows.credits import Refused
-from rewards.rules import ids
-from rewards.rules.redemption import Reward as GrantedReward
-from rewards.rules.redemption import Status
-from rewards.rules.reward_rows import Grant
-from rewards.rules.texts import normalised
-from rewards.rules.units import currency
+from rewards.domain import ids
+from rewards.domain.redemption import Reward as GrantedReward
+from rewards.domain.redemption import Status
+from rewards.domain.reward_rows import Grant
+from rewards.domain.texts import normalised
+from rewards.domain.units import currency
+from rewards.flows.ledger_commands import Refused
 
 # ruff: noqa: N815 the contract's names
 

@@ -4,20 +4,20 @@ from dataclasses import dataclass
 from functools import cache
 
 from rewards.adapters.accounts import Accounts
-from rewards.adapters.catalogue import Catalogue
 from rewards.adapters.clients import client
 from rewards.adapters.files import Files
 from rewards.adapters.idempotency import Answers
 from rewards.adapters.jobs import Jobs, Record
 from rewards.adapters.queues import Queues
-from rewards.adapters.uploads import Uploads
+from rewards.adapters.reward_registry import Catalogue
+from rewards.adapters.upload_bucket import Uploads
 from rewards.clock import now
-from rewards.flows.credits import Credits
 from rewards.flows.exports import Exports
-from rewards.flows.holdings import Holdings
 from rewards.flows.imports import Imports
+from rewards.flows.ledger_commands import Credits
 from rewards.flows.overviews import Overviews
 from rewards.flows.reversals import Reversals
+from rewards.flows.reward_queries import Holdings
 from rewards.flows.spellings import Spellings
 from rewards.settings import load
 

@@ -10,26 +10,26 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from rewards.adapters.accounts import Accounts
-from rewards.adapters.catalogue import Catalogue
 from rewards.adapters.clients import client
 from rewards.adapters.files import Files
 from rewards.adapters.jobs import Jobs
 from rewards.adapters.mailer import Mailer
 from rewards.adapters.queues import Queues
 from rewards.adapters.retry import Backoff
+from rewards.adapters.reward_registry import Catalogue
 from rewards.clock import now
+from rewards.domain.messages import MISPLACED, SEND_CHUNKS, read_message
+from rewards.flows.create_report import ReportEnding
 from rewards.flows.dead_letters import DeadLetters
-from rewards.flows.deliver import Delivery
-from rewards.flows.finish import Finisher
-from rewards.flows.load import Loader
-from rewards.flows.misplaced import MisplacedUploads
-from rewards.flows.put_back import PutBack
-from rewards.flows.redeem import Redeemer
-from rewards.flows.report import ReportEnding
+from rewards.flows.finish_import import Finisher
+from rewards.flows.load_rewards import Loader
+from rewards.flows.misplaced_uploads import MisplacedUploads
+from rewards.flows.notifications import Delivery
+from rewards.flows.process_chunk import Redeemer
+from rewards.flows.requeue import PutBack
 from rewards.flows.reverse import Reverser
 from rewards.flows.send_chunks import ChunkSender
 from rewards.flows.uploaded_imports import UploadedImports
-from rewards.rules.messages import MISPLACED, SEND_CHUNKS, read_message
 from rewards.settings import load
 
 logger = Logger()

@@ -9,19 +9,19 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from rewards.adapters import chunk_messages
 from rewards.adapters.accounts import Accounts
-from rewards.adapters.catalogue import Catalogue
 from rewards.adapters.clients import client
 from rewards.adapters.files import Files
 from rewards.adapters.jobs import Jobs
 from rewards.adapters.queues import Queues
 from rewards.adapters.retry import Backoff
+from rewards.adapters.reward_registry import Catalogue
 from rewards.clock import now
-from rewards.flows.load import Loader
-from rewards.flows.put_back import PutBack
-from rewards.flows.redeem import Redeemer
+from rewards.flows.load_rewards import Loader
+from rewards.flows.process_chunk import Redeemer
+from rewards.flows.requeue import PutBack
 from rewards.flows.reverse import Reverser
-from rewards.rules import chunks
 from rewards.settings import load
 
 logger = Logger()
@@ -73,7 +73,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
 
 def _run(time_left: Any, record: SQSRecord) -> None:
     with put_back().if_too_early(record.body):
-        for chunk in chunks.parse(record.body):
+        for chunk in chunk_messages.parse(record.body):
             logger.append_keys(import_id=chunk.import_id, chunk=chunk.number)
             redeemer().run(chunk, Backoff(time_left))
             logger.info("answered")

@@ -16,10 +16,10 @@ from rewards.adapters.mailer import Mailer
 from rewards.adapters.row_id_keys import StoredRowIdKeys
 from rewards.adapters.scanner import Scanner
 from rewards.clock import now
-from rewards.flows.deliver import Delivery
+from rewards.domain.messages import OVERVIEW, read_message
+from rewards.flows.create_report import ReportEnding, Reporter
+from rewards.flows.notifications import Delivery
 from rewards.flows.overviews import Overviews, make
-from rewards.flows.report import ReportEnding, Reporter
-from rewards.rules.messages import OVERVIEW, read_message
 from rewards.settings import load
 
 logger = Logger()

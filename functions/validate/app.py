@@ -16,7 +16,7 @@ from rewards.adapters.row_id_keys import StoredRowIdKeys
 from rewards.clock import now
 from rewards.flows.send_chunks import ChunkSender
 from rewards.flows.uploaded_imports import UploadedImports, uploads_in
-from rewards.flows.validate import Validation
+from rewards.flows.validate_import import Validation
 from rewards.settings import load
 
 logger = Logger()

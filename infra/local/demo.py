@@ -28,9 +28,9 @@ from infra.local.dataset import ACCOUNTS, DAY, PARTICIPANTS, write_rewards
 from infra.local.ministack import Email
 from rewards.adapters.accounts import Accounts, BalanceKey
 from rewards.adapters.retry import Backoff
-from rewards.rules.dates import iso
-from rewards.rules.redemption import Reward, statuses
-from rewards.rules.units import decimals, format_value
+from rewards.domain.dates import iso
+from rewards.domain.redemption import Reward, statuses
+from rewards.domain.units import decimals, format_value
 
 T = TypeVar("T")
 

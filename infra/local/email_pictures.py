@@ -15,8 +15,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from rewards.rules import mail
-from rewards.rules.mail_layout import Email
+from rewards.email import messages
+from rewards.email.layout import Email
 
 ROOT = Path(__file__).parents[2]
 IMAGES = ROOT / "docs" / "images"
@@ -32,7 +32,7 @@ def emails() -> Iterator[tuple[str, Email]]:
     totals = {"CASH/USD": 1_659_450, "CASH/EUR": 412_075, "POINT": 1_284_900, "freemonth": 37}
     yield (
         "report-ready",
-        mail.report_ready(
+        messages.report_ready(
             "November payout",
             25_112,
             totals,
@@ -43,7 +43,7 @@ def emails() -> Iterator[tuple[str, Email]]:
             file_format="XLSX",
         ),
     )
-    finished = mail.ImportSummary(
+    finished = messages.ImportSummary(
         name="November payout",
         file_name="available-reward-balances-by-user (November, paid).xlsx",
         import_id="06gzzx7rv0b59snh",
@@ -63,14 +63,14 @@ def emails() -> Iterator[tuple[str, Email]]:
     )
     yield (
         "import-finished",
-        mail.import_finished(
+        messages.import_finished(
             finished,
             _LINK + "Vb7dKq0pXz3RnTgY5cJ1mWs8uHfLa2eE",
             _LINK + "m4Qy9wTz6LkDv1XrGh8sBnPc2JfUo7aS",
             _UNTIL,
         ),
     )
-    rejected = mail.ImportSummary(
+    rejected = messages.ImportSummary(
         name="December payout",
         file_name="december.csv",
         import_id="06h0a2m4t8q1d7xk",
@@ -83,7 +83,7 @@ def emails() -> Iterator[tuple[str, Email]]:
     )
     yield (
         "import-rejected",
-        mail.import_rejected(
+        messages.import_rejected(
             rejected,
             "MISSING_COLUMNS",
             "The header row lacks unit and valueToRedeem. Line 1 has: accountId, userId, amount. "

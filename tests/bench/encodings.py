@@ -85,7 +85,7 @@ def candidates() -> Iterator[tuple[str, Detect]]:
     for name, detect in (
         ("chardet", _chardet),
         ("charset_normalizer", _charset_normalizer),
-        ("rewards.rules.encodings", _ours),
+        ("rewards.tabular.encodings", _ours),
     ):
         try:
             module = importlib.import_module(name)
@@ -108,7 +108,7 @@ def _charset_normalizer(content: bytes) -> str | None:
 
 
 def _ours(content: bytes) -> str | None:
-    from rewards.rules.encodings import Sample, codec_of
+    from rewards.tabular.encodings import Sample, codec_of
 
     found = Sample().read([content]).detect()
     return codec_of(found.encoding) if found else None

@@ -18,9 +18,9 @@ from typing import Any
 
 from infra.local.ministack import MiniStack
 from rewards.adapters import balance_item
-from rewards.rules import ids, report
-from rewards.rules.balance import Balance
-from rewards.rules.redemption import Reward
+from rewards.domain import ids, report
+from rewards.domain.balance import Balance
+from rewards.domain.redemption import Reward
 from tests.bench.counted import Counted
 from tests.bench.prices import Work
 from tests.integration.conftest import new_world

@@ -28,10 +28,10 @@ from rewards.adapters import balance_item
 from rewards.adapters.files import Files
 from rewards.adapters.jobs import EXPORT
 from rewards.adapters.scanner import Scanner
-from rewards.flows.deliver import Delivery
-from rewards.flows.report import ReportEnding, Reporter
-from rewards.rules.balance import Balance, Page, Redemption, Totals
-from rewards.rules.redemption import Reward, redemption_order
+from rewards.domain.balance import Balance, Page, Redemption, Totals
+from rewards.domain.redemption import Reward, redemption_order
+from rewards.flows.create_report import ReportEnding, Reporter
+from rewards.flows.notifications import Delivery
 from tests.row_ids import keys
 
 NOW = 1_795_300_000_000

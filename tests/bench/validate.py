@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from rewards.adapters.files import _Stream
-from rewards.flows.validate import Validation
+from rewards.flows.validate_import import Validation
 from tests.bench.imports import file_of
 from tests.row_ids import keys
 

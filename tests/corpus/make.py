@@ -26,7 +26,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "layers/rewards/python")]
 from openpyxl import Workbook  # noqa: E402  (the path above comes first)
 from openpyxl.styles import Font  # noqa: E402
 
-from rewards.rules.ids import make_id  # noqa: E402
+from rewards.domain.ids import make_id  # noqa: E402
 from tests.libreoffice import COMMA, SEMICOLON, XLSX, LibreOffice  # noqa: E402
 from tests.row_ids import make_row_id  # noqa: E402
 

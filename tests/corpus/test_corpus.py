@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from rewards.adapters.jobs import EXPORT
-from rewards.rules.result_columns import RESULT_COLUMNS
+from rewards.domain.result_columns import RESULT_COLUMNS
 from tests.corpus import make
 
 EXPECTED = json.loads(Path(__file__).with_name("expected.json").read_text("utf-8"))

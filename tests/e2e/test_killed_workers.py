@@ -19,7 +19,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from rewards.rules.result_columns import RESULT_COLUMNS
+from rewards.domain.result_columns import RESULT_COLUMNS
 from tests.e2e.conftest import links
 from tests.e2e.workers import FUNCTIONS, Killer, kernel_tells
 

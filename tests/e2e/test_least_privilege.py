@@ -23,7 +23,7 @@ from botocore.exceptions import ClientError
 
 from infra.local.iam import allow_ministacks_own_actions
 from infra.local.ministack import REGION
-from rewards.adapters import uploads
+from rewards.adapters import upload_bucket
 from rewards.adapters.balance_item import balance_key, participant_key
 from rewards.adapters.files import Files
 from rewards.adapters.jobs import EXPORT, IMPORT, Jobs, Lease
@@ -376,8 +376,8 @@ def a_copy_that_breaks_off_leaves_no_part(desk):
     version = desk.service.s3.put_object(Bucket=bucket, Key="preview/large.csv", Body=b"x" * 64)["VersionId"]
     s3.meta.events.register("before-call.s3.UploadPartCopy", _interrupt)
     in_parts = TransferConfig(multipart_threshold=1, use_threads=False)
-    with patch.object(uploads, "_COPY", in_parts), suppress(InterruptedError):
-        uploads.Uploads(s3, bucket).copy("preview/large.csv", version, "redemptions/1/large.csv")
+    with patch.object(upload_bucket, "_COPY", in_parts), suppress(InterruptedError):
+        upload_bucket.Uploads(s3, bucket).copy("preview/large.csv", version, "redemptions/1/large.csv")
     must(not desk.left_over(bucket), "parts are left")
 
 

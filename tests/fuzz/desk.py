@@ -6,17 +6,17 @@ import json
 import zipfile
 from pathlib import Path
 
+from rewards.adapters import chunk_messages
 from rewards.adapters.files import Upload
 from rewards.adapters.jobs import Lease, RowsClaim
-from rewards.flows.finish import Finisher
-from rewards.flows.redeem import Redeemer
+from rewards.domain.balance import Balance, grant
+from rewards.domain.outcomes import FileProblem
+from rewards.domain.redemption import Reward
+from rewards.flows.finish_import import Finisher
+from rewards.flows.process_chunk import Redeemer
 from rewards.flows.send_chunks import ChunkSender
 from rewards.flows.uploaded_imports import Uploaded, UploadedImports
-from rewards.flows.validate import Validation
-from rewards.rules import chunks
-from rewards.rules.balance import Balance, grant
-from rewards.rules.outcomes import FileProblem
-from rewards.rules.redemption import Reward
+from rewards.flows.validate_import import Validation
 from tests.integration.world import quick
 from tests.row_ids import keys
 
@@ -165,7 +165,7 @@ def run(name, content):
     import_id = validation.run(Uploaded("bucket", f"redemptions/{name}", "v1"), quick())
     worker = Redeemer(desk, desk, desk, desk, "finish", clock, None, None)
     for body in desk.sent:
-        worker.run(chunks.parse(body)[0], quick())
+        worker.run(chunk_messages.parse(body)[0], quick())
     Finisher(desk, desk, desk, clock).run(import_id)
     record = desk.record
     assert desk.mails == 1

@@ -10,7 +10,7 @@ import pytest
 
 from rewards.adapters import balance_item
 from rewards.adapters.balance_item import item_bytes
-from rewards.rules import ids
+from rewards.domain import ids
 from tests.integration.world import DAY, row, sheet
 from tests.row_ids import make_row_id
 

@@ -7,10 +7,10 @@ from botocore.exceptions import ReadTimeoutError
 
 from rewards.adapters import accounts
 from rewards.adapters.retry import Backoff, OutOfTimeError
-from rewards.flows.credits import RefusedError, Request
-from rewards.rules import ids
-from rewards.rules.redemption import Reward
-from rewards.rules.reward_rows import Grant
+from rewards.domain import ids
+from rewards.domain.redemption import Reward
+from rewards.domain.reward_rows import Grant
+from rewards.flows.ledger_commands import RefusedError, Request
 from tests.integration.world import DAY, quick, row, sheet
 
 NO_TIME = Backoff(lambda: 0.0)
@@ -345,7 +345,7 @@ def test_a_used_up_reward_cannot_be_cancelled_whether_in_the_balance_or_in_histo
 
 def test_a_full_balance_takes_no_reward_more(world, monkeypatch):
     load(world, ann=1)
-    monkeypatch.setattr("rewards.flows.load.MAX_OPEN_REWARDS", 1)
+    monkeypatch.setattr("rewards.flows.load_rewards.MAX_OPEN_REWARDS", 1)
     assert refusal(create, world) == "BALANCE_FULL"
     assert left(world, "ann") == [100]
 

@@ -11,7 +11,7 @@ import pytest
 
 from rewards.adapters.errors import EmailNotSentError
 from rewards.adapters.jobs import EXPORT, IMPORT, LINK
-from rewards.rules import ids
+from rewards.domain import ids
 from tests.integration.test_handlers import CONTEXT, event, handler
 from tests.integration.world import DAY, row, sheet
 

@@ -7,13 +7,13 @@ from datetime import date
 import pytest
 from openpyxl import Workbook
 
-from rewards.flows.credits import RefusedError, Request
-from rewards.flows.load import Loader
-from rewards.rules import ids
-from rewards.rules.balance import Balance, grant
-from rewards.rules.outcomes import Outcome, Refusal
-from rewards.rules.redemption import Reward
-from rewards.rules.reward_rows import Grant
+from rewards.domain import ids
+from rewards.domain.balance import Balance, grant
+from rewards.domain.outcomes import Outcome, Refusal
+from rewards.domain.redemption import Reward
+from rewards.domain.reward_rows import Grant
+from rewards.flows.ledger_commands import RefusedError, Request
+from rewards.flows.load_rewards import Loader
 from tests.integration.world import DAY, quick, row, sheet
 
 NFC, NFD = "Zo\u00eb", "Zoe\u0308"

@@ -3,9 +3,9 @@
 import pytest
 
 from rewards.adapters.jobs import IMPORT
-from rewards.rules import ids
-from rewards.rules.outcomes import Outcome
-from rewards.rules.row_ids import RowIdKeys
+from rewards.domain import ids
+from rewards.domain.outcomes import Outcome
+from rewards.domain.row_ids import RowIdKeys
 from tests.integration.world import BOM, DAY, quick, row, sheet
 
 

@@ -5,14 +5,14 @@ import threading
 
 import pytest
 
+from rewards.adapters import chunk_messages
 from rewards.adapters.errors import UploadGoneError
 from rewards.adapters.jobs import Lease
+from rewards.domain.messages import finish_import
 from rewards.flows import imports as imports_flow
-from rewards.flows import redeem as redeem_flow
+from rewards.flows import process_chunk as redeem_flow
 from rewards.flows.imports import REDEMPTION_TYPE, ImportStateError, StillWorkingError
 from rewards.flows.uploaded_imports import Uploaded
-from rewards.rules import chunks
-from rewards.rules.messages import finish_import
 from tests.integration.world import row, sheet
 
 BODY = sheet([row("60"), row("5", user="bob"), row("x", user="eve")])
@@ -22,7 +22,7 @@ HOUR = 3_600_000
 @pytest.fixture
 def world(world, monkeypatch):
     """Ann and Bob have 100 POINT each; every row is a chunk of its own."""
-    monkeypatch.setattr(chunks, "MAX_ROWS", 1)
+    monkeypatch.setattr(chunk_messages, "MAX_ROWS", 1)
     world.load([{"id": f"r-{user}", "user.id": user, "assignedCredit": 100} for user in ("ann", "bob")])
     return world
 

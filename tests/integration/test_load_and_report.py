@@ -6,8 +6,8 @@ from decimal import Decimal
 import pytest
 from openpyxl import load_workbook
 
-from rewards.rules import ids, row_ids
-from rewards.rules.report import COLUMNS, file_key
+from rewards.domain import ids, row_ids
+from rewards.domain.report import COLUMNS, file_key
 from tests.integration.world import DAY, row, sheet
 
 HEADER = "id,type,unit,assignedCredit,user.id,user.accountId,dateExpires,junk\n"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from rewards.rules.report import COLUMNS, REDEEMABLE, file_key
+from rewards.domain.report import COLUMNS, REDEEMABLE, file_key
 from tests.integration.conftest import new_world
 from tests.integration.test_round_trip import CREDITS, IDS, NAMES, PAID
 

@@ -4,8 +4,8 @@ import unicodedata
 
 import pytest
 
-from rewards.rules import ids
-from rewards.rules.row_ids import RowIdKeys
+from rewards.domain import ids
+from rewards.domain.row_ids import RowIdKeys
 from tests.integration.world import DAY, row, sheet
 from tests.row_ids import make_row_id
 

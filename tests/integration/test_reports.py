@@ -9,11 +9,9 @@ from openpyxl import load_workbook
 
 from rewards.adapters.errors import LeaseTakenError
 from rewards.adapters.jobs import EXPORT
-from rewards.flows import report, workbook
-from rewards.flows.spool import Spool
-from rewards.rules.balance import Wanted, grant, redeem
-from rewards.rules.redemption import Reward
-from rewards.rules.report import (
+from rewards.domain.balance import Wanted, grant, redeem
+from rewards.domain.redemption import Reward
+from rewards.domain.report import (
     BALANCE_COLUMNS,
     BALANCES,
     KINDS,
@@ -22,7 +20,10 @@ from rewards.rules.report import (
     REWARDS,
     file_key,
 )
-from rewards.rules.reward_rows import PARTICIPANT_FACTS
+from rewards.domain.reward_rows import PARTICIPANT_FACTS
+from rewards.flows import create_report
+from rewards.tabular import xlsx_writer
+from rewards.tabular.external_sort import Spool
 from tests.integration.world import AGAIN, DAY, quick, row, sheet
 
 AWKWARD = [
@@ -156,7 +157,7 @@ def test_a_report_that_cannot_be_made_in_time_says_so_once_and_is_not_tried_agai
 
 def test_time_that_runs_out_while_rows_are_written_leaves_no_file(world, monkeypatch):
     world.load([{"id": f"r{n}", "assignedCredit": 5, "user.id": f"u{n}"} for n in range(6)])
-    monkeypatch.setattr(report, "_AT_A_TIME", 2)
+    monkeypatch.setattr(create_report, "_AT_A_TIME", 2)
     order = world.exports.order(REDEEMABLE, "CSV", "", "test", {})
     looks = iter([60.0] * 6)  # four pages, two times two rows
     world.reporter.run(order["id"], lambda: next(looks, 1.0))
@@ -167,7 +168,7 @@ def test_time_that_runs_out_while_rows_are_written_leaves_no_file(world, monkeyp
 
 
 def test_a_workbook_beyond_the_limit_of_rows_says_so_and_csv_works(world, monkeypatch):
-    monkeypatch.setattr(report, "MAX_WORKBOOK_ROWS", 1)
+    monkeypatch.setattr(create_report, "MAX_WORKBOOK_ROWS", 1)
     world.load([{"id": "a", "assignedCredit": 5}, {"id": "b", "assignedCredit": 5, "unit": "CENTS"}])
     record = world.export(REDEEMABLE, "XLSX")
     assert record["error"]["code"] == "REPORT_TOO_LARGE"
@@ -178,8 +179,8 @@ def test_a_workbook_beyond_the_limit_of_rows_says_so_and_csv_works(world, monkey
 
 
 def test_a_workbook_that_does_not_come_back_may_have_several_sheets(world, monkeypatch):
-    monkeypatch.setattr(report, "MAX_WORKBOOK_ROWS", 1)
-    monkeypatch.setattr(workbook, "ROWS_PER_SHEET", 1)
+    monkeypatch.setattr(create_report, "MAX_WORKBOOK_ROWS", 1)
+    monkeypatch.setattr(xlsx_writer, "ROWS_PER_SHEET", 1)
     world.load([{"id": "a", "assignedCredit": 5}, {"id": "b", "assignedCredit": 5, "unit": "CENTS"}])
     record = world.export(BALANCES, "XLSX")
     file = world.bytes(file_key(record["id"], "XLSX", BALANCES))
@@ -248,7 +249,7 @@ def test_a_failed_attempt_keeps_its_lease_until_its_late_requests_have_arrived(w
         world.deliver("export", body)
     ((content, *where),) = late
     stream(iter([content]), *where)
-    world.now.ahead = report.LEASE + 1
+    world.now.ahead = create_report.LEASE + 1
     world.deliver("export", body)
     record = world.exports.get(order["id"])
     rows = world.csv(file_key(order["id"], "CSV"))

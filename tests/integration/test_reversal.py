@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from rewards.flows import load
+from rewards.adapters import chunk_messages
+from rewards.domain.outcomes import Outcome
+from rewards.flows import load_rewards
 from rewards.flows.reversals import NotReversibleError, Reversals
-from rewards.rules import chunks
-from rewards.rules.outcomes import Outcome
 from tests.integration.world import AGAIN, DAY, quick, row, sheet
 
 USERS = 120  # three chunks of 40
@@ -34,8 +34,8 @@ def reverse(world, record):
 
 @pytest.fixture
 def small_chunks(monkeypatch):
-    monkeypatch.setattr(chunks, "MAX_ROWS", 40)
-    monkeypatch.setattr(chunks, "_REVERSAL_MESSAGES", 2)
+    monkeypatch.setattr(chunk_messages, "MAX_ROWS", 40)
+    monkeypatch.setattr(chunk_messages, "_REVERSAL_MESSAGES", 2)
 
 
 def test_every_amount_goes_back_to_its_reward(world, small_chunks):
@@ -244,7 +244,7 @@ def test_a_balance_that_could_not_hold_what_comes_back_refuses_only_its_own_rows
     world.load([{"id": "bob", "user.id": "bob", "assignedCredit": 3}])
     done = world.upload("redemptions/a.csv", sheet([row(3), row(3, user="bob")]))
     world.load([{"id": f"new{n}", "assignedCredit": 1} for n in range(3)])
-    monkeypatch.setattr(load, "MAX_OPEN_REWARDS", 5)
+    monkeypatch.setattr(load_rewards, "MAX_OPEN_REWARDS", 5)
     reversal = reverse(world, done)
     assert reversal["outcomes"] == {"BALANCE_FULL": 1, "REVERSED": 1}
     assert (world.available(), world.available("acme", "bob", "POINT")) == (3, 3)

@@ -14,7 +14,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from rewards.adapters.files import decoded
-from rewards.flows.misplaced import MisplacedUploads
+from rewards.flows.misplaced_uploads import MisplacedUploads
 from rewards.flows.uploaded_imports import Uploaded, uploads_in
 from tests.integration.world import quick
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from rewards.flows.explain import explained
-from rewards.flows.finish import examples_key
+from rewards.flows.finish_import import examples_key
+from rewards.flows.outcome_summary import explained
 from tests.integration.world import DAY, quick, row, sheet
 
 

@@ -6,10 +6,11 @@ import openpyxl
 import pytest
 
 from rewards.adapters.jobs import IMPORT
-from rewards.flows import report, workbook
-from rewards.flows.uploads import open_sheet
-from rewards.rules.outcomes import WarningCode
-from rewards.rules.report import REDEEMABLE, file_key
+from rewards.domain.outcomes import WarningCode
+from rewards.domain.report import REDEEMABLE, file_key
+from rewards.flows import create_report
+from rewards.flows.open_upload import open_sheet
+from rewards.tabular import xlsx_writer
 
 HEADER = ["accountId", "userId", "unit", "valueToRedeem"]
 
@@ -123,9 +124,9 @@ def test_a_workbook_with_one_sheet_has_no_warning(world):
 
 def test_a_report_to_fill_in_never_has_a_second_sheet(world, monkeypatch):
     """An import reads one sheet, so the rows of a second one would be left out."""
-    monkeypatch.setattr(workbook, "PART_BYTES", 1)
-    monkeypatch.setattr(workbook, "_BATCH", 1)
-    monkeypatch.setattr(report, "_AT_A_TIME", 1)
+    monkeypatch.setattr(xlsx_writer, "PART_BYTES", 1)
+    monkeypatch.setattr(xlsx_writer, "_BATCH", 1)
+    monkeypatch.setattr(create_report, "_AT_A_TIME", 1)
     world.load([{"id": "a", "assignedCredit": 5}, {"id": "b", "assignedCredit": 5, "unit": "CENTS"}])
     record = world.export(REDEEMABLE, "XLSX")
     assert record["error"]["code"] == "REPORT_TOO_LARGE"

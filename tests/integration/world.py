@@ -7,36 +7,36 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from rewards.adapters import chunk_messages
 from rewards.adapters.accounts import Accounts
-from rewards.adapters.catalogue import Catalogue
 from rewards.adapters.errors import EmailNotSentError
 from rewards.adapters.files import Files
 from rewards.adapters.idempotency import Answers
 from rewards.adapters.jobs import EXPORT, IMPORT, Jobs
 from rewards.adapters.queues import Queues
 from rewards.adapters.retry import Backoff
+from rewards.adapters.reward_registry import Catalogue
 from rewards.adapters.scanner import Scanner
-from rewards.adapters.uploads import Uploads
-from rewards.flows.credits import Credits
+from rewards.adapters.upload_bucket import Uploads
+from rewards.domain.balance import Balance, archive, leaving
+from rewards.domain.report import file_key
+from rewards.flows.create_report import ReportEnding, Reporter
 from rewards.flows.dead_letters import DeadLetters
-from rewards.flows.deliver import Delivery
 from rewards.flows.exports import Exports
-from rewards.flows.finish import Finisher
-from rewards.flows.holdings import Holdings
+from rewards.flows.finish_import import Finisher
 from rewards.flows.imports import Imports
-from rewards.flows.load import Loader
+from rewards.flows.ledger_commands import Credits
+from rewards.flows.load_rewards import Loader
+from rewards.flows.notifications import Delivery
 from rewards.flows.overviews import Overviews, make
-from rewards.flows.redeem import Redeemer
-from rewards.flows.report import ReportEnding, Reporter
+from rewards.flows.process_chunk import Redeemer
 from rewards.flows.reversals import Reversals
 from rewards.flows.reverse import Reverser
+from rewards.flows.reward_queries import Holdings
 from rewards.flows.send_chunks import ChunkSender
 from rewards.flows.spellings import Spellings
 from rewards.flows.uploaded_imports import Uploaded, UploadedImports
-from rewards.flows.validate import Validation
-from rewards.rules import chunks
-from rewards.rules.balance import Balance, archive, leaving
-from rewards.rules.report import file_key
+from rewards.flows.validate_import import Validation
 from tests.row_ids import keys
 
 DAY = 86_400_000
@@ -194,7 +194,7 @@ class World:
 
     def deliver(self, queue: str, body: str) -> None:
         if queue == "redeem":
-            for chunk in chunks.parse(body):
+            for chunk in chunk_messages.parse(body):
                 self.redeemer.run(chunk, quick())
         elif json.loads(body)["kind"] == "sendChunks":
             self.sender.run(json.loads(body)["importId"], quick())

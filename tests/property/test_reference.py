@@ -15,18 +15,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from rewards.adapters import chunk_messages
 from rewards.adapters.jobs import Lease
+from rewards.domain import ids, units
+from rewards.domain.balance import Balance, Wanted, archive, grant, leaving
+from rewards.domain.import_rows import NEEDED
+from rewards.domain.redemption import Reward
+from rewards.domain.repair import NO_REPORTS
+from rewards.domain.spreadsheet import neutralise
 from rewards.flows.imports import REDEMPTION_TYPE
-from rewards.flows.redeem import Redeemer
-from rewards.flows.validate import _check_rows
-from rewards.rules import chunks, ids, units
-from rewards.rules.balance import Balance, Wanted, archive, grant, leaving
-from rewards.rules.csv_file import read_csv
-from rewards.rules.import_rows import NEEDED
-from rewards.rules.redemption import Reward
-from rewards.rules.repair import NO_REPORTS
-from rewards.rules.sheets import Sheet
-from rewards.rules.spreadsheet import neutralise
+from rewards.flows.process_chunk import Redeemer
+from rewards.flows.validate_import import _check_rows
+from rewards.tabular.csv_reader import read_csv
+from rewards.tabular.sheet import Sheet
 from tests.integration.conftest import aws, world
 from tests.integration.world import quick
 from tests.property import reference
@@ -228,11 +229,12 @@ def imported(shelf, import_id, body, now, preview):
     checked = list(_check_rows(record, sheet, keys, NO_REPORTS, {}, {}))
     worker = Redeemer(shelf, shelf, shelf, None, "", lambda: now, None, None)
     wanted = [row for row in checked if isinstance(row, Wanted)]
-    for chunk in chunks.bodies(import_id, preview, wanted):
-        worker.run(chunks.parse(chunk)[0], quick())
+    for chunk in chunk_messages.bodies(import_id, preview, wanted):
+        worker.run(chunk_messages.parse(chunk)[0], quick())
         if not preview:
             answers = list(shelf.answers)
-            worker.run(chunks.parse(chunk)[0], quick())  # delivered twice: the same answers, nothing more
+            # Delivered twice: the same answers, nothing more.
+            worker.run(chunk_messages.parse(chunk)[0], quick())
             again, shelf.answers = shelf.answers[len(answers) :], answers
             assert [(a.line, a.outcome, a.redeemed) for a in again] == [
                 (a.line, a.outcome, a.redeemed) for a in answers[-len(again) :]

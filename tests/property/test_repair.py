@@ -11,11 +11,11 @@ from datetime import date
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from rewards.rules import ids
-from rewards.rules.balance import Wanted
-from rewards.rules.import_rows import RowChecker
-from rewards.rules.outcomes import Outcome, WarningCode
-from rewards.rules.repair import Identity, Reports
+from rewards.domain import ids
+from rewards.domain.balance import Wanted
+from rewards.domain.import_rows import RowChecker
+from rewards.domain.outcomes import Outcome, WarningCode
+from rewards.domain.repair import Identity, Reports
 from tests.row_ids import KEYS, make_row_id
 
 NOW = 1_795_300_000_000

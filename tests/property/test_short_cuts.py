@@ -4,11 +4,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rewards.adapters import balance_item
-from rewards.rules import ids, report
-from rewards.rules.balance import Balance
-from rewards.rules.import_rows import RowChecker
-from rewards.rules.overview import SOON
-from rewards.rules.redemption import Reward
+from rewards.domain import ids, report
+from rewards.domain.balance import Balance
+from rewards.domain.import_rows import RowChecker
+from rewards.domain.overview import SOON
+from rewards.domain.redemption import Reward
 from tests.row_ids import KEYS, make_row_id
 
 NOW = 1_795_300_000_000

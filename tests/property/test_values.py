@@ -11,8 +11,8 @@ from functools import cache
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from rewards.rules.outcomes import Outcome
-from rewards.rules.values import BadValue, Marks, read_value
+from rewards.domain.outcomes import Outcome
+from rewards.domain.values import BadValue, Marks, read_value
 
 UNITS = {"CASH/USD": 2, "CASH/INR": 2, "CASH/KWD": 3, "CASH/JPY": 0, "POINT": 0}
 MONEY = {

@@ -85,7 +85,7 @@ PLANTED: dict[str, tuple[Change, ...]] = {
     ),
     "claim a reward's id without a condition": (
         (
-            "rewards.adapters.catalogue",
+            "rewards.adapters.reward_registry",
             '"ConditionExpression": "attribute_not_exists(id)"',
             "",
         ),
@@ -125,40 +125,40 @@ PLANTED: dict[str, tuple[Change, ...]] = {
     ),
     "work on a chunk that somebody else has": (
         (
-            "rewards.flows.redeem",
+            "rewards.flows.process_chunk",
             "if lease is Lease.TAKEN:",
             "if False:",
         ),
     ),
     "drop the message of a chunk that somebody else has": (
         (
-            "rewards.flows.redeem",
+            "rewards.flows.process_chunk",
             "if lease is Lease.TAKEN:",
             "if False:",
         ),
         (
-            "rewards.flows.redeem",
+            "rewards.flows.process_chunk",
             "if lease is not Lease.COUNTED:",
             "if lease in (Lease.FIRST, Lease.AGAIN):",
         ),
     ),
     "skip the look-up in history": (
         (
-            "rewards.flows.redeem",
+            "rewards.flows.process_chunk",
             "if needs_history(balance, since):",
             "if False:",
         ),
     ),
     "write a preview's redemptions": (
         (
-            "rewards.flows.redeem",
+            "rewards.flows.process_chunk",
             " and not chunk.dry_run:",
             ":",
         ),
     ),
     "count a chunk before its answers are kept": (
         (
-            "rewards.flows.redeem",
+            "rewards.flows.process_chunk",
             (
                 "                self._files.put_part(chunk.import_id, "
                 'part_name("chunk", chunk.number, owner), '
@@ -167,7 +167,7 @@ PLANTED: dict[str, tuple[Change, ...]] = {
             "",
         ),
         (
-            "rewards.flows.redeem",
+            "rewards.flows.process_chunk",
             ("self._jobs.count_chunk(chunk.import_id, chunk.number, owner, answers, expires, backoff)"),
             (
                 "self._jobs.count_chunk(chunk.import_id, chunk.number, owner, answers, expires, "
@@ -185,19 +185,19 @@ PLANTED: dict[str, tuple[Change, ...]] = {
             'record["chunksDone"] >= record["chunks"] - 1',
         ),
         (
-            "rewards.flows.finish",
+            "rewards.flows.finish_import",
             'self._files.answers(import_id, "chunk", record["chunks"],',
             'self._files.answers(import_id, "chunk", record["chunksDone"],',
         ),
         (
-            "rewards.flows.finish",
+            "rewards.flows.finish_import",
             'if answer is not None or rows != record["rows"] or answered != expected:',
             "if False:",
         ),
     ),
     "forget to ask for the finish when the last chunk was counted before": (
         (
-            "rewards.flows.redeem",
+            "rewards.flows.process_chunk",
             "        self._ask_to_finish_if_complete(chunk.import_id)",
             (
                 "        if lease is not Lease.COUNTED:\n"
@@ -207,7 +207,7 @@ PLANTED: dict[str, tuple[Change, ...]] = {
     ),
     "do not send again what a dead validation left": (
         (
-            "rewards.flows.validate",
+            "rewards.flows.validate_import",
             "        self._uploads.continue_(import_id, record, backoff)\n",
             '        if record["status"] == "VALIDATING":\n'
             "            self._uploads.continue_(import_id, record, backoff)\n",
@@ -215,62 +215,62 @@ PLANTED: dict[str, tuple[Change, ...]] = {
     ),
     "let twins of a file in": (
         (
-            "rewards.flows.validate",
+            "rewards.flows.validate_import",
             "if not found.row_set.any_unidentified:",
             "if True:",
         ),
     ),
     "spend what has expired": (
         (
-            "rewards.rules.redemption",
+            "rewards.domain.redemption",
             "and (reward.date_expires is None or reward.date_expires > now)",
             "",
         ),
     ),
     "spend what is scheduled for later": (
         (
-            "rewards.rules.redemption",
+            "rewards.domain.redemption",
             "and (reward.date_scheduled_for is None or reward.date_scheduled_for <= now)",
             "",
         ),
     ),
     "spend what never expires first": (
         (
-            "rewards.rules.redemption",
+            "rewards.domain.redemption",
             "return (reward.date_expires is None,",
             "return (reward.date_expires is not None,",
         ),
     ),
     "forget a redemption on the way to history": (
         (
-            "rewards.rules.balance",
+            "rewards.domain.balance",
             "redemptions=tuple(balance.redemptions[:-1])",
             "redemptions=tuple(balance.redemptions[1:-1])",
         ),
     ),
     "redeem a rowId once an import": (
         (
-            "rewards.rules.balance",
+            "rewards.domain.balance",
             "if wanted.row_id is not None and redemption.row_id == wanted.row_id:",
             "if False:",
         ),
     ),
     "give back again on a retry": (
         (
-            "rewards.rules.reversal",
+            "rewards.domain.reversal",
             "changed = not redemption.reversed_by",
             "changed = True",
         ),
     ),
     "look whether an import is cancelled before its chunk is taken": (
         (
-            "rewards.flows.redeem",
+            "rewards.flows.process_chunk",
             "            # With the lease in hand: who cancels waits until it is given back.\n"
             "            refusal = refusal or self._cancelled(chunk.import_id)\n",
             "",
         ),
         (
-            "rewards.flows.redeem",
+            "rewards.flows.process_chunk",
             "        owner = token_hex(8)\n",
             "        owner = token_hex(8)\n        refusal = refusal or self._cancelled(chunk.import_id)\n",
         ),
@@ -291,14 +291,14 @@ PLANTED: dict[str, tuple[Change, ...]] = {
     ),
     "report beside somebody who reports": (
         (
-            "rewards.flows.report",
+            "rewards.flows.create_report",
             "if not self._jobs.lease(export_id, owner, self._now(), self._now() + LEASE, EXPORT):",
             "if False:",
         ),
     ),
     "give an import up beside somebody who finishes it": (
         (
-            "rewards.flows.finish",
+            "rewards.flows.finish_import",
             "if not self._jobs.lease(import_id, owner, self._now(), self._now() + LEASE):",
             "if False:",
         ),
@@ -310,28 +310,28 @@ PLANTED: dict[str, tuple[Change, ...]] = {
     ),
     "answer a retry as if somebody else had redeemed": (
         (
-            "rewards.rules.balance",
+            "rewards.domain.balance",
             ("    if before.import_id == import_id and before.line == wanted.line:\n        # Our own"),
             ("    if False:\n        # Our own"),
         ),
     ),
     "say of a redeemed row that it was given up": (
         (
-            "rewards.rules.balance",
+            "rewards.domain.balance",
             "    if before is not None:",
             "    if before is not None and refusal is None:",
         ),
     ),
     "round instead of cutting off": (
         (
-            "rewards.rules.values",
+            "rewards.domain.values",
             'int("0" + whole + kept)',
             'round(float("0" + whole + "." + fraction + "0") * 10**places)',
         ),
     ),
     "read a value as a binary float": (
         (
-            "rewards.rules.values",
+            "rewards.domain.values",
             'int("0" + whole + kept)',
             'int(float("0" + whole + "." + fraction + "0") * 10**places)',
         ),

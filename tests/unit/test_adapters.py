@@ -20,8 +20,8 @@ from rewards.adapters.files import Files
 from rewards.adapters.jobs import Jobs
 from rewards.adapters.queues import Queues
 from rewards.adapters.retry import Backoff, OutOfTimeError
-from rewards.rules.balance import Balance
-from rewards.rules.redemption import Reward
+from rewards.domain.balance import Balance
+from rewards.domain.redemption import Reward
 from tests.unit.days import NOW
 
 

@@ -3,7 +3,7 @@
 import dataclasses
 
 from rewards.adapters import balance_item
-from rewards.rules.balance import (
+from rewards.domain.balance import (
     Balance,
     Totals,
     Wanted,
@@ -14,8 +14,8 @@ from rewards.rules.balance import (
     needs_history,
     redeem,
 )
-from rewards.rules.outcomes import Outcome, Refusal
-from rewards.rules.redemption import Reward
+from rewards.domain.outcomes import Outcome, Refusal
+from rewards.domain.redemption import Reward
 from tests.unit.days import DAY, NOW, last_month, tomorrow, yesterday
 
 ROW = Wanted(line=7, account_id="acme", user_id="ann", unit="CASH/USD", value=150, row_id="R" + "A" * 31)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from rewards.rules.balance import Balance, archive, grant, leaving
-from rewards.rules.credits import Sums, name_of, redeem_across, redeem_reward, sums, uncancellable
-from rewards.rules.redemption import InsufficientBalanceError, Reward, Status
+from rewards.domain.account_credits import Sums, name_of, redeem_across, redeem_reward, sums, uncancellable
+from rewards.domain.balance import Balance, archive, grant, leaving
+from rewards.domain.redemption import InsufficientBalanceError, Reward, Status
 from tests.unit.days import NOW, last_month, next_month, next_year, tomorrow, yesterday
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rewards.rules.damage import is_damage
+from rewards.domain.damage import is_damage
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from rewards.rules.download_names import content_disposition, report_name, results_name
+from rewards.domain.download_names import content_disposition, report_name, results_name
 
 CREATED = 1_795_600_800_000  # 2026-11-25T10:00:00Z
 

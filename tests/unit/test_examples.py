@@ -1,8 +1,8 @@
 """The first rows of each outcome: which are kept, and what of them."""
 
-from rewards.rules.examples import MAX_ROWS, Examples
-from rewards.rules.import_rows import NEEDED
-from rewards.rules.outcomes import Answer, Outcome, WarningCode
+from rewards.domain.examples import MAX_ROWS, Examples
+from rewards.domain.import_rows import NEEDED
+from rewards.domain.outcomes import Answer, Outcome, WarningCode
 
 HEADER = ["note", "Account ID", "user_id", "unit", "valueToRedeem"]
 CELLS = ["x", "acme", "ann", "POINT", "5"]

@@ -1,4 +1,4 @@
-from rewards.rules import ids
+from rewards.domain import ids
 from tests.unit.days import NOW
 
 

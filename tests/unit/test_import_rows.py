@@ -2,11 +2,11 @@
 
 import pytest
 
-from rewards.rules import ids
-from rewards.rules.balance import Wanted
-from rewards.rules.import_rows import RowChecker
-from rewards.rules.outcomes import Answer, FileProblem, FileRefusedError, Outcome
-from rewards.rules.repair import NO_REPORTS, Identity, Reports
+from rewards.domain import ids
+from rewards.domain.balance import Wanted
+from rewards.domain.import_rows import RowChecker
+from rewards.domain.outcomes import Answer, FileProblem, FileRefusedError, Outcome
+from rewards.domain.repair import NO_REPORTS, Identity, Reports
 from tests.row_ids import KEYS, make_row_id
 from tests.unit.days import DAY, NOW
 

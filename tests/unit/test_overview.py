@@ -1,10 +1,10 @@
 """What all balances hold together, by unit."""
 
 from rewards.adapters.balance_item import encode_rewards, sum_rewards
-from rewards.rules import overview
-from rewards.rules.balance import Balance
-from rewards.rules.overview import SOON, Overview
-from rewards.rules.redemption import Reward
+from rewards.domain import overview
+from rewards.domain.balance import Balance
+from rewards.domain.overview import SOON, Overview
+from rewards.domain.redemption import Reward
 
 NOW = 1_795_292_040_000
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rewards.rules.redemption import (
+from rewards.domain.redemption import (
     InsufficientBalanceError,
     Reward,
     Status,

@@ -8,14 +8,11 @@ import pytest
 
 from rewards.adapters import balance_item
 from rewards.adapters.scanner import Page
-from rewards.flows.report import csv_pieces
-from rewards.flows.spool import Spool
-from rewards.flows.statements import TornScanError, statement
-from rewards.rules import balance as balances
-from rewards.rules.balance import Balance, Redemption, Totals
-from rewards.rules.filters import FilterError, Filters
-from rewards.rules.redemption import Reward
-from rewards.rules.report import (
+from rewards.domain import balance as balances
+from rewards.domain.balance import Balance, Redemption, Totals
+from rewards.domain.filters import FilterError, Filters
+from rewards.domain.redemption import Reward
+from rewards.domain.report import (
     BALANCE_COLUMNS,
     BALANCES,
     COLUMNS,
@@ -24,6 +21,9 @@ from rewards.rules.report import (
     REWARDS,
     Table,
 )
+from rewards.flows.create_report import csv_pieces
+from rewards.flows.report_builders import TornScanError, statement
+from rewards.tabular.external_sort import Spool
 from tests.row_ids import keys
 from tests.unit.days import NOW, last_month, next_month, tomorrow, yesterday
 

@@ -2,9 +2,10 @@ import io
 
 import pytest
 
-from rewards.rules.outcomes import Outcome, WarningCode
-from rewards.rules.reward_rows import MAX_DATE, Grant, read_grant, unknown_columns
-from rewards.rules.sheets import MAX_NAMES, read_json_lines
+from rewards.domain.header import MAX_NAMES
+from rewards.domain.outcomes import Outcome, WarningCode
+from rewards.domain.reward_rows import MAX_DATE, Grant, read_grant, unknown_columns
+from rewards.tabular.json_lines import read_json_lines
 
 NOW = 1_795_000_000_000
 DAY = 86_400_000

@@ -6,8 +6,8 @@ import pytest
 
 from infra.rotate_row_id_key import rotate
 from rewards.adapters.row_id_keys import StoredRowIdKeys
-from rewards.rules import ids
-from rewards.rules.row_ids import RowIdKeys, RowIdKeysError
+from rewards.domain import ids
+from rewards.domain.row_ids import RowIdKeys, RowIdKeysError
 from tests.unit.days import DAY, NOW
 
 HOUR = 3_600_000

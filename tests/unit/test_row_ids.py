@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from rewards.rules import ids
-from rewards.rules.row_ids import RowIdKeys, RowIdKeysError, export_of, report_time
+from rewards.domain import ids
+from rewards.domain.row_ids import RowIdKeys, RowIdKeysError, export_of, report_time
 from tests.row_ids import KEY, make_row_id
 from tests.unit.days import DAY, NOW
 

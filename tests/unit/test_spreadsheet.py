@@ -1,6 +1,6 @@
 import pytest
 
-from rewards.rules.spreadsheet import inert, neutralise, restore
+from rewards.domain.spreadsheet import inert, neutralise, restore
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+49", "-5", "@x", "\tx", "\rx", "'=x", "''+x"])

@@ -2,7 +2,7 @@ import unicodedata
 
 import pytest
 
-from rewards.rules.texts import folded, normalised, problem_of_id, trimmed, writable
+from rewards.domain.texts import folded, normalised, problem_of_id, trimmed, writable
 
 
 def test_normalises_a_decomposed_letter_to_nfc():

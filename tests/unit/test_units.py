@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from rewards.adapters.currencies import read_currencies
-from rewards.rules.units import (
+from rewards.domain.units import (
     MAX_DECIMALS,
     currency_decimals,
     decimals,
@@ -46,7 +46,7 @@ def test_reads_the_currencies_in_use_without_metals_and_test_codes():
 
 def test_refuses_to_count_money_without_the_list_of_currencies():
     code = (
-        "import rewards.rules.units as units; units._readers.clear()\n"
+        "import rewards.domain.units as units; units._readers.clear()\n"
         "try: units.decimals('POINT')\n"
         "except LookupError: raise SystemExit(7)"
     )

@@ -2,8 +2,8 @@
 
 import pytest
 
-from rewards.rules.outcomes import Outcome
-from rewards.rules.values import BadValue, Marks, NumberCell, read_value, shown_mark
+from rewards.domain.outcomes import Outcome
+from rewards.domain.values import BadValue, Marks, NumberCell, read_value, shown_mark
 
 INVALID, NEGATIVE, TOO_SMALL = Outcome.INVALID_VALUE, Outcome.NOT_POSITIVE, Outcome.TRUNCATES_TO_ZERO
 

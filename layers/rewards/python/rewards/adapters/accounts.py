@@ -15,8 +15,8 @@ from rewards.adapters.errors import (
     translated,
 )
 from rewards.adapters.retry import Backoff, patiently
-from rewards.rules.balance import CLOCK_MARGIN, Balance, Page, Redemption, archive, leaving
-from rewards.rules.reward_rows import PARTICIPANT_FACTS
+from rewards.domain.balance import CLOCK_MARGIN, Balance, Page, Redemption, archive, leaving
+from rewards.domain.reward_rows import PARTICIPANT_FACTS
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -10,9 +10,9 @@ from typing import Any
 import orjson
 
 from rewards.adapters.batch_get import Item
-from rewards.rules.balance import Balance, Page, Redemption, Totals
-from rewards.rules.overview import SOON
-from rewards.rules.redemption import Reward
+from rewards.domain.balance import Balance, Page, Redemption, Totals
+from rewards.domain.overview import SOON
+from rewards.domain.redemption import Reward
 
 BALANCE_PREFIX = "B#"
 PARTICIPANT_PREFIX = "P#"

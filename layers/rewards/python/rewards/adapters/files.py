@@ -15,8 +15,8 @@ from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
 from rewards.adapters.errors import UploadGoneError, UploadUnreadableError, translated
-from rewards.rules.download_names import content_disposition
-from rewards.rules.outcomes import Answer, Outcome, WarningCode
+from rewards.domain.download_names import content_disposition
+from rewards.domain.outcomes import Answer, Outcome, WarningCode
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -29,8 +29,8 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from rewards.adapters.batch_get import batch_get
 from rewards.adapters.errors import ConditionFailedError, ServiceError, ThrottledError, translated
 from rewards.adapters.retry import Backoff, patiently
-from rewards.rules.outcomes import Answer
-from rewards.rules.units import claim_key
+from rewards.domain.outcomes import Answer
+from rewards.domain.units import claim_key
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

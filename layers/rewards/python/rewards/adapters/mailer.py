@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from rewards.adapters.errors import EmailNotSentError
-from rewards.rules.mail_layout import Email
+from rewards.email.layout import Email
 
 if TYPE_CHECKING:
     from mypy_boto3_sesv2 import SESV2Client

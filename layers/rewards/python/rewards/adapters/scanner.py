@@ -19,7 +19,7 @@ from rewards.adapters import balance_item
 from rewards.adapters.batch_get import Item
 from rewards.adapters.errors import ThrottledError, translated
 from rewards.adapters.retry import Backoff
-from rewards.rules.reward_rows import PARTICIPANT_FACTS
+from rewards.domain.reward_rows import PARTICIPANT_FACTS
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -18,7 +18,7 @@ from secrets import token_hex
 from typing import Any
 
 from rewards.adapters.files import Files, decode_results, encode_results
-from rewards.rules.outcomes import Answer
+from rewards.domain.outcomes import Answer
 
 # A file of chunks is written when its bodies reach this size (bytes); 30 % of it when compressed.
 _FILE_BYTES = 4 << 20

@@ -4,14 +4,9 @@ A dead letter that cannot be dealt with either raises, and so stays in its queue
 alarm watches it.
 """
 
+from rewards.adapters import chunk_messages
 from rewards.adapters.retry import Backoff
-from rewards.flows.finish import Finisher
-from rewards.flows.redeem import GIVEN_UP, Redeemer
-from rewards.flows.report import ReportEnding
-from rewards.flows.send_chunks import ChunkSender
-from rewards.flows.uploaded_imports import UploadedImports, uploads_in
-from rewards.rules import chunks
-from rewards.rules.messages import (
+from rewards.domain.messages import (
     FINISH,
     LOAD,
     MISPLACED,
@@ -22,6 +17,11 @@ from rewards.rules.messages import (
     SEND_CHUNKS,
     read_message,
 )
+from rewards.flows.create_report import ReportEnding
+from rewards.flows.finish_import import Finisher
+from rewards.flows.process_chunk import GIVEN_UP, Redeemer
+from rewards.flows.send_chunks import ChunkSender
+from rewards.flows.uploaded_imports import UploadedImports, uploads_in
 
 
 class DeadLetters:
@@ -52,7 +52,7 @@ class DeadLetters:
         message = read_message(body)
         kind = message.get("kind")
         if kind in (REDEEM, LOAD, REVERSE):
-            for chunk in chunks.parse(body):
+            for chunk in chunk_messages.parse(body):
                 self._redeemer.run(chunk, backoff, GIVEN_UP)
         elif kind == SEND_CHUNKS:
             self._sender.run(message["importId"], backoff)

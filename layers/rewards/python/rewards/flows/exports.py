@@ -5,10 +5,10 @@ from typing import Any
 
 from rewards.adapters.jobs import EXPORT, Jobs, Record
 from rewards.adapters.queues import Queues
-from rewards.rules import ids
-from rewards.rules.filters import Filters
-from rewards.rules.messages import create_report
-from rewards.rules.report import KINDS, TYPES
+from rewards.domain import ids
+from rewards.domain.filters import Filters
+from rewards.domain.messages import create_report
+from rewards.domain.report import KINDS, TYPES
 
 # An order that is not even a failure by then was never sent to those who make reports.
 _LOST_AFTER = 86_400_000

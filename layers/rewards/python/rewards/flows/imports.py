@@ -16,11 +16,11 @@ from rewards.adapters.errors import UploadGoneError
 from rewards.adapters.jobs import IMPORT, Jobs, Record
 from rewards.adapters.queues import Queues
 from rewards.adapters.retry import Backoff, OutOfTimeError
-from rewards.adapters.uploads import Uploads
-from rewards.rules import ids
-from rewards.rules.file_names import format_of
-from rewards.rules.messages import finish_import
-from rewards.rules.outcomes import Outcome
+from rewards.adapters.upload_bucket import Uploads
+from rewards.domain import ids
+from rewards.domain.file_names import format_of
+from rewards.domain.messages import finish_import
+from rewards.domain.outcomes import Outcome
 
 REDEMPTION_TYPE = "REDEEMABLE_REWARD_BALANCE"
 REWARD_TYPE = "REWARD"

@@ -9,8 +9,8 @@ from rewards.adapters import balance_item
 from rewards.adapters.jobs import OVERVIEW, Jobs, Record
 from rewards.adapters.queues import Queues
 from rewards.adapters.scanner import Scanner
-from rewards.rules.messages import create_overview
-from rewards.rules.overview import Overview
+from rewards.domain.messages import create_overview
+from rewards.domain.overview import Overview
 
 # An order that has not been answered for so long (ms) died on its way: another one may be made.
 _LOST_AFTER = 900_000

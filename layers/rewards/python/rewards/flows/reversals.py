@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 
+from rewards.adapters import chunk_messages
 from rewards.adapters.jobs import IMPORT, Jobs, Record
 from rewards.adapters.queues import Queues
 from rewards.adapters.retry import Backoff
+from rewards.domain import ids
+from rewards.domain.outcomes import Outcome
+from rewards.domain.reversal import is_complete_reversal
 from rewards.flows.imports import REDEMPTION_TYPE, new_record
-from rewards.rules import chunks, ids
-from rewards.rules.outcomes import Outcome
-from rewards.rules.reversal import is_complete_reversal
 
 
 class NotReversibleError(Exception):
@@ -57,7 +58,7 @@ class Reversals:
     ) -> Record:
         record = _record(original, requester, email, self._now())
         self._jobs.create(IMPORT, reversal_id, record)
-        bodies = chunks.reversal_bodies(reversal_id, original["id"], original["chunks"])
+        bodies = chunk_messages.reversal_bodies(reversal_id, original["id"], original["chunks"])
         self._queues.send_all(self._redemption_queue_url, bodies, backoff)
         return self._jobs.get(IMPORT, reversal_id) or {"id": reversal_id, **record}
 

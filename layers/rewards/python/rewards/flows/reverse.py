@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 
 from rewards.adapters.accounts import Accounts, BalanceKey
 from rewards.adapters.retry import Backoff
-from rewards.flows.load import is_over_full
-from rewards.rules.balance import Balance
-from rewards.rules.outcomes import Answer, Outcome, Refusal
-from rewards.rules.reversal import MovedError, Pages, needs_pages, reverse
+from rewards.domain.balance import Balance
+from rewards.domain.outcomes import Answer, Outcome, Refusal
+from rewards.domain.reversal import MovedError, Pages, needs_pages, reverse
+from rewards.flows.load_rewards import is_over_full
 
 _OVER_FULL = Refusal(
     Outcome.BALANCE_FULL,

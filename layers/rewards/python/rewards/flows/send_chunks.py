@@ -6,8 +6,8 @@ from rewards.adapters.jobs import IMPORT, Jobs, Record
 from rewards.adapters.queues import Queues
 from rewards.adapters.retry import Backoff, OutOfTimeError
 from rewards.adapters.sealed import Sealed
+from rewards.domain.messages import send_chunks
 from rewards.flows.imports import is_sealed
-from rewards.rules.messages import send_chunks
 
 
 class ChunkSender:

@@ -8,14 +8,14 @@ from dataclasses import replace
 from itertools import product
 
 from rewards.adapters.accounts import Accounts
-from rewards.adapters.catalogue import Catalogue
 from rewards.adapters.jobs import Jobs
 from rewards.adapters.retry import Backoff
-from rewards.rules.balance import Balance, Wanted, find, needs_history
-from rewards.rules.ids import time_of
-from rewards.rules.import_rows import MAX_ID_BYTES
-from rewards.rules.reward_rows import Grant
-from rewards.rules.texts import normalised
+from rewards.adapters.reward_registry import Catalogue
+from rewards.domain.balance import Balance, Wanted, find, needs_history
+from rewards.domain.ids import time_of
+from rewards.domain.import_rows import MAX_ID_BYTES
+from rewards.domain.reward_rows import Grant
+from rewards.domain.texts import normalised
 
 
 class Spellings:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from rewards.adapters.jobs import Jobs
-from rewards.rules.units import problem_of_new_unit
+from rewards.domain.units import problem_of_new_unit
 
 
 class InvalidUnitError(Exception):

@@ -13,12 +13,12 @@ from rewards.adapters.files import Files, Upload
 from rewards.adapters.jobs import IMPORT, Jobs, Record
 from rewards.adapters.queues import Queues
 from rewards.adapters.retry import Backoff
+from rewards.domain import ids
+from rewards.domain.file_names import clean, is_left_behind
+from rewards.domain.messages import finish_import, report_misplaced
+from rewards.domain.outcomes import FileProblem
 from rewards.flows.imports import PREFIXES, new_record, ordered_id, sends_email
 from rewards.flows.send_chunks import ChunkSender
-from rewards.rules import ids
-from rewards.rules.file_names import clean, is_left_behind
-from rewards.rules.messages import finish_import, report_misplaced
-from rewards.rules.outcomes import FileProblem
 
 logger = logging.getLogger(__name__)
 

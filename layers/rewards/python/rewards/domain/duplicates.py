@@ -1,0 +1,59 @@
+"""Recognising rows that were imported before, whatever file they come in (CONTRACT 3.2 DUPLICATE_FILE).
+
+The digest of a set of rows is the sum of the rows' digests modulo 2^128: it does not depend on the order
+of rows, the encoding or the format of the file.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from rewards.domain.balance import Wanted
+from rewards.domain.outcomes import Outcome
+from rewards.domain.reversal import is_complete_reversal
+from rewards.domain.texts import normalised
+
+# So long the same rows, and the same value of one balance, are taken for a repetition (milliseconds).
+REPEAT_WINDOW = 35 * 86_400_000
+
+_MODULUS = 1 << 128
+_SEPARATOR = "\x1f"  # no control character stands in an id, a unit, a program or a reference
+
+
+class RowSet:
+    """The digest of the rows to redeem of one file, added one by one."""
+
+    def __init__(self) -> None:
+        self._sum = 0
+        self.any_unidentified = False
+
+    def add(self, row: Wanted) -> None:
+        """Add a row. One without rowId cannot be recognised by its balance when it comes again."""
+        # A row that names a dry run counts as one that names nothing.
+        prior = () if row.prior is None or row.of_preview else (row.prior[0], str(row.prior[1]))
+        if row.row_id is None:
+            self.any_unidentified = True
+        # The rowId stands for the row's account, user, unit and program.
+        ids = (row.account_id, row.user_id, row.unit, row.program_id or "")
+        whose = (row.row_id,) if row.row_id else tuple(map(normalised, ids))
+        text = _SEPARATOR.join((*whose, str(int(row.value)), row.reference, *prior))
+        self._sum += int.from_bytes(hashlib.blake2b(text.encode(), digest_size=16).digest(), "big")
+
+    def digest(self) -> str:
+        """Return the digest of all rows, in hexadecimal."""
+        return f"{self._sum % _MODULUS:032x}"
+
+
+def counts_as_imported(earlier: Mapping[str, Any], reversal: Mapping[str, Any] | None, now: int) -> bool:
+    """Whether an earlier import makes the same rows a repetition (`now` in Unix ms).
+
+    It does while it is under way, and for 35 days after its end if it redeemed a row and was not completely
+    reversed. `reversal` is the record of the import that reversed it, if there is one.
+    """
+    if earlier["dryRun"] or earlier["status"] in ("ABORTED", "PENDING", "VALIDATING"):
+        return False
+    if earlier["dateCompleted"] is None:
+        return True
+    if not earlier["outcomes"].get(Outcome.REDEEMED) or earlier["dateCompleted"] + REPEAT_WINDOW < now:
+        return False
+    return reversal is None or not is_complete_reversal(reversal)

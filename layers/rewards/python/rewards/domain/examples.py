@@ -1,0 +1,46 @@
+"""The first rows of each outcome, for who wants to see what became of a file without opening it."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rewards.domain.header import normalise
+from rewards.domain.outcomes import SETTLED, Answer, Outcome
+
+# So many rows of an outcome are shown; more are in the file of results.
+MAX_ROWS = 5
+_MAX_CELL = 200
+
+
+class Examples:
+    """Collects rows in line order; what it keeps does not grow with the file.
+
+    Of outcomes that leave nothing to fix only ALREADY_REDEEMED is shown; rows with a warning are shown by
+    their warnings.
+    """
+
+    def __init__(self, header: Sequence[str], columns: Iterable[str]) -> None:
+        """`columns` are what is shown of a row, as far as the header has them."""
+        places = {normalise(name): place for place, name in enumerate(header)}
+        shown = {name: places.get(normalise(name)) for name in columns}
+        self._places = {name: place for name, place in shown.items() if place is not None}
+        self._rows: dict[str, list[list[Any]]] = {}
+        self._warned: dict[str, list[list[Any]]] = {}
+
+    def add(self, cells: Sequence[str], answer: Answer) -> None:
+        for warning in answer.warnings:
+            self._keep(self._warned.setdefault(warning, []), cells, answer)
+        if answer.outcome not in SETTLED or answer.outcome == Outcome.ALREADY_REDEEMED:
+            self._keep(self._rows.setdefault(answer.outcome, []), cells, answer)
+
+    def _keep(self, rows: list[list[Any]], cells: Sequence[str], answer: Answer) -> None:
+        if len(rows) < MAX_ROWS:
+            shown = [_cut(cells[place]) for place in self._places.values()]
+            rows.append([answer.line, _cut(answer.message), shown])
+
+    def record(self) -> dict[str, Any]:
+        """`columns`, `rows` by outcome and `warned` by warning: each row is [line, message, cells]."""
+        return {"columns": list(self._places), "rows": self._rows, "warned": self._warned}
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _MAX_CELL else text[: _MAX_CELL - 1] + "…"

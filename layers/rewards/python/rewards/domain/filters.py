@@ -1,0 +1,144 @@
+"""What a report is limited to (CONTRACT section 2). A filter applies or is rejected, it is never dropped.
+
+Several filters are combined with AND, as in the original system.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from rewards.domain.report import BALANCES, REDEEMABLE, REWARDS
+from rewards.domain.units import currency, unit_name
+
+_COMMON = ("unit", "programId")
+DATES = tuple(
+    f"{what}{bound}" for what in ("created", "updated", "createdOrUpdated") for bound in ("Since", "Before")
+)
+_APPLY = {
+    REDEEMABLE: (*_COMMON, "filter"),
+    BALANCES: (*_COMMON, *DATES),
+    REWARDS: (*_COMMON, "filter", *DATES),
+}
+
+
+class FilterError(ValueError):
+    """A filter that this type of report does not have; `name` is its parameter."""
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(message)
+        self.name = name
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A half-open range of Unix milliseconds; None where it is not bounded."""
+
+    since: int | None = None
+    before: int | None = None
+
+    def covers(self, *moments: int) -> bool:
+        """Whether one of the moments is not before the start, and one is before the end."""
+        return (self.since is None or any(each >= self.since for each in moments)) and (
+            self.before is None or any(each < self.before for each in moments)
+        )
+
+
+_EVER = Period()
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """The filters of one report. `units` are the units of which any fits; `reward_type` is a reward's type.
+
+    `created` is when a reward was given, of a balance its first one; `updated` when the balance was last
+    written.
+    """
+
+    units: frozenset[str] | None = None
+    unit_type: str | None = None
+    currency: str | None = None
+    reward_type: str | None = None
+    program_id: str | None = None
+    created: Period = _EVER
+    updated: Period = _EVER
+    created_or_updated: Period = _EVER
+
+    @classmethod
+    def read(cls, kind: str, params: Mapping[str, Any]) -> "Filters":
+        """The filters in an export's `params`; `kind` is one of report.KINDS.
+
+        Raises FilterError for one that this kind of report does not have.
+        """
+        given = {name: value for name, value in params.items() if value is not None}
+        for name in given:
+            if name not in _APPLY[kind]:
+                raise FilterError(
+                    name,
+                    f"does not apply to reports of type {kind}, which take {', '.join(_APPLY[kind])}",
+                )
+        chosen = {name: value for name, value in given.get("filter", {}).items() if value is not None}
+        one_of = [frozenset([each]) for each in (given.get("unit"), chosen.get("unit_eq")) if each]
+        one_of += [frozenset(chosen["unit_in"])] if "unit_in" in chosen else []
+        return cls(
+            units=frozenset.intersection(*one_of) if one_of else None,
+            unit_type=chosen.get("unitType_eq"),
+            currency=chosen.get("currency_eq"),
+            reward_type=chosen.get("type_eq"),
+            program_id=given.get("programId"),
+            created=_period(given, "created"),
+            updated=_period(given, "updated"),
+            created_or_updated=_period(given, "createdOrUpdated"),
+        )
+
+    @property
+    def by_creation(self) -> bool:
+        """Whether it matters when rewards were given."""
+        return self.created != _EVER or self.created_or_updated != _EVER
+
+    @property
+    def by_update(self) -> bool:
+        """Whether it matters when balances were last written."""
+        return self.updated != _EVER or self.created_or_updated != _EVER
+
+    def unit_filter(self) -> Callable[[str], bool] | None:
+        """Whether a unit fits; None if every unit does."""
+        if (self.units, self.unit_type, self.currency) == (None, None, None) and self.reward_type in (
+            None,
+            "CREDIT",
+        ):
+            return None
+        return lru_cache(maxsize=1024)(self._fits_unit)
+
+    def _fits_unit(self, unit: str) -> bool:
+        return (
+            (self.units is None or unit in self.units)
+            and (self.unit_type is None or unit_name(unit) == self.unit_type)
+            and (self.currency is None or currency(unit) == self.currency)
+            and self.reward_type in (None, "CREDIT")
+        )
+
+    def date_filter(self) -> Callable[[int, int], bool] | None:
+        """Whether something fits that was created and last written at two moments (Unix ms); None if all
+        does."""
+        return self._fits_dates if self.by_creation or self.by_update else None
+
+    def _fits_dates(self, created: int, updated: int) -> bool:
+        return (
+            self.created.covers(created)
+            and self.updated.covers(updated)
+            and self.created_or_updated.covers(created, updated)
+        )
+
+
+def described(params: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """An export's filters by their full names, such as `filter.unit_eq`, with their values."""
+    for name, value in params.items():
+        if name == "filter":
+            yield from ((f"filter.{inner}", each) for inner, each in value.items())
+        else:
+            yield name, value
+
+
+def _period(given: Mapping[str, Any], what: str) -> Period:
+    return Period(given.get(f"{what}Since"), given.get(f"{what}Before"))

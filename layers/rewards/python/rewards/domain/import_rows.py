@@ -1,0 +1,440 @@
+"""What can be said of a redemption row without looking at its balance (CONTRACT section 3)."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import product
+from operator import itemgetter
+from unicodedata import normalize
+
+from rewards.domain import ids, invisible, row_ids
+from rewards.domain.balance import CLOCK_MARGIN, Wanted
+from rewards.domain.damage import is_damage, unquoted
+from rewards.domain.duplicate_index import FirstLines
+from rewards.domain.encoding_doubt import encoding_doubt, first_beyond_ascii
+from rewards.domain.header import find_columns, listed
+from rewards.domain.outcomes import Answer, Outcome, WarningCode
+from rewards.domain.repair import (
+    MAX_ROWS,
+    NO_REPORTS,
+    Difference,
+    Identity,
+    Reports,
+    Survey,
+    differences,
+    named,
+)
+from rewards.domain.result_columns import result_places
+from rewards.domain.row_ids import RowIdKeys, RowIds
+from rewards.domain.spreadsheet import restore
+from rewards.domain.texts import normalised, problem_of_id, trimmed
+from rewards.domain.units import format_value
+from rewards.domain.values import DEFAULT_MARKS, BadValue, Marks, RoundedNumber, TruncatedValue, read_value
+
+NEEDED = ("accountId", "userId", "unit", "valueToRedeem")
+USED = ("rowId", "programId", "reference")
+
+# Longer ids do not fit DynamoDB's keys, so no such participant can exist (UTF-8 bytes). No reward has a
+# longer program; and a row must fit a message.
+MAX_ID_BYTES = 256
+MAX_UNIT_BYTES = 64
+MAX_PROGRAM_ID_BYTES = 128
+MAX_REFERENCE = 64  # characters
+# Characters that fit, whatever they are.
+_SHORT_UNIT = MAX_UNIT_BYTES // 4
+_SHORT_PROGRAM = MAX_PROGRAM_ID_BYTES // 4
+
+_LINE = re.compile(r"([0-9]{1,10})(?:\.0*)?")  # as spreadsheets may write it
+
+_EXPORTS = 1_000  # the rows of a file come from few reports; so many are remembered
+MAX_LOOK_UPS = 1_000  # so many reports are looked up for the rows of a file that do not fit their rowIds
+
+# How the message of a row begins whose ids were put right.
+REPAIRED = "Repaired by rowId:"
+
+
+class RowChecker:
+    """Checks the rows of one file in order; it remembers which balances stood on earlier lines.
+
+    Rows whose rowId does not fit their ids are rejected, and the reports that they name collected in
+    `exports`. Whoever finds some of these `reports` checks the file once more with them: then what a
+    spreadsheet did to the ids is repaired.
+    """
+
+    def __init__(
+        self,
+        header: Sequence[str],
+        uploaded: int,
+        keys: RowIdKeys,
+        marks: Marks = DEFAULT_MARKS,
+        reports: Reports = NO_REPORTS,
+        priors: Mapping[str, tuple[str, bool] | None] | None = None,
+        detected_encoding: str | None = None,
+    ) -> None:
+        """`uploaded` is when the file came (Unix ms): the results must not depend on when it is read.
+
+        `priors` maps the importIds in an uploaded results.csv to the import that redeemed (itself or, of
+        a dry run, the one that was started from it) and whether a dry run is named; None for no import.
+        `detected_encoding` is the name of an encoding that nobody set: ids beyond ASCII are in doubt.
+        """
+        columns = find_columns(header, NEEDED, USED)
+        self._account, self._user, self._unit, self._value = (columns[name] for name in NEEDED)
+        self._row_id, self._program, self._reference = (columns.get(name) for name in USED)
+        results = result_places(header)
+        self._prior = (results["importId"], results["line"]) if results else None
+        self._priors = {} if priors is None else priors
+        self._width = len(header)
+        # Where the cells of a report's row stand, if this is a report.
+        places = [columns.get(name) for name in (*NEEDED[:3], "rowId", "programId")]
+        self._cells = itemgetter(*places) if None not in places else None
+        self._keys = keys
+        self._known: dict[str, RowIds | None] = {}
+        self._uploaded = uploaded
+        self._marks = marks
+        self._reports = reports
+        self._detected_encoding = detected_encoding
+        self._exact = find_columns(header, NEEDED, ("programId", "reference"))
+        self.exports: dict[str, None] = {}
+        # One fingerprint a row that wants something: this is all that grows with the file.
+        self._first_lines = FirstLines()
+
+    def value_cell(self, row: Sequence[str]) -> str:
+        """The row's cell of valueToRedeem."""
+        return restore(row[self._value]) if self._value < len(row) else ""
+
+    def check(self, row: Sequence[str], line: int) -> Wanted | Answer:
+        """What the row wants, or the answer to a row that needs no balance to be answered."""
+        if len(row) < self._width:
+            row = [*row, *[""] * (self._width - len(row))]
+        value_cell = self.value_cell(row)
+        if value_cell in ("", "0"):
+            return Answer(line, Outcome.UNCHANGED)  # the usual rows that want nothing, at little cost
+        usual = self._usual(row, value_cell, line)
+        if usual is not None:
+            return usual
+        shown = self._shown(row)
+        # A longer unit is none; it must not stand in a message, nor be remembered.
+        value = read_value(value_cell, shown.unit[: MAX_UNIT_BYTES + 1], self._marks)
+        if value == 0:
+            return Answer(line, Outcome.UNCHANGED)
+        problem = self._problem(row, shown)
+        if problem is not None:
+            return Answer(line, *problem)
+        found = self._identify(row, shown)
+        doubt = self._doubt(row)
+        if isinstance(found[0], Outcome):
+            outcome, why = found[:2]
+            return Answer(line, outcome, f"{why} {doubt}".rstrip())
+        true, row_id, note = found
+        if doubt and row_id is None:
+            return Answer(line, Outcome.INVALID_VALUE, doubt)
+        if true.unit != shown.unit:
+            value = read_value(value_cell, true.unit, self._marks)
+        return self._accepted(row, line, true, value, row_id, note)
+
+    def _accepted(
+        self,
+        row: Sequence[str],
+        line: int,
+        true: Identity,
+        value: int | BadValue,
+        row_id: str | None,
+        note: str,
+    ) -> Wanted | Answer:
+        """What a row asks for whose identity is known."""
+        reference = "" if self._reference is None else normalised(_text(row[self._reference]))
+        problem = _problem_of_reference(reference)
+        if problem:
+            return Answer(line, Outcome.INVALID_VALUE, problem, true.unit)
+        earlier = self._first_lines.first(_fingerprint(*map(_normalised, true)), line)
+        if earlier != line:
+            return _repeated(line, earlier)
+        prior = self._prior_of(row) if row_id is None else None
+        if isinstance(prior, str):
+            return Answer(line, Outcome.ROW_CHANGED, prior, true.unit)
+        wanted = _wanted(line, true, value, row_id, note)
+        if isinstance(wanted, Wanted) and prior is not None:
+            wanted.prior, wanted.of_preview = prior[:2], prior[2]
+        return self._with_further(wanted, row, value, reference) if isinstance(wanted, Wanted) else wanted
+
+    def _with_further(
+        self, wanted: Wanted, row: Sequence[str], value: int | BadValue, reference: str
+    ) -> Wanted:
+        """Add the row's reference, the redemption that it names, and the warning that digits were cut off."""
+        wanted.reference = reference
+        if isinstance(value, TruncatedValue):
+            cut = f"{row[self._value].strip()[:40]} has more decimals than {wanted.unit}:"
+            counts = f"{cut} {format_value(wanted.value, wanted.unit)} counts."
+            wanted.note = f"{wanted.note} {counts}".strip()
+            wanted.warnings = (*wanted.warnings, WarningCode.DIGITS_TRUNCATED)
+        return wanted
+
+    def _prior_of(self, row: Sequence[str]) -> tuple[str, int, bool] | str | None:
+        """The redemption that a row of an uploaded results.csv names, and whether it names a dry run; why it
+        cannot be read; or None for a row that names nothing."""
+        if self._prior is None:
+            return None
+        import_id, line = (unquoted(invisible.visible(row[place].strip())).strip() for place in self._prior)
+        if not import_id and not line:
+            return None  # a row that was added
+        named = self._priors.get(import_id.lower())
+        number = _LINE.fullmatch(line)
+        if named is None or number is None:
+            return (
+                "The row's importId or line was changed, so it cannot be known whether it was redeemed. Take "
+                "the row from results.csv again, or upload failed.csv."
+            )
+        return named[0], int(number[1]), named[1]
+
+    def _usual(self, row: Sequence[str], value_cell: str, line: int) -> Wanted | Answer | None:
+        """What a row wants that is as the report made it, but for its value; None for any other.
+
+        What `check` would say after a closer look, at a third of the cost.
+        """
+        if self._cells is None or len(row) != self._width:
+            return None
+        account_id, user_id, unit, row_id, program = self._cells(row)
+        cells = f" {account_id} {user_id} {unit} {program or '-'} "
+        if (
+            "  " in cells  # a blank cell, or spaces around a text
+            or "'" in cells  # perhaps not the text's own
+            or not cells.isprintable()  # nor are all other spaces
+            or "\ufffd" in cells
+            or len(account_id) + len(user_id) > MAX_UNIT_BYTES
+            or len(unit) > _SHORT_UNIT
+            or len(program) > _SHORT_PROGRAM
+        ):
+            return None
+        report = self._report_of(row_id)
+        if report is None:
+            return None
+        program_id = program or None
+        if row_id != report.make(account_id, user_id, unit, program_id):
+            return None
+        if self._reference is not None and row[self._reference]:
+            return None
+        value = read_value(value_cell, unit, self._marks)
+        if isinstance(value, BadValue | TruncatedValue) or value == 0:
+            return None
+        whose = (account_id, user_id, unit, program)
+        key = whose if cells.isascii() else map(normalised, whose)
+        earlier = self._first_lines.first(_fingerprint(*key), line)
+        if earlier != line:
+            return _repeated(line, earlier)
+        return Wanted(line, account_id, user_id, unit, value, program_id, row_id)
+
+    def survey(self, rows: Iterator[tuple[int, Sequence[str]]]) -> Survey:
+        """Whose all rows of the file are, also those that want nothing."""
+        found = Survey(has_program=self._program is not None)
+        for _, short in rows:
+            row = [*short, *[""] * (self._width - len(short))]
+            row_id = self._row_id_in(row)
+            report = self._report_of(row_id) if row_ids.export_of(row_id) else None
+            if report is None:
+                continue
+            shown = self._shown(row)
+            if row_id == report.make(*shown):
+                found.fits(shown)
+            else:
+                found.differs(row_id, shown)
+        return found
+
+    def _report_of(self, row_id: str) -> RowIds | None:
+        """The rowIds of the report that a rowId names, unless the report is from the future."""
+        start = row_id[: row_ids.START]
+        if start not in self._known:
+            export_id = row_ids.export_of(row_id)
+            # A rowId from the future is none of ours; believing it would let a redemption hide in
+            # history (balance.needs_history looks back by more than this allows for).
+            if export_id is None or ids.time_of(export_id) > self._uploaded + CLOCK_MARGIN // 2:
+                return None
+            if len(self._known) >= _EXPORTS:
+                self._known.clear()
+            self._known[start] = self._keys.of(export_id)
+        return self._known[start]
+
+    def _problem(self, row: Sequence[str], shown: Identity) -> tuple[Outcome, str] | None:
+        """Why a row cannot be read, whatever it wants."""
+        if not (shown.account_id and shown.user_id and shown.unit):
+            missing = [name for name, text in named(shown) if not text and name != "programId"]
+            verb, what = ("is", "it") if len(missing) == 1 else ("are", "them")
+            return Outcome.MISSING_FIELD, f"{listed(missing)} {verb} blank: copy {what} from the report."
+        if len(row) > self._width and any(text.strip() for text in row[self._width :]):
+            return (
+                Outcome.ROW_CHANGED,
+                f"The row has {len(row)} cells, the header {self._width}: "
+                "a separator inside a cell moved the others.",
+            )
+        for name, text in named(shown):
+            problem = problem_of_id(text)
+            if problem is not None:
+                return Outcome.INVALID_VALUE, f"{name} {problem}"
+        return None
+
+    def _doubt(self, row: Sequence[str]) -> str:
+        """Why a text that must be right to the letter may not be: rounded, or its encoding detected."""
+        cells = {name: row[place] for name, place in self._exact.items() if name != "valueToRedeem"}
+        rounded = rounded_id(cells, cells)
+        if rounded:
+            return rounded
+        if self._detected_encoding is None:
+            return ""
+        column = first_beyond_ascii(cells, cells)
+        return encoding_doubt(column, self._detected_encoding) if column else ""
+
+    def _shown(self, row: Sequence[str]) -> Identity:
+        """Whose the row says it is."""
+        program = _text(row[self._program]) if self._program is not None else ""
+        return Identity(
+            _text(row[self._account]), _text(row[self._user]), _text(row[self._unit]), program or None
+        )
+
+    def _row_id_in(self, row: Sequence[str]) -> str:
+        """The row's rowId; it has letters and digits only, so what else is in its cell is no part of it."""
+        text = row[self._row_id].strip() if self._row_id is not None else ""
+        return unquoted(invisible.visible(text))
+
+    def _identify(
+        self, row: Sequence[str], shown: Identity
+    ) -> tuple[Identity, str | None, str] | tuple[Outcome, str]:
+        """Whose the row is, its rowId, and what was repaired; or why it must be rejected."""
+        row_id = self._row_id_in(row)
+        if not row_id:
+            return shown, None, ""
+        report = self._report_of(row_id) if row_ids.export_of(row_id) else None
+        if report is None:
+            return Outcome.UNKNOWN_REPORT, (
+                f"rowId {_quoted(row_id[:40])} was not made by a report of this system: it was changed or "
+                "comes from a version before 0.2. Create the report again and copy the values into it."
+            )
+        if row_id == report.make(*shown):
+            return shown, row_id, ""
+        if len(self.exports) < MAX_LOOK_UPS:
+            self.exports[report.export_id] = None
+        true = self._reports.identities.get(row_id) or _respelt(shown, row_id, report)
+        if true is not None and row_id != report.make(*true):
+            true = None  # the key that made it was withdrawn
+        if true is not None:
+            return self._repaired(shown, true, row_id)
+        if report.export_id not in self._reports.known:
+            return Outcome.UNKNOWN_REPORT, self._unknown(row_id, report.export_id)
+        reason = "a cell was edited, or a sort moved only some columns"
+        if self._reports.too_many:
+            reason = f"more than {MAX_ROWS:,} rows of the file do not fit their rowIds, so none is repaired"
+        return Outcome.ROW_CHANGED, (
+            f"rowId does not belong to account {_quoted(shown.account_id)}, user "
+            f"{_quoted(shown.user_id)}, unit {_quoted(shown.unit)}, program "
+            f"{_quoted(shown.program_id or '')}: {reason}. Take this row from the report again."
+        )
+
+    def _unknown(self, row_id: str, export_id: str) -> str:
+        limit = ""
+        if export_id not in self.exports:
+            limit = f" (only {MAX_LOOK_UPS:,} reports are looked up for one file: split it)"
+        return (
+            f"No report of this system has the rowId {row_id!r}{limit}: it comes from another system or was "
+            "changed. Create the report again in this system and copy the values into it."
+        )
+
+    def _repaired(
+        self, shown: Identity, true: Identity, row_id: str
+    ) -> tuple[Identity, str, str] | tuple[Outcome, str]:
+        """A row by what its rowId stands for, if a program may have damaged what it shows."""
+        found = differences(shown, true, has_program=self._program is not None)
+        said = "; ".join(map(_in_words, found))
+        elsewhere = self._reports.belongs_elsewhere(row_id, shown, found)
+        if elsewhere:
+            problem = f"The row may be mis-sorted: {said}, and {elsewhere}."
+        elif all(is_damage(each.shown, each.true) for each in found):
+            return true, row_id, f"{REPAIRED} {said}." if said else ""
+        else:
+            problem = f"The row was edited or mis-sorted: {said}."
+        return Outcome.ROW_CHANGED, f"{problem} Take this row from the report again."
+
+
+def _respelt(shown: Identity, row_id: str, report: RowIds) -> Identity | None:
+    """What a row shows in the Unicode form in which the rowId fits it."""
+    if all(map(str.isascii, (text for _, text in named(shown)))):
+        return None
+    forms = [
+        list(dict.fromkeys((text, normalize("NFC", text), normalize("NFD", text))))
+        for _, text in named(shown)
+    ]
+    for account_id, user_id, unit, program in product(*forms):
+        if row_id == report.make(account_id, user_id, unit, program or None):
+            return Identity(account_id, user_id, unit, program or None)
+    return None
+
+
+def rounded_id(cells: Mapping[str, str], names: Iterable[str]) -> str:
+    """Why a row cannot count without rowId in which an id of these columns is a rounded number, or ""."""
+    name = next((each for each in names if isinstance(cells.get(each), RoundedNumber)), None)
+    if name is None:
+        return ""
+    return (
+        f"{name} is a number of more than 15 digits, of which a workbook keeps only 15: it may be another "
+        "id. Format the column as text and enter the id again."
+    )
+
+
+def _in_words(found: Difference) -> str:
+    same = normalize("NFC", found.shown) == normalize("NFC", found.true)
+    how = ", the same letters in another Unicode form" if same else ""
+    return f"{found.column} is {_quoted(found.shown)}, in the report {_quoted(found.true)}{how}"
+
+
+def _repeated(line: int, earlier: int) -> Answer:
+    said = f"The same account, user, unit and program stand on line {earlier}; only that is looked at."
+    return Answer(line, Outcome.DUPLICATE_ROW, said)
+
+
+def _wanted(
+    line: int, whose: Identity, value: int | BadValue, row_id: str | None, note: str
+) -> Wanted | Answer:
+    if not _fits(whose):
+        said = "No participant has an id, a unit or a program this long."
+        return Answer(line, Outcome.NO_BALANCE, said)
+    if isinstance(value, BadValue):
+        return Answer(line, value.outcome, value.message, whose.unit)
+    account_id, user_id, unit, program_id = whose
+    warnings = (WarningCode.REPAIRED,) if note else ()
+    return Wanted(line, account_id, user_id, unit, int(value), program_id, row_id, note, warnings)
+
+
+def _problem_of_reference(reference: str) -> str:
+    """Why a text cannot be a payment's reference, or ""."""
+    if len(reference) > MAX_REFERENCE:
+        return f"reference is longer than {MAX_REFERENCE} characters."
+    problem = problem_of_id(reference)
+    return f"reference {problem}" if problem else ""
+
+
+def _text(cell: str) -> str:
+    text = trimmed(cell)
+    return trimmed(restore(text)) if text[:1] == "'" else text
+
+
+def _normalised(text: str | None) -> str:
+    return normalised(text or "")
+
+
+def _quoted(text: str) -> str:
+    """A cell's text for a message, which must not grow with the cell."""
+    return repr(invisible.shown(text if len(text) <= MAX_ID_BYTES else text[: MAX_ID_BYTES - 1] + "…"))
+
+
+def _fits(identity: Identity) -> bool:
+    account_id, user_id, unit, program_id = identity
+    limits = (MAX_ID_BYTES, MAX_ID_BYTES, MAX_UNIT_BYTES, MAX_PROGRAM_ID_BYTES)
+    texts = map(_normalised, (account_id, user_id, unit, program_id))
+    return all(
+        len(text) * 4 <= limit or len(text.encode()) <= limit  # the first tells of most
+        for text, limit in zip(texts, limits, strict=True)
+    )
+
+
+def _fingerprint(account_id: str, user_id: str, unit: str, program_id: str | None) -> int:
+    """64 bits for a row's balance and program; a collision would refuse a row, never redeem one.
+
+    Python's own hashes of texts have a key of this process, so nobody can write a file full of collisions.
+    """
+    return hash((account_id, user_id, unit, program_id or None)) & 0xFFFF_FFFF_FFFF_FFFF

@@ -1,0 +1,259 @@
+"""The three reports (CONTRACT sections 2 and 5): their names, columns, and what a row shows.
+
+Only the report that people fill in is neutralised (spreadsheet.py). The others are read by programs, which
+take each text as it is; in workbooks a text is no formula either way.
+
+A report is read from a live table, a page at a time. What a row counts is available both when its
+page was asked for and when the page came back, so that no row shows more than there was.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import lru_cache
+
+from rewards.domain.dates import iso
+from rewards.domain.redemption import Reward, is_available
+from rewards.domain.reward_rows import MAX_DATE, NEEDED, USED, USED_OF_USER
+from rewards.domain.row_ids import RowIds
+from rewards.domain.spreadsheet import neutralise, neutralised
+from rewards.domain.units import currency, decimals, unit_name
+
+REDEEMABLE = "REDEEMABLE_REWARD_BALANCE"
+BALANCES = "REWARD_BALANCE"
+REWARDS = "REWARD"
+
+Cell = str | Decimal | int
+
+# What is known of a participant, in the order of PARTICIPANT_FACTS.
+Facts = Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a report is called, and its columns. `mark`: its CSV file begins with a byte-order mark."""
+
+    title: str
+    file_name: str
+    sheet_title: str
+    columns: tuple[str, ...]
+    mark: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What a workbook or a CSV file is made of: texts, decimals with their unit's places, and whole
+    numbers."""
+
+    columns: tuple[str, ...]
+    rows: Iterable[list[Cell]]
+    sheet_title: str
+
+
+COLUMNS = (
+    "firstName",
+    "lastName",
+    "email",
+    "dateBlocked",
+    "unitName",
+    "currency",
+    "availableValue",
+    "valueToRedeem",
+    "totalRedeemedValue",
+    "userId",
+    "accountId",
+    "unit",
+    "segments",
+    "programId",
+    "nextExpiry",
+    "rowId",
+)
+BALANCE_COLUMNS = (
+    "userId",
+    "accountId",
+    "type",
+    "unit",
+    "amount",
+    "totalAssignedCredit",
+    "totalRedeemedCredit",
+    "totalExpiredCredit",
+    "email",
+    "firstName",
+    "lastName",
+)
+# The columns that the loader reads: the file can be loaded again as it is.
+REWARD_COLUMNS = (*NEEDED, *USED, *USED_OF_USER)
+
+# Titles are those of the original system.
+KINDS = {
+    REDEEMABLE: Kind(
+        "Available reward balances by user",
+        "available-reward-balances-by-user",
+        "Balances",
+        COLUMNS,
+        mark=True,
+    ),
+    BALANCES: Kind("Reward balances by user", "reward-balances-by-user", "Balances", BALANCE_COLUMNS),
+    REWARDS: Kind("Reward details", "reward-details", "Rewards", REWARD_COLUMNS),
+}
+
+
+# The types that may be asked for: some reports have more than one name in the original system.
+TYPES = {
+    f"QUERY/{REDEEMABLE}": REDEEMABLE,
+    f"USER_{BALANCES}": BALANCES,
+    **{kind: kind for kind in KINDS},
+}
+
+
+def file_key(export_id: str, file_format: str, asked_type: str = REDEEMABLE) -> str:
+    """Where an export's file lies in the files bucket; `asked_type` is one of TYPES."""
+    return f"exports/{export_id}/{KINDS[TYPES[asked_type]].file_name}.{file_format.lower()}"
+
+
+def steady(
+    rewards: Iterable[Reward], asked: int, answered: int, program_id: str | None = None
+) -> Iterator[Reward]:
+    """The rewards that may be spent at both moments, and so at every one between (Unix ms)."""
+    return (
+        reward
+        for reward in rewards
+        if is_available(reward, asked)
+        and is_available(reward, answered)
+        and (program_id is None or reward.program_id == program_id)
+    )
+
+
+def redeemable_row(
+    account_id: str,
+    user_id: str,
+    unit: str,
+    value: int,
+    redeemed: int,
+    expiry: int | None,
+    facts: Facts,
+    row_ids: RowIds,
+    program_id: str | None,
+) -> list[Cell]:
+    """One available balance in the order of COLUMNS; `value` and `redeemed` in credits.
+
+    Values are decimals with the unit's decimals (a spreadsheet that showed 0 places would save
+    10.55 as 11), the rest is text that is safe in a spreadsheet.
+    """
+    name, code, places, shown_unit = _unit_cells(unit)
+    first_name, last_name, email, date_blocked, segments, account, user, program = neutralised(
+        [*facts, account_id, user_id, program_id or ""]
+    )
+    return [
+        first_name,
+        last_name,
+        email,
+        date_blocked,
+        name,
+        code,
+        Decimal(f"{value}E-{places}"),
+        _zero(places),
+        Decimal(f"{redeemed}E-{places}"),
+        user,
+        account,
+        shown_unit,
+        segments,
+        program,
+        "" if expiry is None else iso(expiry),
+        row_ids.make(account_id, user_id, unit, program_id),
+    ]
+
+
+@dataclass(slots=True)
+class Sums:
+    """What REWARD_BALANCE says of a balance, in credits; `amount` is available now. `first_given` is the
+    first dateGiven (Unix ms) of the rewards that were looked at."""
+
+    amount: int = 0
+    assigned: int = 0
+    redeemed: int = 0
+    expired: int = 0
+    first_given: int = MAX_DATE
+
+    def __iadd__(self, other: "Sums") -> "Sums":
+        self.amount += other.amount
+        self.assigned += other.assigned
+        self.redeemed += other.redeemed
+        self.expired += other.expired
+        self.first_given = min(self.first_given, other.first_given)
+        return self
+
+
+def sums(rewards: Iterable[Reward], asked: int, answered: int) -> Sums:
+    """The sums over some rewards of a balance. What was cancelled has not expired."""
+    found = Sums()
+    for reward in rewards:
+        found.assigned += reward.assigned_credit
+        found.redeemed += reward.redeemed_credit
+        if reward.date_given < found.first_given:
+            found.first_given = reward.date_given
+        if is_available(reward, asked) and is_available(reward, answered):
+            found.amount += reward.left
+        elif reward.date_cancelled is None and reward.date_expires is not None:
+            found.expired += reward.left if reward.date_expires <= answered else 0
+    return found
+
+
+def balance_row(account_id: str, user_id: str, unit: str, found: Sums, facts: Facts) -> list[Cell]:
+    """One balance in the order of BALANCE_COLUMNS; credits are whole numbers."""
+    first_name, last_name, email, _, _ = facts
+    return [
+        user_id,
+        account_id,
+        "CREDIT",
+        unit,
+        found.amount,
+        found.assigned,
+        found.redeemed,
+        found.expired,
+        email,
+        first_name,
+        last_name,
+    ]
+
+
+def reward_row(
+    account_id: str,
+    user_id: str,
+    unit: str,
+    reward: Reward,
+    name: str,
+    reward_source: str,
+    facts: Facts,
+) -> list[Cell]:
+    """One reward in the order of REWARD_COLUMNS: credits whole numbers, dates Unix milliseconds.
+
+    `dateCreated` is blank: the loader takes it only for a reward without dateGiven, and every reward has one.
+    """
+    return [
+        reward.id,
+        "CREDIT",
+        unit,
+        reward.assigned_credit,
+        user_id,
+        account_id,
+        name,
+        reward.program_id or "",
+        reward_source,
+        reward.redeemed_credit,
+        reward.date_given,
+        "",
+        *("" if date is None else date for date in (reward.date_scheduled_for, reward.date_expires)),
+        "" if reward.date_cancelled is None else reward.date_cancelled,
+        *facts,
+    ]
+
+
+@lru_cache(maxsize=1024)
+def _unit_cells(unit: str) -> tuple[str, str, int, str]:
+    return neutralise(unit_name(unit)), currency(unit) or "", decimals(unit), neutralise(unit)
+
+
+@lru_cache(maxsize=16)
+def _zero(places: int) -> Decimal:
+    return Decimal(f"0E-{places}")

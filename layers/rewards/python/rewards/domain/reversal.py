@@ -1,0 +1,123 @@
+"""Reversing a redemption: each amount goes back to the reward it came from (CONTRACT section 5).
+
+The reward keeps its dates. So what comes back to a reward that has expired or was cancelled since
+then is not available again, and the answer names it. The redemption stays on record, marked with
+who reversed it, in the same write; that mark is what makes a second reversal do nothing.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from rewards.domain.balance import Balance, Page, Redemption, how, unarchive
+from rewards.domain.outcomes import Answer, Outcome, Refusal
+from rewards.domain.redemption import Reward, Status, redemption_order, statuses
+
+
+def is_complete_reversal(reversal: Mapping[str, Any]) -> bool:
+    """Whether a reversal, by its record, has ended and returned everything that it had to."""
+    outcomes = {Outcome(name) for name, rows in reversal["outcomes"].items() if rows}
+    return (
+        reversal["dateCompleted"] is not None
+        # No row is processed of a chunk whose results could not be read.
+        and reversal["processed"] == reversal["rows"]
+        and outcomes <= {Outcome.REVERSED, Outcome.ALREADY_REVERSED, Outcome.UNCHANGED}
+    )
+
+
+class MovedError(Exception):
+    """The balance and its history, as they were read, are not of one moment: read both again."""
+
+
+# A balance's history by the key of its pages.
+Pages = dict[str, Page]
+
+
+def needs_pages(balance: Balance, redeemed: Iterable[Answer], of: str) -> bool:
+    """Whether a redemption to reverse, or a reward that gave to it, has left the balance for history."""
+    at_hand = {reward.ordinal for reward in balance.rewards}
+    for answer in redeemed:
+        found = [r for r in balance.redemptions if (r.import_id, r.line) == (of, answer.line)]
+        if not found or any(ordinal not in at_hand for ordinal, _ in found[0].parts):
+            return True
+    return False
+
+
+def reverse(
+    balance: Balance,
+    redeemed: Answer,
+    of: str,
+    reversal_id: str,
+    now: int,
+    pages: Pages,
+    refusal: Refusal | None = None,
+) -> tuple[Answer, bool]:
+    """Give back what a row of import `of` redeemed, in place: its answer, and whether anything changed.
+
+    `redeemed` is the row's answer from then. `pages` are the balance's history, where `needs_pages`
+    asks for it; a page that has to change is replaced there. With a `refusal` nothing is given back
+    any more, but a row that was reversed still says so. Raises MovedError.
+    """
+    line, unit = redeemed.line, redeemed.unit
+    found = _find(balance, pages, of, line)
+    if found is None:
+        lost = f"No trace of this redemption by import {of} was found. Nothing was changed."
+        return Answer(line, Outcome.NOT_PROCESSED, lost, unit), False
+    key, redemption = found
+    if redemption.reversed_by not in ("", reversal_id):
+        again = f"This redemption was reversed by {redemption.reversed_by}. Nothing was given back again."
+        return Answer(line, Outcome.ALREADY_REVERSED, again, unit, available=balance.available(now)), False
+    changed = not redemption.reversed_by  # else it is our own trace: only the answer was lost on the way
+    if changed and refusal is not None:
+        return Answer(line, refusal.outcome, refusal.message, unit, available=balance.available(now)), False
+    parts = [
+        (_reward(balance, pages, ordinal, take=changed), credits) for ordinal, credits in redemption.parts
+    ]
+    if changed:
+        for reward, credits in parts:
+            reward.left += credits
+        balance.rewards.sort(key=redemption_order)
+        _replace(balance, pages, key, redemption, replace(redemption, reversed_by=reversal_id))
+    message = "Given back: " + how(parts, unit, "to") + "".join(_closed(reward, now) for reward, _ in parts)
+    available = balance.available(now)
+    return Answer(line, Outcome.REVERSED, message, unit, -redemption.value, available), changed
+
+
+def _find(balance: Balance, pages: Pages, of: str, line: int) -> tuple[str, Redemption] | None:
+    """The redemption of a row, and the page it is on ("" for the balance itself)."""
+    places = [("", balance.redemptions), *((key, page.redemptions) for key, page in pages.items())]
+    for key, redemptions in places:
+        for redemption in redemptions:
+            if (redemption.import_id, redemption.line) == (of, line):
+                return key, redemption
+    return None
+
+
+def _replace(balance: Balance, pages: Pages, key: str, old: Redemption, new: Redemption) -> None:
+    if key:
+        kept = tuple(new if each is old else each for each in pages[key].redemptions)
+        pages[key] = replace(pages[key], redemptions=kept)
+    else:
+        balance.redemptions = [new if each is old else each for each in balance.redemptions]
+
+
+def _reward(balance: Balance, pages: Pages, ordinal: int, take: bool) -> Reward:
+    """A reward of the balance by its ordinal; with `take`, one in history comes back into the balance."""
+    for reward in balance.rewards:
+        if reward.ordinal == ordinal:
+            return reward
+    for key, page in pages.items():
+        for reward in page.rewards:
+            if reward.ordinal == ordinal:
+                if take:
+                    rest = tuple(each for each in page.rewards if each.ordinal != ordinal)
+                    pages[key] = replace(page, rewards=rest)
+                    unarchive(balance, reward)
+                return reward
+    raise MovedError(f"no reward {ordinal} of {balance.account_id} {balance.user_id} {balance.unit}")
+
+
+def _closed(reward: Reward, now: int) -> str:
+    """What a person should know of a reward that cannot be spent though it holds something again."""
+    known = statuses(reward, now) & {Status.CANCELLED, Status.EXPIRED}
+    return "".join(f". Reward {reward.id} is {status} and stays so" for status in sorted(known))

@@ -1,0 +1,1 @@
+"""The emails: their layout, their texts and the addresses they go to."""

@@ -1,0 +1,337 @@
+"""The emails (CONTRACT section 7), made of the blocks of `mail_layout`."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from rewards.domain.dates import to_the_minute
+from rewards.domain.outcomes import SETTLED, FileProblem, Outcome, WarningCode
+from rewards.domain.remedy import file_mending, meaning, mending, reason, warning_meaning, warning_remedy
+from rewards.domain.report import BALANCES, REDEEMABLE, REWARDS
+from rewards.domain.units import format_value
+from rewards.email.layout import (
+    Block,
+    Email,
+    Facts,
+    Figure,
+    Figures,
+    Heading,
+    Link,
+    Paragraph,
+    Points,
+    Tone,
+    compose,
+    shortened,
+)
+
+# So long a name may be in a subject, where the result must stay in sight, and elsewhere.
+_NAME_IN_SUBJECT = 60
+_NAME = 160
+
+_SHOWS = {
+    REDEEMABLE: "It shows what every participant has available in every unit, as of {}.",
+    BALANCES: "It shows every balance, as of {}.",
+    REWARDS: "It shows every reward, as of {}.",
+}
+_FILTERS = {"unit": "Only unit", "programId": "Only program"}
+_NEXT = (
+    ("Pay", "Use your usual way: payroll, bank file or gift cards."),
+    (
+        "Fill in valueToRedeem",
+        "Enter what was paid, in the unit as shown. Leave 0 where nothing was paid, and do not change any "
+        "other column.",
+    ),
+    (
+        "Import the file",
+        "In the console, select Import and choose the file, saved as CSV or XLSX. Check the preview, then "
+        "select Start import. Each row is redeemed once only, even if the file is imported again.",
+    ),
+)
+_WHY = (
+    "You receive this email because you requested this {}, or because this is the notification address "
+    "of the service."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ImportSummary:
+    """What the emails say about an import; `redeemed` in credits by unit, negative for a reversal.
+
+    `console_url` opens the import in the console. `warnings` are rows by warning, `file_warnings` the
+    explanations of those about the whole file.
+    """
+
+    name: str
+    file_name: str
+    import_id: str
+    console_url: str
+    dry_run: bool
+    loads_rewards: bool
+    cancelled: bool
+    outcomes: Mapping[str, int]
+    redeemed: Mapping[str, int]
+    reverses: bool = False
+    warnings: Mapping[str, int] = field(default_factory=dict)
+    file_warnings: Mapping[str, str] = field(default_factory=dict)
+
+
+def report_ready(
+    name: str,
+    rows: int,
+    totals: Mapping[str, int],
+    as_of: int,
+    url: str,
+    works_until: int,
+    *,
+    console_url: str,
+    kind: str = REDEEMABLE,
+    file_format: str = "",
+    filters: Iterable[tuple[str, object]] = (),
+) -> Email:
+    """Say that a report is ready. `totals` in credits by unit, empty if the report has none; dates in Unix
+    milliseconds; `url` opens the file, `console_url` the report in the console; `kind` is the report's kind,
+    `filters` are the names and values of its filters."""
+    count = _count(rows, "row")
+    shows = _SHOWS[kind].format(to_the_minute(as_of))
+    blocks: list[Block] = [Paragraph(f"The report “{shortened(name, _NAME)}” is ready. {shows}")]
+    if rows == 0:
+        blocks.append(Paragraph("The report has no rows: no data matches the request."))
+    if totals:
+        blocks.append(_amounts("Total available", totals, "the report shows all of them"))
+    blocks.append(Link("Download the report", url))
+    blocks.append(
+        Paragraph(f"The download link works until {to_the_minute(works_until)} and opens only this file.")
+    )
+    blocks.append(Link("Open the report in the console", console_url))
+    if kind == REDEEMABLE and rows:
+        blocks += [Heading("What to do next"), Points(_NEXT, ordered=True)]
+    about = [
+        ("Name", shortened(name, _NAME)),
+        ("Format", file_format),
+        ("Rows", f"{rows:,}"),
+        *((_FILTERS.get(name, f"Only {name}"), _filter_value(value)) for name, value in filters),
+        ("As of", to_the_minute(as_of)),
+    ]
+    blocks.append(Facts("About this report", about))
+    subject = f"Report ready: {shortened(name, _NAME_IN_SUBJECT)}, {count}"
+    return compose(subject, "good", f"Your report is ready: {count}", blocks, _WHY.format("report"))
+
+
+def _filter_value(value: object) -> str:
+    if isinstance(value, int):
+        return to_the_minute(value)
+    return shortened(", ".join(value) if isinstance(value, list) else str(value), _NAME)
+
+
+def report_failed(name: str, reason: str, console_url: str) -> Email:
+    """Say that a report could not be created; `reason` says why and what to do."""
+    blocks: list[Block] = [
+        Paragraph(f"The report “{shortened(name, _NAME)}” could not be created."),
+        Paragraph(reason),
+        Link("Open the report in the console", console_url),
+    ]
+    subject = f"Report failed: {shortened(name, _NAME_IN_SUBJECT)}"
+    return compose(subject, "bad", "Your report could not be created", blocks, _WHY.format("report"))
+
+
+def import_finished(
+    summary: ImportSummary,
+    results_url: str,
+    failed_url: str | None,
+    works_until: int,
+) -> Email:
+    """Say that an import has ended and that every row has a result."""
+    blocks: list[Block] = [_ended(summary), *_counts(summary), _in_console(summary)]
+    blocks.append(Link("Download the results of all rows (results.csv)", results_url))
+    if failed_url:
+        blocks.append(Link("Download the failed rows (failed.csv)", failed_url))
+    links = "Each download link" if failed_url else "The download link"
+    blocks.append(Paragraph(f"{links} works until {to_the_minute(works_until)} and opens only this file."))
+    blocks += _next_steps(summary)
+    blocks.append(_about(summary))
+    tone: Tone = "warn" if summary.cancelled or _failed(summary) else "good"
+    return _about_import(summary, "", tone, blocks)
+
+
+def import_without_results(summary: ImportSummary, reason: str) -> Email:
+    """Say that an import has ended without results, and why."""
+    again = " It is safe to import the same rows of the report again; the new import writes their results."
+    # After a cancellation or a reversal, importing them again would redeem.
+    safe = again if summary.outcomes.get(Outcome.REDEEMED) and not summary.cancelled else ""
+    blocks = [
+        _ended(summary),
+        Paragraph(reason + safe),
+        *_counts(summary),
+        _in_console(summary),
+        _about(summary),
+    ]
+    return _about_import(summary, " without results", "bad", blocks)
+
+
+def import_rejected(summary: ImportSummary, code: str, message: str) -> Email:
+    """Say that a file was rejected as a whole."""
+    problem, what = FileProblem(code), _what(summary)
+    blocks: list[Block] = [
+        Paragraph(f"The file “{shortened(summary.file_name, _NAME)}” was rejected. Nothing was changed."),
+        Facts("Why", [("Reason", message), ("Code", code)]),
+        Heading("How to fix it"),
+        Paragraph(file_mending(problem, summary.loads_rewards)),
+        _in_console(summary),
+        _about(summary),
+    ]
+    subject = f"{what} rejected: {shortened(summary.name, _NAME_IN_SUBJECT)}, {reason(problem)} ({code})"
+    return compose(subject, "bad", f"{what} rejected: {reason(problem)}", blocks, _WHY.format("import"))
+
+
+def upload_misplaced(bucket: str, key: str, console_url: str) -> Email:
+    """Say that a file was uploaded outside the folders that are imported; `console_url` imports files."""
+    folders = (
+        ("redemptions/", "redeems balances."),
+        ("preview/", "shows what a redemption would do, and changes nothing."),
+        ("rewards/", "loads rewards."),
+    )
+    blocks: list[Block] = [
+        Paragraph(
+            f"The file “{shortened(key, _NAME)}” was uploaded to the bucket {bucket}, but not to one of the "
+            "folders that are imported. Nothing was imported."
+        ),
+        Heading("How to fix it"),
+        Paragraph("Upload the file to one of these folders. Folder names are in lower case."),
+        Points(folders, ordered=False),
+        Paragraph("Reports with valueToRedeem filled in can also be imported in the console."),
+        Link("Import a file in the console", console_url),
+        Paragraph(
+            "This email is sent at most once an hour. Further files are listed in the log of validate."
+        ),
+    ]
+    why = "You receive this email because this is the notification address of the service."
+    name = shortened(key, _NAME_IN_SUBJECT)
+    return compose(f"File not imported: {name}", "bad", "A file was not imported", blocks, why)
+
+
+def _about_import(summary: ImportSummary, how: str, tone: Tone, blocks: Sequence[Block]) -> Email:
+    state = "cancelled" if summary.cancelled else "finished"
+    begin, result = f"{_what(summary)} {state}{how}", _result(summary)
+    subject = f"{begin}: {shortened(summary.name, _NAME_IN_SUBJECT)}, {result}"
+    return compose(subject, tone, f"{begin}: {result}", blocks, _WHY.format("import"))
+
+
+def _what(summary: ImportSummary) -> str:
+    return "Preview" if summary.dry_run else "Reversal" if summary.reverses else "Import"
+
+
+def _result(summary: ImportSummary) -> str:
+    done, verb = Outcome.REDEEMED, "redeemed"
+    if summary.loads_rewards:
+        done, verb = Outcome.LOADED, "loaded"
+    elif summary.reverses:
+        done, verb = Outcome.REVERSED, "reversed"
+    would = "would be " if summary.dry_run else ""
+    failed = _failed(summary)
+    return f"{summary.outcomes.get(done, 0):,} {would}{verb}" + (f", {failed:,} failed" if failed else "")
+
+
+def _failed(summary: ImportSummary) -> int:
+    return sum(count for outcome, count in summary.outcomes.items() if Outcome(outcome) not in SETTLED)
+
+
+def _in_console(summary: ImportSummary) -> Link:
+    return Link(f"Open the {_what(summary).lower()} in the console", summary.console_url)
+
+
+def _ended(summary: ImportSummary) -> Paragraph:
+    what, file = _what(summary), shortened(summary.file_name, _NAME)
+    state = "was cancelled" if summary.cancelled else "has finished"
+    failed = _failed(summary)
+    rest = ""
+    if summary.dry_run:
+        rest = " This was a preview: no balance was changed."
+    elif failed:
+        rest = (
+            f" {_count(failed, 'row')} failed, and nothing was changed for {'it' if failed == 1 else 'them'}."
+        )
+    return Paragraph(f"{what} of “{file}” {state}.{rest}")
+
+
+def _counts(summary: ImportSummary) -> list[Block]:
+    rows = [
+        Figure(
+            f"{summary.outcomes[outcome]:,}",
+            outcome,
+            meaning(outcome, summary.loads_rewards, summary.dry_run, summary.reverses),
+        )
+        for outcome in Outcome
+        if summary.outcomes.get(outcome)
+    ]
+    blocks: list[Block] = [Figures("Rows by outcome", ("Rows", "Outcome"), rows)] if rows else []
+    if summary.redeemed:
+        caption = "Total that would be redeemed" if summary.dry_run else "Total redeemed"
+        totals = summary.redeemed
+        if summary.reverses:
+            caption = "Total returned to rewards"
+            totals = {unit: -credits for unit, credits in totals.items()}
+        blocks.append(_amounts(caption, totals, "results.csv shows all of them"))
+    warned = [
+        Figure(
+            f"{summary.warnings[warning]:,}",
+            warning,
+            summary.file_warnings.get(warning) or f"{warning_meaning(warning)} {warning_remedy(warning)}",
+        )
+        for warning in WarningCode
+        if summary.warnings.get(warning)
+    ]
+    if warned:
+        blocks.append(Figures("Warnings (they changed no outcome)", ("Rows", "Warning"), warned))
+    return blocks
+
+
+def _next_steps(summary: ImportSummary) -> list[Block]:
+    points = [
+        (
+            f"{outcome} ({_count(summary.outcomes[outcome], 'row')})",
+            mending(outcome, summary.loads_rewards, summary.reverses),
+        )
+        for outcome in Outcome
+        if summary.outcomes.get(outcome) and outcome not in SETTLED
+    ]
+    blocks: list[Block] = [Heading("What to do about the failed rows"), Points(points)] if points else []
+    if points and not summary.reverses:
+        blocks.append(Paragraph(_CORRECT_REWARDS if summary.loads_rewards else _CORRECT))
+    if summary.dry_run and not summary.cancelled and summary.outcomes.get(Outcome.REDEEMED):
+        blocks.append(Paragraph(_START))
+    return blocks
+
+
+_COLUMNS = "Its column message explains each row. The columns outcome and message can stay: they are ignored."
+_CORRECT = f"Correct failed.csv where needed, then import that file in the console. {_COLUMNS}"
+_CORRECT_REWARDS = f"Correct failed.csv where needed, then load it in the same way as this file. {_COLUMNS}"
+_START = "To redeem these rows, open the preview in the console and select Start import."
+
+
+def _about(summary: ImportSummary) -> Facts:
+    rows = sum(summary.outcomes.values())
+    return Facts(
+        f"About this {_what(summary).lower()}",
+        [
+            ("Name", shortened(summary.name, _NAME)),
+            ("File", shortened(summary.file_name, _NAME)),
+            ("Id", summary.import_id),
+            ("Rows", f"{rows:,}" if rows else ""),
+        ],
+    )
+
+
+def _amounts(caption: str, totals: Mapping[str, int], elsewhere: str) -> Figures:
+    rows = [
+        Figure(_grouped(credits, unit), shortened(unit, _NAME)) for unit, credits in sorted(totals.items())
+    ]
+    return Figures(caption, ("Value", "Unit"), rows, elsewhere)
+
+
+def _grouped(credits: int, unit: str) -> str:
+    """Credits as a decimal in the unit, with thousands separators: `16,594.50`."""
+    return f"{Decimal(format_value(credits, unit)):,f}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")

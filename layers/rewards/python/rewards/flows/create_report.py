@@ -1,0 +1,329 @@
+"""Report order -> file -> email."""
+
+import csv
+import errno
+import gc
+import io
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from secrets import token_hex
+
+from rewards.adapters.errors import EmailNotSentError, LeaseTakenError
+from rewards.adapters.files import Files
+from rewards.adapters.jobs import EXPORT, Jobs, Record
+from rewards.adapters.retry import OutOfTimeError
+from rewards.adapters.scanner import Scanner
+from rewards.domain.download_names import report_name
+from rewards.domain.filters import Filters, described
+from rewards.domain.report import KINDS, REDEEMABLE, TYPES, Cell, Table, file_key
+from rewards.domain.row_ids import RowIdKeys
+from rewards.email import messages
+from rewards.flows.notifications import Delivery
+from rewards.flows.overviews import Overviews
+from rewards.flows.report_builders import Redeemable, Rewards, Statement, TornScanError, statement
+from rewards.tabular.external_sort import Spool
+
+CONTENT_TYPES = {
+    "CSV": "text/csv; charset=utf-8",
+    "XLSX": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+
+# As long as the function may run (milliseconds), and most of a minute for a request that arrives late; its
+# queue shows the message again only later.
+LEASE = 950_000
+
+# One sheet, of the report that comes back: an import reads one, so rows on a second one would be left out
+# without a word. Other reports have as many sheets as they need.
+MAX_WORKBOOK_ROWS = 1_048_575
+
+# Seconds of a function's time that are kept: to end a report that is too large, and to upload a workbook and
+# the CSV file beside it, which nothing interrupts: 400 bytes a row, and no less than 23 MB a second.
+_TO_END = 20.0
+_TO_UPLOAD_A_ROW = 17e-6
+
+_AT_A_TIME = 2_000  # rows between two looks at the clock
+
+
+class ReportTooLargeError(Exception):
+    """One run of the function cannot make this report; says which limit, and what to do."""
+
+
+class ReportEnding:
+    """How a report ends: what its record says, and the email. `now` gives Unix milliseconds."""
+
+    def __init__(self, jobs: Jobs, delivery: Delivery, now: Callable[[], int]) -> None:
+        self._jobs = jobs
+        self._delivery = delivery
+        self._now = now
+
+    def complete(self, export_id: str, made: Record) -> None:
+        """The file is there."""
+        now = self._now()
+        completed = {
+            "status": "COMPLETED",
+            "dateCompleted": now,
+            "dateExpires": self._delivery.works_until(now),
+        }
+        self._jobs.update(EXPORT, export_id, {**completed, **made}, status="PENDING")
+
+    def abort(self, export_id: str, code: str, message: str) -> None:
+        """There will be no file."""
+        problem = {"code": code, "message": message}
+        aborted = {"status": "ABORTED", "error": problem, "dateCompleted": self._now()}
+        self._jobs.update(EXPORT, export_id, aborted, status="PENDING")
+
+    def mail(self, export_id: str) -> None:
+        """Tell the person, once."""
+        record = self._jobs.get(EXPORT, export_id)
+        if record is None or record["status"] == "PENDING" or record.get("dateMailed"):
+            return
+        console_url = self._delivery.console(f"reports/{export_id}")
+        if record["status"] == "COMPLETED":
+            until = record["dateExpires"]
+            key = file_key(export_id, record["format"], record["type"])
+            name = report_name(record["name"], record["dateCreated"], record["format"])
+            link = self._delivery.link(key, until, name)
+            email = messages.report_ready(
+                record["name"],
+                record["recordCount"],
+                record["totals"],
+                record["asOf"],
+                link,
+                until,
+                console_url=console_url,
+                kind=TYPES[record["type"]],
+                file_format=record["format"],
+                filters=described(record["params"]),
+            )
+        else:
+            email = messages.report_failed(record["name"], record["error"]["message"], console_url)
+        self._delivery.mail(EXPORT, export_id, record["mailtoEmail"], email)
+
+    def give_up(self, export_id: str) -> None:
+        """The report failed for good: its record says so, and the person is told if that is possible."""
+        self.abort(export_id, "EXPORT_FAILED", "The report could not be made. Order it again later.")
+        try:
+            self.mail(export_id)
+        except EmailNotSentError as error:
+            self._delivery.give_up(EXPORT, export_id, str(error))
+
+    def give_up_overview(self) -> None:
+        """The overview of all balances failed for good."""
+        Overviews(self._jobs, self._now).give_up()
+
+
+# A reversal may take rewards back out of history while a report reads both.
+_TRIES = 3
+_TORN = (
+    "While the report was read, an import was being reversed, three times. Order the report again when the "
+    "reversal has ended."
+)
+
+
+class Reporter:
+    """Makes reports. `now` gives Unix milliseconds."""
+
+    def __init__(
+        self,
+        scanner: Scanner,
+        jobs: Jobs,
+        files: Files,
+        ending: ReportEnding,
+        now: Callable[[], int],
+        row_id_keys: Callable[[], RowIdKeys],
+    ) -> None:
+        self._scanner = scanner
+        self._jobs = jobs
+        self._files = files
+        self._ending = ending
+        self._overviews = Overviews(jobs, now)
+        self._row_id_keys = row_id_keys
+        self._now = now
+
+    def run(self, export_id: str, time_left: Callable[[], float]) -> None:
+        """Make an export that was ordered, and send its email. Running it again is harmless.
+
+        Raises LeaseTakenError while another copy of the order is worked off: its file would be
+        written over by ours, and say something else than its record and its email.
+
+        What does not fit into `time_left` (seconds) or into the temporary folder is aborted, and
+        not tried again.
+        """
+        record = self._jobs.get(EXPORT, export_id)
+        if record is None:
+            return
+        if record["status"] == "PENDING":
+            self._make_alone(export_id, time_left)
+        self._ending.mail(export_id)
+
+    def _make_alone(self, export_id: str, time_left: Callable[[], float]) -> None:
+        owner = token_hex(8)
+        if not self._jobs.lease(export_id, owner, self._now(), self._now() + LEASE, EXPORT):
+            raise LeaseTakenError(export_id)
+        try:
+            record = self._jobs.get(EXPORT, export_id)  # as it is now that nobody else makes it
+            if record is not None and record["status"] == "PENDING":
+                self._ending.complete(export_id, self._make_whole(export_id, record, time_left))
+        except ReportTooLargeError as error:
+            self._ending.abort(export_id, "REPORT_TOO_LARGE", str(error))
+        except TornScanError:
+            self._ending.abort(export_id, "BALANCES_MOVED", _TORN)
+        # Nobody ends the lease: a late copy of the upload must not replace the file of a later attempt.
+
+    def _make_whole(self, export_id: str, record: Record, time_left: Callable[[], float]) -> Record:
+        for _ in range(_TRIES - 1):
+            with suppress(TornScanError):
+                return self._make(export_id, record, time_left)
+        return self._make(export_id, record, time_left)
+
+    def _make(self, export_id: str, record: Record, time_left: Callable[[], float]) -> Record:
+        """Write the file; the changes to the record."""
+        kind = TYPES[record["type"]]
+        found = statement(kind, export_id, Filters.read(kind, record["params"]), self._row_id_keys)
+        clock = _Clock(time_left, record["format"] == "XLSX", comes_back=kind == REDEEMABLE)
+        try:
+            with tempfile.TemporaryDirectory() as directory, _no_garbage():
+                spool = Spool(Path(directory))
+                as_of = self._now()
+                self._collect(found, spool, clock)
+                read_until = self._now()
+                if isinstance(found, Redeemable) and found.overview is not None:
+                    self._overviews.keep(found.overview, as_of)
+                clock.expect(found.rows)
+                rows = clock.watched(found.show(spool.sorted()))
+                self._write(export_id, record, rows, Path(directory), clock)
+        except OutOfTimeError:
+            raise clock.too_large() from None
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            problem = f"The report needs more temporary storage than it has, after {clock.rows:,} rows."
+            raise ReportTooLargeError(f"{problem} {clock.advice}") from error
+        return {"asOf": as_of, "readUntil": read_until, "recordCount": clock.rows, "totals": found.totals}
+
+    def _collect(self, found: Statement, spool: Spool, clock: "_Clock") -> None:
+        for page in self._scanner.accounts(found.history, clock.spare, found.redemptions):
+            clock.check()
+            found.collect(page, spool)
+        if isinstance(found, Rewards):
+            # Last: a reward is claimed in the transaction that grants it, so each one read has its claim.
+            for page in self._scanner.rewards(clock.spare):
+                clock.check()
+                found.collect_catalogue(page, spool)
+
+    def _write(
+        self, export_id: str, record: Record, rows: Iterator[list[Cell]], directory: Path, clock: "_Clock"
+    ) -> None:
+        kind = KINDS[TYPES[record["type"]]]
+        table = Table(kind.columns, rows, kind.sheet_title)
+        if record["format"] == "CSV":
+            key = file_key(export_id, "CSV", record["type"])
+            self._files.stream(csv_pieces(table, kind.mark), key, CONTENT_TYPES["CSV"])
+            return
+        # Only here: the library is a quarter of a second of cold start.
+        from rewards.tabular.xlsx_writer import write_workbook
+
+        formats = ["XLSX"]
+        paths = {file_format: directory / f"report.{file_format.lower()}" for file_format in CONTENT_TYPES}
+        if TYPES[record["type"]] == REDEEMABLE:
+            # Kept beside the workbook: it repairs rows that a spreadsheet damaged.
+            formats.append("CSV")
+            table = replace(table, rows=_also_as_csv(table, paths["CSV"]))
+        if write_workbook(paths["XLSX"], table) > 1 and clock.comes_back:
+            raise ReportTooLargeError(f"The texts of the report do not fit into one sheet. {clock.advice}")
+        for file_format in formats:
+            key = file_key(export_id, file_format, record["type"])
+            self._files.save(str(paths[file_format]), key, CONTENT_TYPES[file_format])
+
+
+@dataclass(slots=True)
+class _Clock:
+    """Looks after the time that is left, and counts the rows."""
+
+    time_left: Callable[[], float]
+    workbook: bool
+    comes_back: bool
+    rows: int = 0
+    kept: float = _TO_END
+
+    @property
+    def advice(self) -> str:
+        other = "as CSV, or " if self.workbook else ""
+        return f"Order it {other}for one unit or one program."
+
+    def expect(self, rows: int) -> None:
+        """So many rows are to be written."""
+        if not self.workbook:
+            return
+        if self.comes_back and rows > MAX_WORKBOOK_ROWS:
+            raise ReportTooLargeError(
+                f"The report has {rows:,} rows, and a sheet takes {MAX_WORKBOOK_ROWS:,}. {self.advice}"
+            )
+        self.kept += rows * _TO_UPLOAD_A_ROW
+
+    def watched(self, rows: Iterator[list[Cell]]) -> Iterator[list[Cell]]:
+        """The rows, as long as there is time."""
+        while batch := list(islice(rows, _AT_A_TIME)):
+            self.check()
+            self.rows += len(batch)
+            yield from batch
+
+    def spare(self) -> float:
+        """Seconds that may still be worked."""
+        return self.time_left() - self.kept
+
+    def check(self) -> None:
+        if self.spare() <= 0:
+            raise self.too_large()
+
+    def too_large(self) -> ReportTooLargeError:
+        return ReportTooLargeError(
+            f"The time of one run was up after {self.rows:,} rows were written. {self.advice}"
+        )
+
+
+@contextmanager
+def _no_garbage() -> Iterator[None]:
+    """No search for cycles: a report makes tens of millions of objects, and not one is in any."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def csv_pieces(table: Table, mark: bool) -> Iterator[bytes]:
+    """A table as a CSV file, piece by piece: UTF-8, comma, CRLF, RFC 4180 quoting, header row.
+
+    `mark` puts a byte-order mark in front, which spreadsheets need.
+    """
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer)
+    buffer.write("\ufeff" if mark else "")
+    writer.writerow(table.columns)
+    rows = iter(table.rows)
+    while batch := list(islice(rows, _AT_A_TIME)):
+        writer.writerows(map(_plain, batch))
+        yield buffer.getvalue().encode()
+        buffer.seek(0)
+        buffer.truncate()
+    yield buffer.getvalue().encode()
+
+
+def _also_as_csv(table: Table, path: Path) -> Iterator[list[Cell]]:
+    """The table's rows, each written to a CSV file as it passes."""
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(table.columns)
+        for row in table.rows:
+            writer.writerow(_plain(row))
+            yield row
+
+
+def _plain(row: Iterable[Cell]) -> list[Cell]:
+    """The cells of a CSV row: a zero has no decimals there."""
+    return [cell if cell or cell == "" else 0 for cell in row]

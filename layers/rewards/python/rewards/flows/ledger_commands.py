@@ -1,0 +1,315 @@
+"""What the API changes: a reward created, cancelled, redeemed; a balance redeemed.
+
+Each change is decided from what was read just before, and written in one transaction on
+condition that nobody else wrote meanwhile; who lost reads and decides again. The answer goes
+into the same transaction, under the request's idempotency key, so a request that is sent again
+(by a client, or by us because no answer came) gets the first answer and has no second effect.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from secrets import token_hex
+from typing import Any, NoReturn
+
+from rewards.adapters.accounts import Accounts
+from rewards.adapters.errors import ThrottledError, TooManyWritesError, UnknownOutcomeError
+from rewards.adapters.idempotency import Answered, Answers
+from rewards.adapters.jobs import Jobs
+from rewards.adapters.retry import Backoff
+from rewards.adapters.reward_registry import Catalogue, claim_of
+from rewards.domain import ids
+from rewards.domain.account_credits import redeem_across, redeem_reward, uncancellable
+from rewards.domain.balance import Balance, grant
+from rewards.domain.redemption import InsufficientBalanceError, Reward, Status, is_available, statuses
+from rewards.domain.reward_rows import Grant
+from rewards.domain.units import format_value
+from rewards.flows.load_rewards import admitted, new_balance
+from rewards.flows.reward_queries import Held, Holdings, Record, show
+from rewards.flows.spellings import Spellings
+from rewards.flows.unit_claims import InvalidUnitError, UnitClaims
+
+# Who loaded a reward that no file brought.
+BY_API = "API"
+
+
+class Refused(StrEnum):
+    """Why a request changes nothing; the API's apiErrorCode."""
+
+    REWARD_NOT_FOUND = "REWARD_NOT_FOUND"
+    REWARD_NOT_AVAILABLE = "REWARD_NOT_AVAILABLE"
+    REWARD_NOT_CANCELLABLE = "REWARD_NOT_CANCELLABLE"
+    NO_BALANCE = "NO_BALANCE"
+    UNIT_MISMATCH = "UNIT_MISMATCH"
+    INSUFFICIENT_BALANCE = "INSUFFICIENT_BALANCE"
+    INVALID_UNIT = "INVALID_UNIT"
+    BALANCE_FULL = "BALANCE_FULL"
+    TOO_MANY_BALANCES = "TOO_MANY_BALANCES"
+    IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
+
+
+class RefusedError(Exception):
+    """A request is refused, and nothing was changed; `message` says why in words."""
+
+    def __init__(self, code: Refused, message: str) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What tells one request from another: `key` if the client gave one, and a digest of what it asks.
+
+    `old_key` is the key in the form of version 0.1, under which an earlier answer may be stored.
+    """
+
+    digest: str
+    key: str | None = None
+    old_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """An answer, and what is to be written so that it is true."""
+
+    answer: Record
+    balances: Sequence[Balance]
+    actions: Sequence[Any] = ()
+
+
+class Credits:
+    """Changes rewards and balances, each request at most once. `now` gives Unix milliseconds."""
+
+    def __init__(
+        self,
+        accounts: Accounts,
+        catalogue: Catalogue,
+        answers: Answers,
+        jobs: Jobs,
+        now: Callable[[], int],
+    ) -> None:
+        self._accounts = accounts
+        self._catalogue = catalogue
+        self._answers = answers
+        self._spellings = Spellings(accounts, catalogue, jobs)
+        self._units = UnitClaims(jobs)
+        self._holdings = Holdings(accounts, catalogue, self._spellings, now)
+        self._now = now
+
+    def create(self, new: Grant, request: Request, backoff: Backoff) -> Record:
+        """Give a participant a reward; its record. Refused: INVALID_UNIT, BALANCE_FULL."""
+        new = self._spellings.grant(new, backoff)
+        key = (new.account_id, new.user_id, new.unit)
+
+        def decide() -> _Change:
+            balance = self._accounts.read([key], backoff).get(key)
+            try:
+                actions = self._units.actions(new.unit, new_balance=balance is None)
+            except InvalidUnitError as error:
+                raise RefusedError(Refused.INVALID_UNIT, str(error)) from error
+            if balance is None:
+                whose = key[:2]
+                participant = self._accounts.read_participants([whose], backoff).get(whose, {})
+                balance = new_balance(key, participant)
+                actions.append(self._accounts.check_participant(*whose, participant))
+            if not admitted(balance, [new], self._now()):
+                raise RefusedError(
+                    Refused.BALANCE_FULL,
+                    f"This participant has as many open rewards in {new.unit} as a balance holds.",
+                )
+            grant(balance, [new.reward])
+            actions.append(self._catalogue.claim(new, BY_API))
+            held = Held(new.reward, balance, claim_of(new, BY_API), ())
+            return _Change(show(held, self._now()), [balance], actions)
+
+        return self._once(request, decide, backoff)
+
+    def redeem_reward(
+        self, reward_id: str, unit: str, amount: int, request: Request, backoff: Backoff
+    ) -> Record:
+        """Redeem an amount from one reward, entirely or not at all; what its balance has left.
+
+        Refused: REWARD_NOT_FOUND, UNIT_MISMATCH, REWARD_NOT_AVAILABLE, INSUFFICIENT_BALANCE.
+        """
+        redemption = ids.new_id(self._now())
+        reward_id, unit = self._spellings.reward_id(reward_id, backoff), self._spellings.unit(unit)
+
+        def decide() -> _Change:
+            balance, reward = self._reward(reward_id, backoff)
+            if balance.unit != unit:
+                raise RefusedError(
+                    Refused.UNIT_MISMATCH, f"The unit of this reward is {balance.unit}, not {unit}."
+                )
+            now = self._now()
+            is_used_up = Status.REDEEMED in statuses(reward, now)
+            if not is_used_up and (_is_gone(balance, reward) or not is_available(reward, now)):
+                raise RefusedError(
+                    Refused.REWARD_NOT_AVAILABLE,
+                    f"This reward is {_closed(reward, now)}. Nothing was redeemed.",
+                )
+            try:
+                redeem_reward(balance, reward, amount, redemption, now)
+            except InsufficientBalanceError as error:
+                _insufficient(amount, unit, error)
+            return _Change(_debited(amount, unit, [balance], now), [balance])
+
+        return self._once(request, decide, backoff)
+
+    def redeem(
+        self,
+        account_id: str,
+        user_id: str | None,
+        unit: str,
+        amount: int,
+        request: Request,
+        backoff: Backoff,
+    ) -> Record:
+        """Redeem an amount from a participant's balance, or from all of an account's as if they were one.
+
+        In redemption order, entirely or not at all. The answer tells what is left of what was
+        asked: the participant's balance, or the account's. Refused: NO_BALANCE, UNIT_MISMATCH,
+        INSUFFICIENT_BALANCE, TOO_MANY_BALANCES.
+        """
+        redemption = ids.new_id(self._now())
+        unit = self._spellings.unit(unit)
+        account_id, user_id = self._spellings.account_or_participant(account_id, user_id, backoff)
+
+        def decide() -> _Change:
+            balances = self._accounts.balances(account_id, user_id, unit)
+            if not balances:
+                self._no_balance(account_id, user_id, unit)
+            now = self._now()
+            try:
+                changed = redeem_across(balances, amount, redemption, now)
+            except InsufficientBalanceError as error:
+                _insufficient(amount, unit, error)
+            return _Change(_debited(amount, unit, balances, now), changed)
+
+        return self._once(request, decide, backoff)
+
+    def cancel(self, reward_id: str, backoff: Backoff) -> Record:
+        """Cancel what is left of a reward; its record. Again: the same.
+
+        Refused: REWARD_NOT_FOUND, REWARD_NOT_CANCELLABLE (used up, or expired).
+        """
+        while True:
+            held = self._holdings.find(reward_id, backoff)
+            if held is None:
+                _not_found(reward_id)
+            now = self._now()
+            if held.reward.date_cancelled is not None:
+                return show(held, now)
+            why = uncancellable(held.reward, now)
+            if why is not None or _is_gone(held.balance, held.reward):
+                problem = f"This reward is {why or Status.EXPIRED}: there is nothing to cancel."
+                raise RefusedError(Refused.REWARD_NOT_CANCELLABLE, problem)
+            held.reward.date_cancelled = now
+            try:
+                if self._accounts.write_together([held.balance], (), now):
+                    return show(held, now)
+            except UnknownOutcomeError:
+                pass  # if it was written, it is seen now
+            backoff.wait()
+
+    def _once(self, request: Request, decide: Callable[[], _Change], backoff: Backoff) -> Record:
+        """Decide and write until it is done, or refused, or found to have been answered before."""
+        key = request.key or token_hex(32)
+        # Nothing is stored under an old key any more, so one look is enough.
+        earlier = self._answers.find(request.old_key) if request.old_key else None
+        if earlier is not None:
+            return _same(earlier, request)
+        while True:
+            refusal = None
+            try:
+                change = decide()
+                kept = self._answers.put(key, Answered(request.digest, change.answer), self._now())
+                actions = [*change.actions, kept]
+                if self._accounts.write_together(change.balances, actions, self._now()):
+                    return change.answer
+            except RefusedError as error:
+                refusal = error
+            except TooManyWritesError as error:
+                refusal = _too_many(error)
+            except (ThrottledError, UnknownOutcomeError):
+                pass
+            # Also when refused: what is missing may be what this very request took.
+            before = self._answers.find(key)
+            if before is not None:
+                return _same(before, request)
+            if refusal is not None:
+                raise refusal
+            backoff.wait()
+
+    def _reward(self, reward_id: str, backoff: Backoff) -> tuple[Balance, Reward]:
+        """A reward with its balance; history is read only for one that is closed."""
+        claim = self._catalogue.read([reward_id], backoff).get(reward_id)
+        if claim is None:
+            _not_found(reward_id)
+        key = (claim.account_id, claim.user_id, claim.unit)
+        balance = self._accounts.read([key], backoff)[key]
+        for reward in balance.rewards:
+            if reward.id == reward_id:
+                return balance, reward
+        held = self._holdings.find(reward_id, backoff)
+        if held is None:
+            _not_found(reward_id)
+        return held.balance, held.reward
+
+    def _no_balance(self, account_id: str, user_id: str | None, unit: str) -> NoReturn:
+        whose = f"account {account_id!r}"
+        if user_id is not None:
+            whose = f"user {user_id!r} of {whose}"
+        units = sorted({balance.unit for balance in self._accounts.balances(account_id, user_id, None)})
+        if units:
+            raise RefusedError(
+                Refused.UNIT_MISMATCH,
+                f"There is no balance of {whose} in {unit}, but in {', '.join(units)}. Nothing was redeemed.",
+            )
+        raise RefusedError(Refused.NO_BALANCE, f"There is no reward of {whose}. Nothing was redeemed.")
+
+
+def _debited(amount: int, unit: str, balances: Sequence[Balance], now: int) -> Record:
+    left = sum(balance.available(now) for balance in balances)
+    return {"creditRedeemed": amount, "creditAvailable": left, "unit": unit}
+
+
+def _same(before: Answered, request: Request) -> Record:
+    if before.digest != request.digest:
+        raise RefusedError(
+            Refused.IDEMPOTENCY_KEY_REUSED,
+            "This Idempotency-Key was used for another request. Use a new one for each; nothing was changed.",
+        )
+    answer: Record = before.answer
+    return answer
+
+
+def _insufficient(amount: int, unit: str, error: InsufficientBalanceError) -> NoReturn:
+    raise RefusedError(
+        Refused.INSUFFICIENT_BALANCE,
+        f"{format_value(amount, unit)} {unit} was asked, {format_value(error.available, unit)} is available. "
+        "Nothing was redeemed.",
+    ) from error
+
+
+def _too_many(error: TooManyWritesError) -> RefusedError:
+    return RefusedError(
+        Refused.TOO_MANY_BALANCES,
+        f"This amount would come from the balances of {error.wanted} participants, and one request can "
+        f"change at most {error.most}. Redeem less at a time, or from one participant (userId). "
+        "Nothing was redeemed.",
+    )
+
+
+def _not_found(reward_id: str) -> NoReturn:
+    raise RefusedError(Refused.REWARD_NOT_FOUND, f"There is no reward {reward_id!r}.")
+
+
+def _is_gone(balance: Balance, reward: Reward) -> bool:
+    """Whether a reward has gone to history: it is closed, though our clock may be late to know."""
+    return all(each is not reward for each in balance.rewards)
+
+
+def _closed(reward: Reward, now: int) -> str:
+    """Why a reward is not available; one that went to history has expired by somebody's clock."""
+    return " and ".join(sorted(statuses(reward, now) - {Status.AVAILABLE})) or Status.EXPIRED

@@ -1,0 +1,175 @@
+"""Rewards of a file -> balances; the same reward id again changes nothing."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from rewards.adapters.accounts import MAX_GRANTS, Accounts, BalanceKey
+from rewards.adapters.balance_item import encode_rewards
+from rewards.adapters.jobs import Jobs
+from rewards.adapters.retry import Backoff
+from rewards.adapters.reward_registry import Catalogue, Claim, claim_of
+from rewards.domain.balance import MAX_OPEN_BYTES, MAX_OPEN_REWARDS, Balance, grant, open_rewards
+from rewards.domain.outcomes import Answer, Outcome, Refusal
+from rewards.domain.reward_rows import Grant
+from rewards.flows.spellings import Spellings
+from rewards.flows.unit_claims import InvalidUnitError, UnitClaims
+
+
+class Loader:
+    """Loads grants. `now` gives Unix milliseconds."""
+
+    def __init__(self, accounts: Accounts, catalogue: Catalogue, jobs: Jobs, now: Callable[[], int]) -> None:
+        self._accounts = accounts
+        self._catalogue = catalogue
+        self._spellings = Spellings(accounts, catalogue, jobs)
+        self._units = UnitClaims(jobs)
+        self._now = now
+
+    def load(
+        self, import_id: str, grants: Sequence[Grant], backoff: Backoff, refusal: Refusal | None = None
+    ) -> list[Answer]:
+        """Load grants at most once each; an answer for every one, in their order.
+
+        With a `refusal` nothing is loaded any more, but what was loaded still says so.
+        """
+        answers: dict[int, Answer] = {}
+        grants = [self._spellings.grant(each, backoff, known_only=refusal is not None) for each in grants]
+        pending = grants
+        while pending:
+            claims = self._catalogue.read((each.reward.id for each in pending), backoff)
+            fresh: dict[str, Grant] = {}
+            for each in pending:
+                claim = claims.get(each.reward.id)
+                if claim is not None:
+                    answers[each.line] = _claimed(each, claim, import_id)
+                elif refusal is not None:
+                    answers[each.line] = Answer(each.line, refusal.outcome, refusal.message, each.unit)
+                else:
+                    # A second row of the same id waits until the first has its answer.
+                    fresh.setdefault(each.reward.id, each)
+            lost = self._grant(import_id, fresh.values(), answers, backoff)
+            pending = [each for each in pending if each.line not in answers]
+            if lost:
+                backoff.wait()
+        self._write_participants(
+            (each for each in grants if answers[each.line].outcome is Outcome.LOADED), backoff
+        )
+        return [answers[each.line] for each in grants]
+
+    def _grant(
+        self, import_id: str, grants: Iterable[Grant], answers: dict[int, Answer], backoff: Backoff
+    ) -> bool:
+        """Write what can be written now, and answer it; whether a write was lost to somebody else."""
+        by_balance: dict[BalanceKey, list[Grant]] = {}
+        for each in grants:
+            by_balance.setdefault((each.account_id, each.user_id, each.unit), []).append(each)
+        balances = self._accounts.read(by_balance, backoff)
+        new = dict.fromkeys(key[:2] for key in by_balance if key not in balances)
+        participants = self._accounts.read_participants(new, backoff)
+        lost = False
+        for key, group in by_balance.items():
+            account_id, user_id, unit = key
+            balance = balances.get(key)
+            try:
+                actions = self._units.actions(unit, new_balance=balance is None)
+            except InvalidUnitError as error:
+                invalid = (Answer(each.line, Outcome.INVALID_UNIT, str(error), unit) for each in group)
+                answers.update((answer.line, answer) for answer in invalid)
+                continue
+            if balance is None:
+                participant = participants.get((account_id, user_id), {})
+                balance = new_balance(key, participant)
+                actions.append(self._accounts.check_participant(account_id, user_id, participant))
+            # What does not fit one transaction waits for the next round, which reads again.
+            batch = group[:MAX_GRANTS]
+            fitting = admitted(balance, batch, self._now())
+            answers.update((each.line, _full(each)) for each in batch[len(fitting) :])
+            if not fitting:
+                continue
+            grant(balance, (each.reward for each in fitting))
+            actions += [self._catalogue.claim(each, import_id) for each in fitting]
+            if self._accounts.write_together([balance], actions, self._now()):
+                self._units.granted(unit)
+                answers.update((each.line, _loaded(each, balance, self._now())) for each in fitting)
+            else:
+                lost = True
+        return lost
+
+    def _write_participants(self, grants: Iterable[Grant], backoff: Backoff) -> None:
+        """Write what the file says of participants, then bring the flags of their balances in line.
+
+        In this order, and again whenever it is repeated: a balance that is created in between takes its flag
+        from the participant as it is then.
+        """
+        wanted: dict[tuple[str, str], dict[str, str]] = {}
+        for each in grants:
+            if each.participant:
+                wanted.setdefault((each.account_id, each.user_id), {}).update(each.participant)
+        known = self._accounts.read_participants(wanted, backoff)
+        for key, facts in wanted.items():
+            if not facts.items() <= known.get(key, {}).items():
+                self._accounts.write_participant(*key, facts, backoff)
+            if "dateBlocked" in facts:
+                self._block(*key, backoff)
+
+    def _block(self, account_id: str, user_id: str, backoff: Backoff) -> None:
+        """Set the flag on those of a participant's balances that do not have it."""
+        while True:
+            balances = self._accounts.balances(account_id, user_id, None, backoff)
+            done = [self._accounts.block(each, backoff) for each in balances if not each.blocked]
+            if all(done):
+                return
+            backoff.wait()
+
+
+def new_balance(key: BalanceKey, participant: Mapping[str, str]) -> Balance:
+    """A balance to be created, for a participant of whom this is known."""
+    return Balance(*key, blocked="dateBlocked" in participant)
+
+
+def admitted(balance: Balance, grants: Sequence[Grant], now: int) -> Sequence[Grant]:
+    """As many of the grants, from the first, as the balance's limits admit."""
+    standing = open_rewards(balance, now)
+    fitting = grants[: max(0, MAX_OPEN_REWARDS - len(standing))]
+    while fitting:
+        size = len(encode_rewards([*standing, *(each.reward for each in fitting)]).encode())
+        if size <= MAX_OPEN_BYTES:
+            break
+        fitting = fitting[:-1]
+    return fitting
+
+
+def is_over_full(balance: Balance, now: int) -> bool:
+    """Whether a balance has more open rewards than its limits admit."""
+    standing = open_rewards(balance, now)
+    return len(standing) > MAX_OPEN_REWARDS or len(encode_rewards(standing).encode()) > MAX_OPEN_BYTES
+
+
+def _claimed(g: Grant, claim: Claim, import_id: str) -> Answer:
+    """The answer to a row whose reward id is taken: by itself, by an equal row, or by somebody else."""
+    if claim == claim_of(g, import_id):
+        return Answer(g.line, Outcome.LOADED, unit=g.unit)
+    if (claim.account_id, claim.user_id, claim.unit) == (g.account_id, g.user_id, g.unit):
+        return Answer(
+            g.line, Outcome.UNCHANGED, f"This reward was loaded by import {claim.import_id}.", g.unit
+        )
+    return Answer(
+        g.line,
+        Outcome.ID_IN_USE,
+        f"Reward id {g.reward.id!r} belongs to account {claim.account_id!r}, user {claim.user_id!r}, "
+        f"unit {claim.unit!r}. Nothing was changed.",
+        g.unit,
+    )
+
+
+def _loaded(g: Grant, balance: Balance, now: int) -> Answer:
+    return Answer(g.line, Outcome.LOADED, unit=g.unit, available=balance.available(now))
+
+
+def _full(g: Grant) -> Answer:
+    return Answer(
+        g.line,
+        Outcome.BALANCE_FULL,
+        f"This participant has as many open rewards in {g.unit} as a balance holds. "
+        "Redeem some, then load this row again.",
+        g.unit,
+    )

@@ -1,0 +1,63 @@
+"""Download links, links to the console, and emails whose failure never loses the work."""
+
+from collections.abc import Callable
+
+from rewards.adapters.jobs import Jobs
+from rewards.adapters.mailer import Mailer
+from rewards.email.address import deliverable
+from rewards.email.layout import Email
+
+_DAY = 86_400_000
+
+
+class Delivery:
+    """Makes links and sends emails. `now` gives Unix milliseconds; links work `retention_days`."""
+
+    def __init__(
+        self,
+        jobs: Jobs,
+        mailer: Mailer,
+        public_url: str,
+        notification_email: str,
+        retention_days: int,
+        now: Callable[[], int],
+    ) -> None:
+        self._jobs = jobs
+        self._mailer = mailer
+        self._public_url = public_url.rstrip("/")
+        self._notification_email = notification_email
+        self._retention = retention_days * _DAY
+        self._now = now
+
+    def works_until(self, made: int) -> int:
+        """Until when a file made at a moment can be downloaded (both Unix milliseconds)."""
+        return made + self._retention
+
+    def link(self, key: str, works_until: int, name: str) -> str:
+        """A new link of the stack's own that opens one file, to be saved as `name`."""
+        token = self._jobs.create_link(key, works_until // 1000, name)
+        return f"{self._public_url}/download/{token}"
+
+    def console(self, page: str) -> str:
+        """The address of a page of the console, such as `import/{id}`."""
+        return f"{self._public_url}/#/{page}"
+
+    def mail(self, kind: str, identifier: str, to: str | None, email: Email) -> None:
+        """Send a job's email, and say so on its record.
+
+        It goes to `to` if that is one address, else to the stack's NotificationEmail. Where SES
+        fails, EmailNotSentError is raised, so that the message is delivered again.
+        """
+        address = deliverable(to) or self._notification_email
+        self._mailer.send(address, email)
+        self._jobs.update(
+            kind, identifier, {"mailtoEmail": address, "dateMailed": self._now(), "mailError": None}
+        )
+
+    def notify(self, email: Email) -> None:
+        """Send an email that is about no job to the stack's NotificationEmail. Raises EmailNotSentError."""
+        self._mailer.send(self._notification_email, email)
+
+    def give_up(self, kind: str, identifier: str, error: str) -> None:
+        """Record that a job's email could not be sent after all retries, unless another worker sent it."""
+        self._jobs.update(kind, identifier, {"mailError": error[:500]}, dateMailed=None)

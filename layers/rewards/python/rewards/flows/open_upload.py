@@ -1,0 +1,186 @@
+"""Opening an upload as a sheet: CSV, workbook or JSON Lines, found by name and first bytes."""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from functools import partial
+from io import BufferedReader
+from typing import Any
+
+from rewards.adapters.files import Files
+from rewards.adapters.jobs import Record
+from rewards.domain import import_rows, reward_rows
+from rewards.domain.file_names import format_of
+from rewards.domain.outcomes import FileProblem, FileRefusedError, WarningCode
+from rewards.domain.report import REWARD_COLUMNS
+from rewards.domain.spreadsheet import inert, neutralise
+from rewards.flows.imports import REWARD_TYPE, max_bytes
+from rewards.tabular.archives import compressed
+from rewards.tabular.csv_reader import read_csv, separator_named
+from rewards.tabular.encodings import Detected, Sample, encoding_name
+from rewards.tabular.json_lines import read_json_lines
+from rewards.tabular.sheet import Sheet
+from rewards.tabular.xlsx_reader import NoWorkbookError, read_workbook
+
+_OLD_OR_ENCRYPTED = b"\xd0\xcf\x11\xe0"
+_MARKUP = (b"<html", b"<!doctype", b"<table", b"<?xml", b"<meta")
+
+_SHEETS_NAMED = 5  # in a warning
+_SHEET_NAME = 40  # characters; spreadsheet programs allow 31
+
+
+# So much of a file is looked at to see what it is.
+_START = 1 << 20
+_HOW_TO_SET = (
+    "If letters are wrong in a preview, set the file's encoding (“File options” in the console, POST "
+    "/import, or the metadata “encoding” of the S3 object), or save the file as “CSV UTF-8”."
+)
+
+
+@contextmanager
+def open_sheet(files: Files, record: Record, digest: Any = None) -> Iterator[Sheet]:
+    """The sheet in an import's upload, in the encoding and with the separator of its record, where set.
+
+    What is read is added to `digest`. Raises FileRefusedError, and NotUtf8Error where the record names no
+    encoding and the file is not UTF-8.
+    """
+    _check_size(record)
+    encoding = _named(encoding_name, record.get("encoding"), "encoding")
+    separator = _named(separator_named, record.get("separator"), "separator")
+    with closing(files.open_upload(record["bucket"], record["key"], record["versionId"], digest)) as stream:
+        rewards = record["type"] == REWARD_TYPE
+        needed = reward_rows.NEEDED if rewards else import_rows.NEEDED
+        suffix = _suffix(record["fileName"], rewards)
+        if suffix == "jsonl":
+            _refuse_compressed(stream, ".jsonl")
+            yield read_json_lines(stream, REWARD_COLUMNS, reward_rows.unknown_columns)
+        elif suffix == "xlsx":
+            with tempfile.TemporaryFile() as local:
+                shutil.copyfileobj(stream, local)
+                # Reports of balances have safe texts, which stay so; rewards files have texts as they are.
+                sheet = _workbook(local, needed, neutralise if rewards else inert)
+                yield _with_unknown_columns(sheet) if rewards else sheet
+        else:
+            _refuse_what_is_no_csv(stream)
+            found = read_csv(stream, needed, encoding, separator)
+            sheet = Sheet(
+                found.header,
+                found.rows,
+                found.separator,
+                mark=not found.plain_utf8,
+                encoding=found.encoding,
+                warnings=_warnings(record),
+            )
+            yield _with_unknown_columns(sheet) if rewards else sheet
+
+
+def _with_unknown_columns(sheet: Sheet) -> Sheet:
+    """The sheet of a rewards file, which says which of its columns are not known."""
+    problem = reward_rows.unknown_columns(sheet.header)
+    return (
+        replace(sheet, warnings={**sheet.warnings, WarningCode.UNKNOWN_COLUMN: problem}) if problem else sheet
+    )
+
+
+def detect_encoding(files: Files, record: Record) -> Detected:
+    """The encoding of an upload that is not UTF-8. Raises FileRefusedError if there is none."""
+    with closing(files.open_upload(record["bucket"], record["key"], record["versionId"])) as stream:
+        sample = Sample().read(iter(partial(stream.read, _START), b""))
+    found = None if sample.mostly_utf_8() else sample.detect()
+    if found is None:
+        what = "is UTF-8 in most places, but not in all" if sample.mostly_utf_8() else "has no known encoding"
+        raise FileRefusedError(
+            FileProblem.UNREADABLE_FILE,
+            f"The file {what}. The first line that is not plain ASCII begins: {sample.shown()}. Save the "
+            "file "
+            "as “CSV UTF-8”, or set its encoding.",
+        )
+    return found
+
+
+def _warnings(record: Record) -> dict[WarningCode, str]:
+    """What people should know of a file whose encoding was detected."""
+    if not record.get("encodingDetected"):
+        return {}
+    read = f"The file is not Unicode. It was read as {record['encoding']}, which was detected."
+    line = f" A line as it was read: {record['encodingLine']}" if record.get("encodingLine") else ""
+    return {WarningCode.ENCODING_DETECTED: f"{read}{line}\n{_HOW_TO_SET}"}
+
+
+def _named(read: Callable[[str], str], text: str | None, what: str) -> str | None:
+    """A setting of the upload in our words, or None if there is none."""
+    if not text:
+        return None
+    try:
+        return read(text)
+    except ValueError as error:
+        raise FileRefusedError(FileProblem.UNREADABLE_FILE, f"The {what} of the upload: {error}") from error
+
+
+def _check_size(record: Record) -> None:
+    size, limit = record["size"], max_bytes(record["fileName"])
+    if size > limit:
+        raise FileRefusedError(
+            FileProblem.FILE_TOO_LARGE, f"The file has {size:,} bytes; {limit:,} are allowed for its format."
+        )
+    if size == 0:
+        raise FileRefusedError(FileProblem.EMPTY_FILE, "The file has no bytes.")
+
+
+def _suffix(file_name: str, rewards: bool) -> str:
+    try:
+        return format_of(file_name, rewards)
+    except ValueError as error:
+        raise FileRefusedError(FileProblem.UNSUPPORTED_FORMAT, str(error)) from error
+
+
+def _refuse_what_is_no_csv(stream: BufferedReader) -> None:
+    start = stream.peek(16)[:16]
+    if start.lstrip().lower().startswith(_MARKUP):
+        raise FileRefusedError(
+            FileProblem.UNREADABLE_FILE,
+            "The file is named .csv but is a web page. Open it in a spreadsheet and save it as “CSV UTF-8”.",
+        )
+    if start.startswith(_OLD_OR_ENCRYPTED):
+        raise FileRefusedError(
+            FileProblem.UNREADABLE_FILE,
+            "The file is named .csv but is a workbook of an old format, or one with a password. Save it as "
+            ".xlsx without a password, or as “CSV UTF-8”.",
+        )
+    _refuse_compressed(stream, ".csv")
+
+
+def _refuse_compressed(stream: BufferedReader, ending: str) -> None:
+    problem = compressed(stream.peek(_START), ending)
+    if problem is not None:
+        raise FileRefusedError(FileProblem.UNREADABLE_FILE, problem)
+
+
+def _workbook(file: Any, needed: Sequence[str], safe: Callable[[str], str]) -> Sheet:
+    try:
+        found = read_workbook(file, needed, safe)
+        _, header = next(found.rows)
+    except NoWorkbookError as error:
+        file.seek(0)
+        problem = compressed(file.read(_START), ".xlsx")
+        raise FileRefusedError(FileProblem.UNREADABLE_FILE, problem or error.message) from error
+    explained = (
+        {WarningCode.OTHER_SHEETS_IGNORED: _ignored(found.sheet, found.ignored)} if found.ignored else {}
+    )
+    return Sheet(header, found.rows, workbook=True, neutralised=True, warnings=explained)
+
+
+def _ignored(read: str, others: Sequence[str]) -> str:
+    """Name the sheet that was read and the sheets that were not."""
+    names = ", ".join(f"“{_shortened(name)}”" for name in others[:_SHEETS_NAMED])
+    more = f" and {len(others) - _SHEETS_NAMED:,} more" if len(others) > _SHEETS_NAMED else ""
+    return (
+        f"Only the sheet “{_shortened(read)}” was imported. The workbook has other sheets with content, "
+        f"which were ignored: {names}{more}. If they have rows to import, upload each as a file of its own."
+    )
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= _SHEET_NAME else name[: _SHEET_NAME - 1] + "…"

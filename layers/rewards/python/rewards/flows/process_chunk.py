@@ -1,0 +1,257 @@
+"""Chunk -> balances: each row redeemed at most once, each row answered exactly once.
+
+Read the balances, decide, write each on condition that nobody else did meanwhile; who lost
+reads and decides again. A row that finds its own trace in the balance was redeemed before its
+answer was lost on the way, so it is answered and not redeemed.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from secrets import token_hex
+
+from rewards.adapters.accounts import Accounts, BalanceKey
+from rewards.adapters.errors import LeaseTakenError, UnknownOutcomeError
+from rewards.adapters.files import Files, part_name
+from rewards.adapters.jobs import IMPORT, Jobs, Lease
+from rewards.adapters.queues import Queues
+from rewards.adapters.retry import Backoff, OutOfTimeError
+from rewards.domain import ids, invisible, row_ids
+from rewards.domain.balance import Balance, Redemption, Wanted, needs_history
+from rewards.domain.chunks import Chunk
+from rewards.domain.messages import finish_import
+from rewards.domain.outcomes import Answer, Outcome, Refusal
+from rewards.domain.redeem_row import history_needed_since, redeem_row, with_warnings
+from rewards.flows.imports import is_complete
+from rewards.flows.load_rewards import Loader
+from rewards.flows.reverse import Reverser
+from rewards.flows.spellings import as_stored
+
+# Longer than a worker lives (its function times out after 120 s), with a minute for clocks that
+# differ and for a request that is still on its way; shorter than its message stays invisible.
+LEASE = 180_000
+# The same for a dead letter, whose function lives 900 s.
+BURIAL_LEASE = 960_000
+
+# A chunk's own record outlives its import, every copy of its message, and the parts that it names (a
+# reversal reads them).
+_CHUNK_SECONDS = 500 * 86_400
+
+
+GIVEN_UP = Refusal(
+    Outcome.NOT_PROCESSED,
+    "The system could not process this row; nothing was changed. Upload failed.csv to try again.",
+)
+_CANCELLED = Refusal(Outcome.CANCELLED, "The import was cancelled before this row was redeemed.")
+# What a reversal says of rows that it does not reverse any more: never to upload them again.
+_NOT_REVERSED = {
+    Outcome.NOT_PROCESSED: "The system could not give this back; nothing was changed. Reverse again.",
+    Outcome.CANCELLED: "The reversal was cancelled before this row was given back.",
+}
+
+
+class UnfinishedChunkError(OutOfTimeError):
+    """The time is up; the answers that stand were written."""
+
+
+class Redeemer:
+    """Works off chunks. `now` gives Unix milliseconds."""
+
+    def __init__(
+        self,
+        accounts: Accounts,
+        jobs: Jobs,
+        files: Files,
+        queues: Queues,
+        finish_queue_url: str,
+        now: Callable[[], int],
+        loader: Loader,
+        reverser: Reverser,
+    ) -> None:
+        self._accounts = accounts
+        self._jobs = jobs
+        self._files = files
+        self._queues = queues
+        self._finish_queue_url = finish_queue_url
+        self._now = now
+        self._loader = loader
+        self._reverser = reverser
+
+    def run(self, chunk: Chunk, backoff: Backoff, refusal: Refusal | None = None) -> None:
+        """Answer every row of a chunk, and count the chunk, once. Running it again is harmless.
+
+        With a `refusal` nothing is redeemed any more; rows that were redeemed already still say so.
+        Raises LeaseTakenError while another copy of the message is worked off: two that decide at
+        once could give a row two answers. From when an import is cancelled nothing more of it is redeemed.
+        """
+        until = (now := self._now()) + (LEASE if refusal is None else BURIAL_LEASE)
+        owner = token_hex(8)
+        lease = self._jobs.lease_chunk(chunk.import_id, chunk.number, owner, now, until)
+        if lease is Lease.TAKEN:
+            raise LeaseTakenError(f"{chunk.import_id} chunk {chunk.number}")
+        if lease is not Lease.COUNTED:
+            try:
+                answers = self._answer(chunk, backoff, refusal, owner, again=lease is Lease.AGAIN)
+                self._files.put_part(chunk.import_id, part_name("chunk", chunk.number, owner), answers)
+                expires = self._now() // 1000 + _CHUNK_SECONDS
+                self._jobs.count_chunk(chunk.import_id, chunk.number, owner, answers, expires, backoff)
+            except UnknownOutcomeError:
+                raise  # a write may still be under way: nobody else before the lease has run out
+            except UnfinishedChunkError:
+                self._jobs.end_chunk_lease(chunk.import_id, chunk.number, owner, partial=True)
+                raise
+            except Exception:
+                self._jobs.end_chunk_lease(chunk.import_id, chunk.number, owner)
+                raise
+        self._ask_to_finish_if_complete(chunk.import_id)
+
+    def _answer(
+        self, chunk: Chunk, backoff: Backoff, refusal: Refusal | None, owner: str, again: bool
+    ) -> list[Answer]:
+        if chunk.grants:
+            refusal = refusal or self._cancelled(chunk.import_id)
+            return self._loader.load(chunk.import_id, chunk.grants, backoff, refusal)
+        if chunk.reverses:
+            refusal = refusal or self._cancelled(chunk.import_id)
+            if refusal is not None:
+                refusal = replace(refusal, message=_NOT_REVERSED[refusal.outcome])
+            return self._reverse(chunk, backoff, refusal)
+        return self._redeem(chunk, backoff, refusal, owner, again)
+
+    def _reverse(self, chunk: Chunk, backoff: Backoff, refusal: Refusal | None) -> list[Answer]:
+        try:
+            counted = self._jobs.chunk(chunk.reverses, chunk.number).get("attempt", "")
+            then = list(self._files.part(chunk.reverses, part_name("chunk", chunk.number, counted)))
+        except FileNotFoundError:
+            if refusal is None:
+                raise
+            return []  # nobody knows these rows any more; finishing will say that results are missing
+        redeemed = [answer for answer in then if answer.outcome is Outcome.REDEEMED]
+        return self._reverser.reverse(chunk.import_id, chunk.reverses, redeemed, backoff, refusal)
+
+    def _redeem(
+        self, chunk: Chunk, backoff: Backoff, refusal: Refusal | None, owner: str = "", again: bool = False
+    ) -> list[Answer]:
+        answers: dict[int, Answer] = {}
+        partial = self._jobs.chunk(chunk.import_id, chunk.number).get("partialAttempt") if again else None
+        if partial:
+            # What somebody answered before us stands, whichever copy of the message we have: a row that one
+            # refused, and kept so, must not be redeemed by the next. But who could not bury the chunk has
+            # decided nothing: it may be redeemed after all.
+            kept = self._files.part_so_far(chunk.import_id, part_name("so-far", chunk.number, partial))
+            answers = {each.line: each for each in kept if each.outcome is not Outcome.NOT_PROCESSED}
+        pending: dict[BalanceKey, list[Wanted]] = {}
+        for row in chunk.wanted:
+            if row.line not in answers:
+                wanted = as_stored(row, chunk.import_id, self._accounts, backoff)
+                pending.setdefault((wanted.account_id, wanted.user_id, wanted.unit), []).append(wanted)
+        while pending:
+            # With the lease in hand: who cancels waits until it is given back.
+            refusal = refusal or self._cancelled(chunk.import_id)
+            left = self._redeem_what_can_be(pending, chunk, backoff, refusal, answers)
+            pending = {key: rows for key, rows in pending.items() if key in left}
+            if pending:
+                try:
+                    backoff.wait()
+                except OutOfTimeError as error:
+                    # However slow the table is, whoever has this chunk next has less to do.
+                    still = {row.line for rows in pending.values() for row in rows}
+                    done = [answer for line, answer in sorted(answers.items()) if line not in still]
+                    self._files.put_part(chunk.import_id, part_name("so-far", chunk.number, owner), done)
+                    raise UnfinishedChunkError from error
+        found = [answers[wanted.line] for wanted in chunk.wanted]
+        # The record of an import of version 1 has no place to count warnings.
+        return found if chunk.version > 1 else [replace(each, warnings=()) for each in found]
+
+    def _redeem_what_can_be(
+        self,
+        pending: Mapping[BalanceKey, Sequence[Wanted]],
+        chunk: Chunk,
+        backoff: Backoff,
+        refusal: Refusal | None,
+        answers: dict[int, Answer],
+    ) -> set[BalanceKey]:
+        """Read, decide and write once. Adds to `answers`; which balances to try again, whose answers do
+        not count: they could not be read, or not be written."""
+        balances, unread = self._accounts.read_now(pending)
+        changed = []
+        for key, rows in pending.items():
+            if key in unread:
+                continue
+            balance = balances.get(key)
+            if balance is None:
+                decided = [with_warnings(self._no_balance(row, refusal, backoff), row) for row in rows]
+            else:
+                known = len(balance.redemptions)
+                decided = self._decide(balance, rows, chunk.import_id, refusal, backoff)
+                if len(balance.redemptions) != known and not chunk.dry_run:
+                    changed.append(balance)
+            answers.update((each.line, each) for each in decided)
+        written = self._accounts.write(changed, self._now())
+        lost = [balance for balance, done in zip(changed, written, strict=True) if not done]
+        return unread.union((b.account_id, b.user_id, b.unit) for b in lost)
+
+    def _decide(
+        self,
+        balance: Balance,
+        rows: Sequence[Wanted],
+        import_id: str,
+        refusal: Refusal | None,
+        backoff: Backoff,
+    ) -> list[Answer]:
+        """Redeem rows from a balance in memory, in the file's order; their answers if the write succeeds."""
+        now = self._now()
+        since = min(history_needed_since(row, _earliest(row, import_id), now) for row in rows)
+        history: list[Redemption] = []
+        if needs_history(balance, since):
+            history = self._accounts.history(balance, since, backoff)
+        return [redeem_row(balance, row, import_id, now, history, refusal, _reported(row)) for row in rows]
+
+    def _no_balance(self, row: Wanted, refusal: Refusal | None, backoff: Backoff) -> Answer:
+        if refusal is not None:
+            return Answer(row.line, refusal.outcome, refusal.message, row.unit)
+        units = self._accounts.units_of(row.account_id, row.user_id, backoff)
+        if units:
+            return Answer(
+                row.line,
+                Outcome.UNIT_MISMATCH,
+                f"This participant has no balance in {invisible.shown(row.unit)}, but in {', '.join(units)}."
+                f"{invisible.hint(unit=row.unit)}",
+                row.unit,
+            )
+        return Answer(
+            row.line,
+            Outcome.NO_BALANCE,
+            f"No participant {invisible.shown(row.user_id)!r} in account "
+            f"{invisible.shown(row.account_id)!r} has a reward."
+            f"{invisible.hint(accountId=row.account_id, userId=row.user_id)}",
+            row.unit,
+        )
+
+    def _cancelled(self, import_id: str) -> Refusal | None:
+        """Why an import's rows are not to be redeemed any more, if it is cancelled."""
+        record = self._jobs.get(IMPORT, import_id)
+        if record is None or record["status"] == "ABORTED":
+            raise LookupError(f"no import {import_id} has chunks")  # not one was sent by us
+        return _CANCELLED if record["status"] == "CANCELLED" else None
+
+    def _ask_to_finish_if_complete(self, import_id: str) -> None:
+        record = self._jobs.get(IMPORT, import_id)
+        if record is not None and is_complete(record):
+            self._queues.send(self._finish_queue_url, finish_import(import_id))
+
+
+def _reported(row: Wanted) -> int | None:
+    """When the row's report was created (Unix ms), or None for a row without rowId."""
+    return row_ids.report_time(row.row_id) if row.row_id else None
+
+
+def _earliest(row: Wanted, import_id: str) -> int:
+    """Before this moment (Unix ms) the row cannot have been redeemed: its report, and any import that it
+    names, did not exist."""
+    reported = _reported(row)
+    made = [ids.time_of(import_id)]
+    if reported is not None:
+        made.append(reported)
+    if row.prior is not None:
+        made.append(ids.time_of(row.prior[0]))
+    return min(made)

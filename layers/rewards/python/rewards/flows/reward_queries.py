@@ -1,0 +1,153 @@
+"""What participants hold: their rewards with what was redeemed of each, and their balances in sums.
+
+Records are plain dictionaries with the names of CONTRACT section 5.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rewards.adapters.accounts import Accounts
+from rewards.adapters.retry import Backoff
+from rewards.adapters.reward_registry import Catalogue, Claim
+from rewards.domain.account_credits import name_of, sums, uncancellable
+from rewards.domain.balance import Balance, Page
+from rewards.domain.redemption import Reward, statuses
+from rewards.flows.spellings import Spellings
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """One reward, the balance it belongs to, and all redemptions that took from it, oldest first.
+
+    A reward that went to history is none of the balance's own any more.
+    """
+
+    reward: Reward
+    balance: Balance
+    claim: Claim
+    redemptions: Sequence[Record]
+
+
+class Holdings:
+    """Looks rewards and balances up. `now` gives Unix milliseconds."""
+
+    def __init__(
+        self, accounts: Accounts, catalogue: Catalogue, spellings: Spellings, now: Callable[[], int]
+    ) -> None:
+        self._accounts = accounts
+        self._catalogue = catalogue
+        self._spellings = spellings
+        self._now = now
+
+    def find(self, reward_id: str, backoff: Backoff) -> Held | None:
+        """One reward with its balance, as they are now; None if there is no such reward."""
+        reward_id = self._spellings.reward_id(reward_id, backoff)
+        claim = self._catalogue.read([reward_id], backoff).get(reward_id)
+        if claim is None:
+            return None
+        for balance, pages in self._accounts.holdings(claim.account_id, claim.user_id, claim.unit):
+            redeemed = _redemptions(balance, pages)
+            for reward in _all_rewards(balance, pages):
+                if reward.id == reward_id:
+                    return Held(reward, balance, claim, redeemed.get(reward.ordinal, []))
+        raise LookupError(f"reward {reward_id} is neither in its balance nor in its history")
+
+    def reward(self, reward_id: str, backoff: Backoff) -> Record | None:
+        """One reward's record, or None."""
+        held = self.find(reward_id, backoff)
+        return show(held, self._now()) if held else None
+
+    def rewards(
+        self,
+        account_id: str,
+        user_id: str | None,
+        backoff: Backoff,
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> list[Record]:
+        """The rewards an account (or one participant) ever got, in the order they were given.
+
+        `limit` rewards after the first `offset`; all of these without a limit.
+        """
+        account_id, user_id = self._spellings.account_or_participant(account_id, user_id, backoff)
+        held = [
+            (reward, balance, redeemed.get(reward.ordinal, []))
+            for balance, pages in self._accounts.holdings(account_id, user_id)
+            for redeemed in [_redemptions(balance, pages)]
+            for reward in _all_rewards(balance, pages)
+        ]
+        held.sort(key=lambda each: (each[0].date_given, each[0].id))
+        held = held[offset : None if limit is None else offset + limit]
+        claims = self._catalogue.read((reward.id for reward, *_ in held), backoff)
+        now = self._now()
+        return [show(Held(r, balance, claims[r.id], redeemed), now) for r, balance, redeemed in held]
+
+    def balances(self, account_id: str, user_id: str | None, backoff: Backoff) -> list[Record]:
+        """The sums of an account's (or one participant's) rewards, a record a unit."""
+        account_id, user_id = self._spellings.account_or_participant(account_id, user_id, backoff)
+        by_unit: dict[str, list[Balance]] = {}
+        for balance in self._accounts.balances(account_id, user_id, None):
+            by_unit.setdefault(balance.unit, []).append(balance)
+        now = self._now()
+        return [_show_sums(unit, by_unit[unit], now) for unit in sorted(by_unit)]
+
+
+def show(held: Held, now: int) -> Record:
+    """A reward's record; its statuses, and whether it can be cancelled, are as of `now`."""
+    reward, balance = held.reward, held.balance
+    return {
+        "id": reward.id,
+        "type": "CREDIT",
+        "accountId": balance.account_id,
+        "userId": balance.user_id,
+        "programId": reward.program_id,
+        "name": held.claim.name or None,
+        "rewardSource": held.claim.reward_source or None,
+        "unit": balance.unit,
+        "assignedCredit": reward.assigned_credit,
+        "redeemedCredit": reward.redeemed_credit,
+        "dateGiven": reward.date_given,
+        "dateScheduledFor": reward.date_scheduled_for,
+        "dateExpires": reward.date_expires,
+        "dateCancelled": reward.date_cancelled,
+        "cancellable": reward.date_cancelled is None and uncancellable(reward, now) is None,
+        "statuses": sorted(statuses(reward, now)),
+        "redemptions": list(held.redemptions),
+    }
+
+
+def _all_rewards(balance: Balance, pages: Sequence[Page]) -> list[Reward]:
+    return [*balance.rewards, *(reward for page in pages for reward in page.rewards)]
+
+
+def _redemptions(balance: Balance, pages: Sequence[Page]) -> dict[int, list[Record]]:
+    """What was redeemed of each of a balance's rewards and not given back, by its ordinal, oldest first."""
+    found: dict[int, list[Record]] = {}
+    past = [redemption for page in pages for redemption in page.redemptions]
+    for redemption in (*past, *balance.redemptions):
+        if redemption.reversed_by:
+            continue
+        for ordinal, credits in redemption.parts:
+            found.setdefault(ordinal, []).append(
+                {"id": name_of(redemption), "dateRedeemed": redemption.date, "quantityRedeemed": credits}
+            )
+    return found
+
+
+def _show_sums(unit: str, balances: Sequence[Balance], now: int) -> Record:
+    found = sums(balances, now)
+    return {
+        "type": "CREDIT",
+        "unit": unit,
+        "count": found.count,
+        "totalAssignedCredit": found.assigned,
+        "totalRedeemedCredit": found.redeemed,
+        "totalPendingCredit": found.pending,
+        "totalExpiredCredit": found.expired,
+        "totalCancelledCredit": found.cancelled,
+        "totalAvailableCredit": found.available,
+        "totalHeldCredit": 0,  # nothing can be held yet
+    }

@@ -1,0 +1,325 @@
+"""Upload -> checked rows -> stored chunks -> the queue.
+
+The whole file is read before the first chunk is sent, so a file that is rejected at its last line has
+redeemed nothing. Meanwhile the chunks, and the results of rejected rows, are stored under the attempt's own
+key. The import is sealed by one write that names the attempt; from then on no rule is applied to the file
+again: whoever sends chunks, now or later, reads the stored ones.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import chain, islice
+from typing import Any
+
+from rewards.adapters import chunk_messages
+from rewards.adapters.errors import UploadGoneError, UploadUnreadableError
+from rewards.adapters.files import Files
+from rewards.adapters.jobs import IMPORT, Jobs, Record, RowsClaim
+from rewards.adapters.retry import Backoff
+from rewards.adapters.sealed import Attempt
+from rewards.domain import ids
+from rewards.domain.balance import Wanted
+from rewards.domain.dates import to_the_minute
+from rewards.domain.duplicates import RowSet, counts_as_imported
+from rewards.domain.encoding_doubt import encoding_doubt, first_beyond_ascii
+from rewards.domain.header import find_columns
+from rewards.domain.import_rows import RowChecker, rounded_id
+from rewards.domain.outcomes import Answer, FileProblem, FileRefusedError, Outcome, WarningCode
+from rewards.domain.repair import NO_REPORTS, Reports
+from rewards.domain.result_columns import has_result_columns, is_old_results_file
+from rewards.domain.reward_rows import ID_COLUMNS, NEEDED, USED, USED_OF_USER, Grant, read_grant
+from rewards.domain.row_ids import RowIdKeys
+from rewards.domain.spreadsheet import restore
+from rewards.domain.values import Marks, shown_mark
+from rewards.flows.imports import REWARD_TYPE
+from rewards.flows.open_upload import detect_encoding, open_sheet
+from rewards.flows.row_id_lookup import find_reports, known_exports
+from rewards.flows.uploaded_imports import LOST, Uploaded, UploadedImports
+from rewards.tabular.csv_reader import NotUtf8Error
+from rewards.tabular.sheet import Sheet
+
+_OLD_RESULTS = (
+    "This is a results.csv of version 0.1, which does not name its import. Nothing was redeemed. "
+    "Upload failed.csv of that import instead: it has only the rows that were not redeemed."
+)
+_TOO_MANY_PRIORS = "The column importId names more than 100 imports: upload one results.csv at a time."
+_MAX_PRIORS = 100
+# So many rows are looked at to see how the file writes numbers.
+_MARK_ROWS = 1_000
+
+
+@dataclass
+class _Found:
+    """What reading the file found, besides the rows that travel, which `attempt` stored. `exports` are the
+    reports named by rows that do not fit their rowIds."""
+
+    attempt: Attempt
+
+    encoding: str | None = None
+    separator: str | None = None
+    rows: int = 0
+    chunks: int = 0
+    chunked_rows: int = 0
+    row_set: RowSet = field(default_factory=RowSet)
+    exports: dict[str, None] = field(default_factory=dict)
+    outcomes: dict[str, int] = field(default_factory=dict)
+    warnings: Mapping[WarningCode, str] = field(default_factory=dict)
+
+
+class Validation:
+    """Validates uploads. `now` gives Unix milliseconds."""
+
+    def __init__(
+        self,
+        jobs: Jobs,
+        files: Files,
+        uploads: UploadedImports,
+        row_id_keys: Callable[[], RowIdKeys],
+        now: Callable[[], int],
+    ) -> None:
+        self._jobs = jobs
+        self._files = files
+        self._uploads = uploads
+        self._row_id_keys = row_id_keys
+        self._now = now
+
+    def run(self, uploaded: Uploaded, backoff: Backoff) -> str | None:
+        """Validate an uploaded object; the import's id, or None if it is not to be imported.
+
+        Running it again is harmless.
+        """
+        found = self._uploads.find(uploaded)
+        if found is None:
+            return None
+        import_id, record = found
+        if record["status"] == "VALIDATING":
+            try:
+                self._validate(import_id, record)
+            except FileRefusedError as refusal:
+                self._uploads.abort(import_id, refusal.code, refusal.message)
+            except (UploadGoneError, UploadUnreadableError) as error:
+                self._uploads.abort(import_id, *LOST[type(error)])
+        self._uploads.continue_(import_id, record, backoff)
+        return import_id
+
+    def _validate(self, import_id: str, record: Record) -> None:
+        """Check the file and seal the import. Raises FileRefusedError, and errors of the upload."""
+        found, bytes_digest = self._read(import_id, record)
+        try:
+            sealed = self._seal(import_id, record, found, bytes_digest)
+        except FileRefusedError:
+            found.attempt.discard()
+            raise
+        if not sealed:  # another attempt was faster, or the import was aborted or cancelled meanwhile
+            found.attempt.discard()
+
+    def _seal(self, import_id: str, record: Record, found: _Found, bytes_digest: str) -> bool:
+        """Seal the import with what was found; False if it is not to be sealed any more."""
+        seal = found.attempt.close()
+        # Rejected rows are counted here; the others chunk by chunk.
+        changes = {
+            "status": "PROCESSING",
+            "encoding": found.encoding,
+            "separator": found.separator,
+            "rows": found.rows,
+            "processed": found.rows - found.chunked_rows,
+            "outcomes": found.outcomes,
+            "warnings": dict.fromkeys(found.warnings, 1),
+            "fileWarnings": dict(found.warnings),
+            "chunks": found.chunks,
+            "seal": seal.record(),
+            "sentFiles": 0,
+        }
+        while True:
+            claim = self._claim(import_id, record, found, bytes_digest)
+            if self._jobs.seal(import_id, changes, claim):
+                return True
+            now = self._jobs.get(IMPORT, import_id)
+            if now is None or now["status"] != "VALIDATING":
+                # Sealed by us, if only the answer to our write was lost on the way.
+                return now is not None and now.get("seal") == seal.record()
+
+    def _claim(self, import_id: str, record: Record, found: _Found, bytes_digest: str) -> RowsClaim | None:
+        """The claim that the seal stores for the file's rows, if one could be imported twice unnoticed.
+
+        Raises FileRefusedError if the same rows were imported before, unless that is allowed.
+        """
+        if not found.row_set.any_unidentified:
+            return None
+        claim = self._jobs.rows_claim(found.row_set.digest())
+        earlier = [*claim.imports]
+        old_owner = self._jobs.file_owner(bytes_digest)
+        if old_owner is not None:
+            earlier.append(old_owner)
+        counting = [each for each in earlier if each != import_id and self._counts(each)]
+        if counting and not record.get("allowDuplicate"):
+            raise FileRefusedError(FileProblem.DUPLICATE_FILE, self._duplicate_of(counting[-1]))
+        if record["dryRun"]:
+            return None
+        return replace(claim, imports=(*(each for each in claim.imports if each in counting), import_id))
+
+    def _counts(self, import_id: str) -> bool:
+        earlier = self._jobs.get(IMPORT, import_id)
+        if earlier is None:
+            return False
+        reversal = self._jobs.get(IMPORT, earlier["reversedBy"]) if earlier.get("reversedBy") else None
+        return counts_as_imported(earlier, reversal, self._now())
+
+    def _duplicate_of(self, import_id: str) -> str:
+        earlier = self._jobs.get(IMPORT, import_id) or {"name": "", "dateCreated": 0}
+        return (
+            f"Import {import_id} (“{earlier['name'][:100]}”, {to_the_minute(earlier['dateCreated'])}) "
+            "imported exactly these rows, and rows without rowId cannot be recognised when they are uploaded "
+            "again. Nothing was redeemed."
+        )
+
+    def _read(self, import_id: str, record: Record) -> tuple[_Found, str]:
+        """Check every row; what was found, and the SHA-256 of the file.
+
+        The encoding of a file that is not UTF-8 is detected, stored and used from then on. The file is read
+        twice more if rows that do not fit their rowIds name reports of this stack, which may repair them.
+        """
+        digest = hashlib.sha256()
+        try:
+            found = self._read_as(import_id, record, NO_REPORTS, digest)
+        except NotUtf8Error:
+            record, digest = self._with_encoding(import_id, record), hashlib.sha256()
+            found = self._read_as(import_id, record, NO_REPORTS, digest)
+        known = known_exports(found.exports, self._jobs)
+        if known:
+            found.attempt.discard()
+            with open_sheet(self._files, record) as sheet:
+                survey = RowChecker(sheet.header, record["dateCreated"], self._row_id_keys()).survey(
+                    sheet.rows
+                )
+            reports = find_reports(known, survey, self._files, self._now())
+            del survey  # as large as the reports
+            found = self._read_as(import_id, record, reports, hashlib.sha256())
+        if found.rows == 0:
+            found.attempt.discard()
+            raise FileRefusedError(FileProblem.EMPTY_FILE, "The file has no row to work on.")
+        return found, digest.hexdigest()
+
+    def _with_encoding(self, import_id: str, record: Record) -> Record:
+        """The record with the encoding that was detected: every later reading uses it."""
+        detected = detect_encoding(self._files, record)
+        changes = {
+            "encoding": detected.encoding,
+            "encodingDetected": True,
+            "encodingLine": detected.line,
+        }
+        self._jobs.update(IMPORT, import_id, changes, status="VALIDATING", encoding=None)
+        return {**record, **changes}
+
+    def _read_as(self, import_id: str, record: Record, reports: Reports, digest: Any) -> _Found:
+        """Check every row once; an attempt that comes to no end deletes what it stored."""
+        found = _Found(Attempt(self._files, import_id))
+        try:
+            with open_sheet(self._files, record, digest) as sheet:
+                found.encoding = sheet.encoding
+                found.separator = sheet.separator if sheet.encoding else None
+                priors = _Priors(self._jobs)
+                checked = _check_rows(record, sheet, self._row_id_keys, reports, priors, found.exports)
+                rows = _wanted(checked, found)
+                for body in chunk_messages.bodies(import_id, record["dryRun"], rows):
+                    found.chunks += 1
+                    found.attempt.add_chunk(body)
+                found.warnings = sheet.warnings
+        except Exception:  # nothing is sealed yet, so nobody reads these files
+            found.attempt.discard()
+            raise
+        return found
+
+
+class _Priors(dict[str, tuple[str, bool] | None]):
+    """The imports that an uploaded results.csv names, each looked up once, by importId.
+
+    The value is the import that redeemed (itself or, of a dry run, the one that was started from it), and
+    whether a dry run is named.
+    """
+
+    def __init__(self, jobs: Jobs) -> None:
+        super().__init__()
+        self._jobs = jobs
+
+    def get(  # type: ignore[override]
+        self, import_id: str, _default: tuple[str, bool] | None = None
+    ) -> tuple[str, bool] | None:
+        return self[import_id]
+
+    def __missing__(self, import_id: str) -> tuple[str, bool] | None:
+        if len(self) >= _MAX_PRIORS:
+            raise FileRefusedError(FileProblem.UNREADABLE_FILE, _TOO_MANY_PRIORS)
+        record = self._jobs.get(IMPORT, import_id) if ids.is_id(import_id) else None
+        # A dry run that was not started redeemed nothing, and neither did any import of its id.
+        found = None if record is None else (record["startedAs"] or record["id"], record["dryRun"])
+        self[import_id] = found
+        return found
+
+
+def _wanted(checked: Iterable[Wanted | Grant | Answer], found: _Found) -> Iterator[Wanted | Grant]:
+    """The rows that travel; the others have their results, and all are counted."""
+    for row in checked:
+        found.rows += 1
+        if isinstance(row, Answer):
+            found.outcomes[row.outcome] = found.outcomes.get(row.outcome, 0) + 1
+            if row.outcome is not Outcome.UNCHANGED:
+                found.attempt.add_result(row)
+            continue
+        found.chunked_rows += 1
+        if isinstance(row, Wanted):
+            found.row_set.add(row)
+        yield row
+
+
+def _check_rows(
+    record: Record,
+    sheet: Sheet,
+    row_id_keys: Callable[[], RowIdKeys],
+    reports: Reports,
+    priors: Mapping[str, tuple[str, bool] | None],
+    exports: dict[str, None],
+) -> Iterator[Wanted | Grant | Answer]:
+    """What each row of an upload asks for, or its result, in order; the same at every reading."""
+    uploaded = record["dateCreated"]
+    detected = record["encoding"] if record.get("encodingDetected") else None
+    if record["type"] == REWARD_TYPE:
+        yield from _check_grants(sheet, uploaded, detected)
+        return
+    if is_old_results_file(sheet.header):
+        raise FileRefusedError(FileProblem.OLD_RESULTS_FILE, _OLD_RESULTS)
+    keys = row_id_keys()
+    first = list(islice(sheet.rows, _MARK_ROWS))
+    cells_of_value = map(RowChecker(sheet.header, uploaded, keys).value_cell, (row for _, row in first))
+    seen = {mark for mark in map(shown_mark, cells_of_value) if mark}
+    marks = Marks(
+        comma_allowed=sheet.workbook or sheet.separator != ",",
+        seen=seen.pop() if len(seen) == 1 else None,
+    )
+    checker = RowChecker(sheet.header, uploaded, keys, marks, reports, priors, detected)
+    for line, row in chain(first, sheet.rows):
+        yield checker.check(row, line)
+    exports.update(checker.exports)
+
+
+def _check_grants(sheet: Sheet, uploaded: int, detected: str | None) -> Iterator[Grant | Answer]:
+    """The rewards of a file; `detected` is the name of an encoding that nobody set."""
+    columns = find_columns(sheet.header, NEEDED, (*USED, *USED_OF_USER))
+    results = has_result_columns(sheet.header)
+    for line, row in sheet.rows:
+        cells = {name: row[place] if place < len(row) else "" for name, place in columns.items()}
+        # Texts of a CSV file are as they are, except in results, whose ids alone are as they are.
+        meant = {
+            name: restore(cell) if sheet.neutralised or (results and name not in ID_COLUMNS) else cell
+            for name, cell in cells.items()
+        }
+        rounded = rounded_id(cells, ID_COLUMNS)
+        if rounded:
+            yield Answer(line, Outcome.INVALID_VALUE, rounded)
+            continue
+        doubtful = detected and first_beyond_ascii(meant, ID_COLUMNS)
+        if detected and doubtful:
+            yield Answer(line, Outcome.INVALID_VALUE, encoding_doubt(doubtful, detected))
+        else:
+            yield read_grant(meant, line, uploaded)

@@ -1,1 +1,0 @@
-"""What the service decides, without AWS: start at `redemption.py`, the redemption rule."""
