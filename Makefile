@@ -55,7 +55,7 @@ test: lint $(LOCAL_STACK) chromium gnumeric exceljs typescript ## Lint, then all
 SEEDS := 1000
 
 simulate: $(VENV) ## Play SEEDS=1000 random histories full of faults, or SEED=17 alone (docs/simulation.md)
-	@PYTHONPATH=layers/rewards/python $(BIN)/python -m tests.simulation $(if $(PLANT),--plant "$(PLANT)") \
+	@PYTHONPATH=layers/rewards/python $(BIN)/python -m tests.simulation $(if $(BUG),--bug "$(BUG)") \
 		$(if $(SEED),--seed $(SEED),--seeds $(SEEDS)) $(if $(FIND),--find)
 
 bench: $(VENV) $(MINISTACK_VENV) ## Measure everything (a quarter of an hour); PUBLISH=1 writes docs/performance.md

@@ -14,8 +14,8 @@ import exports
 import imports
 import openapi
 import reward_routes
-from errors import MAX_ANSWER_BYTES, ApiError, in_plain_words, too_large
-from incoming import admit
+from errors import MAX_RESPONSE_BYTES, ApiError, in_plain_words, too_large
+from request import admit
 from resolver import Resolver
 from rewards.adapters.errors import ThrottledError, UnknownOutcomeError
 from rewards.adapters.retry import OutOfTimeError
@@ -33,25 +33,25 @@ links.not_found(downloads.opens_nothing)
 links.exception_handler(Exception)(downloads.failed)
 
 
-def _refused(error: ApiError) -> Response[str]:
+def _rejected(error: ApiError) -> Response[str]:
     return Response(error.status, body=error.body, headers=dict(error.headers))
 
 
 def _invalid(error: RequestValidationError) -> Response[str]:
-    return _refused(in_plain_words(error.errors()))
+    return _rejected(in_plain_words(error.errors()))
 
 
 def _busy(error: Exception) -> Response[str]:
     logger.warning("busy", exc_info=error)
-    return _refused(ApiError(503, "TRY_AGAIN", "The service is busy. Try again in a few seconds."))
+    return _rejected(ApiError(503, "TRY_AGAIN", "The service is busy. Try again in a few seconds."))
 
 
 def _failed(error: Exception) -> Response[str]:
     logger.exception("unexpected", exc_info=error)
-    return _refused(ApiError(500, "INTERNAL_ERROR", "Something went wrong here. Try again later."))
+    return _rejected(ApiError(500, "INTERNAL_ERROR", "Something went wrong here. Try again later."))
 
 
-app.exception_handler(ApiError)(_refused)
+app.exception_handler(ApiError)(_rejected)
 app.exception_handler(RequestValidationError)(_invalid)
 app.exception_handler([ThrottledError, UnknownOutcomeError, OutOfTimeError])(_busy)
 app.exception_handler(Exception)(_failed)
@@ -60,21 +60,21 @@ app.exception_handler(Exception)(_failed)
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     if event["rawPath"].startswith("/download/"):
-        answer = links.resolve(event, context)
+        response = links.resolve(event, context)
     else:
-        answer = _answer(event, context)
+        response = _respond(event, context)
         if event["requestContext"]["http"]["method"] == "HEAD":
-            answer["body"] = ""
+            response["body"] = ""
     # Answers hold balances, names, and addresses of files that need no password.
     everywhere = {
         "Cache-Control": "no-store",
         "X-Content-Type-Options": "nosniff",
         "X-Request-Id": context.aws_request_id,
     }
-    return {**answer, "headers": {**answer.get("headers", {}), **everywhere}}
+    return {**response, "headers": {**response.get("headers", {}), **everywhere}}
 
 
-def _answer(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+def _respond(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     try:
         request = admit(event, settings().tenant_alias, settings().public_url)
         methods = app.allowed_methods(request["rawPath"])
@@ -86,9 +86,9 @@ def _answer(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             return {"statusCode": 204, "headers": {"Allow": allow}}
         if method not in methods:
             raise ApiError(405, "METHOD_NOT_ALLOWED", f"Here one can {allow}.", headers={"Allow": allow})
-        answer = app.resolve(request, context)
-        if len(json.dumps(answer)) > MAX_ANSWER_BYTES:
+        response = app.resolve(request, context)
+        if len(json.dumps(response)) > MAX_RESPONSE_BYTES:
             raise too_large(is_paged=app.is_paged(request["rawPath"], method))
-        return answer
+        return response
     except ApiError as error:
         return {"statusCode": error.status, "headers": error.headers, "body": error.body}

@@ -15,17 +15,17 @@ from crediting import (
     IdempotencyKey,
     ParticipantId,
     Unit,
-    answering,
-    refusals,
+    rejections,
     request_of,
-    time_to_answer,
+    responding,
+    time_to_respond,
 )
-from incoming import caller_of
+from http_responses import AnyLimit, Offset, part
 from known import RequestObject
-from paging import AnyLimit, Offset, part
+from request import caller_of
 from reward_routes import RewardType
 from rewards.domain.units import currency
-from rewards.flows.ledger_commands import Refused
+from rewards.flows.ledger_commands import RejectionCode
 
 # ruff: noqa: N815 the contract's names
 
@@ -103,7 +103,7 @@ def list_balances(
 ) -> list[RewardBalance]:
     if reward_type not in (None, "CREDIT"):
         return []
-    found = wiring.holdings().balances(account_id, user_id, time_to_answer())
+    found = wiring.reward_queries().balances(account_id, user_id, time_to_respond())
     return [RewardBalance.model_validate(record) for record in part(found, limit, offset)]
 
 
@@ -116,20 +116,20 @@ def list_balances(
     tags=_TAGS,
     responses={
         200: {"description": "Redeemed"},
-        **refusals(
-            Refused.UNIT_MISMATCH,
-            Refused.INSUFFICIENT_BALANCE,
-            Refused.TOO_MANY_BALANCES,
-            Refused.NO_BALANCE,
-            Refused.IDEMPOTENCY_KEY_REUSED,
+        **rejections(
+            RejectionCode.UNIT_MISMATCH,
+            RejectionCode.INSUFFICIENT_BALANCE,
+            RejectionCode.TOO_MANY_BALANCES,
+            RejectionCode.NO_BALANCE,
+            RejectionCode.IDEMPOTENCY_KEY_REUSED,
         ),
     },
 )
 def redeem_balance(_tenant: str, debit: BulkDebit, key: IdempotencyKey = None) -> Debited:
     caller = caller_of(router.current_event.raw_event)
     request = request_of(_tenant, caller, key, "bulkredeem", debit.model_dump())
-    with answering() as backoff:
-        done = wiring.credits().redeem(
+    with responding() as backoff:
+        done = wiring.ledger_commands().redeem(
             debit.accountId, debit.userId, debit.unit, debit.amount, request, backoff
         )
     return Debited.model_validate(done)

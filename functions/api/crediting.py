@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from amounts import Decimals, WithDecimals
 from errors import ApiError
-from incoming import Caller
+from request import Caller
 from rewards.adapters.errors import ThrottledError, UnknownOutcomeError
 from rewards.adapters.retry import Backoff, OutOfTimeError
 from rewards.domain.import_rows import MAX_ID_BYTES, MAX_PROGRAM_ID_BYTES, MAX_UNIT_BYTES
@@ -25,7 +25,7 @@ from rewards.domain.reward_rows import (
     read_date,
 )
 from rewards.domain.texts import normalised, problem_of_id
-from rewards.flows.ledger_commands import Refused, RefusedError, Request
+from rewards.flows.ledger_commands import RejectionCode, Request, RequestRejectedError
 
 # ruff: noqa: N815 the contract's names
 
@@ -36,10 +36,10 @@ _SECONDS = 20.0
 _UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffd-\uffff]")
 
 _STATUSES: dict[str, int] = {
-    Refused.REWARD_NOT_FOUND: 404,
-    Refused.NO_BALANCE: 404,
-    Refused.BALANCE_FULL: 409,
-    Refused.IDEMPOTENCY_KEY_REUSED: 409,
+    RejectionCode.REWARD_NOT_FOUND: 404,
+    RejectionCode.NO_BALANCE: 404,
+    RejectionCode.BALANCE_FULL: 409,
+    RejectionCode.IDEMPOTENCY_KEY_REUSED: 409,
 }
 
 
@@ -120,17 +120,17 @@ def request_of(tenant: str, caller: Caller, key: str | None, operation: str, *as
     return Request(digest, f"{tenant}\n{space}\n{key}", old_key=f"{tenant}\n{key}")
 
 
-def time_to_answer() -> Backoff:
+def time_to_respond() -> Backoff:
     """How long a request may take."""
     return Backoff.for_seconds(_SECONDS)
 
 
 @contextmanager
-def answering() -> Iterator[Backoff]:
+def responding() -> Iterator[Backoff]:
     """Gives a request that changes something its time, and turns refusals into the API's errors."""
     try:
-        yield time_to_answer()
-    except RefusedError as error:
+        yield time_to_respond()
+    except RequestRejectedError as error:
         raise ApiError(_STATUSES.get(error.code, 400), error.code, error.message) from error
     except (OutOfTimeError, ThrottledError, UnknownOutcomeError) as error:
         raise ApiError(
@@ -141,7 +141,7 @@ def answering() -> Iterator[Backoff]:
         ) from error
 
 
-def refusals(*codes: str) -> Any:
+def rejections(*codes: str) -> Any:
     """How a route's refusals are documented, by status."""
     by_status: dict[int, list[str]] = {}
     for code in codes:

@@ -12,7 +12,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
 import wiring
-from paging import redirect
+from http_responses import redirect
 from rewards.clock import now
 
 logger = Logger()
@@ -32,9 +32,9 @@ def download(token: str) -> Response[str]:
         return _page(410, "The file is gone", f"{_KEPT} This one was deleted. {_again(link['key'])}")
     head = router.current_event.http_method == "HEAD"
     name = link.get("name") or link["key"].rpartition("/")[2]
-    answer = redirect(wiring.files().signed_url(link["key"], wiring.SIGNED_SECONDS, name, head))
-    answer.headers.update(_HEADERS)
-    return answer
+    response = redirect(wiring.files().signed_url(link["key"], wiring.SIGNED_SECONDS, name, head))
+    response.headers.update(_HEADERS)
+    return response
 
 
 def opens_nothing(_: Exception | None = None) -> Response[str]:

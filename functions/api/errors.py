@@ -10,7 +10,7 @@ _BASIC = 'Basic realm="API key", charset="UTF-8"'
 _BEARER = 'Bearer realm="user pool"'
 
 # Lambda returns no larger answer: its limit for the JSON of an answer, with status and headers.
-MAX_ANSWER_BYTES = 6 * 1024 * 1024
+MAX_RESPONSE_BYTES = 6 * 1024 * 1024
 
 
 class ApiError(Exception):
@@ -80,15 +80,15 @@ def too_large(is_paged: bool) -> ApiError:
     return ApiError(
         413,
         "RESPONSE_TOO_LARGE",
-        f"The answer is larger than {MAX_ANSWER_BYTES:,} bytes, more than can be returned at once.{remedy}",
+        f"The answer is larger than {MAX_RESPONSE_BYTES:,} bytes, more than can be returned at once.{remedy}",
     )
 
 
 def invalid(problems: Sequence[str | Mapping[str, str]]) -> ApiError:
     """A request that does not have the form it needs; the message says where the first fault is."""
     first = problems[0]
-    told = first if isinstance(first, str) else f"{first['field']}: {first['message']}"
-    return ApiError(400, "VALIDATION_ERROR", f"The request is not valid. {told}", problems)
+    listed = first if isinstance(first, str) else f"{first['field']}: {first['message']}"
+    return ApiError(400, "VALIDATION_ERROR", f"The request is not valid. {listed}", problems)
 
 
 def in_plain_words(found: Sequence[Mapping[str, Any]]) -> ApiError:

@@ -11,9 +11,9 @@ import wiring
 from amounts import DecimalsByUnit, WithDecimalsByUnit
 from crediting import ProgramId, Unit
 from errors import ApiError, invalid
-from incoming import Caller, caller_of
+from http_responses import FileAddress, Limit, Offset, Redirected, handed_over, shortened
 from known import RequestObject
-from paging import FileAddress, Limit, Offset, Redirected, handed_over, shortened
+from request import Caller, caller_of
 from reward_routes import RewardType
 from rewards.domain.download_names import report_name
 from rewards.domain.filters import DATES, FilterError
@@ -185,7 +185,7 @@ def order_export(_tenant: str, wanted: ExportOrder) -> Export:
     caller = caller_of(router.current_event.raw_event)
     chosen = wanted.params.model_dump(exclude_none=True) if wanted.params else {}
     try:
-        record = wiring.exports().order(
+        record = wiring.exports().create(
             wanted.type,
             wanted.format,
             (wanted.name or "")[:200],

@@ -8,12 +8,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, V
 
 import wiring
 from amounts import DecimalsByUnit, WithDecimalsByUnit
-from crediting import time_to_answer
+from crediting import time_to_respond
 from errors import ApiError
 from exports import Problem, mailto
-from incoming import caller_of, is_from_console
+from http_responses import FileAddress, Limit, Offset, Redirected, handed_over, shortened
 from known import RequestObject
-from paging import FileAddress, Limit, Offset, Redirected, handed_over, shortened
+from request import caller_of, is_from_console
 from rewards.adapters.errors import UploadGoneError
 from rewards.clock import now
 from rewards.domain.download_names import results_name
@@ -21,7 +21,7 @@ from rewards.domain.file_names import clean, format_of
 from rewards.domain.outcomes import any_failed
 from rewards.flows.finish_import import examples_key
 from rewards.flows.imports import REWARD_TYPE, ImportStateError, StillWorkingError
-from rewards.flows.outcome_summary import explained
+from rewards.flows.outcome_summary import summarise_outcomes
 from rewards.flows.reversals import NotKeptError, NotReversibleError
 from rewards.tabular.csv_reader import separator_named
 from rewards.tabular.encodings import encoding_name
@@ -223,7 +223,7 @@ class ImportPage(BaseModel):
 def order_import(_tenant: str, wanted: ImportOrder) -> OrderedImport:
     """The form takes one file, up to 2 GiB, workbooks 512 MiB. The import begins when it arrives."""
     caller = caller_of(router.current_event.raw_event)
-    record, form = wiring.imports().order(
+    record, form = wiring.imports().create(
         wanted.type,
         wanted.fileName,
         wanted.name or "",
@@ -325,7 +325,7 @@ def reverse_import(_tenant: str, import_id: str) -> Import:
     caller = caller_of(router.current_event.raw_event)
     original = _found(import_id, wiring.imports().get(import_id))
     try:
-        record = wiring.reversals().order(original, caller.user, mailto(caller), time_to_answer())
+        record = wiring.reversals().create(original, caller.user, mailto(caller), time_to_respond())
     except NotReversibleError as error:
         raise ApiError(409, "NOT_REVERSIBLE", str(error)) from error
     except NotKeptError as error:
@@ -343,7 +343,7 @@ def explain_outcomes(_tenant: str, import_id: str) -> ImportOutcomes:
     """What became of the rows, by outcome: what that means, what to do about it, and the first of them."""
     record = _found(import_id, wiring.imports().get(import_id))
     kept = wiring.files().record(examples_key(import_id)) if record.get("results") else None
-    return ImportOutcomes.model_validate(explained(record, kept))
+    return ImportOutcomes.model_validate(summarise_outcomes(record, kept))
 
 
 _FILE: Any = {

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from errors import invalid
-from incoming import parse_json
+from request import parse_json
 
 # Names less alike than this are not suggested; all known names are listed in any case.
 _ALIKE = 0.6

@@ -8,8 +8,8 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
 import wiring
-from errors import MAX_ANSWER_BYTES, in_camel_case
-from incoming import BASE, MAX_BODY_BYTES
+from errors import MAX_RESPONSE_BYTES, in_camel_case
+from request import BASE, MAX_BODY_BYTES
 
 router = APIGatewayHttpRouter()
 
@@ -26,7 +26,7 @@ _ERRORS = {
     "403": "FORBIDDEN: this user may not do this.",
     "404": "TENANT_NOT_FOUND: there is no tenant of this alias.",
     "413": f"PAYLOAD_TOO_LARGE: a body has {MAX_BODY_BYTES:,} bytes at most. RESPONSE_TOO_LARGE: the answer "
-    f"would have more than {MAX_ANSWER_BYTES:,} bytes; send limit and offset where the route has them.",
+    f"would have more than {MAX_RESPONSE_BYTES:,} bytes; send limit and offset where the route has them.",
     "500": "INTERNAL_ERROR: a fault on this side.",
     "503": "TRY_AGAIN: too busy just now; `Retry-After` says when to ask again.",
 }
@@ -140,9 +140,9 @@ def _operation(operation: dict[str, Any]) -> dict[str, Any]:
         needless = status == "400" and not (body or parameters)
         if needless and status not in own:
             continue
-        told = [own[status]["description"]] if status in own else []
-        told += [_ERRORS[status]] if status in _ERRORS else []
-        responses[status] = {"description": "\n\n".join(told)}
+        listed = [own[status]["description"]] if status in own else []
+        listed += [_ERRORS[status]] if status in _ERRORS else []
+        responses[status] = {"description": "\n\n".join(listed)}
         if status >= "400":
             responses[status] |= _ERROR
         elif status != "303":

@@ -7,8 +7,8 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.event_handler.api_gateway import ResponseBuilder, Route
 
 from errors import ApiError
-from incoming import parse_json
 from known import reject_unknown
+from request import parse_json
 
 _PARAMETER = re.compile(r"<(\w+)>")
 

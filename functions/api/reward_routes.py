@@ -19,15 +19,15 @@ from crediting import (
     ProgramId,
     RewardId,
     Unit,
-    answering,
-    refusals,
+    rejections,
     request_of,
-    time_to_answer,
+    responding,
+    time_to_respond,
 )
 from errors import ApiError
-from incoming import caller_of
+from http_responses import AnyLimit, Offset
 from known import RequestObject
-from paging import AnyLimit, Offset
+from request import caller_of
 from rewards.clock import now
 from rewards.domain import ids
 from rewards.domain.redemption import Reward as GrantedReward
@@ -35,7 +35,7 @@ from rewards.domain.redemption import Status
 from rewards.domain.reward_rows import Grant
 from rewards.domain.texts import normalised
 from rewards.domain.units import currency
-from rewards.flows.ledger_commands import Refused
+from rewards.flows.ledger_commands import RejectionCode
 
 # ruff: noqa: N815 the contract's names
 
@@ -149,7 +149,7 @@ def list_rewards(
 ) -> list[Reward]:
     if reward_type not in (None, "CREDIT"):
         return []
-    found = wiring.holdings().rewards(account_id, user_id, time_to_answer(), limit, offset)
+    found = wiring.reward_queries().rewards(account_id, user_id, time_to_respond(), limit, offset)
     return [Reward.model_validate(record) for record in found]
 
 
@@ -158,12 +158,12 @@ def list_rewards(
     summary="Look a reward up",
     description="One reward, with what was redeemed of it.",
     tags=_TAGS,
-    responses={200: {"description": "The reward"}, **refusals(Refused.REWARD_NOT_FOUND)},
+    responses={200: {"description": "The reward"}, **rejections(RejectionCode.REWARD_NOT_FOUND)},
 )
 def show_reward(_tenant: str, reward_id: Annotated[RewardId, Path()]) -> Reward:
-    found = wiring.holdings().reward(reward_id, time_to_answer())
+    found = wiring.reward_queries().reward(reward_id, time_to_respond())
     if found is None:
-        raise ApiError(404, Refused.REWARD_NOT_FOUND, f"There is no reward {reward_id!r}.")
+        raise ApiError(404, RejectionCode.REWARD_NOT_FOUND, f"There is no reward {reward_id!r}.")
     return Reward.model_validate(found)
 
 
@@ -174,8 +174,11 @@ def show_reward(_tenant: str, reward_id: Annotated[RewardId, Path()]) -> Reward:
     tags=_TAGS,
     responses={
         201: {"description": "The reward"},
-        **refusals(
-            "UNSUPPORTED_TYPE", Refused.INVALID_UNIT, Refused.BALANCE_FULL, Refused.IDEMPOTENCY_KEY_REUSED
+        **rejections(
+            "UNSUPPORTED_TYPE",
+            RejectionCode.INVALID_UNIT,
+            RejectionCode.BALANCE_FULL,
+            RejectionCode.IDEMPOTENCY_KEY_REUSED,
         ),
     },
 )
@@ -207,8 +210,8 @@ def create_reward(
     )
     caller = caller_of(router.current_event.raw_event)
     request = request_of(_tenant, caller, key, "create", account_id, user_id, new.model_dump())
-    with answering() as backoff:
-        record = wiring.credits().create(grant, request, backoff)
+    with responding() as backoff:
+        record = wiring.ledger_commands().create(grant, request, backoff)
     return Reward.model_validate(record), 201
 
 
@@ -219,12 +222,12 @@ def create_reward(
     tags=_TAGS,
     responses={
         200: {"description": "The reward"},
-        **refusals(Refused.REWARD_NOT_FOUND, Refused.REWARD_NOT_CANCELLABLE),
+        **rejections(RejectionCode.REWARD_NOT_FOUND, RejectionCode.REWARD_NOT_CANCELLABLE),
     },
 )
 def cancel_reward(_tenant: str, reward_id: Annotated[RewardId, Path()]) -> Reward:
-    with answering() as backoff:
-        return Reward.model_validate(wiring.credits().cancel(reward_id, backoff))
+    with responding() as backoff:
+        return Reward.model_validate(wiring.ledger_commands().cancel(reward_id, backoff))
 
 
 @router.post(
@@ -234,12 +237,12 @@ def cancel_reward(_tenant: str, reward_id: Annotated[RewardId, Path()]) -> Rewar
     tags=_TAGS,
     responses={
         200: {"description": "Redeemed"},
-        **refusals(
-            Refused.UNIT_MISMATCH,
-            Refused.REWARD_NOT_AVAILABLE,
-            Refused.INSUFFICIENT_BALANCE,
-            Refused.REWARD_NOT_FOUND,
-            Refused.IDEMPOTENCY_KEY_REUSED,
+        **rejections(
+            RejectionCode.UNIT_MISMATCH,
+            RejectionCode.REWARD_NOT_AVAILABLE,
+            RejectionCode.INSUFFICIENT_BALANCE,
+            RejectionCode.REWARD_NOT_FOUND,
+            RejectionCode.IDEMPOTENCY_KEY_REUSED,
         ),
     },
 )
@@ -248,6 +251,6 @@ def redeem_reward(
 ) -> Debited:
     caller = caller_of(router.current_event.raw_event)
     request = request_of(_tenant, caller, key, "redeem", reward_id, debit.model_dump())
-    with answering() as backoff:
-        done = wiring.credits().redeem_reward(reward_id, debit.unit, debit.amount, request, backoff)
+    with responding() as backoff:
+        done = wiring.ledger_commands().redeem_reward(reward_id, debit.unit, debit.amount, request, backoff)
     return Debited.model_validate(done)

@@ -6,18 +6,18 @@ from functools import cache
 from rewards.adapters.accounts import Accounts
 from rewards.adapters.clients import client
 from rewards.adapters.files import Files
-from rewards.adapters.idempotency import Answers
+from rewards.adapters.idempotency import StoredResponses
 from rewards.adapters.jobs import Jobs, Record
 from rewards.adapters.queues import Queues
-from rewards.adapters.reward_registry import Catalogue
-from rewards.adapters.upload_bucket import Uploads
+from rewards.adapters.reward_registry import RewardRegistry
+from rewards.adapters.upload_bucket import UploadBucket
 from rewards.clock import now
 from rewards.flows.exports import Exports
 from rewards.flows.imports import Imports
-from rewards.flows.ledger_commands import Credits
+from rewards.flows.ledger_commands import LedgerCommands
 from rewards.flows.overviews import Overviews
 from rewards.flows.reversals import Reversals
-from rewards.flows.reward_queries import Holdings
+from rewards.flows.reward_queries import RewardQueries
 from rewards.flows.spellings import Spellings
 from rewards.settings import load
 
@@ -62,7 +62,7 @@ def exports() -> Exports:
 
 @cache
 def imports() -> Imports:
-    uploads = Uploads(client("s3"), settings().upload_bucket)
+    uploads = UploadBucket(client("s3"), settings().upload_bucket)
     return Imports(jobs(), uploads, Queues(client("sqs")), settings().finish_queue_url, now)
 
 
@@ -77,19 +77,19 @@ def overviews() -> Overviews:
 
 
 def order_overview() -> Record:
-    return overviews().order(Queues(client("sqs")), settings().export_queue_url)
+    return overviews().request(Queues(client("sqs")), settings().export_queue_url)
 
 
 @cache
-def holdings() -> Holdings:
-    spellings = Spellings(_accounts(), _catalogue(), jobs())
-    return Holdings(_accounts(), _catalogue(), spellings, now)
+def reward_queries() -> RewardQueries:
+    spellings = Spellings(_accounts(), _registry(), jobs())
+    return RewardQueries(_accounts(), _registry(), spellings, now)
 
 
 @cache
-def credits() -> Credits:
-    answers = Answers(client("dynamodb"), settings().jobs_table)
-    return Credits(_accounts(), _catalogue(), answers, jobs(), now)
+def ledger_commands() -> LedgerCommands:
+    answers = StoredResponses(client("dynamodb"), settings().jobs_table)
+    return LedgerCommands(_accounts(), _registry(), answers, jobs(), now)
 
 
 @cache
@@ -98,5 +98,5 @@ def _accounts() -> Accounts:
 
 
 @cache
-def _catalogue() -> Catalogue:
-    return Catalogue(client("dynamodb"), settings().rewards_table)
+def _registry() -> RewardRegistry:
+    return RewardRegistry(client("dynamodb"), settings().rewards_table)

@@ -45,10 +45,10 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     file = files().get(name)
     if file is None:
         return _words(404, "There is no such file.")
-    return _answer(file, {key.lower(): value for key, value in event.get("headers", {}).items()}, kept)
+    return _respond(file, {key.lower(): value for key, value in event.get("headers", {}).items()}, kept)
 
 
-def _answer(file: File, asked: dict[str, str], kept: str) -> dict[str, Any]:
+def _respond(file: File, asked: dict[str, str], kept: str) -> dict[str, Any]:
     headers = {
         **security_headers(),
         "Content-Type": file.content_type,

@@ -16,7 +16,7 @@ from rewards.adapters.jobs import Jobs
 from rewards.adapters.mailer import Mailer
 from rewards.adapters.queues import Queues
 from rewards.adapters.retry import Backoff
-from rewards.adapters.reward_registry import Catalogue
+from rewards.adapters.reward_registry import RewardRegistry
 from rewards.clock import now
 from rewards.domain.messages import MISPLACED, SEND_CHUNKS, read_message
 from rewards.flows.create_report import ReportEnding
@@ -24,9 +24,9 @@ from rewards.flows.dead_letters import DeadLetters
 from rewards.flows.finish_import import Finisher
 from rewards.flows.load_rewards import Loader
 from rewards.flows.misplaced_uploads import MisplacedUploads
-from rewards.flows.notifications import Delivery
-from rewards.flows.process_chunk import Redeemer
-from rewards.flows.requeue import PutBack
+from rewards.flows.notifications import Notifications
+from rewards.flows.process_chunk import ChunkProcessor
+from rewards.flows.requeue import Requeuer
 from rewards.flows.reverse import Reverser
 from rewards.flows.send_chunks import ChunkSender
 from rewards.flows.uploaded_imports import UploadedImports
@@ -64,24 +64,24 @@ def settings() -> Settings:
 
 @cache
 def finisher() -> Finisher:
-    jobs, files, delivery = _jobs(), _files(), _delivery()
-    return Finisher(jobs, files, delivery, now)
+    jobs, files, notifications = _jobs(), _files(), _notifications()
+    return Finisher(jobs, files, notifications, now)
 
 
 @cache
 def dead_letters() -> DeadLetters:
     accounts, queues = Accounts(client("dynamodb"), settings().accounts_table), Queues(client("sqs"))
     finish_queue = settings().finish_queue_url
-    catalogue = Catalogue(client("dynamodb"), settings().rewards_table)
-    loader = Loader(accounts, catalogue, _jobs(), now)
+    registry = RewardRegistry(client("dynamodb"), settings().rewards_table)
+    loader = Loader(accounts, registry, _jobs(), now)
     return DeadLetters(
-        redeemer=Redeemer(
+        chunk_processor=ChunkProcessor(
             accounts, _jobs(), _files(), queues, finish_queue, now, loader, Reverser(accounts, now)
         ),
         uploads=UploadedImports(_jobs(), _files(), queues, sender(), finish_queue, now),
         sender=sender(),
         finisher=finisher(),
-        reports=ReportEnding(_jobs(), _delivery(), now),
+        reports=ReportEnding(_jobs(), _notifications(), now),
     )
 
 
@@ -115,7 +115,7 @@ def _run(time_left: Any, record: SQSRecord) -> None:
                 logger.info("finished")
     elif source in (settings().dead_letter_queue_arn, settings().export_dead_letter_queue_arn):
         logger.warning("dead letter", extra={"body": record.body[:500]})
-        dead_letters().bury(record.body, Backoff(time_left))
+        dead_letters().handle(record.body, Backoff(time_left))
     else:
         # Treated as a dead letter, a message from a misnamed queue would end its import without results.
         raise UnknownSourceError(f"{source} is none of the queues in this function's settings")
@@ -123,12 +123,12 @@ def _run(time_left: Any, record: SQSRecord) -> None:
 
 @cache
 def misplaced_uploads() -> MisplacedUploads:
-    return MisplacedUploads(_jobs(), _delivery(), now)
+    return MisplacedUploads(_jobs(), _notifications(), now)
 
 
 @cache
-def put_back() -> PutBack:
-    return PutBack(Queues(client("sqs")), settings().finish_queue_url, now)
+def put_back() -> Requeuer:
+    return Requeuer(Queues(client("sqs")), settings().finish_queue_url, now)
 
 
 @cache
@@ -142,7 +142,9 @@ def _files() -> Files:
 
 
 @cache
-def _delivery() -> Delivery:
+def _notifications() -> Notifications:
     mailer = Mailer(client("sesv2"), settings().sender_email)
     chosen = settings()
-    return Delivery(_jobs(), mailer, chosen.public_url, chosen.notification_email, chosen.retention_days, now)
+    return Notifications(
+        _jobs(), mailer, chosen.public_url, chosen.notification_email, chosen.retention_days, now
+    )

@@ -16,11 +16,11 @@ from rewards.adapters.files import Files
 from rewards.adapters.jobs import Jobs
 from rewards.adapters.queues import Queues
 from rewards.adapters.retry import Backoff
-from rewards.adapters.reward_registry import Catalogue
+from rewards.adapters.reward_registry import RewardRegistry
 from rewards.clock import now
 from rewards.flows.load_rewards import Loader
-from rewards.flows.process_chunk import Redeemer
-from rewards.flows.requeue import PutBack
+from rewards.flows.process_chunk import ChunkProcessor
+from rewards.flows.requeue import Requeuer
 from rewards.flows.reverse import Reverser
 from rewards.settings import load
 
@@ -44,25 +44,25 @@ def settings() -> Settings:
 
 
 @cache
-def redeemer() -> Redeemer:
+def chunk_processor() -> ChunkProcessor:
     accounts = Accounts(client("dynamodb"), settings().accounts_table)
     jobs = Jobs(client("dynamodb"), settings().jobs_table)
-    catalogue = Catalogue(client("dynamodb"), settings().rewards_table)
-    return Redeemer(
+    registry = RewardRegistry(client("dynamodb"), settings().rewards_table)
+    return ChunkProcessor(
         accounts=accounts,
         jobs=jobs,
         files=Files(client("s3"), settings().files_bucket),
         queues=Queues(client("sqs")),
         finish_queue_url=settings().finish_queue_url,
         now=now,
-        loader=Loader(accounts, catalogue, jobs, now),
+        loader=Loader(accounts, registry, jobs, now),
         reverser=Reverser(accounts, now),
     )
 
 
 @cache
-def put_back() -> PutBack:
-    return PutBack(Queues(client("sqs")), settings().redemption_queue_url, now)
+def put_back() -> Requeuer:
+    return Requeuer(Queues(client("sqs")), settings().redemption_queue_url, now)
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -75,5 +75,5 @@ def _run(time_left: Any, record: SQSRecord) -> None:
     with put_back().if_too_early(record.body):
         for chunk in chunk_messages.parse(record.body):
             logger.append_keys(import_id=chunk.import_id, chunk=chunk.number)
-            redeemer().run(chunk, Backoff(time_left))
+            chunk_processor().run(chunk, Backoff(time_left))
             logger.info("answered")

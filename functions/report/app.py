@@ -18,7 +18,7 @@ from rewards.adapters.scanner import Scanner
 from rewards.clock import now
 from rewards.domain.messages import OVERVIEW, read_message
 from rewards.flows.create_report import ReportEnding, Reporter
-from rewards.flows.notifications import Delivery
+from rewards.flows.notifications import Notifications
 from rewards.flows.overviews import Overviews, make
 from rewards.settings import load
 
@@ -48,14 +48,14 @@ def settings() -> Settings:
 def reporter() -> Reporter:
     mailer = Mailer(client("sesv2"), settings().sender_email)
     chosen = settings()
-    delivery = Delivery(
+    notifications = Notifications(
         _jobs(), mailer, chosen.public_url, chosen.notification_email, chosen.retention_days, now
     )
     return Reporter(
         scanner=_scanner(),
         jobs=_jobs(),
         files=Files(client("s3"), chosen.files_bucket),
-        ending=ReportEnding(_jobs(), delivery, now),
+        ending=ReportEnding(_jobs(), notifications, now),
         now=now,
         row_id_keys=StoredRowIdKeys(client("secretsmanager"), chosen.row_id_key_secret, now),
     )

@@ -22,11 +22,11 @@ def allow_ministacks_own_actions(aws: MiniStack, roles: Iterable[str]) -> None:
     iam = aws.client("iam")
     for role in roles:
         extra = []
-        for statement in _statements(iam, role):
-            for name in _listed(statement["Action"]):
+        for report_builder in _statements(iam, role):
+            for name in _listed(report_builder["Action"]):
                 if name in _ASKED_HERE:
                     action, resource = _ASKED_HERE[name]
-                    resource = resource or statement["Resource"]
+                    resource = resource or report_builder["Resource"]
                     extra.append({"Effect": "Allow", "Action": action, "Resource": resource})
         if extra:
             policy = json.dumps({"Version": "2012-10-17", "Statement": extra})

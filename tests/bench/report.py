@@ -31,14 +31,14 @@ from rewards.adapters.scanner import Scanner
 from rewards.domain.balance import Balance, Page, Redemption, Totals
 from rewards.domain.redemption import Reward, redemption_order
 from rewards.flows.create_report import ReportEnding, Reporter
-from rewards.flows.notifications import Delivery
+from rewards.flows.notifications import Notifications
 from tests.row_ids import keys
 
 NOW = 1_795_300_000_000
 DAY = 86_400_000
 PAGE = 1 << 20  # a Scan reads one mebibyte of items at a time
 UNIT = 4096  # ... and costs a unit for every 4 KB of it, half a one if eventually consistent
-KINDS = ("REDEEMABLE_REWARD_BALANCE", "REWARD_BALANCE", "REWARD")
+REPORT_DEFINITIONS = ("REDEEMABLE_REWARD_BALANCE", "REWARD_BALANCE", "REWARD")
 
 _UNITS = ("CASH/USD", "POINT", "CREDIT/KWD", "freemonth")
 
@@ -257,9 +257,9 @@ def reporter_on(
 ) -> tuple[Reporter, OneRecord, Wire]:
     wire, jobs = Wire(folder), OneRecord(kind, file_format, params)
     mailer = SimpleNamespace(send=lambda *_: "id")
-    delivery: Any = Delivery(jobs, mailer, "https://example.com", "ops@example.com", 30, now)
+    notifications: Any = Notifications(jobs, mailer, "https://example.com", "ops@example.com", 30, now)
     scanner = Scanner(wire.client("dynamodb"), "Accounts", "Rewards", now)
-    ending = ReportEnding(jobs, delivery, now)
+    ending = ReportEnding(jobs, notifications, now)
     return Reporter(scanner, jobs, Files(wire.client("s3"), "files"), ending, now, keys), jobs, wire
 
 
@@ -270,7 +270,7 @@ def now() -> int:
 def main(arguments: Iterable[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.report")
     parser.add_argument("balances", type=int, nargs="?", default=1_000_000)
-    parser.add_argument("--type", choices=KINDS, default=KINDS[0])
+    parser.add_argument("--type", choices=REPORT_DEFINITIONS, default=REPORT_DEFINITIONS[0])
     parser.add_argument("--format", choices=("CSV", "XLSX", "both"), default="both")
     parser.add_argument("--program", help="only this program's rewards, such as vip-2026")
     parser.add_argument("--pages", type=Path, help="where pages are, or are to be kept")

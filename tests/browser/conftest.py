@@ -97,7 +97,7 @@ def new_window(chromium):
     )
 
 
-class Desk:
+class Harness:
     """An operator's browser: pages of it, and what is looked at besides."""
 
     def __init__(self, chromium, window, service, tmp_path):
@@ -166,7 +166,7 @@ class Desk:
 
 
 @pytest.fixture
-def desk(chromium, window, service, tmp_path):
-    found = Desk(chromium, window, service, tmp_path)
+def harness(chromium, window, service, tmp_path):
+    found = Harness(chromium, window, service, tmp_path)
     yield found
     found.close()

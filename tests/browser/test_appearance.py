@@ -85,8 +85,8 @@ class Eye:
         if not self.page.evaluate("'axe' in window"):
             self.page.evaluate(Axe().axe_script)
         options = {"runOnly": rules, "resultTypes": ["violations"]}
-        answer = self.page.evaluate("options => axe.run(document, options)", options)
-        for each in answer["violations"]:
+        response = self.page.evaluate("options => axe.run(document, options)", options)
+        for each in response["violations"]:
             nodes = [node["html"][:160] for node in each["nodes"][:3]]
             self.found.append((place, each["id"], each["help"], nodes))
 
@@ -114,13 +114,13 @@ def payout(path):
     return out
 
 
-def test_every_page_is_accessible_and_fits_in_light_and_dark_wide_and_narrow(desk, service):
+def test_every_page_is_accessible_and_fits_in_light_and_dark_wide_and_narrow(harness, service):
     service.upload("rewards/rewards.csv", "\n".join(rewards()))
-    page = desk.arrive()
+    page = harness.arrive()
     eye = Eye(page)
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     eye.look("sign-in")
-    desk.sign_in(page, service.local.users.somebody("operator"))
+    harness.sign_in(page, service.local.users.somebody("operator"))
 
     expect(page.get_by_text("Nobody has looked yet")).to_be_visible()
     page.get_by_role("button", name="Read the balances").click()
@@ -138,7 +138,7 @@ def test_every_page_is_accessible_and_fits_in_light_and_dark_wide_and_narrow(des
         page.get_by_role("button", name="Order the report").click()
         expect(page.get_by_label("Name")).to_have_value("")
     expect(page.get_by_role("button", name="Download")).to_have_count(2)
-    report = desk.saved(page, page.get_by_role("button", name="Download").last)
+    report = harness.saved(page, page.get_by_role("button", name="Download").last)
     eye.look("reports")
 
     page.get_by_role("link", name="Import", exact=True).click()
@@ -159,8 +159,8 @@ def test_every_page_is_accessible_and_fits_in_light_and_dark_wide_and_narrow(des
     assert page.faults == []
 
 
-def test_what_a_viewer_sees_is_accessible_too(desk):
-    page = desk.open("viewer")
+def test_what_a_viewer_sees_is_accessible_too(harness):
+    page = harness.open("viewer")
     eye = Eye(page)
     for name in ("Reports", "Import", "Balances"):
         page.get_by_role("navigation", name="Pages").get_by_role("link", name=name).click()
@@ -169,9 +169,9 @@ def test_what_a_viewer_sees_is_accessible_too(desk):
     assert eye.found == []
 
 
-def test_the_keyboard_alone_is_enough(desk):
-    page = desk.arrive()
-    email = desk.service.local.users.somebody("operator")
+def test_the_keyboard_alone_is_enough(harness):
+    page = harness.arrive()
+    email = harness.service.local.users.somebody("operator")
     expect(page.get_by_label("Email")).to_be_focused()
     page.keyboard.type(email)
     page.keyboard.press("Tab")

@@ -82,11 +82,11 @@ def figures(page):
     return {each.locator("dt").inner_text(): each.locator("dd").inner_text() for each in terms.all()}
 
 
-def test_the_whole_process_by_clicks(desk, service):
-    page = desk.open()
+def test_the_whole_process_by_clicks(harness, service):
+    page = harness.open()
     row = order_report(page)
     expect(row).to_contain_text("operator@example.com")
-    report = desk.saved(page, row.get_by_role("button", name="Download"))
+    report = harness.saved(page, row.get_by_role("button", name="Download"))
     paid = filled(report, {("cycle", "ann"): "12.559", ("cycle", "007"): "31", ("cycle", "cid"): "70"})
 
     preview(page, paid)
@@ -106,9 +106,9 @@ def test_the_whole_process_by_clicks(desk, service):
     expect(page.get_by_role("heading", level=1)).to_be_focused()
     found = figures(page)
     assert (found["redeemed"], found["need a look"]) == ("2", "1")
-    results = pd.read_csv(desk.saved(page, page.get_by_role("button", name="Download all results")))
+    results = pd.read_csv(harness.saved(page, page.get_by_role("button", name="Download all results")))
     assert set(results["outcome"]) == {"REDEEMED", "INSUFFICIENT_BALANCE", "UNCHANGED"}
-    failed = pd.read_csv(desk.saved(page, page.get_by_role("button", name="Download failed rows")))
+    failed = pd.read_csv(harness.saved(page, page.get_by_role("button", name="Download failed rows")))
     assert list(failed["outcome"]) == ["INSUFFICIENT_BALANCE"]
     done = page.url
 
@@ -146,11 +146,11 @@ def test_the_whole_process_by_clicks(desk, service):
     assert page.faults == []
 
 
-def test_shows_the_decimals_of_a_unit_that_appears_while_the_page_is_open(desk, service):
-    page = desk.open()
+def test_shows_the_decimals_of_a_unit_that_appears_while_the_page_is_open(harness, service):
+    page = harness.open()
     expect(page.get_by_role("heading", name="What is available")).to_be_visible()
     service.upload("rewards/chf.csv", HEADER + "chf-1,CREDIT,CASH/CHF,123456,ann,chf,,Ann,Swiss\n")
-    preview(page, desk.file("chf.csv", "accountId,userId,unit,valueToRedeem\nchf,ann,CASH/CHF,1234.56\n"))
+    preview(page, harness.file("chf.csv", "accountId,userId,unit,valueToRedeem\nchf,ann,CASH/CHF,1234.56\n"))
     totals = page.get_by_role("table", name="To redeem")
     expect(totals.get_by_role("row", name="CASH/CHF 1,234.56")).to_be_visible()
     page.get_by_role("button", name="Start import").click()
@@ -158,7 +158,7 @@ def test_shows_the_decimals_of_a_unit_that_appears_while_the_page_is_open(desk, 
     confirm(page, "Start import")
     expect(page.get_by_role("heading", name="Done")).to_be_visible()
     expect(page.get_by_role("table", name="Redeemed")).to_contain_text("1,234.56")
-    page.goto(f"{desk.address}#/balances?account=chf")
+    page.goto(f"{harness.address}#/balances?account=chf")
     expect(page.get_by_text("1 that cannot be spent now")).to_be_visible()
     page.get_by_text("1 that cannot be spent now").click()
     expect(page.get_by_role("table", name="Rewards that cannot be spent now")).to_contain_text("1,234.56")
@@ -168,28 +168,28 @@ def test_shows_the_decimals_of_a_unit_that_appears_while_the_page_is_open(desk, 
 def changed(page, address, change):
     """Let the page see the answers from this address (a pattern) with a change."""
 
-    def answer(route):
+    def response(route):
         response = route.fetch()
         found = response.json()
         change(found)
         route.fulfill(response=response, json=found)
 
-    page.route(re.compile(address), answer)
+    page.route(re.compile(address), response)
 
 
-def test_shows_an_error_instead_of_an_amount_whose_decimals_are_missing(desk):
-    page = desk.open(path="#/history")
+def test_shows_an_error_instead_of_an_amount_whose_decimals_are_missing(harness):
+    page = harness.open(path="#/history")
     changed(page, r"/reward\?accountId=run", lambda found: [each.pop("decimals") for each in found])
-    page.goto(f"{desk.address}#/balances?account=run")
+    page.goto(f"{harness.address}#/balances?account=run")
     expect(page.get_by_role("alert")).to_contain_text("an amount without its decimals")
     changed(page, r"/import/[0-9a-z]{16}$", lambda found: found["stats"].pop("decimals"))
-    choose(page, desk.file("run.csv", "accountId,userId,unit,valueToRedeem\nrun,ann,CASH/USD,1.00\n"))
+    choose(page, harness.file("run.csv", "accountId,userId,unit,valueToRedeem\nrun,ann,CASH/USD,1.00\n"))
     expect(page.get_by_role("alert")).to_contain_text("an amount without its decimals")
     expect(page.get_by_role("button", name="Start import")).to_have_count(0)
 
 
-def test_shows_warnings_in_preview_confirmation_and_result(desk):
-    page = desk.open()
+def test_shows_warnings_in_preview_confirmation_and_result(harness):
+    page = harness.open()
     counted = {"NO_ROW_ID": 2, "REPEATED_VALUE": 1}
     worded = {
         "warning": "NO_ROW_ID",
@@ -201,7 +201,7 @@ def test_shows_warnings_in_preview_confirmation_and_result(desk):
     changed(page, r"/import/[0-9a-z]{16}$", lambda found: found["stats"].update(warnings=counted))
     changed(page, r"/import/[0-9a-z]{16}/outcomes$", lambda found: found.update(warnings=[worded]))
     rows = "accountId,userId,unit,valueToRedeem\nrun,007,POINT,1\nrun,cid,POINT,1\n"
-    preview(page, desk.file("warned.csv", rows))
+    preview(page, harness.file("warned.csv", rows))
 
     def expect_warnings():
         groups = page.get_by_role("region", name="Warnings").locator("details")
@@ -224,10 +224,10 @@ def test_shows_warnings_in_preview_confirmation_and_result(desk):
     assert page.faults == []
 
 
-def test_a_duplicate_file_is_imported_on_request_only(desk):
-    page = desk.open()
+def test_a_duplicate_file_is_imported_on_request_only(harness):
+    page = harness.open()
     text = "accountId,userId,unit,valueToRedeem\nrun,ann,CASH/USD,0.50\n"
-    file = desk.file("monthly.csv", text)
+    file = harness.file("monthly.csv", text)
     preview(page, file)
     page.get_by_role("button", name="Start import").click()
     confirm(page, "Start import")
@@ -238,7 +238,7 @@ def test_a_duplicate_file_is_imported_on_request_only(desk):
         asked.append(route.request.post_data_json)
         route.fulfill(status=400, json={"message": "Stopped by the test.", "apiErrorCode": "X"})
 
-    page.goto(f"{desk.address}#/import")
+    page.goto(f"{harness.address}#/import")
     page.get_by_label("Choose a file").set_input_files(file)
     expect(page.get_by_text("select “Import even if the same rows were imported before”")).to_be_visible()
     page.get_by_role("link", name="Choose another file").click()
@@ -255,12 +255,12 @@ def test_a_duplicate_file_is_imported_on_request_only(desk):
     assert [each.get("allowDuplicate") for each in asked] == [True, None]
 
 
-def test_a_bad_file_is_refused_with_words_that_help(desk):
-    page = desk.open()
-    choose(page, desk.file("old.xls", "x"))
+def test_a_bad_file_is_refused_with_words_that_help(harness):
+    page = harness.open()
+    choose(page, harness.file("old.xls", "x"))
     expect(page.get_by_role("alert")).to_contain_text("neither a .csv nor an .xlsx")
     expect(page.get_by_label("Choose a file")).to_have_value("")  # so the same name can be chosen once more
-    choose(page, desk.file("bad.csv", "accountId,userId\nacme,ann\n"))
+    choose(page, harness.file("bad.csv", "accountId,userId\nacme,ann\n"))
     expect(page.get_by_text("The file was not accepted: columns are missing")).to_be_visible()
     expect(page.get_by_text("lacks unit and valueToRedeem")).to_be_visible()
     expect(page.get_by_text("Start from a fresh report")).to_be_visible()
@@ -268,16 +268,16 @@ def test_a_bad_file_is_refused_with_words_that_help(desk):
     expect(page.get_by_text("Drop the filled-in report here")).to_be_visible()
 
 
-def test_a_file_in_which_nothing_was_filled_in_says_so(desk):
-    page = desk.open()
-    preview(page, desk.file("blank.csv", "accountId,userId,unit,valueToRedeem\nrun,cid,POINT,0\n"))
+def test_a_file_in_which_nothing_was_filled_in_says_so(harness):
+    page = harness.open()
+    preview(page, harness.file("blank.csv", "accountId,userId,unit,valueToRedeem\nrun,cid,POINT,0\n"))
     expect(page.get_by_text("valueToRedeem is blank or 0 in every row")).to_be_visible()
     expect(page.get_by_role("button", name="Start import")).to_have_count(0)
 
 
-def test_ids_that_a_spreadsheet_damaged_are_shown_as_repaired(desk):
-    page = desk.open()
-    report = desk.saved(page, order_report(page).get_by_role("button", name="Download"))
+def test_ids_that_a_spreadsheet_damaged_are_shown_as_repaired(harness):
+    page = harness.open()
+    report = harness.saved(page, order_report(page).get_by_role("button", name="Download"))
     paid = filled(report, {("damaged", "007"): "5"})
     paid.write_text(paid.read_text().replace("007,damaged", "7,damaged"))
     preview(page, paid)
@@ -288,9 +288,9 @@ def test_ids_that_a_spreadsheet_damaged_are_shown_as_repaired(desk):
     )
 
 
-def test_start_import_clicked_twice_starts_one_import(desk, service):
-    page = desk.open()
-    preview(page, desk.file("twice.csv", "accountId,userId,unit,valueToRedeem\ntwice,cid,POINT,7\n"))
+def test_start_import_clicked_twice_starts_one_import(harness, service):
+    page = harness.open()
+    preview(page, harness.file("twice.csv", "accountId,userId,unit,valueToRedeem\ntwice,cid,POINT,7\n"))
     page.get_by_role("button", name="Start import").click()
     page.get_by_role("dialog").get_by_role("button", name="Start import").dblclick()
     expect(page.get_by_role("heading", name="Done")).to_be_visible()
@@ -300,11 +300,11 @@ def test_start_import_clicked_twice_starts_one_import(desk, service):
     assert [each["stats"]["redeemed"] for each in started] == [{"POINT": 7}]
 
 
-def test_a_running_import_says_how_far_it_is_and_is_cancelled(desk, chunks):
-    page = desk.open()
+def test_a_running_import_says_how_far_it_is_and_is_cancelled(harness, chunks):
+    page = harness.open()
     others = "".join(f"run,cid,UNIT{n},1\n" for n in range(120))  # 50 units of a balance are a chunk
     paid = f"accountId,userId,unit,valueToRedeem\nrun,cid,POINT,7\n{others}"
-    preview(page, desk.file("running.csv", paid))
+    preview(page, harness.file("running.csv", paid))
     chunks.hold()
     page.get_by_role("button", name="Start import").click()
     confirm(page, "Start import")
@@ -332,7 +332,7 @@ def test_a_running_import_says_how_far_it_is_and_is_cancelled(desk, chunks):
     expect(page.get_by_role("button", name="Reverse this import")).to_be_visible()
 
 
-def test_what_a_cancelled_reversal_left_can_be_reversed_after_all(desk, service, chunks):
+def test_what_a_cancelled_reversal_left_can_be_reversed_after_all(harness, service, chunks):
     original = service.upload(
         "redemptions/rest.csv", "accountId,userId,unit,valueToRedeem\nrun,cid,POINT,1\n"
     )
@@ -342,7 +342,7 @@ def test_what_a_cancelled_reversal_left_can_be_reversed_after_all(desk, service,
     assert service.call("POST", f"/import/{reversal}/cancel").status == 200
     chunks.let_go()
     service.wait(lambda: service.call("GET", f"/import/{reversal}").json["dateCompleted"])
-    page = desk.open(path=f"#/import/{original['id']}")
+    page = harness.open(path=f"#/import/{original['id']}")
     expect(page.get_by_text("A reversal gave back a part of what this import redeemed")).to_be_visible()
     page.get_by_role("button", name="Reverse the rest").click()
     confirm(page, "Reverse the import")
@@ -351,25 +351,25 @@ def test_what_a_cancelled_reversal_left_can_be_reversed_after_all(desk, service,
     assert figures(page) == {"given back": "1"}
 
 
-def test_the_second_click_of_a_double_click_answers_no_question(desk, service):
-    page = desk.open(path=f"#/import/{order_import(service, 'double.csv')}")
+def test_the_second_click_of_a_double_click_answers_no_question(harness, service):
+    page = harness.open(path=f"#/import/{order_import(service, 'double.csv')}")
     expect(page.get_by_text("Its file is on the way")).to_be_visible()
     page.get_by_role("button", name="Cancel the import").click()
-    answer = page.get_by_role("dialog").get_by_role("button", name="Cancel the import")
-    answer.hover()
+    response = page.get_by_role("dialog").get_by_role("button", name="Cancel the import")
+    response.hover()
     page.mouse.down(click_count=2)
     page.mouse.up(click_count=2)
-    expect(answer).to_be_visible()
-    answer.click()
+    expect(response).to_be_visible()
+    response.click()
     expect(page.get_by_text("nothing was redeemed")).to_be_visible()
 
 
-def test_a_connection_lost_during_upload_is_tried_again_without_choosing_the_file_anew(desk, service):
-    page = desk.open()
+def test_a_connection_lost_during_upload_is_tried_again_without_choosing_the_file_anew(harness, service):
+    page = harness.open()
     page.get_by_role("link", name="Import", exact=True).click()
     upload = re.compile(f"/{service.local.upload_bucket}$")
     page.route(upload, lambda route: route.abort("connectionreset"))
-    path = desk.file("lost.csv", "accountId,userId,unit,valueToRedeem\nlost,cid,POINT,7\n")
+    path = harness.file("lost.csv", "accountId,userId,unit,valueToRedeem\nlost,cid,POINT,7\n")
     page.get_by_label("Choose a file").set_input_files(path)
     expect(page.get_by_role("alert")).to_contain_text("“lost.csv” did not arrive")
     page.unroute(upload)
@@ -379,8 +379,8 @@ def test_a_connection_lost_during_upload_is_tried_again_without_choosing_the_fil
     assert len([each for each in service.imports() if each["fileName"] == "lost.csv"]) == 1
 
 
-def test_an_expired_session_asks_to_sign_in_again_and_loses_nothing(desk, service):
-    page = desk.open(apart=True)
+def test_an_expired_session_asks_to_sign_in_again_and_loses_nothing(harness, service):
+    page = harness.open(apart=True)
     page.get_by_role("link", name="Reports", exact=True).click()
     page.get_by_label("Name").fill("Kept while away")
     cognito = service.local.aws.client("cognito-idp")
@@ -398,8 +398,8 @@ def test_an_expired_session_asks_to_sign_in_again_and_loses_nothing(desk, servic
     expect(again).to_have_count(0)
 
 
-def test_a_token_is_renewed_without_a_word_before_it_expires(desk):
-    page = desk.open(apart=True)
+def test_a_token_is_renewed_without_a_word_before_it_expires(harness):
+    page = harness.open(apart=True)
     expect(page.get_by_role("heading", name="What is available")).to_be_visible()
     before = page.evaluate("JSON.parse(sessionStorage.session).id")
     page.clock.install()
@@ -410,8 +410,8 @@ def test_a_token_is_renewed_without_a_word_before_it_expires(desk):
     assert page.get_by_role("dialog").count() == 0
 
 
-def test_signing_out_revokes_what_was_in_the_tab(desk, service):
-    page = desk.open()
+def test_signing_out_revokes_what_was_in_the_tab(harness, service):
+    page = harness.open()
     expect(page.get_by_role("heading", name="What is available")).to_be_visible()
     refresh = page.evaluate("JSON.parse(sessionStorage.session).refresh")
     page.get_by_role("button", name="Sign out").click()
@@ -426,42 +426,42 @@ def test_signing_out_revokes_what_was_in_the_tab(desk, service):
         )
 
 
-def test_signing_out_counts_in_every_tab(desk):
-    page, other = desk.open(), desk.open("viewer")
+def test_signing_out_counts_in_every_tab(harness):
+    page, other = harness.open(), harness.open("viewer")
     expect(other.get_by_text("may look only")).to_be_visible()
     page.get_by_role("button", name="Sign out").click()
     expect(other.get_by_role("heading", name="Sign in")).to_be_visible()
     assert other.evaluate("sessionStorage.length") == 0
 
 
-def test_a_wrong_password_is_told_and_never_travels(desk, service):
-    page = desk.arrive()
+def test_a_wrong_password_is_told_and_never_travels(harness, service):
+    page = harness.arrive()
     sent = []
     page.on("request", lambda request: sent.append(request.post_data or ""))
-    desk.sign_in(page, service.local.users.somebody("operator"), "Wrong-password-1")
+    harness.sign_in(page, service.local.users.somebody("operator"), "Wrong-password-1")
     expect(page.get_by_role("alert")).to_have_text("Email or password is not right.")
-    desk.sign_in(page, service.local.users.somebody("operator"))
+    harness.sign_in(page, service.local.users.somebody("operator"))
     expect(page.get_by_role("heading", name="What is available")).to_be_visible()
     assert len(sent) > 2
     assert not any(PASSWORD in body or "Wrong-password-1" in body for body in sent)
 
 
-def test_an_invited_user_chooses_a_password_at_the_first_sign_in(desk, service):
+def test_an_invited_user_chooses_a_password_at_the_first_sign_in(harness, service):
     cognito, pool = service.local.aws.client("cognito-idp"), service.local.outputs["UserPoolId"]
     who = {"UserPoolId": pool, "Username": "ida@example.com"}
     attributes = [{"Name": "email", "Value": "ida@example.com"}, {"Name": "email_verified", "Value": "true"}]
     invitation = {"TemporaryPassword": "Invited-12345", "MessageAction": "SUPPRESS"}
     cognito.admin_create_user(**who, UserAttributes=attributes, **invitation)
-    page = desk.arrive()
-    desk.sign_in(page, "ida@example.com", "Invited-12345")
+    page = harness.arrive()
+    harness.sign_in(page, "ida@example.com", "Invited-12345")
     page.get_by_label("New password").fill("My-own-choice-1")
     page.get_by_role("button", name="Save and go on").click()
     expect(page.get_by_text("in neither of the groups")).to_be_visible()
 
 
-def test_a_forgotten_password_is_replaced_with_a_code_from_an_email(desk, service):
+def test_a_forgotten_password_is_replaced_with_a_code_from_an_email(harness, service):
     service.local.users.add("noa@example.com", "viewers")
-    page = desk.arrive()
+    page = harness.arrive()
     page.get_by_label("Email").fill("noa@example.com")
     page.get_by_role("button", name="Forgot your password?").click()
     expect(page.get_by_label("Email")).to_have_value("noa@example.com")
@@ -481,20 +481,20 @@ def test_a_forgotten_password_is_replaced_with_a_code_from_an_email(desk, servic
     page.get_by_label("New password").fill("My-own-choice-1")
     page.get_by_role("button", name="Save the password").click()
     expect(page.get_by_text("The new password is saved")).to_be_visible()
-    desk.sign_in(page, "noa@example.com", "My-own-choice-1")
+    harness.sign_in(page, "noa@example.com", "My-own-choice-1")
     expect(page.get_by_text("may look only")).to_be_visible()
 
 
-def test_a_code_for_nobody_is_promised_as_for_anybody(desk):
+def test_a_code_for_nobody_is_promised_as_for_anybody(harness):
     """Who does not know whether there is such a user does not learn it here."""
-    page = desk.arrive()
+    page = harness.arrive()
     page.get_by_role("button", name="Forgot your password?").click()
     page.get_by_label("Email").fill("nobody@example.com")
     page.get_by_role("button", name="Send the code").click()
     expect(page.get_by_text("If there is such a user")).to_be_visible()
 
 
-def test_a_user_with_an_authenticator_app_is_asked_for_its_code(desk, service):
+def test_a_user_with_an_authenticator_app_is_asked_for_its_code(harness, service):
     users, cognito = service.local.users, service.local.aws.client("cognito-idp")
     users.add("mia@example.com", "viewers")
     token = users.sign_in("mia@example.com").access
@@ -503,8 +503,8 @@ def test_a_user_with_an_authenticator_app_is_asked_for_its_code(desk, service):
     cognito.set_user_mfa_preference(
         AccessToken=token, SoftwareTokenMfaSettings={"Enabled": True, "PreferredMfa": True}
     )
-    page = desk.arrive()
-    desk.sign_in(page, "mia@example.com")
+    page = harness.arrive()
+    harness.sign_in(page, "mia@example.com")
     page.get_by_label("Code").fill("000000")
     page.get_by_role("button", name="Go on").click()
     expect(page.get_by_role("alert")).to_contain_text("code is not right")
@@ -513,9 +513,9 @@ def test_a_user_with_an_authenticator_app_is_asked_for_its_code(desk, service):
     expect(page.get_by_text("may look only")).to_be_visible()
 
 
-def test_the_page_works_at_the_top_of_an_origin_as_it_does_on_aws(desk, service):
+def test_the_page_works_at_the_top_of_an_origin_as_it_does_on_aws(harness, service):
     """There it has no path before it, and the user pool is of another origin."""
-    page = desk.arrive()
+    page = harness.arrive()
     top, real = "https://rewards.example.test/", service.local.outputs["ConsoleUrl"]
 
     def serve(route):
@@ -525,14 +525,14 @@ def test_the_page_works_at_the_top_of_an_origin_as_it_does_on_aws(desk, service)
     # Chromium lets no site of the internet talk to this machine, so that goes through here as well.
     page.route(f"{service.local.aws.endpoint}/**", lambda route: route.fulfill(response=route.fetch()))
     page.goto(f"{top}#/history")
-    desk.sign_in(page, service.local.users.somebody("operator"))
+    harness.sign_in(page, service.local.users.somebody("operator"))
     expect(page.get_by_role("table", name="Imports, newest first")).to_be_visible()
     assert page.url.startswith(top)
     assert page.faults == []
 
 
-def test_a_viewer_looks_and_is_told_what_they_may_not_do_and_why(desk, service):
-    page = desk.open("viewer")
+def test_a_viewer_looks_and_is_told_what_they_may_not_do_and_why(harness, service):
+    page = harness.open("viewer")
     expect(page.get_by_text("may look only")).to_be_visible()
     page.get_by_role("link", name="Reports", exact=True).click()
     expect(page.get_by_text("your user is in the group “viewers”")).to_be_visible()
@@ -546,10 +546,10 @@ def test_a_viewer_looks_and_is_told_what_they_may_not_do_and_why(desk, service):
     expect(button).to_have_attribute("title", re.compile("viewers"))
 
 
-def test_a_long_history_is_paged(desk, service):
+def test_a_long_history_is_paged(harness, service):
     for number in range(21):
         order_import(service, f"page-{number}.csv")
-    page = desk.open(path="#/history")
+    page = harness.open(path="#/history")
     pages = page.get_by_role("navigation", name="Pages of the list")
     expect(pages).to_contain_text(re.compile(r"1.20 of \d\d"))
     expect(pages.get_by_role("button", name="Newer")).to_have_attribute("aria-disabled", "true")
@@ -568,17 +568,17 @@ def test_a_long_history_is_paged(desk, service):
     expect(older).to_have_attribute("aria-disabled", "true")
 
 
-def test_the_history_shows_by_itself_what_became_of_what_was_under_way(desk, service):
+def test_the_history_shows_by_itself_what_became_of_what_was_under_way(harness, service):
     order = order_import(service, "followed.csv")
-    page = desk.open(path="#/history")
+    page = harness.open(path="#/history")
     row = page.get_by_role("row", name=re.compile("followed.csv"))
     expect(row).to_contain_text("waiting for its file")
     service.call("POST", f"/import/{order}/cancel")
     expect(row).to_contain_text("cancelled")
 
 
-def test_of_many_rewards_a_hundred_are_shown_and_the_rest_when_asked_for(desk):
-    page = desk.open(path="#/balances?account=many&user=ann")
+def test_of_many_rewards_a_hundred_are_shown_and_the_rest_when_asked_for(harness):
+    page = harness.open(path="#/balances?account=many&user=ann")
     rows = page.get_by_role("table", name="Rewards in the order").get_by_role("row")
     expect(rows).to_have_count(101)
     page.get_by_role("button", name="Show 3 more").click()
@@ -586,17 +586,17 @@ def test_of_many_rewards_a_hundred_are_shown_and_the_rest_when_asked_for(desk):
     expect(rows.nth(101).get_by_role("rowheader")).to_be_focused()
 
 
-def test_the_next_visit_asks_for_one_small_document(desk):
-    page = desk.arrive(desk.tab(apart=True))
+def test_the_next_visit_asks_for_one_small_document(harness):
+    page = harness.arrive(harness.tab(apart=True))
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     first = loaded(page)
     page.goto("about:blank")
-    page.goto(desk.address)
+    page.goto(harness.address)
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     again = loaded(page)
     assert sum(first.values()) < 50_000
-    assert {name for name, size in again.items() if size} == {desk.address}
-    assert again[desk.address] < 1_000
+    assert {name for name, size in again.items() if size} == {harness.address}
+    assert again[harness.address] < 1_000
 
 
 def loaded(page):

@@ -67,15 +67,15 @@ def differences(world, name, record):
         if expected["says"] in error["message"] and len(error["message"]) > 20:
             return []
         return [f"{name}: expected {expected['says']!r} in the message, got {error['message']!r}"]
-    found = {answer["line"]: answer for answer in results(world, record)}
+    found = {result["line"]: result for result in results(world, record)}
     problems = [
         f"{name} row {line}: expected an answer, got none" for line in set(expected["rows"]) - set(found)
     ]
-    for line, answer in found.items():
+    for line, result in found.items():
         outcome, value, word = expected["rows"].get(line, ("UNCHANGED", "0", ""))
-        wanted, got = (outcome, value), (answer["outcome"], answer["redeemedValue"])
-        if wanted != got or word not in answer["message"]:
-            said = f"{' '.join(got)}: {answer['message']!r}"
+        wanted, got = (outcome, value), (result["outcome"], result["redeemedValue"])
+        if wanted != got or word not in result["message"]:
+            said = f"{' '.join(got)}: {result['message']!r}"
             problems.append(f"{name} row {line}: expected {outcome} {value} {word!r}, got {said}")
     return problems
 

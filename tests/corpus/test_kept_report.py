@@ -50,9 +50,9 @@ def damaged(world, changes):
 def test_a_row_that_a_spreadsheet_damaged_is_repaired_from_the_report_and_says_so(world):
     record = world.upload("redemptions/a.csv", sheet(damaged(world, DAMAGE)))
     wrong = [
-        f"{true} shown as {shown}: {answer['outcome']} {answer['message']}"
-        for (true, shown), answer in zip(DAMAGE, world.results(record), strict=True)
-        if answer["outcome"] != "REDEEMED" or true not in answer["message"] or shown not in answer["message"]
+        f"{true} shown as {shown}: {result['outcome']} {result['message']}"
+        for (true, shown), result in zip(DAMAGE, world.results(record), strict=True)
+        if result["outcome"] != "REDEEMED" or true not in result["message"] or shown not in result["message"]
     ]
     assert not wrong, "\n".join(wrong)
     assert world.available("acme", "0042", "POINT") == 99
@@ -61,10 +61,10 @@ def test_a_row_that_a_spreadsheet_damaged_is_repaired_from_the_report_and_says_s
 def test_a_row_that_a_person_edited_is_refused_and_the_column_and_both_values_are_named(world):
     record = world.upload("redemptions/a.csv", sheet(damaged(world, EDITS)))
     wrong = [
-        f"{true} edited to {shown}: {answer['outcome']} {answer['message']}"
-        for (true, shown), answer in zip(EDITS, world.results(record), strict=True)
-        if answer["outcome"] != "ROW_CHANGED"
-        or any(word not in answer["message"] for word in ("userId", true, shown))
+        f"{true} edited to {shown}: {result['outcome']} {result['message']}"
+        for (true, shown), result in zip(EDITS, world.results(record), strict=True)
+        if result["outcome"] != "ROW_CHANGED"
+        or any(word not in result["message"] for word in ("userId", true, shown))
     ]
     assert not wrong, "\n".join(wrong)
 
@@ -119,7 +119,7 @@ def test_a_damaged_row_whose_report_is_no_longer_there_is_refused_and_nothing_br
 
 
 def test_a_report_made_as_workbook_comes_back_filled_in(world):
-    order = world.exports.order("REDEEMABLE_REWARD_BALANCE", "XLSX", "", "test", {})
+    order = world.exports.create("REDEEMABLE_REWARD_BALANCE", "XLSX", "", "test", {})
     world.run()
     key = f"exports/{order['id']}/available-reward-balances-by-user.xlsx"
     book = openpyxl.load_workbook(io.BytesIO(world.bytes(key)))

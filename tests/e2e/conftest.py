@@ -25,7 +25,7 @@ def pytest_collection_modifyitems(items):
 
 
 @dataclass(frozen=True)
-class Answer:
+class RowResult:
     """What the API answered."""
 
     status: int
@@ -61,9 +61,9 @@ class Service:
         try:
             https = urllib.request.HTTPSHandler(context=self.context)
             with urllib.request.build_opener(_NoRedirect, https).open(request, timeout=30) as response:
-                return Answer(response.status, dict(response.headers), response.read())
+                return RowResult(response.status, dict(response.headers), response.read())
         except urllib.error.HTTPError as error:
-            return Answer(error.code, dict(error.headers), error.read())
+            return RowResult(error.code, dict(error.headers), error.read())
 
     def upload(self, key, body, **metadata):
         """Drop a file into the upload bucket; the finished import's record."""

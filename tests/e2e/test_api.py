@@ -23,9 +23,9 @@ ORDER = {"type": "REDEEMABLE_REWARD_BALANCE", "fileName": "payout.csv"}
 
 @pytest.fixture(scope="module")
 def described(service):
-    answer = service.call("GET", "/openapi.json")
-    assert answer.status == 200
-    return answer.json
+    response = service.call("GET", "/openapi.json")
+    assert response.status == 200
+    return response.json
 
 
 @pytest.fixture(scope="module")
@@ -52,9 +52,9 @@ def origin(service):
 
 
 def order(service, **more):
-    answer = service.call("POST", "/import", {**ORDER, **more})
-    assert answer.status == 201, answer.body
-    return answer.json
+    response = service.call("POST", "/import", {**ORDER, **more})
+    assert response.status == 201, response.body
+    return response.json
 
 
 def ended(service, import_id):
@@ -72,9 +72,9 @@ def test_a_file_goes_from_the_form_to_its_results(loaded):
     assert (done["name"], done["requester"], done["startedFrom"]) == ("November", "API", None)
     assert done["stats"]["outcomes"] == {"REDEEMED": 1, "INVALID_VALUE": 1}
     for name in ("results", "failed"):
-        answer = loaded.call("GET", f"/import/{made['id']}/{name}")
-        assert answer.status == 303
-        assert b"acme" in loaded.open_link(answer.headers["Location"])
+        response = loaded.call("GET", f"/import/{made['id']}/{name}")
+        assert response.status == 303
+        assert b"acme" in loaded.open_link(response.headers["Location"])
     listed = loaded.call("GET", "/import/history/list?limit=1").json
     assert (listed["count"], listed["data"][0]["id"]) == (1, made["id"])
     assert loaded.call("POST", f"/import/{made['id']}/cancel").json["apiErrorCode"] == "IMPORT_COMPLETED"
@@ -106,8 +106,8 @@ def test_a_dry_run_is_started_for_real_and_two_clicks_start_it_once(loaded):
     assert ended(loaded, made["id"])["stats"]["redeemed"] == {"POINT": 3}
     with ThreadPoolExecutor(2) as pool:
         clicks = list(pool.map(lambda _: loaded.call("POST", f"/import/{made['id']}/start"), range(2)))
-    assert [answer.status for answer in clicks] == [201, 201]
-    (started,) = {answer.json["id"] for answer in clicks}
+    assert [response.status for response in clicks] == [201, 201]
+    (started,) = {response.json["id"] for response in clicks}
     done = ended(loaded, started)
     assert (done["startedFrom"], done["dryRun"]) == (made["id"], False)
     assert done["stats"]["outcomes"] == {"REDEEMED": 1, "INVALID_VALUE": 1}
@@ -120,15 +120,15 @@ def test_a_dry_run_whose_file_is_gone_is_410(loaded):
     bucket = loaded.local.upload_bucket
     for each in loaded.s3.list_object_versions(Bucket=bucket, Prefix="preview/")["Versions"]:
         loaded.s3.delete_object(Bucket=bucket, Key=each["Key"], VersionId=each["VersionId"])
-    answer = loaded.call("POST", f"/import/{made['id']}/start")
-    assert (answer.status, answer.json["apiErrorCode"]) == (410, "UPLOAD_GONE")
+    response = loaded.call("POST", f"/import/{made['id']}/start")
+    assert (response.status, response.json["apiErrorCode"]) == (410, "UPLOAD_GONE")
 
 
 def test_an_order_is_cancelled_and_its_form_brings_nothing_any_more(loaded):
     made = order(loaded)
     for _ in range(2):
-        answer = loaded.call("POST", f"/import/{made['id']}/cancel")
-        assert (answer.status, answer.json["status"]) == (200, "CANCELLED")
+        response = loaded.call("POST", f"/import/{made['id']}/cancel")
+        assert (response.status, response.json["status"]) == (200, "CANCELLED")
     before = loaded.call("GET", "/import/history/list").json["totalCount"]
     assert send(loaded, made).status_code == 204
     after = order(loaded)  # validated later than what was sent before
@@ -147,8 +147,8 @@ def test_a_running_import_is_cancelled(loaded, chunks):
     chunks.take(4)
     chunks.let_go("UNIT0")  # the others stay, so it is running however fast the workers are
     loaded.wait(lambda: loaded.call("GET", f"/import/{made['id']}").json["stats"]["processed"] == 50)
-    answer = loaded.call("POST", f"/import/{made['id']}/cancel")
-    assert (answer.status, answer.json["status"]) == (200, "CANCELLED")
+    response = loaded.call("POST", f"/import/{made['id']}/cancel")
+    assert (response.status, response.json["status"]) == (200, "CANCELLED")
     chunks.let_go()
     done = loaded.wait(
         lambda: (record := loaded.call("GET", f"/import/{made['id']}").json)["dateCompleted"] and record
@@ -177,21 +177,21 @@ def test_a_running_import_is_cancelled(loaded, chunks):
     ],
 )
 def test_an_id_in_a_path_may_have_any_character(service, identifier):
-    answer = service.call("GET", "/import/" + quote(identifier, safe=""))
-    assert answer.status == 404
-    assert answer.json["message"] == f"There is no import {identifier!r}."
+    response = service.call("GET", "/import/" + quote(identifier, safe=""))
+    assert response.status == 404
+    assert response.json["message"] == f"There is no import {identifier!r}."
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE"])
 def test_every_route_asks_who_is_there_and_answers_other_methods_in_our_words(service, described, method):
     for path, operations in described["paths"].items():
         address = path.replace("{", "").replace("}", "")
-        answer = service.call(method, address, key="")
-        assert (answer.status, answer.json["apiErrorCode"]) == (401, "UNAUTHORIZED"), path
+        response = service.call(method, address, key="")
+        assert (response.status, response.json["apiErrorCode"]) == (401, "UNAUTHORIZED"), path
         if method.lower() not in operations:
-            answer = service.call(method, address)
-            assert (answer.status, answer.json["apiErrorCode"]) == (405, "METHOD_NOT_ALLOWED"), path
-            assert {each.upper() for each in operations} <= set(answer.headers["Allow"].split(", "))
+            response = service.call(method, address)
+            assert (response.status, response.json["apiErrorCode"]) == (405, "METHOD_NOT_ALLOWED"), path
+            assert {each.upper() for each in operations} <= set(response.headers["Allow"].split(", "))
 
 
 def test_the_description_says_who_may_come_in_and_what_can_go_wrong(described):

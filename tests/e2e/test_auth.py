@@ -23,10 +23,10 @@ class Caller:
     def status(self, request, header):
         method, path = request
         body = ORDER if method == "POST" else None
-        answer = self.service.call(method, path, body, key="", Authorization=header)
-        if answer.status >= 400:
-            assert answer.json["statusCode"] == answer.status, "the contract's words, not API Gateway's"
-        return answer.status
+        response = self.service.call(method, path, body, key="", Authorization=header)
+        if response.status >= 400:
+            assert response.json["statusCode"] == response.status, "the contract's words, not API Gateway's"
+        return response.status
 
     def statuses(self, token):
         return [self.status(request, f"Bearer {token}") for request in (READ, WRITE)]
@@ -111,9 +111,9 @@ def test_another_header_is_refused(caller, header):
 
 
 def test_without_a_header_nobody_passes_and_is_told_how(service):
-    answer = service.call(*READ, key="")
-    assert answer.status == 401
-    assert answer.headers["WWW-Authenticate"].startswith("Basic")
+    response = service.call(*READ, key="")
+    assert response.status == 401
+    assert response.headers["WWW-Authenticate"].startswith("Basic")
 
 
 def test_nobody_signs_up(caller):

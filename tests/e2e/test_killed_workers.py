@@ -336,8 +336,8 @@ class Teller:
 def granted(story: Story) -> list[Reward]:
     """All but those whose row was not processed."""
     _, *rows = story.results["more.csv"]
-    refused = {row[0] for row in rows if row[-4] != "LOADED"}
-    return [reward for reward in story.rewards if reward.id not in refused]
+    rejected = {row[0] for row in rows if row[-4] != "LOADED"}
+    return [reward for reward in story.rewards if reward.id not in rejected]
 
 
 def file_of(story: Story, import_id: str) -> str:

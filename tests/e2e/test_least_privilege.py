@@ -66,7 +66,7 @@ def must(condition, what):
         raise NotDoneError(what)
 
 
-class Desk:
+class Harness:
     """Does what queues and notifications would do, by hand, and looks at what comes of it."""
 
     def __init__(self, service: Service) -> None:
@@ -133,7 +133,7 @@ class Desk:
         record = {"messageId": "1", "body": body, "eventSource": "aws:sqs", "eventSourceARN": arn}
         self.invoke(function, {"Records": [record, {**record, **EMPTY[function]}]})
 
-    def bury(self, body):
+    def handle(self, body):
         self.deliver("Finish", "DeadLetterQueue", body)
 
     def message(self, queue, identifier):
@@ -214,233 +214,239 @@ def row(user="ann", value=1):
 
 
 def a_file_is_checked(prefix):
-    def deed(desk):
-        record = desk.validate(prefix, row())
+    def deed(harness):
+        record = harness.validate(prefix, row())
         must(record["sent"] and record["outcomes"] == {"MISSING_FIELD": 1}, record)
-        desk.message("RedemptionQueue", record["id"])
+        harness.message("RedemptionQueue", record["id"])
 
     return deed
 
 
-def a_file_is_rejected(desk):
-    record = desk.validate("redemptions/", f"nonsense{desk.number()}\n1\n")
+def a_file_is_rejected(harness):
+    record = harness.validate("redemptions/", f"nonsense{harness.number()}\n1\n")
     must(record["status"] == "ABORTED", record)
-    desk.message("FinishQueue", record["id"])
+    harness.message("FinishQueue", record["id"])
 
 
-def a_repeated_file_leaves_nothing(desk):
-    body = f"{HEADER}0007,nobody-{desk.number()},POINT,1\n"
-    desk.validate("redemptions/", body, again=False)
-    record = desk.validate("redemptions/", body, again=False)
+def a_repeated_file_leaves_nothing(harness):
+    body = f"{HEADER}0007,nobody-{harness.number()},POINT,1\n"
+    harness.validate("redemptions/", body, again=False)
+    record = harness.validate("redemptions/", body, again=False)
     must((record["error"] or {}).get("code") == "DUPLICATE_FILE", record)
-    bucket, prefix = desk.service.local.files_bucket, f"evidence/{record['id']}/"
-    must(not desk.service.s3.list_objects_v2(Bucket=bucket, Prefix=prefix)["KeyCount"], "files are left")
+    bucket, prefix = harness.service.local.files_bucket, f"evidence/{record['id']}/"
+    must(not harness.service.s3.list_objects_v2(Bucket=bucket, Prefix=prefix)["KeyCount"], "files are left")
 
 
-def rewards_are_checked(desk):
-    record = desk.validate("rewards/", f"{REWARDS}v{desk.number()},CREDIT,POINT,5,bob,0007,Bob\n")
+def rewards_are_checked(harness):
+    record = harness.validate("rewards/", f"{REWARDS}v{harness.number()},CREDIT,POINT,5,bob,0007,Bob\n")
     must(record["sent"], record)
 
 
-def a_damaged_row_is_repaired(desk):
-    record = desk.validate("redemptions/", desk.damaged())
+def a_damaged_row_is_repaired(harness):
+    record = harness.validate("redemptions/", harness.damaged())
     must(record["outcomes"] == {}, record["outcomes"])
 
 
-def rows_are_redeemed(desk):
-    record = desk.redeem(row() + "0007,nobody,POINT,1\n")
+def rows_are_redeemed(harness):
+    record = harness.redeem(row() + "0007,nobody,POINT,1\n")
     must(record["outcomes"].get("REDEEMED") == 1 and record["outcomes"].get("NO_BALANCE") == 1, record)
-    desk.message("FinishQueue", record["id"])
+    harness.message("FinishQueue", record["id"])
 
 
-def a_chunk_in_other_hands_is_put_back(desk):
-    record = desk.validate("redemptions/", row())
+def a_chunk_in_other_hands_is_put_back(harness):
+    record = harness.validate("redemptions/", row())
     moment = time.time_ns() // 1_000_000
-    lease = desk.jobs.lease_chunk(record["id"], 1, "somebody", moment, moment + 60_000)
+    lease = harness.jobs.lease_chunk(record["id"], 1, "somebody", moment, moment + 60_000)
     must(lease is Lease.FIRST, "no lease")
-    desk.deliver("Redeem", "RedemptionQueue", desk.message("RedemptionQueue", record["id"]))
-    must(desk.record(record)["chunksDone"] == 0, "a chunk that somebody else has was counted")
+    harness.deliver("Redeem", "RedemptionQueue", harness.message("RedemptionQueue", record["id"]))
+    must(harness.record(record)["chunksDone"] == 0, "a chunk that somebody else has was counted")
 
 
-def rewards_are_loaded(desk):
-    n = desk.number()
-    record = desk.redeem(f"{REWARDS}l{n},CREDIT,U{n},5,u{n},0007,Lea\n", "rewards/")
+def rewards_are_loaded(harness):
+    n = harness.number()
+    record = harness.redeem(f"{REWARDS}l{n},CREDIT,U{n},5,u{n},0007,Lea\n", "rewards/")
     must(record["outcomes"] == {"LOADED": 1}, record["outcomes"])
 
 
-def an_import_is_reversed(desk):
-    original = desk.finish(desk.redeem(row()))
-    order = desk.call(201, "POST", f"/import/{original['id']}/reverse").json
-    desk.deliver("Redeem", "RedemptionQueue", desk.message("RedemptionQueue", order["id"]))
-    must(desk.record(order)["outcomes"].get("REVERSED") == 1, desk.record(order))
+def an_import_is_reversed(harness):
+    original = harness.finish(harness.redeem(row()))
+    order = harness.call(201, "POST", f"/import/{original['id']}/reverse").json
+    harness.deliver("Redeem", "RedemptionQueue", harness.message("RedemptionQueue", order["id"]))
+    must(harness.record(order)["outcomes"].get("REVERSED") == 1, harness.record(order))
 
 
-def an_import_is_finished(desk):
-    record = desk.finish(desk.redeem(row()))
+def an_import_is_finished(harness):
+    record = harness.finish(harness.redeem(row()))
     must(record["results"] and record["dateMailed"], record)
 
 
-def a_dead_chunk_is_buried(desk):
+def a_dead_chunk_is_buried(harness):
     """Of a balance that has a history, which may tell of the row."""
-    n = desk.number()
-    desk.redeem(f"{REWARDS}h{n},CREDIT,POINT,5,h{n},0007,Hal\n", "rewards/")
-    record = desk.validate("redemptions/", row(f"h{n}"))
+    n = harness.number()
+    harness.redeem(f"{REWARDS}h{n},CREDIT,POINT,5,h{n},0007,Hal\n", "rewards/")
+    record = harness.validate("redemptions/", row(f"h{n}"))
     key = {"pk": {"S": "0007"}, "sk": {"S": balance_key(f"h{n}", "POINT")}}
-    desk.aws.client("dynamodb").update_item(
-        TableName=desk.resources["AccountsTable"],
+    harness.aws.client("dynamodb").update_item(
+        TableName=harness.resources["AccountsTable"],
         Key=key,
         UpdateExpression="SET archived = :now",
         ConditionExpression="attribute_exists(pk)",
         ExpressionAttributeValues={":now": {"S": f"[{int(time.time() * 1000)},0,0,0,0,0]"}},
     )
-    desk.bury(desk.message("RedemptionQueue", record["id"]))
-    must(desk.record(record)["outcomes"]["NOT_PROCESSED"] == 1, desk.record(record))
+    harness.handle(harness.message("RedemptionQueue", record["id"]))
+    must(harness.record(record)["outcomes"]["NOT_PROCESSED"] == 1, harness.record(record))
 
 
-def a_dead_chunk_of_rewards_is_buried(desk):
+def a_dead_chunk_of_rewards_is_buried(harness):
     """It died after the reward was written, before what is known of the participant was."""
-    n = desk.number()
-    record = desk.validate("rewards/", f"{REWARDS}d{n},CREDIT,POINT,5,d{n},0007,Dan\n")
-    chunk = desk.message("RedemptionQueue", record["id"])
-    desk.deliver("Redeem", "RedemptionQueue", chunk)
+    n = harness.number()
+    record = harness.validate("rewards/", f"{REWARDS}d{n},CREDIT,POINT,5,d{n},0007,Dan\n")
+    chunk = harness.message("RedemptionQueue", record["id"])
+    harness.deliver("Redeem", "RedemptionQueue", chunk)
     dynamodb, person = (
-        desk.aws.client("dynamodb"),
+        harness.aws.client("dynamodb"),
         {"pk": {"S": "0007"}, "sk": {"S": participant_key(f"d{n}")}},
     )
-    accounts, jobs = desk.resources["AccountsTable"], desk.resources["JobsTable"]
+    accounts, jobs = harness.resources["AccountsTable"], harness.resources["JobsTable"]
     must("Item" in dynamodb.get_item(TableName=accounts, Key=person), "no participant")
     dynamodb.delete_item(TableName=accounts, Key=person)
     counted = {"pk": {"S": f"IMPORT#{record['id']}"}, "sk": {"S": "CHUNK#000001"}}
     dynamodb.delete_item(TableName=jobs, Key=counted)
-    desk.bury(chunk)
+    harness.handle(chunk)
     must("Item" in dynamodb.get_item(TableName=accounts, Key=person), "the participant is lost")
 
 
-def a_dead_validation_is_buried(desk):
-    event = desk.put("redemptions/", row())
-    desk.bury(json.dumps({"requestPayload": event}))
-    record = desk.uploaded(event)
+def a_dead_validation_is_buried(harness):
+    event = harness.put("redemptions/", row())
+    harness.handle(json.dumps({"requestPayload": event}))
+    record = harness.uploaded(event)
     must(record["error"]["code"] == "VALIDATION_FAILED", record)
-    desk.message("FinishQueue", record["id"])
+    harness.message("FinishQueue", record["id"])
 
 
-def a_validation_that_died_while_sending_is_run_again(desk):
-    event = desk.put("redemptions/", desk.damaged() + ",,,,,,,x,,,,,\n")
-    desk.invoke("Validate", event)
-    record = desk.uploaded(event)
-    desk.message("RedemptionQueue", record["id"])
-    desk.jobs.update(IMPORT, record["id"], {"sent": False, "sentFiles": 0})
-    desk.bury(json.dumps({"requestPayload": event}))
-    must(desk.record(record)["sent"], record)
-    desk.message("RedemptionQueue", record["id"])
+def a_validation_that_died_while_sending_is_run_again(harness):
+    event = harness.put("redemptions/", harness.damaged() + ",,,,,,,x,,,,,\n")
+    harness.invoke("Validate", event)
+    record = harness.uploaded(event)
+    harness.message("RedemptionQueue", record["id"])
+    harness.jobs.update(IMPORT, record["id"], {"sent": False, "sentFiles": 0})
+    harness.handle(json.dumps({"requestPayload": event}))
+    must(harness.record(record)["sent"], record)
+    harness.message("RedemptionQueue", record["id"])
 
 
-def a_dead_report_is_buried(desk):
-    order = desk.call(201, "POST", "/export", {"type": "REWARD"}).json
-    desk.deliver("Finish", "ExportDeadLetterQueue", desk.message("ExportQueue", order["id"]))
-    must(desk.record(order, EXPORT)["status"] == "ABORTED", order)
+def a_dead_report_is_buried(harness):
+    order = harness.call(201, "POST", "/export", {"type": "REWARD"}).json
+    harness.deliver("Finish", "ExportDeadLetterQueue", harness.message("ExportQueue", order["id"]))
+    must(harness.record(order, EXPORT)["status"] == "ABORTED", order)
 
 
 def a_report_is_made(kind):
-    def deed(desk):
-        order = desk.call(201, "POST", "/export", {"type": kind}).json
-        desk.deliver("Report", "ExportQueue", desk.message("ExportQueue", order["id"]))
-        record = desk.record(order, EXPORT)
+    def deed(harness):
+        order = harness.call(201, "POST", "/export", {"type": kind}).json
+        harness.deliver("Report", "ExportQueue", harness.message("ExportQueue", order["id"]))
+        record = harness.record(order, EXPORT)
         must(record["status"] == "COMPLETED" and record["dateMailed"], record)
 
     return deed
 
 
-def a_report_that_breaks_off_leaves_no_part(desk):
+def a_report_that_breaks_off_leaves_no_part(harness):
     def pieces():
         yield b"x" * (9 << 20)
         raise InterruptedError
 
-    bucket = desk.service.local.files_bucket
+    bucket = harness.service.local.files_bucket
     with suppress(InterruptedError, ClientError):
-        Files(desk.s3_as("Report"), bucket).stream(pieces(), "exports/1/a.csv", "text/csv")
-    must(not desk.left_over(bucket), "parts are left")
+        Files(harness.s3_as("Report"), bucket).stream(pieces(), "exports/1/a.csv", "text/csv")
+    must(not harness.left_over(bucket), "parts are left")
 
 
-def results_that_break_off_leave_no_part(desk):
-    path, bucket, s3 = desk.aws.home / "results.csv", desk.service.local.files_bucket, desk.s3_as("Finish")
+def results_that_break_off_leave_no_part(harness):
+    path, bucket, s3 = (
+        harness.aws.home / "results.csv",
+        harness.service.local.files_bucket,
+        harness.s3_as("Finish"),
+    )
     path.write_bytes(b"x" * (9 << 20))
     s3.meta.events.register("before-call.s3.UploadPart", _interrupt)
     with suppress(InterruptedError, boto3.exceptions.S3UploadFailedError):
         Files(s3, bucket).save(str(path), "imports/1/results.csv", "text/csv")
-    must(not desk.left_over(bucket), "parts are left")
+    must(not harness.left_over(bucket), "parts are left")
 
 
-def a_copy_that_breaks_off_leaves_no_part(desk):
-    s3, bucket = desk.s3_as("Api"), desk.service.local.upload_bucket
-    version = desk.service.s3.put_object(Bucket=bucket, Key="preview/large.csv", Body=b"x" * 64)["VersionId"]
+def a_copy_that_breaks_off_leaves_no_part(harness):
+    s3, bucket = harness.s3_as("Api"), harness.service.local.upload_bucket
+    version = harness.service.s3.put_object(Bucket=bucket, Key="preview/large.csv", Body=b"x" * 64)[
+        "VersionId"
+    ]
     s3.meta.events.register("before-call.s3.UploadPartCopy", _interrupt)
     in_parts = TransferConfig(multipart_threshold=1, use_threads=False)
     with patch.object(upload_bucket, "_COPY", in_parts), suppress(InterruptedError):
-        upload_bucket.Uploads(s3, bucket).copy("preview/large.csv", version, "redemptions/1/large.csv")
-    must(not desk.left_over(bucket), "parts are left")
+        upload_bucket.UploadBucket(s3, bucket).copy("preview/large.csv", version, "redemptions/1/large.csv")
+    must(not harness.left_over(bucket), "parts are left")
 
 
 def _interrupt(**_):
     raise InterruptedError
 
 
-def a_reward_is_created_shown_and_redeemed(desk):
-    n = desk.number()
+def a_reward_is_created_shown_and_redeemed(harness):
+    n = harness.number()
     new = {"unit": f"A{n}", "assignedCredit": 9}
-    made = desk.call(201, "POST", f"/rewards/account/api/user/u{n}", new).json
-    found = desk.call(200, "GET", f"/reward?accountId=api&userId=u{n}").json
+    made = harness.call(201, "POST", f"/rewards/account/api/user/u{n}", new).json
+    found = harness.call(200, "GET", f"/reward?accountId=api&userId=u{n}").json
     must([each["rewardSource"] for each in found] == ["MANUAL"], found)
-    desk.call(200, "POST", f"/credit/{made['id']}/redeem", {"amount": 4, "unit": f"A{n}"})
-    units = [each["unit"] for each in desk.call(200, "GET", "/units").json]
+    harness.call(200, "POST", f"/credit/{made['id']}/redeem", {"amount": 4, "unit": f"A{n}"})
+    units = [each["unit"] for each in harness.call(200, "GET", "/units").json]
     must(f"A{n}" in units, units)
 
 
 def a_form_takes_a_file(prefix):
-    return lambda desk: desk.send(desk.order(prefix))
+    return lambda harness: harness.send(harness.order(prefix))
 
 
-def a_dry_run_is_started_and_cancelled(desk):
-    made = desk.order("preview/")
-    desk.invoke("Validate", desk.send(made))
-    desk.deliver("Redeem", "RedemptionQueue", desk.message("RedemptionQueue", made["id"]))
-    desk.finish(made)
-    started = desk.call(201, "POST", f"/import/{made['id']}/start").json
+def a_dry_run_is_started_and_cancelled(harness):
+    made = harness.order("preview/")
+    harness.invoke("Validate", harness.send(made))
+    harness.deliver("Redeem", "RedemptionQueue", harness.message("RedemptionQueue", made["id"]))
+    harness.finish(made)
+    started = harness.call(201, "POST", f"/import/{made['id']}/start").json
     # Its file has arrived, but nobody has read it yet.
-    desk.jobs.update(IMPORT, started["id"], {"status": "VALIDATING", "versionId": "1"})
-    desk.call(200, "POST", f"/import/{started['id']}/cancel")
-    desk.message("FinishQueue", started["id"])
+    harness.jobs.update(IMPORT, started["id"], {"status": "VALIDATING", "versionId": "1"})
+    harness.call(200, "POST", f"/import/{started['id']}/cancel")
+    harness.message("FinishQueue", started["id"])
 
 
-def the_histories_are_listed(desk):
+def the_histories_are_listed(harness):
     for kind in ("export", "import"):
-        must(desk.call(200, "GET", f"/{kind}/history/list").json["data"], f"no {kind}s")
+        must(harness.call(200, "GET", f"/{kind}/history/list").json["data"], f"no {kind}s")
 
 
-def files_are_downloaded(desk):
-    for address in (desk.report_link, desk.results_link):
-        link = desk.call(303, "GET", address)
-        must(desk.service.call("GET", link.headers["Location"], key="").status == 200, address)
+def files_are_downloaded(harness):
+    for address in (harness.report_link, harness.results_link):
+        link = harness.call(303, "GET", address)
+        must(harness.service.call("GET", link.headers["Location"], key="").status == 200, address)
 
 
-def a_report_is_ordered(desk):
-    order = desk.call(201, "POST", "/export", {"type": "REWARD"}).json
-    desk.message("ExportQueue", order["id"])
+def a_report_is_ordered(harness):
+    order = harness.call(201, "POST", "/export", {"type": "REWARD"}).json
+    harness.message("ExportQueue", order["id"])
 
 
-def somebody_with_the_key_is_let_in(desk):
-    desk.call(200, "GET", "/units")
+def somebody_with_the_key_is_let_in(harness):
+    harness.call(200, "GET", "/units")
 
 
 def in_a_new_container(function, deed):
     """An old container remembers a secret that it has read."""
 
-    def fresh(desk):
-        name = desk.resources[f"{function}Function"]
-        variables = desk.lambdas.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
-        started = {**variables, "STARTED": str(desk.number())}
-        desk.lambdas.update_function_configuration(FunctionName=name, Environment={"Variables": started})
-        deed(desk)
+    def fresh(harness):
+        name = harness.resources[f"{function}Function"]
+        variables = harness.lambdas.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+        started = {**variables, "STARTED": str(harness.number())}
+        harness.lambdas.update_function_configuration(FunctionName=name, Environment={"Variables": started})
+        deed(harness)
 
     return fresh
 
@@ -496,7 +502,7 @@ class Permission:
     """One action on one resource, and where it stands in a role's policies."""
 
     policy: str
-    statement: int
+    report_builder: int
     action: str
     resource: str
 
@@ -504,9 +510,9 @@ class Permission:
 class Role:
     """A function's role, whose permissions can be taken away one at a time."""
 
-    def __init__(self, desk, function) -> None:
-        self.aws, self.iam = desk.aws, desk.aws.client("iam")
-        self.name = desk.resources[f"{function}Role"]
+    def __init__(self, harness, function) -> None:
+        self.aws, self.iam = harness.aws, harness.aws.client("iam")
+        self.name = harness.resources[f"{function}Role"]
         names = self.iam.list_role_policies(RoleName=self.name)["PolicyNames"]
         self.policies = {name: self._policy(name) for name in names if name != LOCAL_ONLY}
 
@@ -521,18 +527,18 @@ class Role:
         return [
             Permission(name, place, action, resource)
             for name, statements in self.policies.items()
-            for place, statement in enumerate(statements)
-            for action in statement["Action"]
-            for resource in statement["Resource"]
+            for place, report_builder in enumerate(statements)
+            for action in report_builder["Action"]
+            for resource in report_builder["Resource"]
         ]
 
     def allow_all_but(self, taken):
         for name, statements in self.policies.items():
             split = [
-                {**statement, "Action": action, "Resource": resource}
-                for place, statement in enumerate(statements)
-                for action in statement["Action"]
-                for resource in statement["Resource"]
+                {**report_builder, "Action": action, "Resource": resource}
+                for place, report_builder in enumerate(statements)
+                for action in report_builder["Action"]
+                for resource in report_builder["Resource"]
                 if Permission(name, place, action, resource) != taken
             ]
             document = json.dumps({"Version": "2012-10-17", "Statement": split or NOTHING})
@@ -555,29 +561,29 @@ def is_lambdas_own(function, permission):
 
 
 @pytest.fixture(scope="module")
-def desk(service):
-    return Desk(service)
+def harness(service):
+    return Harness(service)
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_a_function_has_no_permission_to_spare(desk, function):
+def test_a_function_has_no_permission_to_spare(harness, function):
     deeds = DEEDS[function]
     for deed in deeds:
-        deed(desk)
-    role, spare = Role(desk, function), []
+        deed(harness)
+    role, spare = Role(harness, function), []
     for permission in role.permissions():
         if is_lambdas_own(function, permission):
             continue
         role.allow_all_but(permission)
-        if not any(fails(deed, desk) for deed in deeds):
+        if not any(fails(deed, harness) for deed in deeds):
             spare.append(f"{permission.action} on {permission.resource}")
     role.allow_all_but(None)
     assert spare == []
 
 
-def fails(deed, desk):
+def fails(deed, harness):
     try:
-        deed(desk)
+        deed(harness)
     except (NotDoneError, ClientError):
         return True
     return False

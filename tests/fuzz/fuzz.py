@@ -17,18 +17,18 @@ import atheris
 
 with atheris.instrument_imports(include=["rewards", "csv", "zipfile", "xml", "openpyxl"]):
     import rewards.tabular.xlsx_reader  # noqa: F401  (the import would be out of sight later)
-    from tests.fuzz import desk
+    from tests.fuzz import harness
 
-PARTS = [name for name in desk.parts() if "sheet" in name or "workbook" in name or "tyles" in name]
+PARTS = [name for name in harness.parts() if "sheet" in name or "workbook" in name or "tyles" in name]
 
 
 def start(what, folder):
     """Put seeds into the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     if what == "sheet":
-        found = [bytes([n]) + desk.parts()[name] for n, name in enumerate(PARTS)]
+        found = [bytes([n]) + harness.parts()[name] for n, name in enumerate(PARTS)]
     else:
-        found = [content for name, content in desk.seeds() if name.endswith(what)]
+        found = [content for name, content in harness.seeds() if name.endswith(what)]
     for number, content in enumerate(found):
         Path(folder, f"seed-{number:03d}").write_bytes(content)
 
@@ -41,9 +41,9 @@ def main():
     def one(data):
         if what == "sheet":
             number = data[0] if data else 0
-            desk.run("a.xlsx", desk.workbook(PARTS[number % len(PARTS)], data[1:]))
+            harness.run("a.xlsx", harness.workbook(PARTS[number % len(PARTS)], data[1:]))
         else:
-            desk.run(f"a.{what}", data)
+            harness.run(f"a.{what}", data)
 
     atheris.Setup(sys.argv, one)
     atheris.Fuzz()

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.fuzz import desk
+from tests.fuzz import harness
 
 MORE = int(os.environ.get("FUZZ_EXAMPLES", "0"))
-SEEDS = desk.seeds()
+SEEDS = harness.seeds()
 TEXTS = [content for name, content in SEEDS if name == "a.csv"]
-BOOKS = [content for name, content in SEEDS if name == "a.xlsx"]
-PARTS = desk.parts()
+LEDGER_MODEL = [content for name, content in SEEDS if name == "a.xlsx"]
+PARTS = harness.parts()
 SHEET = next(name for name in PARTS if "worksheets/sheet" in name)
 
 # fmt: off
@@ -54,54 +54,54 @@ def mutated(draw, seeds, words):
 @examples(250)
 @given(st.binary(max_size=300))
 def test_any_bytes_named_csv_end_with_an_answer(content):
-    desk.run("a.csv", content)
+    harness.run("a.csv", content)
 
 
 @examples(250)
 @given(st.binary(max_size=300))
 def test_any_bytes_below_a_good_header_end_with_an_answer(content):
-    desk.run("a.csv", desk.NEEDED + content)
+    harness.run("a.csv", harness.NEEDED + content)
 
 
 @examples(100)
 @given(st.text(max_size=100), st.sampled_from(["utf-16", "utf-8", "utf-8-sig", "utf-16-be", "utf-32"]))
 def test_any_text_in_any_encoding_ends_with_an_answer(text, encoding):
-    desk.run("a.csv", ("accountId;userId;unit;valueToRedeem\r" + text).encode(encoding, "surrogatepass"))
+    harness.run("a.csv", ("accountId;userId;unit;valueToRedeem\r" + text).encode(encoding, "surrogatepass"))
 
 
 @examples(250)
 @given(mutated(TEXTS, WORDS))
 def test_a_damaged_csv_file_ends_with_an_answer(content):
-    desk.run("a.csv", content)
+    harness.run("a.csv", content)
 
 
 @examples(60)
 @given(st.one_of(st.binary(max_size=300), st.binary(max_size=300).map(lambda b: b"PK\x03\x04" + b)))
 def test_any_bytes_named_xlsx_end_with_an_answer(content):
-    desk.run("a.xlsx", content)
+    harness.run("a.xlsx", content)
 
 
 @examples(120)
-@given(mutated(BOOKS, WORDS))
+@given(mutated(LEDGER_MODEL, WORDS))
 def test_a_damaged_workbook_ends_with_an_answer(content):
-    desk.run("a.xlsx", content)
+    harness.run("a.xlsx", content)
 
 
 @examples(100)
 @given(st.sampled_from(sorted(PARTS)).flatmap(lambda n: st.tuples(st.just(n), mutated([PARTS[n]], XML))))
 def test_a_workbook_with_a_damaged_part_ends_with_an_answer(part):
-    desk.run("a.xlsx", desk.workbook(*part))
+    harness.run("a.xlsx", harness.workbook(*part))
 
 
 @examples(120)
 @given(mutated([PARTS[SHEET]], XML))
 def test_a_workbook_with_a_damaged_sheet_ends_with_an_answer(sheet):
-    desk.run("a.xlsx", desk.workbook(SHEET, sheet))
+    harness.run("a.xlsx", harness.workbook(SHEET, sheet))
 
 
 @pytest.mark.parametrize("part", sorted(PARTS))
 def test_a_workbook_without_a_part_ends_with_an_answer(part):
-    desk.run("a.xlsx", desk.workbook(part, b""))
+    harness.run("a.xlsx", harness.workbook(part, b""))
 
 
 @pytest.mark.parametrize(
@@ -119,4 +119,4 @@ def test_a_strange_cell_ends_with_an_answer(cell, kind):
         rb'<c r="(B2|E2|H2)"[^>]*>.*?</c>', rb'<c r="\1" t="' + kind + b'">' + cell + b"</c>", PARTS[SHEET]
     )
     assert broken != PARTS[SHEET]
-    desk.run("a.xlsx", desk.workbook(SHEET, broken))
+    harness.run("a.xlsx", harness.workbook(SHEET, broken))

@@ -47,14 +47,14 @@ def call(api):
         asked["requestContext"]["http"] |= {"method": method, "path": asked["rawPath"]}
         granted = {"role": role, "user": user, "email": user and f"{user}@example.com"}
         asked["requestContext"]["authorizer"]["lambda"] = {k: v for k, v in granted.items() if v}
-        answer = api(asked | more, CONTEXT)
-        assert EVERYWHERE.items() <= answer["headers"].items()
-        if answer["statusCode"] >= 400 and method != "HEAD":
-            problem = json.loads(answer["body"])
+        response = api(asked | more, CONTEXT)
+        assert EVERYWHERE.items() <= response["headers"].items()
+        if response["statusCode"] >= 400 and method != "HEAD":
+            problem = json.loads(response["body"])
             assert set(problem) - {"validationErrors"} == {"statusCode", "message", "apiErrorCode", "rsCode"}
-            assert problem["statusCode"] == answer["statusCode"]
+            assert problem["statusCode"] == response["statusCode"]
             assert problem["message"]
-        return answer
+        return response
 
     return ask
 
@@ -62,8 +62,8 @@ def call(api):
 EVERYWHERE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "X-Request-Id": "id"}
 
 
-def code(answer):
-    return answer["statusCode"], json.loads(answer["body"])["apiErrorCode"]
+def code(response):
+    return response["statusCode"], json.loads(response["body"])["apiErrorCode"]
 
 
 ORDER = {"type": "USER_REWARD_BALANCE"}
@@ -86,11 +86,11 @@ ORDER = {"type": "USER_REWARD_BALANCE"}
     ],
 )
 def test_each_role_may_do_what_it_may(call, role, method, path, status):
-    answer = call(method, path, ORDER, role=role)
-    assert answer["statusCode"] == status
+    response = call(method, path, ORDER, role=role)
+    assert response["statusCode"] == status
     if status == 401:
-        assert "Basic" in answer["headers"]["WWW-Authenticate"]
-        assert "Bearer" in answer["headers"]["WWW-Authenticate"]
+        assert "Basic" in response["headers"]["WWW-Authenticate"]
+        assert "Bearer" in response["headers"]["WWW-Authenticate"]
 
 
 @pytest.mark.parametrize(
@@ -139,10 +139,10 @@ def test_an_order_is_mailed_to_who_asks(call, world):
 )
 def test_origin_decides_where_a_browser_does_not_send_sec_fetch_site(call, origin, is_accepted):
     headers = {"host": "localhost"} | ({} if origin is None else {"origin": origin})
-    answer = call("POST", "/export", ORDER, headers=headers)
-    assert answer["statusCode"] == (201 if is_accepted else 403)
+    response = call("POST", "/export", ORDER, headers=headers)
+    assert response["statusCode"] == (201 if is_accepted else 403)
     if not is_accepted:
-        assert json.loads(answer["body"])["apiErrorCode"] == "FORBIDDEN"
+        assert json.loads(response["body"])["apiErrorCode"] == "FORBIDDEN"
         assert call(headers=headers)["statusCode"] == 200, "reading is safe"
     same_site = call("POST", "/export", ORDER, headers={**headers, "sec-fetch-site": "same-origin"})
     assert same_site["statusCode"] == 201, "Sec-Fetch-Site decides where it is sent"
@@ -157,20 +157,20 @@ def test_an_answer_that_lambda_could_not_return_is_rejected_and_names_limit_and_
     record |= dict.fromkeys(("dateCompleted", "dateExpires", "recordCount", "error"))
     several = [record] * 1_000
     monkeypatch.setattr(wiring.jobs(), "history", lambda *_: (several, 10_000))
-    answer = call(query="limit=1000")
-    assert (answer["statusCode"], json.loads(answer["body"])["count"]) == (200, 1_000)
+    response = call(query="limit=1000")
+    assert (response["statusCode"], json.loads(response["body"])["count"]) == (200, 1_000)
     monkeypatch.setattr(wiring.jobs(), "history", lambda *_: ([record | {"name": "é" * 900}] * 1_000, 10_000))
     for method in ("GET", "HEAD"):
-        answer = call(method, query="limit=1000")
-        assert answer["statusCode"] == 413
+        response = call(method, query="limit=1000")
+        assert response["statusCode"] == 413
     too_large = json.loads(call(query="limit=1000")["body"])
     assert too_large["apiErrorCode"] == "RESPONSE_TOO_LARGE"
     assert "limit" in too_large["message"]
     assert "offset" in too_large["message"]
     monkeypatch.setattr(wiring.exports(), "get", lambda *_: record | {"name": "é" * 900_000})
-    answer = call(path="/export/x")
-    assert code(answer) == (413, "RESPONSE_TOO_LARGE")
-    assert "limit" not in answer["body"], "this route has none"
+    response = call(path="/export/x")
+    assert code(response) == (413, "RESPONSE_TOO_LARGE")
+    assert "limit" not in response["body"], "this route has none"
 
 
 @pytest.mark.parametrize("route", ["/reward?accountId=a", "/reward/balance?accountId=a", "/units?"])
@@ -185,9 +185,9 @@ def test_a_download_link_is_answered_with_the_headers_of_every_answer(api):
     asked = event("api-export")
     asked["rawPath"] = "/download/nothing"
     asked["requestContext"]["http"] |= {"method": "GET", "path": "/download/nothing"}
-    answer = api(asked, CONTEXT)
-    assert answer["statusCode"] == 404
-    assert EVERYWHERE.items() <= answer["headers"].items()
+    response = api(asked, CONTEXT)
+    assert response["statusCode"] == 404
+    assert EVERYWHERE.items() <= response["headers"].items()
 
 
 def test_the_description_spells_idempotency_key_as_the_contract_does(call):
@@ -214,8 +214,8 @@ def test_only_a_dry_run_made_in_the_console_sends_no_email(call, world, user, he
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
 def test_a_page_of_another_site_changes_nothing(call, site):
-    answer = call("POST", "/export", ORDER, headers={"sec-fetch-site": site})
-    assert code(answer) == (403, "FORBIDDEN")
+    response = call("POST", "/export", ORDER, headers={"sec-fetch-site": site})
+    assert code(response) == (403, "FORBIDDEN")
     assert call("POST", "/export", ORDER, headers={"sec-fetch-site": "same-origin"})["statusCode"] == 201
 
 
@@ -237,10 +237,10 @@ def test_a_page_of_another_site_changes_nothing(call, site):
     ],
 )
 def test_a_body_that_cannot_be_is_refused_and_the_place_named(call, body, told):
-    answer = call("POST", "/export", body)
-    assert code(answer) == (400, "VALIDATION_ERROR")
-    assert json.loads(answer["body"])["validationErrors"]
-    assert told in answer["body"]
+    response = call("POST", "/export", body)
+    assert code(response) == (400, "VALIDATION_ERROR")
+    assert json.loads(response["body"])["validationErrors"]
+    assert told in response["body"]
 
 
 def test_a_whole_number_may_be_written_with_a_point(call):
@@ -275,9 +275,9 @@ def test_a_client_that_calls_its_json_a_form_is_understood(call):
     assert call("POST", "/export", ORDER, headers=headers)["statusCode"] == 201
 
 
-def problems(answer):
-    assert code(answer) == (400, "VALIDATION_ERROR")
-    return {each["field"]: each["message"] for each in json.loads(answer["body"])["validationErrors"]}
+def problems(response):
+    assert code(response) == (400, "VALIDATION_ERROR")
+    return {each["field"]: each["message"] for each in json.loads(response["body"])["validationErrors"]}
 
 
 @pytest.mark.parametrize(
@@ -324,9 +324,9 @@ def test_rejects_fields_where_a_request_takes_none(call):
 
 
 def test_rejects_a_field_that_is_given_twice(call):
-    answer = call("POST", "/export", '{"type": "REWARD", "params": {"unit": "A", "unit": "B"}}')
-    assert "'unit' is given more than once" in answer["body"]
-    assert code(answer) == (400, "VALIDATION_ERROR")
+    response = call("POST", "/export", '{"type": "REWARD", "params": {"unit": "A", "unit": "B"}}')
+    assert "'unit' is given more than once" in response["body"]
+    assert code(response) == (400, "VALIDATION_ERROR")
 
 
 @pytest.mark.parametrize(
@@ -461,15 +461,15 @@ def test_the_requester_of_an_export_is_the_signed_in_user_whatever_the_body_says
     "query", ["limit=0", "limit=1001", "limit=", "limit=1&limit=2", "offset=-1", "limit=1e1"]
 )
 def test_a_query_that_cannot_be_is_refused(call, query):
-    answer = call(query=query)
-    assert code(answer) == (400, "VALIDATION_ERROR")
-    assert query.partition("=")[0] in answer["body"]
+    response = call(query=query)
+    assert code(response) == (400, "VALIDATION_ERROR")
+    assert query.partition("=")[0] in response["body"]
 
 
 def test_other_methods_are_told_which_there_are(call):
-    answer = call("DELETE")
-    assert code(answer) == (405, "METHOD_NOT_ALLOWED")
-    assert answer["headers"]["Allow"] == "GET, HEAD, OPTIONS"
+    response = call("DELETE")
+    assert code(response) == (405, "METHOD_NOT_ALLOWED")
+    assert response["headers"]["Allow"] == "GET, HEAD, OPTIONS"
     assert code(call("GET", "/import/x/start")) == (405, "METHOD_NOT_ALLOWED")
     assert call("OPTIONS", "/export")["headers"]["Allow"] == "OPTIONS, POST"
     head = call("HEAD")
@@ -505,12 +505,12 @@ def test_a_fault_tells_nothing_and_a_busy_table_asks_to_come_again(call, monkeyp
         monkeypatch.setattr(wiring.jobs(), "history", lambda *_: (_ for _ in ()).throw(error))
         return call()
 
-    answer = fail(RuntimeError("secret"))
-    assert code(answer) == (500, "INTERNAL_ERROR")
-    assert "secret" not in answer["body"]
-    answer = fail(ThrottledError("secret"))
-    assert code(answer) == (503, "TRY_AGAIN")
-    assert answer["headers"]["Retry-After"] == "5"
+    response = fail(RuntimeError("secret"))
+    assert code(response) == (500, "INTERNAL_ERROR")
+    assert "secret" not in response["body"]
+    response = fail(ThrottledError("secret"))
+    assert code(response) == (503, "TRY_AGAIN")
+    assert response["headers"]["Retry-After"] == "5"
     wrong_record = ({"id": 1}, 1)
     monkeypatch.setattr(wiring.jobs(), "history", lambda *_: wrong_record)
     assert code(call()) == (500, "INTERNAL_ERROR")
@@ -558,9 +558,9 @@ def test_the_examples_show_every_route_as_the_description_has_it(call):
 
 
 def test_an_import_is_ordered_by_the_kept_event(api):
-    answer = api(event("api-import"), CONTEXT)
-    assert answer["statusCode"] == 201
-    assert json.loads(answer["body"])["upload"]["fields"]["key"].startswith("preview/")
+    response = api(event("api-import"), CONTEXT)
+    assert response["statusCode"] == 201
+    assert json.loads(response["body"])["upload"]["fields"]["key"].startswith("preview/")
 
 
 def test_a_path_that_can_be_read_in_two_ways_is_refused(api):

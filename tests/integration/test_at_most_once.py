@@ -18,7 +18,7 @@ from rewards.adapters.errors import (
 from rewards.adapters.jobs import Lease
 from rewards.adapters.retry import Backoff, OutOfTimeError
 from rewards.domain import ids
-from rewards.domain.balance import Wanted, redeem
+from rewards.domain.balance import RedemptionRequest, redeem
 from rewards.domain.chunks import Chunk
 from rewards.domain.outcomes import FileProblem
 from rewards.flows import process_chunk as redeem_flow
@@ -202,10 +202,10 @@ def test_a_chunk_that_fails_for_good_is_answered_not_processed_and_the_import_en
         world.deliver("redeem", bodies[0])
     world.deliver("redeem", bodies[2])
     for body in bodies[:2]:
-        world.dead_letters.bury(body, quick())
+        world.dead_letters.handle(body, quick())
     world.run()
     record = world.record(import_id)
-    lost = len(chunk_messages.parse(bodies[1])[0].wanted)
+    lost = len(chunk_messages.parse(bodies[1])[0].request)
     assert record["status"] == "COMPLETED"
     assert record["outcomes"]["NOT_PROCESSED"] == lost
     assert record["outcomes"]["REDEEMED"] == ROWS * 9 // 10 - lost
@@ -213,29 +213,29 @@ def test_a_chunk_that_fails_for_good_is_answered_not_processed_and_the_import_en
     for body in bodies:
         world.deliver("redeem", body)
     assert world.record(import_id)["outcomes"] == record["outcomes"], "a late delivery changes nothing"
-    user_id = chunk_messages.parse(bodies[1])[0].wanted[0].user_id
+    user_id = chunk_messages.parse(bodies[1])[0].request[0].user_id
     assert world.available("acme", f"u{user_id[1:]}", "POINT") == 100
 
 
 def test_while_one_copy_of_a_chunk_is_worked_off_no_other_may_decide(world, file, monkeypatch):
     import_id = world.validate(world.put("redemptions/a.csv", file))
     body, *others = world.take("redeem")
-    real, refused = world.accounts.write, []
+    real, rejected = world.accounts.write, []
 
     def write_while_copies_arrive(*args):
-        for deliver in (world.redeemer.run, world.redeemer.run):
+        for deliver in (world.chunk_processor.run, world.chunk_processor.run):
             with pytest.raises(LeaseTakenError):
                 deliver(chunk_messages.parse(body)[0], quick())
-        with pytest.raises(LeaseTakenError) as refusal:
-            world.dead_letters.bury(body, quick())
-        refused.append(refusal)
+        with pytest.raises(LeaseTakenError) as rejection:
+            world.dead_letters.handle(body, quick())
+        rejected.append(rejection)
         return real(*args)
 
     monkeypatch.setattr(world.accounts, "write", write_while_copies_arrive)
     world.deliver("redeem", body)
     monkeypatch.undo()
-    assert refused
-    world.dead_letters.bury(body, quick())
+    assert rejected
+    world.dead_letters.handle(body, quick())
     for other in others:
         world.deliver("redeem", other)
     world.run()
@@ -282,7 +282,7 @@ def test_a_burial_that_takes_long_does_not_overwrite_what_a_late_copy_answered(w
 
     monkeypatch.setattr(world.files, "put_part", put_part_after_a_late_copy)
     with contextlib.suppress(ConditionFailedError):
-        world.dead_letters.bury(body, quick())
+        world.dead_letters.handle(body, quick())
     for other in others:
         world.deliver("redeem", other)
     world.run()
@@ -316,7 +316,7 @@ def test_an_answer_that_was_kept_stands_for_every_later_copy_of_its_chunk(
     asks = sheet([row("150", user="u1"), row("60", user="u2"), row("60", user="u3")])
     import_id = world.validate(world.put("redemptions/a.csv", asks))
     (body,) = world.take("redeem")
-    run_out_of_time(world.redeemer.run, chunk_messages.parse(body)[0])
+    run_out_of_time(world.chunk_processor.run, chunk_messages.parse(body)[0])
     # Were it not answered, the first row could be redeemed now, by a copy that dies before it says so.
     world.load([{"id": "more", "user.id": "u1", "assignedCredit": 100}])
     crash_at(monkeypatch, world.files, "put_part", after=False)
@@ -336,7 +336,7 @@ def test_answers_that_are_kept_late_do_not_take_the_place_of_those_that_count(
     body, *others = world.take("redeem")
     late, put_part = [], world.files.put_part
     monkeypatch.setattr(world.files, "put_part", lambda *args: late.append(args))
-    run_out_of_time(world.redeemer.run, chunk_messages.parse(body)[0])
+    run_out_of_time(world.chunk_processor.run, chunk_messages.parse(body)[0])
     monkeypatch.setattr(world.files, "put_part", put_part)
     world.deliver("redeem", body)
     for args in late:
@@ -379,7 +379,7 @@ def test_a_late_write_of_partial_answers_does_not_replace_newer_ones(world, monk
 
     monkeypatch.setattr(world.files, "put_part", put_and_remember)
     for _ in range(2):
-        run_out_of_time(world.redeemer.run, chunk)
+        run_out_of_time(world.chunk_processor.run, chunk)
     put_part(*writes[0])
     world.load([{"id": f"more-{u}", "user.id": u, "assignedCredit": 100} for u in USERS])
     world.deliver("redeem", body)
@@ -391,7 +391,7 @@ def test_a_late_write_of_partial_answers_does_not_replace_newer_ones(world, monk
 def test_a_chunk_that_could_not_be_buried_is_redeemed_when_it_is_moved_back(world, file, run_out_of_time):
     import_id = world.validate(world.put("redemptions/a.csv", file))
     body, *others = world.take("redeem")
-    run_out_of_time(world.dead_letters.bury, body)
+    run_out_of_time(world.dead_letters.handle, body)
     for each in (body, *others):
         world.deliver("redeem", each)
     world.run()
@@ -417,7 +417,7 @@ def test_a_validation_that_dies_for_good_before_its_chunks_are_sent_aborts_the_i
     crash_at(monkeypatch, world.jobs, "rows_claim", after=True)
     with pytest.raises(CrashError):
         world.validate(upload)
-    world.dead_letters.bury(dead_validation(upload), quick())
+    world.dead_letters.handle(dead_validation(upload), quick())
     world.run()
     record = world.jobs.history("IMPORT", 1, 0)[0][0]
     assert (record["status"], record["error"]["code"]) == ("ABORTED", "VALIDATION_FAILED")
@@ -447,7 +447,7 @@ def test_a_validation_that_dies_for_good_while_sending_is_carried_to_its_end(wor
     crash_at(monkeypatch, world.queues, "send_all", after=False)
     with pytest.raises(CrashError):
         world.validate(upload)
-    world.dead_letters.bury(dead_validation(upload), quick())
+    world.dead_letters.handle(dead_validation(upload), quick())
     world.run()
     check_whole(world, world.jobs.history("IMPORT", 1, 0)[0][0]["id"])
 
@@ -499,10 +499,10 @@ def test_an_import_that_somebody_finishes_is_not_given_up_meanwhile(world, file)
         world.deliver("redeem", body)
     assert world.jobs.lease(import_id, "somebody", world.now(), world.now() + LEASE)
     with pytest.raises(LeaseTakenError):
-        world.finisher.give_up(import_id)
+        world.finisher.fail(import_id)
     world.jobs.end_lease(import_id, "somebody")
     world.finisher.run(import_id)
-    world.finisher.give_up(import_id)
+    world.finisher.fail(import_id)
     check_whole(world, import_id)
     assert world.record(import_id)["error"] is None
 
@@ -524,7 +524,7 @@ def test_who_waited_for_the_lease_does_not_finish_what_is_finished(world, file, 
 
 
 def test_an_email_that_cannot_be_sent_is_recorded_and_loses_nothing(world, file):
-    world.mailer.refuses = True
+    world.mailer.rejects = True
     import_id = world.validate(world.put("redemptions/a.csv", file))
     for body in world.take("redeem"):
         world.deliver("redeem", body)
@@ -532,7 +532,7 @@ def test_an_email_that_cannot_be_sent_is_recorded_and_loses_nothing(world, file)
     for _ in range(3):
         with pytest.raises(EmailNotSentError):
             world.deliver("finish", finish)
-    world.dead_letters.bury(finish, quick())
+    world.dead_letters.handle(finish, quick())
     check_whole(world, import_id)
     assert world.record(import_id)["mailError"]
 
@@ -546,7 +546,7 @@ def test_results_that_cannot_be_written_do_not_keep_the_import_open(world, file)
     finish = world.take("finish")[-1]
     with pytest.raises(UploadGoneError):
         world.deliver("finish", finish)
-    world.dead_letters.bury(finish, quick())
+    world.dead_letters.handle(finish, quick())
     record = world.record(import_id)
     assert (record["status"], record["error"]["code"]) == ("COMPLETED", "RESULTS_FAILED")
     told = world.mailer.sent[-1][1]
@@ -578,7 +578,7 @@ def test_an_import_that_ended_without_results_gets_them_when_its_message_comes_a
         if not is_mailed:
             crash_at(patched, world.mailer, "send", after=False)
         with contextlib.nullcontext() if is_mailed else pytest.raises(CrashError):
-            world.finisher.give_up(processed)
+            world.finisher.fail(processed)
     ended, left = world.record(processed), world.available("acme", "u1")
     assert (ended["error"]["code"], ended.get("results")) == ("RESULTS_FAILED", None)
     world.now.ahead = 86_400_000
@@ -597,14 +597,14 @@ def test_an_import_that_ended_without_results_gets_them_when_its_message_comes_a
 
 
 def test_results_that_cannot_be_written_again_leave_the_import_as_it_ended(world, processed, monkeypatch):
-    world.finisher.give_up(processed)
+    world.finisher.fail(processed)
     ended, mails = world.record(processed), len(world.mailer.sent)
     message = json.dumps({"version": 2, "kind": "finish", "importId": processed})
     with monkeypatch.context() as patched:
         crash_at(patched, world.files, "save", after=False)
         with pytest.raises(CrashError):
             world.deliver("finish", message)
-    world.dead_letters.bury(message, quick())
+    world.dead_letters.handle(message, quick())
     assert without_lease(world.record(processed)) == without_lease(ended)
     world.s3.delete_object(Bucket=ended["bucket"], Key=ended["key"], VersionId=ended["versionId"])
     world.deliver("finish", message)
@@ -613,7 +613,7 @@ def test_results_that_cannot_be_written_again_leave_the_import_as_it_ended(world
 
 
 def test_a_worker_that_stops_after_writing_results_again_still_reports_them(world, processed, monkeypatch):
-    world.finisher.give_up(processed)
+    world.finisher.fail(processed)
     message = json.dumps({"version": 2, "kind": "finish", "importId": processed})
     with monkeypatch.context() as patched:
         crash_at(patched, world.mailer, "send", after=False)
@@ -628,7 +628,7 @@ def without_lease(record):
     return {name: value for name, value in record.items() if name not in ("leaseOwner", "leasedUntil")}
 
 
-@pytest.mark.parametrize("late", ["run", "give_up"])
+@pytest.mark.parametrize("late", ["run", "fail"])
 def test_a_late_request_does_not_change_how_an_import_ended(world, processed, monkeypatch, late):
     update, requests, before = world.jobs.update, [], world.record(processed)
 
@@ -643,7 +643,7 @@ def test_a_late_request_does_not_change_how_an_import_ended(world, processed, mo
         getattr(world.finisher, late)(processed)
     monkeypatch.setattr(world.jobs, "update", update)
     world.now.ahead = LEASE + 1
-    getattr(world.finisher, "give_up" if late == "run" else "run")(processed)
+    getattr(world.finisher, "fail" if late == "run" else "run")(processed)
     ended = world.record(processed)
     for args, expected in requests:
         update(*args, **expected)
@@ -653,13 +653,13 @@ def test_a_late_request_does_not_change_how_an_import_ended(world, processed, mo
 
 def test_an_email_that_was_sent_is_not_recorded_as_failed_by_a_late_request(world, processed):
     world.finisher.run(processed)
-    world.finisher._delivery.give_up("IMPORT", processed, "SES refused")
+    world.finisher._notifications.record_failure("IMPORT", processed, "SES refused")
     assert world.record(processed)["mailError"] is None
 
 
 def test_a_message_that_nobody_understands_stays_where_the_alarm_sees_it(world):
     with pytest.raises(ValueError, match="unknown dead letter"):
-        world.dead_letters.bury('{"hello": 1}', quick())
+        world.dead_letters.handle('{"hello": 1}', quick())
 
 
 def test_a_dead_chunk_of_rewards_says_what_was_loaded_and_what_was_not(world, monkeypatch):
@@ -672,7 +672,7 @@ def test_a_dead_chunk_of_rewards_says_what_was_loaded_and_what_was_not(world, mo
     with pytest.raises(CrashError):
         world.deliver("redeem", bodies[0])
     for body in bodies:
-        world.dead_letters.bury(body, quick())
+        world.dead_letters.handle(body, quick())
     world.run()
     assert world.record(import_id)["outcomes"] == {"LOADED": 1, "NOT_PROCESSED": 1}
     assert world.available("acme", "new") == 5
@@ -681,14 +681,14 @@ def test_a_dead_chunk_of_rewards_says_what_was_loaded_and_what_was_not(world, mo
 # --- One balance, several writers ---
 
 
-def wanted(line, value=10, row_id=None):
-    return Wanted(line, "acme", "u1", "POINT", value, None, row_id)
+def request(line, value=10, row_id=None):
+    return RedemptionRequest(line, "acme", "u1", "POINT", value, None, row_id)
 
 
 def test_of_two_writers_who_read_the_same_version_one_loses(world):
     one, other = world.balance("acme", "u1"), world.balance("acme", "u1")
-    redeem(one, wanted(1), ids.new_id(world.now()), world.now())
-    redeem(other, wanted(2), ids.new_id(world.now()), world.now())
+    redeem(one, request(1), ids.new_id(world.now()), world.now())
+    redeem(other, request(2), ids.new_id(world.now()), world.now())
     assert world.accounts.write([one], world.now()) == [True]
     assert world.accounts.write([other], world.now()) == [False]
     assert world.available("acme", "u1") == 90
@@ -698,7 +698,7 @@ def test_a_batch_says_of_each_balance_whether_it_was_written(world):
     balances = [world.balance("acme", f"u{n}") for n in range(30)]
     stale = world.balance("acme", "u7")
     for balance in (stale, *balances):
-        redeem(balance, wanted(1), ids.new_id(world.now()), world.now())
+        redeem(balance, request(1), ids.new_id(world.now()), world.now())
     world.accounts.write([stale], world.now())
     written = world.accounts.write(balances, world.now())
     assert [n for n, result in enumerate(written) if not result] == [7]
@@ -706,21 +706,21 @@ def test_a_batch_says_of_each_balance_whether_it_was_written(world):
 
 def test_threads_that_race_for_one_balance_never_overdraw_it(world):
     def race(number):
-        chunk = Chunk(import_ids[number], 1, False, tuple(wanted(line, 15) for line in range(2, 6)))
-        answers.extend(world.redeemer._redeem(chunk, quick(), None))
+        chunk = Chunk(import_ids[number], 1, False, tuple(request(line, 15) for line in range(2, 6)))
+        results.extend(world.chunk_processor._redeem(chunk, quick(), None))
 
     import_ids = [ids.new_id(world.now()) for _ in range(4)]
     for import_id in import_ids:
         world.jobs.create("IMPORT", import_id, {"status": "PROCESSING"})
-    answers = []
+    results = []
     threads = [threading.Thread(target=race, args=(n,)) for n in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    redeemed = [answer for answer in answers if answer.outcome == "REDEEMED"]
+    redeemed = [result for result in results if result.outcome == "REDEEMED"]
     assert len(redeemed) == 6, "six times 15 of 100"
-    assert len(answers) == 16
+    assert len(results) == 16
     assert world.available("acme", "u1") == 10
 
 

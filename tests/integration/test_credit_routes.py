@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import pytest
 
 from rewards.adapters.accounts import Accounts
-from rewards.adapters.idempotency import Answered, Answers
+from rewards.adapters.idempotency import StoredResponse, StoredResponses
 from tests.integration.test_handlers import CONTEXT, event, handler  # noqa: F401 a fixture
 from tests.integration.world import quick
 
@@ -36,9 +36,9 @@ def api(world, handler):  # noqa: F811 the fixture above
         if key is not None:
             asked["headers"]["idempotency-key"] = key
         asked["requestContext"]["authorizer"]["lambda"]["user"] = user
-        answer = handle(asked, CONTEXT)
-        send.raw = answer
-        return answer["statusCode"], json.loads(answer["body"])
+        response = handle(asked, CONTEXT)
+        send.raw = response
+        return response["statusCode"], json.loads(response["body"])
 
     return send
 
@@ -163,12 +163,12 @@ def test_rewards_and_balances_are_listed_in_parts(api, world):
 def test_rejects_a_list_of_rewards_that_is_too_large_to_return(api, reward, monkeypatch):
     import wiring
 
-    shown = {**wiring.holdings().reward(reward["id"], quick()), "name": "November " * 10}
+    shown = {**wiring.reward_queries().reward(reward["id"], quick()), "name": "November " * 10}
 
     def rewards(account_id, user_id, backoff, limit, offset):
         return [shown] * len(range(15_000)[offset : None if limit is None else offset + limit])
 
-    monkeypatch.setattr(wiring.holdings(), "rewards", rewards)
+    monkeypatch.setattr(wiring.reward_queries(), "rewards", rewards)
     status, problem = api("GET", "/reward", query={"accountId": "acme"})
     assert (status, problem["apiErrorCode"]) == (413, "RESPONSE_TOO_LARGE")
     assert "limit" in problem["message"]
@@ -198,13 +198,13 @@ def test_finds_answers_that_were_stored_before_users_had_keys_of_their_own(api, 
     order = {"accountId": "acme", "userId": "ann", "unit": "CENTS", "amount": 10}
     digest = hashlib.sha256(json.dumps(["bulkredeem", order], sort_keys=True).encode()).hexdigest()
     before = {"creditRedeemed": 10, "creditAvailable": 7, "unit": "CENTS"}
-    answers = Answers(world.clients("dynamodb"), world.names["jobs"])
-    stored = answers.put("default\norder 1", Answered(digest, before), world.now())["Put"]
+    responses = StoredResponses(world.clients("dynamodb"), world.names["jobs"])
+    stored = responses.put("default\norder 1", StoredResponse(digest, before), world.now())["Put"]
     world.clients("dynamodb").put_item(**stored)
-    status, answer = api("POST", "/credit/bulkredeem", order, key="order 1", user=user)
-    assert (status, answer["creditAvailable"]) == (200, 7)
-    status, answer = api("POST", "/credit/bulkredeem", order | {"amount": 11}, key="order 1", user=user)
-    assert (status, answer["apiErrorCode"]) == (409, "IDEMPOTENCY_KEY_REUSED")
+    status, response = api("POST", "/credit/bulkredeem", order, key="order 1", user=user)
+    assert (status, response["creditAvailable"]) == (200, 7)
+    status, response = api("POST", "/credit/bulkredeem", order | {"amount": 11}, key="order 1", user=user)
+    assert (status, response["apiErrorCode"]) == (409, "IDEMPOTENCY_KEY_REUSED")
     assert world.available("acme", "ann", "CENTS") == 2000
 
 
@@ -354,8 +354,8 @@ def test_ids_in_paths_and_queries_are_found_in_either_form(api):
     ],
 )
 def test_a_refusal_has_its_status_and_code(api, reward, method, path, body, status, code):
-    answer, error = api(method, path.format(id=reward["id"]), body)
-    assert (answer, error["statusCode"], error["apiErrorCode"]) == (status, status, code)
+    response, error = api(method, path.format(id=reward["id"]), body)
+    assert (response, error["statusCode"], error["apiErrorCode"]) == (status, status, code)
     assert error["message"]
 
 

@@ -10,7 +10,7 @@ from rewards.adapters.retry import Backoff, OutOfTimeError
 from rewards.domain import ids
 from rewards.domain.redemption import Reward
 from rewards.domain.reward_rows import Grant
-from rewards.flows.ledger_commands import RefusedError, Request
+from rewards.flows.ledger_commands import Request, RequestRejectedError
 from tests.integration.world import DAY, quick, row, sheet
 
 NO_TIME = Backoff(lambda: 0.0)
@@ -39,8 +39,8 @@ def create(world, key=None, digest="same", **more):
     return world.credits.create(grant, Request(digest, key), quick())
 
 
-def refusal(call, *args, **more):
-    with pytest.raises(RefusedError) as error:
+def rejection(call, *args, **more):
+    with pytest.raises(RequestRejectedError) as error:
         call(*args, **more)
     return error.value.code
 
@@ -90,21 +90,21 @@ def test_without_a_user_the_whole_account_is_spent_in_redemption_order(world):
 
 def test_more_than_the_account_has_is_refused_and_nothing_is_redeemed(world):
     load(world, ann=1, bob=1)
-    assert refusal(redeem, world, 201) == "INSUFFICIENT_BALANCE"
+    assert rejection(redeem, world, 201) == "INSUFFICIENT_BALANCE"
     assert left(world, "ann", "bob") == [100, 100]
 
 
 def test_nobody_and_another_unit_are_told_apart(world):
     load(world, ann=1)
-    assert refusal(redeem, world, 1, "nobody") == "NO_BALANCE"
-    with pytest.raises(RefusedError, match="but in POINT") as error:
+    assert rejection(redeem, world, 1, "nobody") == "NO_BALANCE"
+    with pytest.raises(RequestRejectedError, match="but in POINT") as error:
         world.credits.redeem("acme", "ann", "point", 1, Request("d"), quick())
     assert error.value.code == "UNIT_MISMATCH"
 
 
 def test_an_account_of_more_participants_than_a_transaction_takes_is_refused_with_the_limit(world):
     load(world, **{f"u{n:03}": 1 for n in range(101)})
-    with pytest.raises(RefusedError, match=r"100 participants.* at most 99") as error:
+    with pytest.raises(RequestRejectedError, match=r"100 participants.* at most 99") as error:
         redeem(world, 10_000)
     assert error.value.code == "TOO_MANY_BALANCES"
     assert redeem(world, 9_900)["creditAvailable"] == 200
@@ -113,7 +113,7 @@ def test_an_account_of_more_participants_than_a_transaction_takes_is_refused_wit
 def test_balances_beyond_a_transactions_bytes_are_refused_too(world, monkeypatch):
     load(world, ann=1, bob=1)
     monkeypatch.setattr(accounts, "_TRANSACTION_BYTES", 200)
-    assert refusal(redeem, world, 200) == "TOO_MANY_BALANCES"
+    assert rejection(redeem, world, 200) == "TOO_MANY_BALANCES"
     assert redeem(world, 100)["creditAvailable"] == 100
 
 
@@ -124,12 +124,12 @@ def test_history_pages_are_written_with_a_redemption_over_several_balances(world
     for user in ("ann", "bob"):
         balance = world.balance("acme", user)
         assert balance.archived.count
-        shown = world.holdings.rewards("acme", user, quick())
+        shown = world.reward_queries.rewards("acme", user, quick())
         assert len(shown) == 25
         for reward in shown:
             assert reward["redeemedCredit"] == sum(r["quantityRedeemed"] for r in reward["redemptions"])
     assert sum(left(world, "ann", "bob")) == 600
-    (sums,) = world.holdings.balances("acme", None, quick())
+    (sums,) = world.reward_queries.balances("acme", None, quick())
     assert (sums["count"], sums["totalAssignedCredit"], sums["totalRedeemedCredit"]) == (50, 5000, 4400)
 
 
@@ -154,13 +154,13 @@ def test_a_key_used_for_another_request_is_refused(world):
     load(world, ann=1)
     redeem(world, 60, "ann", key="k")
     for amount in (1, 1000):  # one that could be done, and one that could not
-        assert refusal(redeem, world, amount, "ann", key="k", digest="other") == "IDEMPOTENCY_KEY_REUSED"
+        assert rejection(redeem, world, amount, "ann", key="k", digest="other") == "IDEMPOTENCY_KEY_REUSED"
     assert left(world, "ann") == [40]
 
 
 def test_a_refusal_is_not_remembered(world):
     load(world, ann=1)
-    assert refusal(redeem, world, 150, "ann", key="k") == "INSUFFICIENT_BALANCE"
+    assert rejection(redeem, world, 150, "ann", key="k") == "INSUFFICIENT_BALANCE"
     world.load([{"id": "more", "assignedCredit": 100}])
     assert redeem(world, 150, "ann", key="k")["creditAvailable"] == 50
 
@@ -197,7 +197,7 @@ def test_a_client_that_lost_the_answer_sends_the_request_again(world, monkeypatc
 def test_a_reward_is_created_once_for_a_key(world):
     first = create(world, key="k")
     assert create(world, key="k") == first
-    assert [reward["id"] for reward in world.holdings.rewards("acme", "ann", quick())] == [first["id"]]
+    assert [reward["id"] for reward in world.reward_queries.rewards("acme", "ann", quick())] == [first["id"]]
 
 
 def test_a_creation_whose_answer_was_lost_is_recognised(world, monkeypatch):
@@ -218,7 +218,7 @@ def test_requests_and_an_import_that_race_for_the_same_balances_never_overdraw_t
         user = users[number] if number % 3 == 0 else None
         try:
             return redeem(world, 90, user)["creditRedeemed"]
-        except RefusedError as error:
+        except RequestRejectedError as error:
             if error.code != "INSUFFICIENT_BALANCE":
                 raise
             return 0
@@ -232,7 +232,7 @@ def test_requests_and_an_import_that_race_for_the_same_balances_never_overdraw_t
     assert all(reward.left >= 0 for balance in balances for reward in balance.rewards)
     assert sum(balance.available(world.now()) for balance in balances) == 6000 - asked - imported
     assert sum(balance.total_redeemed for balance in balances) == asked + imported
-    shown = world.holdings.rewards("acme", None, quick())
+    shown = world.reward_queries.rewards("acme", None, quick())
     assert sum(r["quantityRedeemed"] for each in shown for r in each["redemptions"]) == asked + imported
 
 
@@ -268,15 +268,15 @@ def test_one_reward_is_redeemed_and_shows_it(world):
     load(world, ann=2)
     answer = redeem_one(world, "ann1", 40)
     assert answer == {"creditRedeemed": 40, "creditAvailable": 160, "unit": "POINT"}
-    shown = world.holdings.reward("ann1", quick())
+    shown = world.reward_queries.reward("ann1", quick())
     assert (shown["redeemedCredit"], shown["statuses"]) == (40, ["AVAILABLE"])
     assert [r["quantityRedeemed"] for r in shown["redemptions"]] == [40]
-    assert world.holdings.reward("ann0", quick())["redemptions"] == []
+    assert world.reward_queries.reward("ann0", quick())["redemptions"] == []
 
 
 def test_what_one_reward_does_not_have_is_not_taken_from_another(world):
     load(world, ann=2)
-    assert refusal(redeem_one, world, "ann1", 101) == "INSUFFICIENT_BALANCE"
+    assert rejection(redeem_one, world, "ann1", 101) == "INSUFFICIENT_BALANCE"
     assert left(world, "ann") == [200]
 
 
@@ -290,11 +290,11 @@ def test_a_reward_that_cannot_be_redeemed_says_why(world):
             {"id": "open", "assignedCredit": 10},
         ]
     )
-    assert refusal(redeem_one, world, "pending", 1) == "REWARD_NOT_AVAILABLE"
-    assert refusal(redeem_one, world, "expired", 1) == "REWARD_NOT_AVAILABLE"
-    assert refusal(redeem_one, world, "used", 1) == "INSUFFICIENT_BALANCE"
-    assert refusal(redeem_one, world, "open", 1, "MILE") == "UNIT_MISMATCH"
-    assert refusal(redeem_one, world, "missing", 1) == "REWARD_NOT_FOUND"
+    assert rejection(redeem_one, world, "pending", 1) == "REWARD_NOT_AVAILABLE"
+    assert rejection(redeem_one, world, "expired", 1) == "REWARD_NOT_AVAILABLE"
+    assert rejection(redeem_one, world, "used", 1) == "INSUFFICIENT_BALANCE"
+    assert rejection(redeem_one, world, "open", 1, "MILE") == "UNIT_MISMATCH"
+    assert rejection(redeem_one, world, "missing", 1) == "REWARD_NOT_FOUND"
 
 
 def test_a_cancelled_reward_is_available_no_more_and_counts_as_cancelled(world):
@@ -303,9 +303,9 @@ def test_a_cancelled_reward_is_available_no_more_and_counts_as_cancelled(world):
     cancelled = world.credits.cancel("ann0", quick())
     assert (cancelled["statuses"], cancelled["cancellable"]) == (["CANCELLED"], False)
     assert left(world, "ann") == [100]
-    (sums,) = world.holdings.balances("acme", "ann", quick())
+    (sums,) = world.reward_queries.balances("acme", "ann", quick())
     assert (sums["totalCancelledCredit"], sums["totalRedeemedCredit"]) == (70, 30)
-    assert refusal(redeem_one, world, "ann0", 1) == "REWARD_NOT_AVAILABLE"
+    assert rejection(redeem_one, world, "ann0", 1) == "REWARD_NOT_AVAILABLE"
 
 
 def test_cancelling_again_gives_the_same_answer(world):
@@ -321,7 +321,7 @@ def test_cancelling_races_with_redeeming_and_one_of_them_is_refused_or_second(wo
         cancelling = pool.submit(world.credits.cancel, "ann0", quick())
         redeeming = pool.submit(redeem, world, 60, "ann")
     cancelling.result()
-    shown = world.holdings.reward("ann0", quick())
+    shown = world.reward_queries.reward("ann0", quick())
     assert shown["redeemedCredit"] == (60 if redeeming.exception() is None else 0)
     assert shown["dateCancelled"] is not None
 
@@ -335,18 +335,18 @@ def test_a_cancellation_whose_answer_was_lost_is_recognised(world, monkeypatch):
 def test_a_used_up_reward_cannot_be_cancelled_whether_in_the_balance_or_in_history(world):
     load(world, ann=30)
     redeem_one(world, "ann0", 100)
-    assert refusal(world.credits.cancel, "ann0", quick()) == "REWARD_NOT_CANCELLABLE"
+    assert rejection(world.credits.cancel, "ann0", quick()) == "REWARD_NOT_CANCELLABLE"
     redeem(world, 2500, "ann")
     assert "ann0" not in {reward.id for reward in world.balance().rewards}
-    assert refusal(world.credits.cancel, "ann0", quick()) == "REWARD_NOT_CANCELLABLE"
-    assert refusal(redeem_one, world, "ann0", 1) == "INSUFFICIENT_BALANCE"
-    assert world.holdings.reward("ann0", quick())["redeemedCredit"] == 100
+    assert rejection(world.credits.cancel, "ann0", quick()) == "REWARD_NOT_CANCELLABLE"
+    assert rejection(redeem_one, world, "ann0", 1) == "INSUFFICIENT_BALANCE"
+    assert world.reward_queries.reward("ann0", quick())["redeemedCredit"] == 100
 
 
 def test_a_full_balance_takes_no_reward_more(world, monkeypatch):
     load(world, ann=1)
     monkeypatch.setattr("rewards.flows.load_rewards.MAX_OPEN_REWARDS", 1)
-    assert refusal(create, world) == "BALANCE_FULL"
+    assert rejection(create, world) == "BALANCE_FULL"
     assert left(world, "ann") == [100]
 
 
@@ -359,7 +359,7 @@ def test_a_created_reward_is_known_to_the_loader(world):
 def test_a_page_that_was_written_after_the_balance_was_read_is_not_counted_twice(world, monkeypatch):
     load(world, ann=30)
     redeem(world, 90, "ann")
-    before = world.holdings.rewards("acme", "ann", quick())
+    before = world.reward_queries.rewards("acme", "ann", quick())
     real = world.accounts._balances
 
     def reads_then_others_write(*key):
@@ -371,7 +371,7 @@ def test_a_page_that_was_written_after_the_balance_was_read_is_not_counted_twice
         return balances
 
     monkeypatch.setattr(world.accounts, "_balances", reads_then_others_write)
-    assert world.holdings.rewards("acme", "ann", quick()) == before
+    assert world.reward_queries.rewards("acme", "ann", quick()) == before
     assert world.balance().archived.count
 
 

@@ -29,8 +29,8 @@ def visit(world, handler):
         request["rawPath"] = path
         request["requestContext"]["http"].update(method=method, path=path)
         del request["requestContext"]["authorizer"], request["headers"]["authorization"]
-        answer = api(request, CONTEXT)
-        return {**answer, "headers": {name.lower(): value for name, value in answer["headers"].items()}}
+        response = api(request, CONTEXT)
+        return {**response, "headers": {name.lower(): value for name, value in response["headers"].items()}}
 
     return ask
 
@@ -38,14 +38,14 @@ def visit(world, handler):
 def report_link(world):
     """A report that was made; the token in its email and the file's key."""
     world.load([{"id": "r1", "assignedCredit": 100}])
-    record = world.exports.order("REDEEMABLE_REWARD_BALANCE", "CSV", "Mine", "test", {})
+    record = world.exports.create("REDEEMABLE_REWARD_BALANCE", "CSV", "Mine", "test", {})
     world.run()
     token = world.mailer.sent[-1][1].text.split("/download/")[1].split()[0]
     return token, f"exports/{record['id']}/available-reward-balances-by-user.csv"
 
 
-def check_headers(answer):
-    headers = answer["headers"]
+def check_headers(response):
+    headers = response["headers"]
     assert headers["cache-control"] == "no-store"
     assert headers["referrer-policy"] == "no-referrer"
     assert headers["x-content-type-options"] == "nosniff"
@@ -55,29 +55,29 @@ def check_headers(answer):
 def test_a_link_opens_its_file_as_often_as_one_likes(world, visit, aws):
     token, _ = report_link(world)
     for method in ("HEAD", "GET", "GET", "HEAD", "GET"):
-        answer = visit(token, method)
-        assert answer["statusCode"] == 303
-        check_headers(answer)
-        assert "X-Amz-Signature=" in answer["headers"]["location"]
+        response = visit(token, method)
+        assert response["statusCode"] == 303
+        check_headers(response)
+        assert "X-Amz-Signature=" in response["headers"]["location"]
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_an_unknown_link_is_a_page_in_words(visit, method):
-    answer = visit("x" * 32, method)
-    assert (answer["statusCode"], answer["headers"]["content-type"]) == (404, "text/html; charset=utf-8")
-    check_headers(answer)
-    assert "<h1>This link opens nothing</h1>" in answer["body"]
-    assert '<html lang="en">' in answer["body"]
+    response = visit("x" * 32, method)
+    assert (response["statusCode"], response["headers"]["content-type"]) == (404, "text/html; charset=utf-8")
+    check_headers(response)
+    assert "<h1>This link opens nothing</h1>" in response["body"]
+    assert '<html lang="en">' in response["body"]
 
 
 def test_an_expired_link_is_a_page_in_words(world, visit):
     world.now.ahead = -31 * DAY
     token, _ = report_link(world)
-    answer = visit(token)
-    assert answer["statusCode"] == 410
-    check_headers(answer)
-    assert "This link has expired" in answer["body"]
-    assert "Order the report again" in answer["body"]
+    response = visit(token)
+    assert response["statusCode"] == 410
+    check_headers(response)
+    assert "This link has expired" in response["body"]
+    assert "Order the report again" in response["body"]
 
 
 def test_a_link_to_a_file_that_was_deleted_is_a_page_in_words(world, visit):
@@ -85,10 +85,10 @@ def test_a_link_to_a_file_that_was_deleted_is_a_page_in_words(world, visit):
     assert world.files.exists(key)
     world.s3.delete_object(Bucket=world.names["files"], Key=key)
     assert not world.files.exists(key)
-    answer = visit(token)
-    assert answer["statusCode"] == 410
-    check_headers(answer)
-    assert "The file is gone" in answer["body"]
+    response = visit(token)
+    assert response["statusCode"] == 410
+    check_headers(response)
+    assert "The file is gone" in response["body"]
 
 
 def test_a_link_to_results_that_were_deleted_says_that_the_redemption_stands(world, visit):
@@ -102,14 +102,14 @@ def test_a_link_to_results_that_were_deleted_says_that_the_redemption_stands(wor
 def test_a_scanner_that_follows_by_head_arrives(visit, world):
     token, _ = report_link(world)
     url = visit(token, "HEAD")["headers"]["location"]
-    with urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=10) as answer:
-        assert answer.status == 200
+    with urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=10) as response:
+        assert response.status == 200
     assert url.partition("?")[0] == visit(token)["headers"]["location"].partition("?")[0]
 
 
-def saved_as(answer):
+def saved_as(response):
     """The Content-Disposition with which S3 serves the file that an answer leads to."""
-    query = urllib.parse.urlsplit(answer["headers"]["location"]).query
+    query = urllib.parse.urlsplit(response["headers"]["location"]).query
     return urllib.parse.parse_qs(query)["response-content-disposition"][0]
 
 
@@ -144,17 +144,17 @@ def test_a_link_is_forgotten_a_month_after_it_expired(world):
 
 def test_a_report_whose_email_cannot_be_sent_is_kept_and_the_email_tried_again(world):
     world.load([{"id": "r1", "assignedCredit": 100}])
-    record = world.exports.order("REDEEMABLE_REWARD_BALANCE", "CSV", "Mine", "test", {})
+    record = world.exports.create("REDEEMABLE_REWARD_BALANCE", "CSV", "Mine", "test", {})
     (body,) = world.take("export")
-    world.mailer.refuses = True
+    world.mailer.rejects = True
     for _ in range(2):
         with pytest.raises(EmailNotSentError):
             world.deliver("export", body)
     kept = world.exports.get(record["id"])
     assert (kept["status"], kept["recordCount"]) == ("COMPLETED", 1)
-    world.dead_letters.bury(body, None)
+    world.dead_letters.handle(body, None)
     assert world.exports.get(record["id"])["mailError"] == "SES refused"
-    world.mailer.refuses = False
+    world.mailer.rejects = False
     world.deliver("export", body)
     told = world.exports.get(record["id"])
     assert (told["mailError"], told["dateCompleted"]) == (None, kept["dateCompleted"])
@@ -211,7 +211,7 @@ def test_beyond_the_end_of_a_history_is_nothing_and_it_is_still_counted(world, o
 
 def test_a_new_export_stands_before_all_older_ones(world):
     fill(world, EXPORT, 25, world.now() - 1000)
-    new = world.exports.order("REDEEMABLE_REWARD_BALANCE", "CSV", "", "test", {})["id"]
+    new = world.exports.create("REDEEMABLE_REWARD_BALANCE", "CSV", "", "test", {})["id"]
     assert world.exports.history(1, 0)[0][0]["id"] == new
 
 
@@ -225,6 +225,6 @@ def test_an_email_of_an_import_has_every_unit_in_its_results(world):
 
 @pytest.mark.parametrize(("method", "token"), [("POST", "x"), ("PUT", "x"), ("GET", "\0"), ("GET", "😀")])
 def test_an_address_that_is_no_link_is_answered_in_words(visit, method, token):
-    answer = visit(token, method)
-    assert answer["statusCode"] == 404
-    assert "This link opens nothing" in answer["body"]
+    response = visit(token, method)
+    assert response["statusCode"] == 404
+    assert "This link opens nothing" in response["body"]

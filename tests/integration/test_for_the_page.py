@@ -17,8 +17,8 @@ def call(world, aws, monkeypatch):
             asked = event("api-export")
             asked["rawPath"], asked["rawQueryString"], asked["body"] = f"/api/v1/default{path}", query, ""
             asked["requestContext"]["http"] |= {"method": method, "path": asked["rawPath"]}
-            answer = api(asked, CONTEXT)
-            return answer["statusCode"], json.loads(answer["body"] or "null")
+            response = api(asked, CONTEXT)
+            return response["statusCode"], json.loads(response["body"] or "null")
 
         yield ask
 
@@ -67,7 +67,7 @@ def test_outcomes_of_no_import_are_not_found(call):
 
 def test_a_started_preview_names_its_import(world, call):
     world.load([{"id": "r1", "assignedCredit": 100}])
-    ordered, _ = world.imports.order("REDEEMABLE_REWARD_BALANCE", "a.csv", "", True, "ann", None)
+    ordered, _ = world.imports.create("REDEEMABLE_REWARD_BALANCE", "a.csv", "", True, "ann", None)
     world.validate(world.put(ordered["key"], sheet([row("60")])))
     world.run()
     started = world.imports.start(ordered["id"], "ann", None)
@@ -110,7 +110,7 @@ def test_an_older_overview_does_not_replace_a_younger_one(world):
 def test_an_overview_that_dies_is_told_and_can_be_ordered_again(world, call):
     call("/balance/overview", "POST")
     (body,) = world.take("export")
-    world.dead_letters.bury(body, None)
+    world.dead_letters.handle(body, None)
     assert call("/balance/overview")[1]["status"] == "FAILED"
     assert call("/balance/overview", "POST")[1]["status"] == "PENDING"
 
@@ -146,5 +146,5 @@ def test_decimals_come_with_every_amount(world, call):
     for path in ("/reward", "/reward/balance"):
         found = call(path, query="accountId=acme")[1]
         assert {each["unit"]: each["decimals"] for each in found} == {"CASH/KWD": 3, "POINT": 0}, path
-    world.exports.order("REWARD_BALANCE", "CSV", "", "test", {})
+    world.exports.create("REWARD_BALANCE", "CSV", "", "test", {})
     assert call("/export/history/list")[1]["data"][0]["decimals"] == {}

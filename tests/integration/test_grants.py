@@ -9,10 +9,10 @@ from openpyxl import Workbook
 
 from rewards.domain import ids
 from rewards.domain.balance import Balance, grant
-from rewards.domain.outcomes import Outcome, Refusal
+from rewards.domain.outcomes import Outcome, StopReason
 from rewards.domain.redemption import Reward
 from rewards.domain.reward_rows import Grant
-from rewards.flows.ledger_commands import RefusedError, Request
+from rewards.flows.ledger_commands import Request, RequestRejectedError
 from rewards.flows.load_rewards import Loader
 from tests.integration.world import DAY, quick, row, sheet
 
@@ -30,7 +30,7 @@ def create(world, unit="POINT", user="ann"):
 
 def loader(world):
     """The one of another container."""
-    return Loader(world.accounts, world.catalogue, world.jobs, world.now)
+    return Loader(world.accounts, world.registry, world.jobs, world.now)
 
 
 def store(world, user="ann", unit="POINT", reward_id="old", program=None):
@@ -39,7 +39,7 @@ def store(world, user="ann", unit="POINT", reward_id="old", program=None):
     balance = balance or Balance("acme", user, unit)
     reward = Reward(0, reward_id, 100, 100, world.now(), program_id=program)
     grant(balance, [reward])
-    claim = world.catalogue.claim(Grant(1, "acme", user, unit, reward), "06gzzx7rv0b59snh")
+    claim = world.registry.claim(Grant(1, "acme", user, unit, reward), "06gzzx7rv0b59snh")
     assert world.accounts.write_together([balance], [claim], world.now())
     world.jobs._client.put_item(TableName=world.names["jobs"], Item={"pk": {"S": "UNITS"}, "sk": {"S": unit}})
 
@@ -62,7 +62,7 @@ def test_rejects_another_spelling_of_a_unit_from_a_file_and_names_the_right_one(
 
 def test_rejects_another_spelling_of_a_unit_from_the_api(world):
     create(world)
-    with pytest.raises(RefusedError, match="use 'POINT'") as error:
+    with pytest.raises(RequestRejectedError, match="use 'POINT'") as error:
         create(world, "point")
     assert error.value.code == "INVALID_UNIT"
     assert world.jobs.units() == ["POINT"]
@@ -84,9 +84,9 @@ def test_of_two_first_grants_at_once_one_spelling_wins(world):
         )
 
     with ThreadPoolExecutor(4) as pool:
-        answers = [answer for found in pool.map(load, range(4)) for answer in found]
-    assert sorted(answer.outcome for answer in answers) == ["INVALID_UNIT"] * 3 + ["LOADED"]
-    (winner,) = [answer.unit for answer in answers if answer.outcome == "LOADED"]
+        results = [result for found in pool.map(load, range(4)) for result in found]
+    assert sorted(result.outcome for result in results) == ["INVALID_UNIT"] * 3 + ["LOADED"]
+    (winner,) = [result.unit for result in results if result.outcome == "LOADED"]
     assert world.jobs.units() == [winner]
 
 
@@ -100,8 +100,8 @@ def test_a_first_grant_that_lost_the_race_is_decided_again_and_leaves_nothing(wo
         return real(*args)
 
     monkeypatch.setattr(world.accounts, "write_together", after_somebody_else)
-    (answer,) = loader(world).load("06gzzx7rv0b59snh", [new_grant(world, "Point", line=2)], quick())
-    assert answer.outcome == "INVALID_UNIT"
+    (result,) = loader(world).load("06gzzx7rv0b59snh", [new_grant(world, "Point", line=2)], quick())
+    assert result.outcome == "INVALID_UNIT"
     assert world.accounts.balances("acme", "ann", None) == []
 
 
@@ -180,8 +180,8 @@ def test_a_load_that_died_before_it_marked_the_balances_marks_them_when_it_runs_
         loader(world).load("06gzzx7rv0b59snh", grants, quick())
     assert blocked(world)["CASH/USD"] is False
     monkeypatch.undo()
-    (answer,) = loader(world).load("06gzzx7rv0b59snh", grants, quick())
-    assert answer.outcome == "LOADED"
+    (result,) = loader(world).load("06gzzx7rv0b59snh", grants, quick())
+    assert result.outcome == "LOADED"
     assert blocked(world) == {"POINT": True, "CASH/USD": True}
     before = world.accounts.balances("acme", "ann", None)
     loader(world).load("06gzzx7rv0b59snh", grants, quick())
@@ -234,8 +234,12 @@ def test_what_is_stored_under_the_given_form_is_still_found(world):
     done = world.credits.redeem("acme", NFD, NFD, 20, Request("digest"), quick())
     assert done["creditAvailable"] == 51
     assert world.credits.redeem_reward(NFD, NFD, 10, Request("d"), quick())["creditAvailable"] == 41
-    assert [each["id"] for each in world.holdings.rewards("acme", NFD, quick())] == [NFD, "new", "other"]
-    assert world.holdings.reward(NFD, quick())["redeemedCredit"] == 60
+    assert [each["id"] for each in world.reward_queries.rewards("acme", NFD, quick())] == [
+        NFD,
+        "new",
+        "other",
+    ]
+    assert world.reward_queries.reward(NFD, quick())["redeemedCredit"] == 60
     assert world.accounts.balances("acme", NFC, None) == []
 
 
@@ -255,10 +259,10 @@ def test_a_row_that_redeemed_from_the_given_form_is_not_redeemed_again_from_the_
 
 def test_a_load_that_is_given_up_looks_up_no_more_than_the_reward_ids(world, monkeypatch):
     monkeypatch.setattr(world.jobs, "units", lambda: 1 / 0)
-    refusal = Refusal(Outcome.NOT_PROCESSED, "given up")
+    stop_reason = StopReason(Outcome.NOT_PROCESSED, "given up")
     grants = [new_grant(world, NFD, NFD, line=1)]
-    (answer,) = loader(world).load("06gzzx7rv0b59snh", grants, quick(), refusal)
-    assert answer.outcome == "NOT_PROCESSED"
+    (result,) = loader(world).load("06gzzx7rv0b59snh", grants, quick(), stop_reason)
+    assert result.outcome == "NOT_PROCESSED"
 
 
 # --- Rewards files ---

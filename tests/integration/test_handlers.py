@@ -110,7 +110,7 @@ def started(world):
 def test_validate_takes_an_s3_event_whose_key_is_url_encoded(world, handler):
     handler("validate")(uploaded(world, sheet([row("60")])), CONTEXT)
     (body,) = world.take("redeem")
-    assert chunk_messages.parse(body)[0].wanted[0].value == 60
+    assert chunk_messages.parse(body)[0].requests[0].value == 60
     assert world.jobs.history("IMPORT", 1, 0)[0][0]["fileName"] == "2026-11 payout (final).csv"
 
 
@@ -122,7 +122,7 @@ def test_redeem_takes_a_chunk(world, handler):
 
 def test_the_recorded_chunk_is_one_that_redeem_understands():
     chunk = chunk_messages.parse(event("redeem-chunk")["Records"][0]["body"])[0]
-    assert [wanted.value for wanted in chunk.wanted] == [1055, 7]
+    assert [requests.value for requests in chunk.requests] == [1055, 7]
 
 
 def test_finish_takes_the_order_to_finish(world, handler):
@@ -156,7 +156,7 @@ def test_finish_rejects_a_message_from_a_queue_that_it_does_not_know(world, hand
 
 
 def test_finish_handles_dead_letters_of_reports(world, handler):
-    export_id = world.exports.order("REDEEMABLE_REWARD_BALANCE", "CSV", "", "test", {})["id"]
+    export_id = world.exports.create("REDEEMABLE_REWARD_BALANCE", "CSV", "", "test", {})["id"]
     (body,) = world.take("export")
     dead = with_body("report-order", body)
     dead["Records"][0]["eventSourceARN"] = "arn:aws:sqs:us-east-1:000000000000:rewards-ExportDeadLetterQueue"
@@ -173,7 +173,7 @@ def test_finish_ends_a_dead_validation(world, handler):
 
 
 def test_report_takes_an_order(world, handler):
-    record = world.exports.order("REDEEMABLE_REWARD_BALANCE", "CSV", "", "test", {})
+    record = world.exports.create("REDEEMABLE_REWARD_BALANCE", "CSV", "", "test", {})
     (body,) = world.take("export")
     handler("report")(with_body("report-order", body), CONTEXT)
     assert world.exports.get(record["id"])["status"] == "COMPLETED"

@@ -36,7 +36,7 @@ def order(world, **more):
         "requester": "olivia",
         "email": "olivia@example.com",
     }
-    return world.imports.order(**{**wanted, **more})[0]
+    return world.imports.create(**{**wanted, **more})[0]
 
 
 def arrive(world, record, body=BODY):

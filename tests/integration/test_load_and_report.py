@@ -231,7 +231,7 @@ def test_the_workbook_keeps_ids_as_text_and_values_as_numbers(world):
             {"id": "b", "assignedCredit": 5, "user": {"firstName": "bad\u0001name"}},
         ]
     )
-    world.exports.order("REDEEMABLE_REWARD_BALANCE", "XLSX", "", "test", {})
+    world.exports.create("REDEEMABLE_REWARD_BALANCE", "XLSX", "", "test", {})
     world.run()
     export = world.exports.history(1, 0)[0][0]
     book = load_workbook(
@@ -257,9 +257,9 @@ def test_reports_expire_after_the_retention_time(world):
 
 
 def test_a_report_that_fails_for_good_says_so_and_tells_the_person(world):
-    record = world.exports.order("REDEEMABLE_REWARD_BALANCE", "CSV", "Mine", "test", {})
+    record = world.exports.create("REDEEMABLE_REWARD_BALANCE", "CSV", "Mine", "test", {})
     (body,) = world.take("export")
-    world.dead_letters.bury(body, None)
+    world.dead_letters.handle(body, None)
     assert world.exports.get(record["id"])["status"] == "ABORTED"
     assert world.mailer.sent[-1][1].subject == "Report failed: Mine"
 

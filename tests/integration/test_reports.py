@@ -9,13 +9,13 @@ from openpyxl import load_workbook
 
 from rewards.adapters.errors import LeaseTakenError
 from rewards.adapters.jobs import EXPORT
-from rewards.domain.balance import Wanted, grant, redeem
+from rewards.domain.balance import RedemptionRequest, grant, redeem
 from rewards.domain.redemption import Reward
 from rewards.domain.report import (
     BALANCE_COLUMNS,
     BALANCES,
-    KINDS,
     REDEEMABLE,
+    REPORT_DEFINITIONS,
     REWARD_COLUMNS,
     REWARDS,
     file_key,
@@ -23,7 +23,7 @@ from rewards.domain.report import (
 from rewards.domain.reward_rows import PARTICIPANT_FACTS
 from rewards.flows import create_report
 from rewards.tabular import xlsx_writer
-from rewards.tabular.external_sort import Spool
+from rewards.tabular.external_sort import ExternalSort
 from tests.integration.world import AGAIN, DAY, quick, row, sheet
 
 AWKWARD = [
@@ -121,12 +121,12 @@ def test_a_workbook_says_the_same_as_the_csv_file(world, kind):
     export = world.export(kind, "XLSX")
     book = load_workbook(io.BytesIO(world.bytes(file_key(export["id"], "XLSX", kind))))
     header, *rows = [["" if c is None else str(c) for c in line] for line in book.active.values]
-    assert header == list(KINDS[kind].columns)
+    assert header == list(REPORT_DEFINITIONS[kind].columns)
     assert rows == [list(line.values()) for line in world.report(kind)]
 
 
 def test_an_order_has_the_name_of_its_report(world):
-    orders = [world.exports.order(kind, "CSV", "", "test", {}) for kind in KINDS]
+    orders = [world.exports.create(kind, "CSV", "", "test", {}) for kind in REPORT_DEFINITIONS]
     assert [order["name"] for order in orders] == [
         "Available reward balances by user",
         "Reward balances by user",
@@ -141,7 +141,7 @@ def files_of(world, export):
 
 def test_a_report_that_cannot_be_made_in_time_says_so_once_and_is_not_tried_again(world):
     world.load([{"id": "a", "assignedCredit": 5}])
-    order = world.exports.order(REDEEMABLE, "XLSX", "", "test", {})
+    order = world.exports.create(REDEEMABLE, "XLSX", "", "test", {})
     (body,) = world.take("export")
     world.reporter.run(order["id"], lambda: 15.0)
     record = world.jobs.get(EXPORT, order["id"])
@@ -158,7 +158,7 @@ def test_a_report_that_cannot_be_made_in_time_says_so_once_and_is_not_tried_agai
 def test_time_that_runs_out_while_rows_are_written_leaves_no_file(world, monkeypatch):
     world.load([{"id": f"r{n}", "assignedCredit": 5, "user.id": f"u{n}"} for n in range(6)])
     monkeypatch.setattr(create_report, "_AT_A_TIME", 2)
-    order = world.exports.order(REDEEMABLE, "CSV", "", "test", {})
+    order = world.exports.create(REDEEMABLE, "CSV", "", "test", {})
     looks = iter([60.0] * 6)  # four pages, two times two rows
     world.reporter.run(order["id"], lambda: next(looks, 1.0))
     record = world.jobs.get(EXPORT, order["id"])
@@ -192,7 +192,7 @@ def test_a_report_that_fills_the_temporary_storage_says_so(world, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     world.load([{"id": "a", "assignedCredit": 5}])
-    monkeypatch.setattr(Spool, "add", full)
+    monkeypatch.setattr(ExternalSort, "add", full)
     record = world.export(REDEEMABLE, "CSV")
     assert record["error"]["code"] == "REPORT_TOO_LARGE"
     assert "temporary storage" in record["error"]["message"]
@@ -200,7 +200,7 @@ def test_a_report_that_fills_the_temporary_storage_says_so(world, monkeypatch):
 
 def test_an_order_delivered_twice_makes_one_report_and_sends_one_email(world):
     world.load([{"id": "a", "assignedCredit": 5}])
-    order = world.exports.order(REDEEMABLE, "CSV", "", "test", {})
+    order = world.exports.create(REDEEMABLE, "CSV", "", "test", {})
     (body,) = world.take("export")
     world.deliver("export", body)
     record = world.jobs.get(EXPORT, order["id"])
@@ -211,7 +211,7 @@ def test_an_order_delivered_twice_makes_one_report_and_sends_one_email(world):
 
 def test_while_one_copy_of_an_order_is_worked_off_no_other_writes_over_its_file(world, monkeypatch):
     world.load([{"id": "r1", "assignedCredit": 10}])
-    export = world.exports.order("REDEEMABLE_REWARD_BALANCE", "CSV", "", "test", {})
+    export = world.exports.create("REDEEMABLE_REWARD_BALANCE", "CSV", "", "test", {})
     (body,) = world.take("export")
     complete = world.reporter._ending.complete
 
@@ -232,7 +232,7 @@ def test_while_one_copy_of_an_order_is_worked_off_no_other_writes_over_its_file(
 
 def test_a_failed_attempt_keeps_its_lease_until_its_late_requests_have_arrived(world, monkeypatch):
     world.load([{"id": "a", "assignedCredit": 5}])
-    order = world.exports.order(REDEEMABLE, "CSV", "", "test", {})
+    order = world.exports.create(REDEEMABLE, "CSV", "", "test", {})
     (body,) = world.take("export")
     stream, late = world.files.stream, []
 
@@ -258,13 +258,13 @@ def test_a_failed_attempt_keeps_its_lease_until_its_late_requests_have_arrived(w
 
 def test_an_email_that_failed_is_sent_by_the_next_delivery_and_the_report_is_not_made_again(world):
     world.load([{"id": "a", "assignedCredit": 5}])
-    order = world.exports.order(REDEEMABLE, "CSV", "", "test", {})
+    order = world.exports.create(REDEEMABLE, "CSV", "", "test", {})
     (body,) = world.take("export")
-    world.mailer.refuses = True
+    world.mailer.rejects = True
     with pytest.raises(Exception, match="SES refused"):
         world.deliver("export", body)
     made = world.jobs.get(EXPORT, order["id"])
-    world.mailer.refuses = False
+    world.mailer.rejects = False
     world.deliver("export", body)
     sent = world.jobs.get(EXPORT, order["id"])
     assert sent["dateMailed"]
@@ -287,7 +287,9 @@ def test_no_row_shows_more_than_there_was_while_rewards_are_granted_and_redeemed
             user = mine[number % len(mine)]
             balance = world.accounts.read([("acme", user, "POINT")], quick())["acme", user, "POINT"]
             if step < 0:
-                redeem(balance, Wanted(number, "acme", user, "POINT", -step), f"i{user}", world.now())
+                redeem(
+                    balance, RedemptionRequest(number, "acme", user, "POINT", -step), f"i{user}", world.now()
+                )
             else:
                 grant(balance, [Reward(0, f"{user}-{number}", step, step, world.now())])
             before = world.now()

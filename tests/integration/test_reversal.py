@@ -23,7 +23,7 @@ def state(world, *key):
 
 def order(world, record):
     reversals = Reversals(world.jobs, world.queues, world.urls["redeem"], world.now)
-    return reversals.order(world.record(record["id"]), "operator", "ops@example.com", quick())
+    return reversals.create(world.record(record["id"]), "operator", "ops@example.com", quick())
 
 
 def reverse(world, record):
@@ -148,9 +148,9 @@ def test_a_reward_that_expired_since_then_is_named_and_stays_so(world):
     done = world.upload("redemptions/a.csv", sheet([row(50)]))
     world.now.ahead = 2 * DAY
     reversal = reverse(world, done)
-    (answer,) = world.results(reversal)
-    assert answer["message"] == "Given back: 10 to old; 40 to new. Reward old is EXPIRED and stays so"
-    assert answer["remainingValue"] == "90"
+    (result,) = world.results(reversal)
+    assert result["message"] == "Given back: 10 to old; 40 to new. Reward old is EXPIRED and stays so"
+    assert result["remainingValue"] == "90"
     assert state(world)["old"][0] == 10
 
 
@@ -191,10 +191,10 @@ def test_a_reversal_that_failed_has_no_file_that_would_redeem_again(world):
     done = world.upload("redemptions/a.csv", sheet([row(60)]))
     reversal = order(world, done)
     (body,) = world.take("redeem")
-    world.dead_letters.bury(body, quick())
+    world.dead_letters.handle(body, quick())
     world.run()
-    (answer,) = world.results(world.record(reversal["id"]))
-    assert "Upload" not in answer["message"]
+    (result,) = world.results(world.record(reversal["id"]))
+    assert "Upload" not in result["message"]
     with pytest.raises(world.s3.exceptions.NoSuchKey):
         world.results(reversal, "failed.csv")
     assert "failed.csv" not in world.mailer.sent[-1][1].text
@@ -215,9 +215,9 @@ def test_a_reversal_ends_though_the_answers_it_needs_are_gone(world):
     (body,) = world.take("redeem")
     with pytest.raises(FileNotFoundError):
         world.deliver("redeem", body)
-    world.dead_letters.bury(body, quick())
+    world.dead_letters.handle(body, quick())
     (order_to_finish,) = world.take("finish")
-    world.dead_letters.bury(order_to_finish, quick())
+    world.dead_letters.handle(order_to_finish, quick())
     ended = world.record(reversal["id"])
     assert (ended["status"], ended["error"]["code"]) == ("COMPLETED", "RESULTS_FAILED")
     assert world.available() == 40
@@ -227,14 +227,14 @@ def test_a_reversal_that_could_not_read_the_answers_is_followed_by_one_that_can(
     world.load([{"id": "r", "assignedCredit": 100}])
     done = world.upload("redemptions/a.csv", sheet([row(60)]))
     part = counted_part(world, done["id"])
-    answers = world.s3.get_object(**part)["Body"].read()
+    results = world.s3.get_object(**part)["Body"].read()
     world.s3.delete_object(**part)
     order(world, done)
     (body,) = world.take("redeem")
-    world.dead_letters.bury(body, quick())
+    world.dead_letters.handle(body, quick())
     (order_to_finish,) = world.take("finish")
-    world.dead_letters.bury(order_to_finish, quick())
-    world.s3.put_object(**part, Body=answers)
+    world.dead_letters.handle(order_to_finish, quick())
+    world.s3.put_object(**part, Body=results)
     assert reverse(world, world.record(done["id"]))["outcomes"] == {"REVERSED": 1}
     assert world.available() == 100
 
@@ -276,7 +276,7 @@ def test_rows_that_could_not_be_processed_are_reversed_by_the_next_reversal(worl
     done = world.upload("redemptions/a.csv", sheet([row(60)]))
     first = order(world, done)
     (body,) = world.take("redeem")
-    world.dead_letters.bury(body, quick())
+    world.dead_letters.handle(body, quick())
     world.run()
     assert world.record(first["id"])["outcomes"] == {Outcome.NOT_PROCESSED: 1}
     assert world.available() == 40

@@ -81,7 +81,7 @@ def trips(aws, tmp_path_factory):
     english, german = LibreOffice(folder, "en-US"), LibreOffice(folder, "de-DE")
     exports, works = {}, {}
     for name, kind, language, save_as in FORMATS:
-        order = world.exports.order("REDEEMABLE_REWARD_BALANCE", kind, "", "test", {})
+        order = world.exports.create("REDEEMABLE_REWARD_BALANCE", kind, "", "test", {})
         world.run()
         key = f"exports/{order['id']}/available-reward-balances-by-user"
         report = world.csv(f"{key}.csv")

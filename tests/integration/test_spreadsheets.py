@@ -107,7 +107,7 @@ def test_a_file_in_windows_1252_is_answered_in_one_that_spreadsheets_read(world)
 
 
 def test_the_report_as_a_workbook_is_filled_in_and_redeemed(world):
-    world.exports.order("REDEEMABLE_REWARD_BALANCE", "XLSX", "", "test", {})
+    world.exports.create("REDEEMABLE_REWARD_BALANCE", "XLSX", "", "test", {})
     world.run()
     export = world.exports.history(1, 0)[0][0]
     key = f"exports/{export['id']}/available-reward-balances-by-user.xlsx"

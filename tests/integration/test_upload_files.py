@@ -197,7 +197,7 @@ def test_ignores_files_that_programs_leave_behind(world, name, folder):
 
 
 def test_reports_an_upload_beside_the_folders_once_an_hour(world):
-    reports = MisplacedUploads(world.jobs, world.finisher._delivery, world.now)
+    reports = MisplacedUploads(world.jobs, world.finisher._notifications, world.now)
 
     def upload(key):
         assert world.validate(world.put(key, PLAIN)) is None
@@ -212,7 +212,7 @@ def test_reports_an_upload_beside_the_folders_once_an_hour(world):
 
 
 def test_a_report_of_a_misplaced_upload_that_comes_twice_is_one_email(world):
-    reports = MisplacedUploads(world.jobs, world.finisher._delivery, world.now)
+    reports = MisplacedUploads(world.jobs, world.finisher._notifications, world.now)
     message = {"bucket": "b", "key": "a.csv", "versionId": "1"}
     assert [reports.report(message), reports.report(message)] == [True, False]
 
@@ -265,7 +265,7 @@ def test_an_upload_that_cannot_be_had_ends_its_import_and_is_reported(
 
 
 def test_a_denied_upload_by_a_form_is_reported_to_who_ordered_the_import(world, monkeypatch):
-    ordered, _ = world.imports.order(
+    ordered, _ = world.imports.create(
         "REDEEMABLE_REWARD_BALANCE", "a.csv", "", False, "ann", "ann@example.com"
     )
     upload = world.put(ordered["key"], PLAIN)

@@ -3,7 +3,7 @@
 import pytest
 
 from rewards.flows.finish_import import examples_key
-from rewards.flows.outcome_summary import explained
+from rewards.flows.outcome_summary import summarise_outcomes
 from tests.integration.world import DAY, quick, row, sheet
 
 
@@ -129,7 +129,7 @@ def test_a_repeated_value_is_found_in_history(world):
 def test_a_warning_is_explained_with_its_first_rows(world):
     record = world.upload("redemptions/a.csv", sheet([filled(world, "5", user="bob")]))
     kept = world.files.record(examples_key(record["id"]))
-    (found,) = explained(record, kept)["warnings"]
+    (found,) = summarise_outcomes(record, kept)["warnings"]
     assert found["warning"] == "PARTICIPANT_BLOCKED"
     assert found["rows"] == 1
     assert [example["line"] for example in found["examples"]] == [2]

@@ -11,13 +11,13 @@ from rewards.adapters import chunk_messages
 from rewards.adapters.accounts import Accounts
 from rewards.adapters.errors import EmailNotSentError
 from rewards.adapters.files import Files
-from rewards.adapters.idempotency import Answers
+from rewards.adapters.idempotency import StoredResponses
 from rewards.adapters.jobs import EXPORT, IMPORT, Jobs
 from rewards.adapters.queues import Queues
 from rewards.adapters.retry import Backoff
-from rewards.adapters.reward_registry import Catalogue
+from rewards.adapters.reward_registry import RewardRegistry
 from rewards.adapters.scanner import Scanner
-from rewards.adapters.upload_bucket import Uploads
+from rewards.adapters.upload_bucket import UploadBucket
 from rewards.domain.balance import Balance, archive, leaving
 from rewards.domain.report import file_key
 from rewards.flows.create_report import ReportEnding, Reporter
@@ -25,14 +25,14 @@ from rewards.flows.dead_letters import DeadLetters
 from rewards.flows.exports import Exports
 from rewards.flows.finish_import import Finisher
 from rewards.flows.imports import Imports
-from rewards.flows.ledger_commands import Credits
+from rewards.flows.ledger_commands import LedgerCommands
 from rewards.flows.load_rewards import Loader
-from rewards.flows.notifications import Delivery
+from rewards.flows.notifications import Notifications
 from rewards.flows.overviews import Overviews, make
-from rewards.flows.process_chunk import Redeemer
+from rewards.flows.process_chunk import ChunkProcessor
 from rewards.flows.reversals import Reversals
 from rewards.flows.reverse import Reverser
-from rewards.flows.reward_queries import Holdings
+from rewards.flows.reward_queries import RewardQueries
 from rewards.flows.send_chunks import ChunkSender
 from rewards.flows.spellings import Spellings
 from rewards.flows.uploaded_imports import Uploaded, UploadedImports
@@ -60,10 +60,10 @@ class RecordingMailer:
 
     def __init__(self) -> None:
         self.sent: list[tuple[str, Any]] = []
-        self.refuses = False
+        self.rejects = False
 
     def send(self, to: str, email: Any) -> str:
-        if self.refuses:
+        if self.rejects:
             raise EmailNotSentError("SES refused")
         self.sent.append((to, email))
         return "id"
@@ -88,36 +88,40 @@ class World:
         dynamodb, s3, sqs = (self.clients(name) for name in ("dynamodb", "s3", "sqs"))
         self.s3, self.sqs = s3, sqs
         self.accounts = Accounts(dynamodb, self.names["accounts"])
-        self.catalogue = Catalogue(dynamodb, self.names["rewards"])
+        self.registry = RewardRegistry(dynamodb, self.names["rewards"])
         self.jobs = Jobs(dynamodb, self.names["jobs"])
         self.files = Files(s3, self.names["files"])
         self.queues = Queues(sqs)
-        delivery = Delivery(self.jobs, self.mailer, "https://example.com", "ops@example.com", 30, self.now)
+        notifications = Notifications(
+            self.jobs, self.mailer, "https://example.com", "ops@example.com", 30, self.now
+        )
         redeem, finish = self.urls["redeem"], self.urls["finish"]
-        loader = Loader(self.accounts, self.catalogue, self.jobs, self.now)
+        loader = Loader(self.accounts, self.registry, self.jobs, self.now)
         self.sender = ChunkSender(self.jobs, self.files, self.queues, redeem, finish)
         self.uploaded = UploadedImports(self.jobs, self.files, self.queues, self.sender, finish, self.now)
         self.validation = Validation(self.jobs, self.files, self.uploaded, keys, self.now)
         reverser = Reverser(self.accounts, self.now)
-        self.redeemer = Redeemer(
+        self.chunk_processor = ChunkProcessor(
             self.accounts, self.jobs, self.files, self.queues, finish, self.now, loader, reverser
         )
-        self.finisher = Finisher(self.jobs, self.files, delivery, self.now)
+        self.finisher = Finisher(self.jobs, self.files, notifications, self.now)
         # A Scanner wants a client of its own, so not the shared one.
         self.scanner = Scanner(
             self.clients.__wrapped__("dynamodb"), self.names["accounts"], self.names["rewards"], self.now
         )
-        ending = ReportEnding(self.jobs, delivery, self.now)
+        ending = ReportEnding(self.jobs, notifications, self.now)
         self.overviews = Overviews(self.jobs, self.now)
         self.reporter = Reporter(self.scanner, self.jobs, self.files, ending, self.now, keys)
-        answers = Answers(dynamodb, self.names["jobs"])
-        self.credits = Credits(self.accounts, self.catalogue, answers, self.jobs, self.now)
-        spellings = Spellings(self.accounts, self.catalogue, self.jobs)
-        self.holdings = Holdings(self.accounts, self.catalogue, spellings, self.now)
+        answers = StoredResponses(dynamodb, self.names["jobs"])
+        self.credits = LedgerCommands(self.accounts, self.registry, answers, self.jobs, self.now)
+        spellings = Spellings(self.accounts, self.registry, self.jobs)
+        self.reward_queries = RewardQueries(self.accounts, self.registry, spellings, self.now)
         self.exports = Exports(self.jobs, self.queues, self.urls["export"], self.now)
-        self.uploads = Uploads(s3, self.names["upload"])
+        self.uploads = UploadBucket(s3, self.names["upload"])
         self.imports = Imports(self.jobs, self.uploads, self.queues, finish, self.now)
-        self.dead_letters = DeadLetters(self.redeemer, self.uploaded, self.sender, self.finisher, ending)
+        self.dead_letters = DeadLetters(
+            self.chunk_processor, self.uploaded, self.sender, self.finisher, ending
+        )
 
     # --- What people do ---
 
@@ -145,7 +149,7 @@ class World:
     def reverse(self, record: dict[str, Any]) -> dict[str, Any]:
         """Reverse an import and let everything happen; the reversal's record."""
         reversals = Reversals(self.jobs, self.queues, self.urls["redeem"], self.now)
-        reversal = reversals.order(self.record(record["id"]), "operator", "ops@example.com", quick())
+        reversal = reversals.create(self.record(record["id"]), "operator", "ops@example.com", quick())
         self.run()
         return self.record(reversal["id"])
 
@@ -177,7 +181,7 @@ class World:
 
     def export(self, kind: str, file_format: str, **params: str) -> dict[str, Any]:
         """Order a report and let it be made; its record."""
-        export_id = self.exports.order(kind, file_format, "", "test", params)["id"]
+        export_id = self.exports.create(kind, file_format, "", "test", params)["id"]
         self.run()
         return {"id": export_id, **self.jobs.get(EXPORT, export_id)}
 
@@ -195,7 +199,7 @@ class World:
     def deliver(self, queue: str, body: str) -> None:
         if queue == "redeem":
             for chunk in chunk_messages.parse(body):
-                self.redeemer.run(chunk, quick())
+                self.chunk_processor.run(chunk, quick())
         elif json.loads(body)["kind"] == "sendChunks":
             self.sender.run(json.loads(body)["importId"], quick())
         elif queue == "finish":

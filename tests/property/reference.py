@@ -67,7 +67,7 @@ class Said:
 
 
 @dataclass
-class Books:
+class LedgerModel:
     """All rewards, and which rowIds were redeemed. `row_ids` tells for whom each rowId was made."""
 
     rewards: list
@@ -97,25 +97,25 @@ class Books:
         """The answers to the rows of a file, the first of which stands on line 2."""
         mark = file_mark([row.value for row in rows])
         seen = {}
-        answers = []
+        results = []
         before = [reward.left for reward in self.rewards]
         redeemed_before = dict(self.redeemed_rows)
         for line, row in enumerate(rows, start=2):
-            answers.append(self.answer(name, line, row, now, separator, mark, seen))
+            results.append(self.result(name, line, row, now, separator, mark, seen))
         if preview:
             # A preview looks at every row by itself; rows that share a balance are told as if in turn.
             for reward, left in zip(self.rewards, before, strict=True):
                 reward.left = left
             self.redeemed_rows = redeemed_before
         else:
-            for row, said in zip(rows, answers, strict=True):
+            for row, said in zip(rows, results, strict=True):
                 if said.redeemed:
                     self.paid[row.unit] = self.paid.get(row.unit, 0) + said.redeemed
-            if any(said.redeemed for said in answers):
+            if any(said.redeemed for said in results):
                 self.imported.append((self.rows_to_redeem(rows, separator), name, now))
-        return answers
+        return results
 
-    def answer(self, name, line, row, now, separator, mark, seen):
+    def result(self, name, line, row, now, separator, mark, seen):
         found = self.credits_of(line, row, separator, mark, seen)
         return self.redeem(name, line, row, found, now) if isinstance(found, int) else found
 

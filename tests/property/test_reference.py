@@ -18,13 +18,13 @@ from hypothesis import strategies as st
 from rewards.adapters import chunk_messages
 from rewards.adapters.jobs import Lease
 from rewards.domain import ids, units
-from rewards.domain.balance import Balance, Wanted, archive, grant, leaving
+from rewards.domain.balance import Balance, RedemptionRequest, archive, grant, leaving
 from rewards.domain.import_rows import NEEDED
 from rewards.domain.redemption import Reward
 from rewards.domain.repair import NO_REPORTS
 from rewards.domain.spreadsheet import neutralise
 from rewards.flows.imports import REDEMPTION_TYPE
-from rewards.flows.process_chunk import Redeemer
+from rewards.flows.process_chunk import ChunkProcessor
 from rewards.flows.validate_import import _check_rows
 from rewards.tabular.csv_reader import read_csv
 from rewards.tabular.sheet import Sheet
@@ -173,7 +173,7 @@ class Shelf:
     """In place of Accounts, Jobs, Files and Queues; history is used as eagerly as can be."""
 
     def __init__(self, held):
-        self.balances, self.pages, self.answers = {}, {}, []
+        self.balances, self.pages, self.results = {}, {}, []
         for reward in held:
             key = (reward.account, reward.user, reward.unit)
             balance = self.balances.setdefault(key, Balance(*key))
@@ -208,8 +208,8 @@ class Shelf:
     def lease_chunk(self, *_):
         return Lease.FIRST
 
-    def count_chunk(self, import_id, number, owner, answers, *_):
-        self.answers += answers
+    def count_chunk(self, import_id, number, owner, results, *_):
+        self.results += results
 
     def put_part(self, *_):
         pass
@@ -222,25 +222,26 @@ class Shelf:
 
 def imported(shelf, import_id, body, now, preview):
     """The answers to the rows of a file, by line, as validation and worker give them."""
-    shelf.answers = []
+    shelf.results = []
     found = read_csv(io.BufferedReader(io.BytesIO(body)), NEEDED)
     sheet = Sheet(found.header, found.rows, found.separator)
     record = {"type": REDEMPTION_TYPE, "dateCreated": now}
     checked = list(_check_rows(record, sheet, keys, NO_REPORTS, {}, {}))
-    worker = Redeemer(shelf, shelf, shelf, None, "", lambda: now, None, None)
-    wanted = [row for row in checked if isinstance(row, Wanted)]
-    for chunk in chunk_messages.bodies(import_id, preview, wanted):
+    worker = ChunkProcessor(shelf, shelf, shelf, None, "", lambda: now, None, None)
+    requests = [row for row in checked if isinstance(row, RedemptionRequest)]
+    for chunk in chunk_messages.bodies(import_id, preview, requests):
         worker.run(chunk_messages.parse(chunk)[0], quick())
         if not preview:
-            answers = list(shelf.answers)
+            results = list(shelf.results)
             # Delivered twice: the same answers, nothing more.
             worker.run(chunk_messages.parse(chunk)[0], quick())
-            again, shelf.answers = shelf.answers[len(answers) :], answers
+            again, shelf.results = shelf.results[len(results) :], results
             assert [(a.line, a.outcome, a.redeemed) for a in again] == [
-                (a.line, a.outcome, a.redeemed) for a in answers[-len(again) :]
+                (a.line, a.outcome, a.redeemed) for a in results[-len(again) :]
             ]
     return sorted(
-        [row for row in checked if not isinstance(row, Wanted)] + shelf.answers, key=lambda a: a.line
+        [row for row in checked if not isinstance(row, RedemptionRequest)] + shelf.results,
+        key=lambda a: a.line,
     )
 
 
@@ -248,24 +249,24 @@ def imported(shelf, import_id, body, now, preview):
 @given(stories())
 def test_outcomes_values_and_what_is_left_obey_the_reference(story):
     held, row_ids, files = story
-    shelf, books = Shelf(held), reference.Books(copy.deepcopy(held), row_ids)
+    shelf, ledger_model = Shelf(held), reference.LedgerModel(copy.deepcopy(held), row_ids)
     paid = {}
     for number, (now, separator, rows, preview) in enumerate(files):
         import_id = ids.make_id(now, number)
-        expected = books.upload(import_id, rows, now, separator, preview)
-        answers = imported(shelf, import_id, file_of(rows, separator, number), now, preview)
-        assert [a.line for a in answers] == list(range(2, len(rows) + 2))
+        expected = ledger_model.upload(import_id, rows, now, separator, preview)
+        results = imported(shelf, import_id, file_of(rows, separator, number), now, preview)
+        assert [a.line for a in results] == list(range(2, len(rows) + 2))
         problems = [
             f"file {number} line {a.line} {row}: {problem}"
-            for row, said, a in zip(rows, expected, answers, strict=True)
+            for row, said, a in zip(rows, expected, results, strict=True)
             for problem in compare(said, a.outcome, a.redeemed, a.available, a.message)
         ]
         assert not problems, "\n".join(problems)
-        assert shelf.left() == {reward.id: reward.left for reward in books.rewards}
-        for answer in answers:
-            if answer.redeemed and not preview:
-                paid[answer.unit] = paid.get(answer.unit, 0) + answer.redeemed
-    assert paid == books.paid
+        assert shelf.left() == {reward.id: reward.left for reward in ledger_model.rewards}
+        for result in results:
+            if result.redeemed and not preview:
+                paid[result.unit] = paid.get(result.unit, 0) + result.redeemed
+    assert paid == ledger_model.paid
     assert sum(paid.values()) == sum(r.left for r in held) - sum(shelf.left().values())
 
 
@@ -275,11 +276,11 @@ def test_any_text_in_a_value_is_read_as_the_reference_reads_it(text, unit, separ
     if "'" in text or " " in text.strip("+- $¥"):
         return  # apostrophes and spaces between thousands: the reference keeps out of it
     held = [reference.Reward("r1", "acme", "ann", unit, 10**15, START)]
-    shelf, books = Shelf(held), reference.Books(copy.deepcopy(held), {})
+    shelf, ledger_model = Shelf(held), reference.LedgerModel(copy.deepcopy(held), {})
     row = reference.Row("acme", "ann", unit, text)
-    (said,) = books.upload(ids.make_id(START, 1), [row], START, separator)
-    (answer,) = imported(shelf, ids.make_id(START, 1), file_of([row], separator), START, preview=False)
-    assert not compare(said, answer.outcome, answer.redeemed, answer.available, answer.message)
+    (said,) = ledger_model.upload(ids.make_id(START, 1), [row], START, separator)
+    (result,) = imported(shelf, ids.make_id(START, 1), file_of([row], separator), START, preview=False)
+    assert not compare(said, result.outcome, result.redeemed, result.available, result.message)
 
 
 # --- The same through emulated AWS ---
@@ -326,7 +327,7 @@ def test_the_same_through_every_table_queue_and_file(request, story):
     for number, (row_id, (account, *rest)) in enumerate(row_ids.items()):
         export = ids.make_id(START - 30 * DAY, zlib.crc32(f"{prefix}{number}".encode()))
         renamed[row_id] = make_row_id(export, prefix + account, *rest[:2], rest[2] or None)
-    books = reference.Books(
+    ledger_model = reference.LedgerModel(
         held, {renamed[row_id]: (prefix + account, *rest) for row_id, (account, *rest) in row_ids.items()}
     )
     for number, (now, separator, rows, preview) in enumerate(files):
@@ -339,12 +340,12 @@ def test_the_same_through_every_table_queue_and_file(request, story):
         body = file_of(rows, separator)
         where = "preview" if preview else "redemptions"
         record = world.upload(f"{where}/{prefix}{number}.csv", body)
-        earlier = books.duplicate_of(rows, now + DAY // 2, separator)
+        earlier = ledger_model.duplicate_of(rows, now + DAY // 2, separator)
         if earlier is not None:
             assert record["error"]["code"] == "DUPLICATE_FILE", "the same rows came again without rowIds"
             assert earlier in record["error"]["message"]
             continue
-        expected = books.upload(record["id"], rows, now + DAY // 2, separator, preview)
+        expected = ledger_model.upload(record["id"], rows, now + DAY // 2, separator, preview)
         assert record["status"] == "COMPLETED", record["error"]
         check_record(world, record, rows, expected, separator)
         for key in {(r.account, r.user, r.unit) for r in held}:
@@ -356,9 +357,9 @@ def test_the_same_through_every_table_queue_and_file(request, story):
 def check_record(world, record, rows, expected, separator):
     """The results, the counts and the totals of an import."""
     text = world.bytes(f"imports/{record['id']}/results.csv").decode("utf-8-sig")
-    answers = list(csv.DictReader(io.StringIO(text, newline=""), delimiter=separator))
+    results = list(csv.DictReader(io.StringIO(text, newline=""), delimiter=separator))
     problems = []
-    for row, said, found in zip(rows, expected, answers, strict=True):
+    for row, said, found in zip(rows, expected, results, strict=True):
         left = None if said.left is None else reference.shown(said.left, row.unit)
         told = found["remainingValue"] if left is None else left
         redeemed = reference.shown(said.redeemed, row.unit) if said.redeemed else "0"

@@ -12,7 +12,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from rewards.domain import ids
-from rewards.domain.balance import Wanted
+from rewards.domain.balance import RedemptionRequest
 from rewards.domain.import_rows import RowChecker
 from rewards.domain.outcomes import Outcome, WarningCode
 from rewards.domain.repair import Identity, Reports
@@ -112,7 +112,11 @@ def row(shown, row_id, value="1"):
 
 
 def outcome(found):
-    return "REPAIRED" if isinstance(found, Wanted) and found.note else getattr(found, "outcome", "WANTED")
+    return (
+        "REPAIRED"
+        if isinstance(found, RedemptionRequest) and found.note
+        else getattr(found, "outcome", "WANTED")
+    )
 
 
 # --- Damage ---
@@ -134,12 +138,12 @@ def test_damage_is_repaired_unless_the_shown_ids_are_those_of_another_row(report
     rows = [row(seen, make_row_id(export, *true)) for seen, true in pairs]
     for found, (seen, true) in zip(checked(rows, {export: report}), pairs, strict=True):
         if seen == true:
-            assert isinstance(found, Wanted)
+            assert isinstance(found, RedemptionRequest)
             assert not found.note
         elif seen[:3] in others:
             assert found.outcome is Outcome.ROW_CHANGED
         else:
-            assert isinstance(found, Wanted), (seen, true, found)
+            assert isinstance(found, RedemptionRequest), (seen, true, found)
             assert (found.account_id, found.user_id, found.unit) == true[:3]
             assert found.warnings == (WarningCode.REPAIRED,)
 
@@ -195,7 +199,7 @@ def test_no_permutation_of_columns_is_ever_repaired(report, columns, written, da
         ]
         found = checked(rows, {EXPORTS[0]: report})
         for each, seen, own, true in zip(found, shown, moved, report, strict=True):
-            if isinstance(each, Wanted):
+            if isinstance(each, RedemptionRequest):
                 assert true in (seen, own)
 
 

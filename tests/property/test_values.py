@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rewards.domain.outcomes import Outcome
-from rewards.domain.values import BadValue, Marks, read_value
+from rewards.domain.values import BadValue, NumberFormat, read_value
 
 UNITS = {"CASH/USD": 2, "CASH/INR": 2, "CASH/KWD": 3, "CASH/JPY": 0, "POINT": 0}
 MONEY = {
@@ -109,7 +109,7 @@ GROUPS = st.tuples(
 @example("US$ 1'234.5 USD", "CASH/USD", True)
 @example("1.234", "CASH/KWD", True)
 def test_a_text_has_the_value_of_the_slow_reading_or_is_rejected(text, unit, comma_allowed):
-    found = read_value(text, unit, Marks(comma_allowed=comma_allowed))
+    found = read_value(text, unit, NumberFormat(comma_allowed=comma_allowed))
     if not text.strip(" \t\u00a0\u202f\u2009") or is_excel_zero(text, unit):
         assert found == 0
         return

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 
 from tests.simulation.history import History, play
-from tests.simulation.planted import PLANTED, SEEDS_FILE, STORMS, find, planted
+from tests.simulation.injected_bugs import FAULT_PROFILES, INJECTED_BUGS, SEEDS_FILE, find, injected
 
 _BATCH = 10
 
@@ -21,29 +21,29 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=200, help="how many seeds to play")
     parser.add_argument("--first", type=int, default=0, help="the first of them")
     parser.add_argument("--processes", type=int, default=os.cpu_count())
-    parser.add_argument("--plant", choices=PLANTED, help="put this bug into the product first")
+    parser.add_argument("--bug", choices=INJECTED_BUGS, help="put this bug into the product first")
     parser.add_argument("--find", action="store_true", help="look for the seeds that find planted bugs out")
     chosen = parser.parse_args()
     if chosen.find:
         return _find_all(chosen.seeds, chosen.processes)
     if chosen.seed is not None:
-        return _one(chosen.seed, chosen.plant)
-    return _many(range(chosen.first, chosen.first + chosen.seeds), chosen.processes, chosen.plant)
+        return _one(chosen.seed, chosen.bug)
+    return _many(range(chosen.first, chosen.first + chosen.seeds), chosen.processes, chosen.bug)
 
 
-def _play(seeds: range, plant: str | None) -> list[History]:
-    with planted(plant):
-        return [play(seed, STORMS.get(plant or "")) for seed in seeds]
+def _play(seeds: range, bug: str | None) -> list[History]:
+    with injected(bug):
+        return [play(seed, FAULT_PROFILES.get(bug or "")) for seed in seeds]
 
 
-def _one(seed: int, plant: str | None) -> int:
-    (history,) = _play(range(seed, seed + 1), plant)
+def _one(seed: int, bug: str | None) -> int:
+    (history,) = _play(range(seed, seed + 1), bug)
     print(f"--- {history.steps:,} steps, fingerprint {history.fingerprint:08x}")
-    print(history.told(lines=len(history.trace)))
+    print(history.described(lines=len(history.trace)))
     return history.problem is not None
 
 
-def _many(seeds: range, processes: int | None, plant: str | None) -> int:
+def _many(seeds: range, processes: int | None, bug: str | None) -> int:
     begun, failed, steps = time.monotonic(), list[History](), 0
     count: Counter[str] = Counter()
     batches = [
@@ -51,7 +51,7 @@ def _many(seeds: range, processes: int | None, plant: str | None) -> int:
     ]
     done = 0
     with ProcessPoolExecutor(processes) as pool:
-        for future in as_completed([pool.submit(_play, batch, plant) for batch in batches]):
+        for future in as_completed([pool.submit(_play, batch, bug) for batch in batches]):
             for history in future.result():
                 done += 1
                 steps += history.steps
@@ -68,7 +68,7 @@ def _many(seeds: range, processes: int | None, plant: str | None) -> int:
         print(f"{number:>12,}  {name}")
     failed.sort(key=lambda history: history.seed)
     if failed:
-        print(failed[0].told())
+        print(failed[0].described())
     seconds = time.monotonic() - begun
     print(f"{done:,} seeds, {steps:,} steps, {seconds:,.0f} s. {summary(failed)}")
     return bool(failed)
@@ -83,12 +83,12 @@ def summary(failed: Sequence[History]) -> str:
 
 def _find_all(limit: int, processes: int | None) -> int:
     with ProcessPoolExecutor(processes) as pool:
-        futures = {pool.submit(find, name, range(limit)): name for name in PLANTED}
+        futures = {pool.submit(find, name, range(limit)): name for name in INJECTED_BUGS}
         found = {}
         for future in as_completed(futures):
             found[futures[future]] = future.result()
             print(f"{future.result()!s:>6}  {futures[future]}", flush=True)
-    SEEDS_FILE.write_text(json.dumps({name: found[name] for name in PLANTED}, indent=2) + "\n")
+    SEEDS_FILE.write_text(json.dumps({name: found[name] for name in INJECTED_BUGS}, indent=2) + "\n")
     return None in found.values()
 
 

@@ -12,8 +12,8 @@ from itertools import combinations
 from typing import Any
 
 from tests.simulation import ledger
-from tests.simulation.books import Books, Upload, sort_key
 from tests.simulation.ledger import Line
+from tests.simulation.ledger_model import LedgerModel, Upload, sort_key
 from tests.simulation.world import FILES, UPLOADS
 
 SETTLED = {"REDEEMED", "LOADED", "UNCHANGED", "ALREADY_REDEEMED", "REVERSED", "ALREADY_REVERSED"}
@@ -21,19 +21,19 @@ OURS = ["line", "importId", "outcome", "redeemedValue", "remainingValue", "messa
 REPEAT_WINDOW = 35 * 86_400_000
 
 
-class Auditor(Books):
+class Auditor(LedgerModel):
     """Its books, and what they are for."""
 
     def check_end(self) -> None:
         for url, queue in self._world.sqs.queues.items():
             self._must(not queue.messages, f"{url} is not empty: {list(queue.messages.values())[:2]}")
-        self._check_books()
+        self._check_ledger_model()
         self._check_uploads()
         for export_id in sorted(self.exports):
             self._check_export(export_id)
         self._check_links()
 
-    def _check_books(self) -> None:
+    def _check_ledger_model(self) -> None:
         """Given = redeemed + expired + cancelled + left, by reward and by balance."""
         total = 0
         for key, past in self._past.items():
@@ -91,33 +91,33 @@ class Auditor(Books):
         return [pk.removeprefix("IMPORT#") for pk, sk in keys if pk.startswith("IMPORT#") and sk == "META"]
 
     def _check_import(self, import_id: str, record: dict[str, Any]) -> None:
-        told = f"import {import_id} ({record['key']})"
+        described = f"import {import_id} ({record['key']})"
         upload = self._upload(import_id)
         status, error = record["status"], record["error"]
-        self._must(status in ("COMPLETED", "ABORTED", "CANCELLED"), f"{told} never ended: {status}")
+        self._must(status in ("COMPLETED", "ABORTED", "CANCELLED"), f"{described} never ended: {status}")
         self._kernel.count[f"import {status}"] += 1
-        self._must(record["dateCompleted"], f"{told} has no end")
-        self._check_mail(import_id, record, told)
+        self._must(record["dateCompleted"], f"{described} has no end")
+        self._check_mail(import_id, record, described)
         mine = {line: found for (owner, line), found in self._spent.items() if owner == import_id}
         if status == "ABORTED":
-            self._must(not mine, f"{told} was refused, but redeemed lines {sorted(mine)}")
-            self._check_refusal(upload, error["code"], told)
+            self._must(not mine, f"{described} was refused, but redeemed lines {sorted(mine)}")
+            self._check_rejection(upload, error["code"], described)
             return
         if record.get("reverses"):
-            self._check_reversal(import_id, upload, record, told)
+            self._check_reversal(import_id, upload, record, described)
             return
         if status == "CANCELLED" and not record["rows"]:  # before it was read
-            self._must(not mine, f"{told} was cancelled unread, but redeemed lines {sorted(mine)}")
+            self._must(not mine, f"{described} was cancelled unread, but redeemed lines {sorted(mine)}")
             return
-        self._check_counts(upload, record, mine, told)
+        self._check_counts(upload, record, mine, described)
         if record.get("results"):
-            self._must(error is None, f"{told} has its results and an error: {error}")
-            self._check_results(upload, record, mine, told)
+            self._must(error is None, f"{described} has its results and an error: {error}")
+            self._check_results(upload, record, mine, described)
         else:
             self._must(
-                error and error["code"] == "RESULTS_FAILED", f"{told} has neither results nor an error"
+                error and error["code"] == "RESULTS_FAILED", f"{described} has neither results nor an error"
             )
-            self._must(self._kernel.count["dead letters"], f"{told}: {error} without a dead letter")
+            self._must(self._kernel.count["dead letters"], f"{described}: {error} without a dead letter")
 
     def _check_repetitions(self) -> None:
         """Of imports with the same rows, some without rowId, only one redeems while the other counts."""
@@ -145,37 +145,42 @@ class Auditor(Books):
             until = min(until, reversal["dateCompleted"])
         return until
 
-    def _check_refusal(self, upload: Upload, code: str, told: str) -> None:
+    def _check_rejection(self, upload: Upload, code: str, described: str) -> None:
         self._kernel.count[f"import {code}"] += 1
         match code:
             case "EMPTY_FILE":
-                self._must(not upload.lines, f"{told} is not empty")
+                self._must(not upload.lines, f"{described} is not empty")
             case "DUPLICATE_FILE":
-                self._must(any(not each.row_id for each in upload.asking()), f"{told} has rowIds everywhere")
+                self._must(
+                    any(not each.row_id for each in upload.asking()), f"{described} has rowIds everywhere"
+                )
                 others = [each for each in self._import_ids() if each != upload.id]
                 same = [each for each in map(self._upload, others) if each.rows() == upload.rows()]
-                self._must(any(not each.dry for each in same), f"{told} repeats no other import")
+                self._must(any(not each.dry for each in same), f"{described} repeats no other import")
             case "VALIDATION_FAILED":
-                self._must(self._kernel.count["failed events"], f"{told}: {code}, but no event failed")
+                self._must(self._kernel.count["failed events"], f"{described}: {code}, but no event failed")
             case _:
-                self._wrong(f"{told} was refused: {code}")
+                self._wrong(f"{described} was refused: {code}")
 
-    def _check_mail(self, import_id: str, record: dict[str, Any], told: str) -> None:
+    def _check_mail(self, import_id: str, record: dict[str, Any], described: str) -> None:
         mails = [mail for mail in self._world.ses.outbox if import_id in mail.text]
-        self._must(mails or record.get("mailError"), f"nobody was told of {told}")
+        self._must(mails or record.get("mailError"), f"nobody was told of {described}")
         if record.get("dateMailed"):
-            self._must(mails, f"{told} says it was mailed")
+            self._must(mails, f"{described} says it was mailed")
         for mail in mails:
             asked = "ops@example.com" if record.get("reverses") else "operator@example.com"
-            self._must(mail.to == (asked,), f"{told} was told to {mail.to}")
+            self._must(mail.to == (asked,), f"{described} was told to {mail.to}")
 
-    def _check_counts(self, upload: Upload, record: dict[str, Any], mine: dict[int, Any], told: str) -> None:
+    def _check_counts(
+        self, upload: Upload, record: dict[str, Any], mine: dict[int, Any], described: str
+    ) -> None:
         rows = len(upload.lines)
         outcomes, redeemed = record["outcomes"], record["redeemed"]
         self._must(
-            (record["rows"], record["processed"]) == (rows, rows), f"{told}: {rows} rows, record {record}"
+            (record["rows"], record["processed"]) == (rows, rows),
+            f"{described}: {rows} rows, record {record}",
         )
-        self._must(sum(outcomes.values()) == rows, f"{told}: {outcomes} of {rows} rows")
+        self._must(sum(outcomes.values()) == rows, f"{described}: {outcomes} of {rows} rows")
         for outcome, count in outcomes.items():
             self._kernel.count[f"row {outcome}"] += count
         answered = self._answered(upload.id)
@@ -183,18 +188,19 @@ class Auditor(Books):
         self._must(
             sum(answered.values()) == rows - unasked
             and all(answered[each] == count for each, count in outcomes.items() if each != "UNCHANGED"),
-            f"{told}: counted {outcomes}, the kept answers say {dict(answered)}",
+            f"{described}: counted {outcomes}, the kept answers say {dict(answered)}",
         )
         if upload.dry or upload.loads:
-            self._must(not mine, f"{told} redeemed lines {sorted(mine)}")
+            self._must(not mine, f"{described} redeemed lines {sorted(mine)}")
             return
         self._must(
-            outcomes.get("REDEEMED", 0) == len(mine), f"{told}: {outcomes}, but {len(mine)} were redeemed"
+            outcomes.get("REDEEMED", 0) == len(mine),
+            f"{described}: {outcomes}, but {len(mine)} were redeemed",
         )
         sums: Counter[str] = Counter()
         for (_, _, unit), spent, _ in mine.values():
             sums[unit] += spent.value
-        self._must(redeemed == sums, f"{told}: redeemed {redeemed}, the balances gave {dict(sums)}")
+        self._must(redeemed == sums, f"{described}: redeemed {redeemed}, the balances gave {dict(sums)}")
 
     def _answered(self, import_id: str) -> Counter[str]:
         """Outcomes in the parts that count: those of validation, and the one each chunk's record names."""
@@ -213,37 +219,43 @@ class Auditor(Books):
                 found.update(json.loads(text)[1] for text in versions[-1].body.splitlines())
         return found
 
-    def _check_reversal(self, import_id: str, upload: Upload, record: dict[str, Any], told: str) -> None:
+    def _check_reversal(self, import_id: str, upload: Upload, record: dict[str, Any], described: str) -> None:
         """Its rows are those of the import that it gives back."""
         mine = {line: spent for (owner, line), spent in self._reversed.items() if owner == import_id}
         outcomes = record["outcomes"]
-        self._must(sum(outcomes.values()) == record["rows"] == len(upload.lines), f"{told}: {outcomes}")
-        self._must(outcomes.get("REVERSED", 0) == len(mine), f"{told}: {outcomes}, but gave back {mine}")
+        self._must(sum(outcomes.values()) == record["rows"] == len(upload.lines), f"{described}: {outcomes}")
+        self._must(outcomes.get("REVERSED", 0) == len(mine), f"{described}: {outcomes}, but gave back {mine}")
         sums: Counter[str] = Counter()
         for line, spent in mine.items():
             sums[self._upload(spent.import_id).lines[line].key[2]] -= spent.value
-        self._must(record["redeemed"] == sums, f"{told}: {record['redeemed']}, the balances got {dict(sums)}")
+        self._must(
+            record["redeemed"] == sums, f"{described}: {record['redeemed']}, the balances got {dict(sums)}"
+        )
         allowed = {"REVERSED", "ALREADY_REVERSED", "UNCHANGED", "NOT_PROCESSED", "CANCELLED"}
-        self._must(outcomes.keys() <= allowed, f"{told}: {outcomes}")
+        self._must(outcomes.keys() <= allowed, f"{described}: {outcomes}")
         for outcome, count in outcomes.items():
             self._kernel.count[f"row {outcome}"] += count
         if record.get("results"):
             own, _ = ledger.table(upload.body)
-            results = self._file(f"imports/{import_id}/results.csv", told)
+            results = self._file(f"imports/{import_id}/results.csv", described)
             said = [cells[len(own) + 2] for cells in results[1:]]
             given = [line for line, outcome in zip(upload.lines, said, strict=True) if outcome == "REVERSED"]
-            self._must(given == sorted(mine), f"{told}: reversed are {sorted(mine)}, results say {said}")
+            self._must(given == sorted(mine), f"{described}: reversed are {sorted(mine)}, results say {said}")
 
-    def _check_results(self, upload: Upload, record: dict[str, Any], mine: dict[int, Any], told: str) -> None:
+    def _check_results(
+        self, upload: Upload, record: dict[str, Any], mine: dict[int, Any], described: str
+    ) -> None:
         own, _ = ledger.table(upload.body)
-        results = self._file(f"imports/{upload.id}/results.csv", told)
-        self._must(results[0] == [*own, *OURS], f"{told}: results.csv has the columns {results[0]}")
-        self._must(len(results) == len(upload.lines) + 1, f"{told}: results.csv has {len(results) - 1} rows")
+        results = self._file(f"imports/{upload.id}/results.csv", described)
+        self._must(results[0] == [*own, *OURS], f"{described}: results.csv has the columns {results[0]}")
+        self._must(
+            len(results) == len(upload.lines) + 1, f"{described}: results.csv has {len(results) - 1} rows"
+        )
         counted: Counter[str] = Counter()
         failed = []
         for cells, line in zip(results[1:], upload.lines.values(), strict=True):
             number, owner, outcome, redeemed, available, message = cells[len(own) :]
-            about = f"{told} line {line.number}: {outcome}"
+            about = f"{described} line {line.number}: {outcome}"
             if outcome == "ALREADY_REDEEMED":  # it names the redemption itself
                 self._must((owner, int(number)) in self._spent, f"{about}: by {owner}, line {number}?")
             else:
@@ -259,14 +271,17 @@ class Auditor(Books):
                 self._check_row(upload, record, line, outcome, redeemed, mine.get(line.number), about)
                 self._check_left(record, line, available, about)
         self._must(
-            counted == record["outcomes"], f"{told}: results {dict(counted)}, record {record['outcomes']}"
+            counted == record["outcomes"],
+            f"{described}: results {dict(counted)}, record {record['outcomes']}",
         )
         key = f"imports/{upload.id}/failed.csv"
         if failed:
-            rows = self._file(key, told)
-            self._must(rows == [[*own, "outcome", "message"], *failed], f"{told}: failed.csv is {rows}")
+            rows = self._file(key, described)
+            self._must(rows == [[*own, "outcome", "message"], *failed], f"{described}: failed.csv is {rows}")
         else:
-            self._must(self._world.s3.newest(FILES, key) is None, f"{told}: failed.csv, and nothing failed")
+            self._must(
+                self._world.s3.newest(FILES, key) is None, f"{described}: failed.csv, and nothing failed"
+            )
 
     def _check_row(
         self,
@@ -351,22 +366,26 @@ class Auditor(Books):
 
     def _check_export(self, export_id: str) -> None:
         record = self.record("EXPORT", export_id)
-        told = f"export {export_id}"
-        self._must(record["status"] in ("COMPLETED", "ABORTED"), f"{told} never ended: {record['status']}")
-        self._must(record.get("dateMailed") or record.get("mailError"), f"nobody was told of {told}")
+        described = f"export {export_id}"
+        self._must(
+            record["status"] in ("COMPLETED", "ABORTED"), f"{described} never ended: {record['status']}"
+        )
+        self._must(record.get("dateMailed") or record.get("mailError"), f"nobody was told of {described}")
         if record["status"] == "ABORTED":
-            self._must(self._kernel.count["dead letters"], f"{told} was aborted without a dead letter")
+            self._must(self._kernel.count["dead letters"], f"{described} was aborted without a dead letter")
             return
-        header, *rows = self._file(f"exports/{export_id}/available-reward-balances-by-user.csv", told)
-        self._must(len(rows) == record["recordCount"], f"{told}: {len(rows)} rows of {record['recordCount']}")
+        header, *rows = self._file(f"exports/{export_id}/available-reward-balances-by-user.csv", described)
+        self._must(
+            len(rows) == record["recordCount"], f"{described}: {len(rows)} rows of {record['recordCount']}"
+        )
         unit, program = record["params"].get("unit"), record["params"].get("programId", "")
         told_of = {}
         for cells in rows:
             row = dict(zip(header, cells, strict=True))
             key = tuple(ledger.plain(row[name]) for name in ("accountId", "userId", "unit"))
-            self._must(key not in told_of, f"{told}: {key} stands there twice")
+            self._must(key not in told_of, f"{described}: {key} stands there twice")
             told_of[key] = row["availableValue"]
-        self._must(list(told_of) == sorted(told_of), f"{told} is not in order")
+        self._must(list(told_of) == sorted(told_of), f"{described} is not in order")
         for key in self._past.keys() | told_of.keys():
             if unit in (None, key[2]):
                 held = self._held(key, record["asOf"], record["readUntil"])
@@ -381,7 +400,7 @@ class Auditor(Books):
                     for other, _ in held
                 }
                 said = ledger.credits_of(told_of.get(key, "0"), key[2])
-                self._must(said in seen, f"{told}: {key} has {said}, there were {seen}")
+                self._must(said in seen, f"{described}: {key} has {said}, there were {seen}")
 
     def _check_links(self) -> None:
         """Every link that was mailed opens a file that is there."""
@@ -396,9 +415,9 @@ class Auditor(Books):
                     self._world.s3.newest(FILES, key) is not None, f"{mail.subject!r}: {key} is not there"
                 )
 
-    def _file(self, key: str, told: str) -> list[list[str]]:
+    def _file(self, key: str, described: str) -> list[list[str]]:
         body = self._world.s3.newest(FILES, key)
         if body is None:
-            self._wrong(f"{told}: {key} is missing")
+            self._wrong(f"{described}: {key} is missing")
         header, rows = ledger.table(body)
         return [header, *rows]

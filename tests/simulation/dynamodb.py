@@ -68,7 +68,7 @@ class DynamoDB:
         def apply() -> Any:
             keys = _asked_keys(RequestItems)
             served = len(keys)
-            if self._gateway.weather.strikes("partial"):
+            if self._gateway.faults.strikes("partial"):
                 served = self._gateway.kernel.random.randrange(len(keys))
             found: dict[str, list[Item]] = {table: [] for table in RequestItems}
             rest: dict[str, Any] = {}
@@ -187,10 +187,14 @@ class DynamoDB:
         first = keys.index(table.key_of(start)) + 1 if start and table.key_of(start) in keys else 0
         last = first + self._page_items
         items = [page for page in pages[first:last] if page is not None]
-        answer: dict[str, Any] = {"Items": items, "Count": len(items), "ScannedCount": len(found[first:last])}
+        response: dict[str, Any] = {
+            "Items": items,
+            "Count": len(items),
+            "ScannedCount": len(found[first:last]),
+        }
         if last < len(found):
-            answer["LastEvaluatedKey"] = {name: copy(found[last - 1][name]) for name in table.key}
-        return answer
+            response["LastEvaluatedKey"] = {name: copy(found[last - 1][name]) for name in table.key}
+        return response
 
     # --- Writes ---
 
@@ -249,7 +253,7 @@ class DynamoDB:
                 return {}
             if not 1 <= len(TransactItems) <= MAX_TRANSACTION:
                 raise InvalidError("Member must have length less than or equal to 100")
-            if self._gateway.weather.strikes("partial"):
+            if self._gateway.faults.strikes("partial"):
                 fine = [{"Code": "None"}] * (len(TransactItems) - 1)
                 raise _cancelled([{"Code": "TransactionConflict"}, *fine])
             changes = [self._action(each) for each in TransactItems]
@@ -274,7 +278,7 @@ class DynamoDB:
             places = [(table, key) for table, key, _, _ in parsed]
             if len(set(places)) < len(places):
                 raise InvalidError("Batch statements cannot include multiple operations on one item")
-            partial = self._gateway.weather.strikes("partial")
+            partial = self._gateway.faults.strikes("partial")
             responses = []
             for table, key, sets, wheres in parsed:
                 error = None
@@ -300,15 +304,15 @@ class DynamoDB:
             return {"Code": "ValidationError", "Message": error.response["Error"]["Message"]}
         return None
 
-    def _parse(self, statement: str, parameters: list[Any]) -> tuple[str, Key, Item, Item]:
+    def _parse(self, report_builder: str, parameters: list[Any]) -> tuple[str, Key, Item, Item]:
         """Table, key, what is set, and the conditions besides the key, all with their values."""
-        found = _UPDATE.fullmatch(statement)
+        found = _UPDATE.fullmatch(report_builder)
         if found is None:
-            raise UnsupportedError(f"PartiQL {statement!r}")
+            raise UnsupportedError(f"PartiQL {report_builder!r}")
         sets = re.findall(r'SET "(\w+)"=\?', found["sets"])
         wheres = [re.fullmatch(r'"(\w+)"=\?', part) for part in found["where"].split(" AND ")]
         if not all(wheres):
-            raise UnsupportedError(f"PartiQL {statement!r}")
+            raise UnsupportedError(f"PartiQL {report_builder!r}")
         names = [*sets, *(part[1] for part in wheres if part)]
         if len(names) != len(parameters):
             raise InvalidError("Number of parameters in request and statement don't match")
@@ -485,10 +489,10 @@ def _returned(wanted: str, expression: str, change: Change) -> Any:
     _, _, old, new = change
     if wanted == "UPDATED_OLD":
         # Whoever asks for these sets plain attributes, by their own names.
-        told = {name: old[name] for name in re.findall(r"(\w+) = ", expression) if old and name in old}
+        described = {name: old[name] for name in re.findall(r"(\w+) = ", expression) if old and name in old}
     else:
-        told = new if wanted == "ALL_NEW" else {}
-    return {"Attributes": copy(told)} if told else {}
+        described = new if wanted == "ALL_NEW" else {}
+    return {"Attributes": copy(described)} if described else {}
 
 
 def _cancelled(reasons: list[Any]) -> ClientError:

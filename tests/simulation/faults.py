@@ -79,14 +79,14 @@ def client_error(code: str, message: str, operation: str, status: int = 400, **m
 
 
 @dataclass(frozen=True)
-class Storm:
+class FaultProfile:
     """Rates by kind of fault; with `only`, a function's name, only its calls are struck."""
 
     rates: Mapping[str, float]
     only: str | None = None
 
 
-class Weather:
+class FaultInjector:
     """How often each kind of fault strikes, until the budget of this run is spent."""
 
     def __init__(
@@ -99,7 +99,7 @@ class Weather:
         self.budget = budget
 
     @classmethod
-    def of(cls, kernel: Kernel) -> "Weather":
+    def of(cls, kernel: Kernel) -> "FaultInjector":
         """The weather of a seed: one in ten is calm, the others have some kinds of faults, or all."""
         random = kernel.random
         rates = dict.fromkeys((*KINDS, *OTHERS), 0.0)
@@ -116,10 +116,10 @@ class Weather:
         return cls(kernel, rates, random.choice([5, 20, 60, 120, 300]), only)
 
     @classmethod
-    def storm(cls, kernel: Kernel, storm: Storm) -> "Weather":
+    def profile(cls, kernel: Kernel, profile: FaultProfile) -> "FaultInjector":
         """Some kinds of faults, often."""
-        rates = dict.fromkeys((*KINDS, *OTHERS), 0.0) | dict(storm.rates)
-        return cls(kernel, rates, 1000, storm.only)
+        rates = dict.fromkeys((*KINDS, *OTHERS), 0.0) | dict(profile.rates)
+        return cls(kernel, rates, 1000, profile.only)
 
     def strikes(self, kind: str) -> bool:
         """Whether a fault of this kind happens now."""
@@ -157,9 +157,9 @@ class Weather:
 class Gateway:
     """The way to a service, and back."""
 
-    def __init__(self, kernel: Kernel, weather: Weather) -> None:
+    def __init__(self, kernel: Kernel, faults: FaultInjector) -> None:
         self.kernel = kernel
-        self.weather = weather
+        self.faults = faults
 
     def call(self, service: str, operation: str, subject: str, apply: Callable[[], T], *, writes: bool) -> T:
         """Let a process's request have its effect, or not, and give it its answer, or none.
@@ -173,7 +173,7 @@ class Gateway:
             raise KilledError
         self.kernel.sleep(self._latency())
         self.kernel.count[f"call {service}.{operation}"] += 1
-        kind = self.weather.strike_of(KINDS)
+        kind = self.faults.strike_of(KINDS)
         if not writes and kind in ("late", "retried", "echoed", "unanswered"):
             kind = "unreachable"
         self.kernel.tell(process.name, f"{operation} {subject}{f'   ** {kind}' if kind else ''}")
@@ -263,7 +263,7 @@ class Direct:
 
     def __init__(self) -> None:
         self.kernel = Kernel(0)
-        self.weather = Weather(self.kernel, dict.fromkeys((*KINDS, *OTHERS), 0.0), 0)
+        self.faults = FaultInjector(self.kernel, dict.fromkeys((*KINDS, *OTHERS), 0.0), 0)
 
     def call(self, service: str, operation: str, subject: str, apply: Callable[[], T], *, writes: bool) -> T:
         return apply()

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from tests.simulation.auditor import Auditor
-from tests.simulation.faults import Storm
+from tests.simulation.faults import FaultProfile
 from tests.simulation.kernel import Kernel, ProblemError
 from tests.simulation.operators import Operator
 from tests.simulation.world import World
@@ -28,7 +28,7 @@ class History:
         """What came of the seed, in a sentence."""
         return f"Seed {self.seed} failed: {self.problem}" if self.problem else f"Seed {self.seed} passed."
 
-    def told(self, lines: int = 120) -> str:
+    def described(self, lines: int = 120) -> str:
         """The end of the trace, the verdict, and how to play a failed seed again."""
         replay = [f"--- Replay: make simulate SEED={self.seed}"] if self.problem else []
         return "\n".join(
@@ -41,13 +41,13 @@ class History:
         )
 
 
-def play(seed: int, storm: Storm | None = None) -> History:
+def play(seed: int, profile: FaultProfile | None = None) -> History:
     """Play a seed to its end: the faults stop, the queues drain, the dead are buried, all is checked.
 
     Its weather is the seed's, or a storm of some kinds of faults.
     """
     history = History(seed)
-    world = World(seed, storm)
+    world = World(seed, profile)
     kernel = world.kernel
     with world:
         try:
@@ -69,7 +69,7 @@ def _play(world: World) -> None:
     for operator in operators:
         kernel.spawn(operator.name, operator.work)
     kernel.run(until=lambda: all(operator.done for operator in operators), limit=MAX_STEPS)
-    world.weather.stop()
+    world.faults.stop()
     kernel.run(until=lambda: False, limit=MAX_STEPS)
     auditor.check_end()
 

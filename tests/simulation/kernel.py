@@ -23,7 +23,7 @@ MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
-_TOLD = 400
+_TRACED = 400
 
 
 class KilledError(BaseException):
@@ -59,7 +59,7 @@ class Kernel:
         self.now = START
         self.steps = 0
         self.count: Counter[str] = Counter()
-        self.trace: deque[str] = deque(maxlen=_TOLD)
+        self.trace: deque[str] = deque(maxlen=_TRACED)
         self.fingerprint = 0
         self.problem: str | None = None
         # What the process had read whose request has its effect now, be it as late as it may.

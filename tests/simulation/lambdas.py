@@ -14,7 +14,7 @@ from pathlib import Path
 from types import CodeType, ModuleType, SimpleNamespace
 from typing import Any, ClassVar
 
-from tests.simulation.faults import Weather
+from tests.simulation.faults import FaultInjector
 from tests.simulation.kernel import HOUR, MINUTE, SECOND, Kernel, KilledError
 from tests.simulation.sqs import SQS, Message
 
@@ -33,46 +33,46 @@ class Function:
     def forget(self) -> None:
         """All its containers go."""
         for container in self.idle:
-            container.give_up()
+            container.discard()
         self.idle.clear()
 
 
 class Lambda:
     """Runs handlers, each container one invocation at a time, as processes that may die at any call."""
 
-    def __init__(self, kernel: Kernel, weather: Weather) -> None:
+    def __init__(self, kernel: Kernel, faults: FaultInjector) -> None:
         self._kernel = kernel
-        self._weather = weather
+        self._faults = faults
         self._invocations = 0
 
     def invoke(self, function: Function, event: Any, done: Callable[[Any, str | None], None]) -> None:
         """Run the handler; `done` hears its answer, or an error: an exception, a crash, a time-out."""
         kernel = self._kernel
         self._invocations += 1
-        if self._weather.strikes("cold-start"):
+        if self._faults.strikes("cold-start"):
             function.forget()
         container = function.idle.pop() if function.idle else Container.fresh(function.name)
         deadline = kernel.now + function.timeout
         outcome: list[tuple[Any, str | None]] = []
 
-        def finish(answer: Any, error: str | None) -> None:
+        def finish(response: Any, error: str | None) -> None:
             if not outcome:
-                outcome.append((answer, error))
+                outcome.append((response, error))
                 kernel.tell(process.name, f"ends{f': {error}' if error else ''}")
-                done(answer, error)
+                done(response, error)
 
         def work() -> None:
             try:
-                answer, error = container.handler(event, _context(kernel, function, deadline)), None
+                response, error = container.handler(event, _context(kernel, function, deadline)), None
             except KilledError:
-                container.give_up()
+                container.discard()
                 kernel.count["crashes"] += 1
                 kernel.after(1, lambda: finish(None, "crashed"))
                 return
             except Exception as problem:  # noqa: BLE001 - as Lambda does
-                answer, error = None, f"{type(problem).__name__}: {str(problem)[:120]}"
+                response, error = None, f"{type(problem).__name__}: {str(problem)[:120]}"
             function.idle.append(container)
-            kernel.after(1, lambda: finish(answer, error))
+            kernel.after(1, lambda: finish(response, error))
 
         def time_out() -> None:
             if not outcome and not process.dead and not process.greenlet.dead:
@@ -83,25 +83,25 @@ class Lambda:
         process = kernel.spawn(f"{function.name}-{self._invocations}", work)
         kernel.at(deadline, time_out)
 
-    def invoke_later(self, function: Function, event: Any, give_up: Callable[[str], None]) -> None:
+    def invoke_later(self, function: Function, event: Any, discard: Callable[[str], None]) -> None:
         """An asynchronous invocation: tried three times, then its failure goes to a destination.
 
         Like everything that waits in a queue inside, the event may come late, or twice.
         """
-        copies = 2 if self._weather.strikes("duplicate-event") else 1
+        copies = 2 if self._faults.strikes("duplicate-event") else 1
         for _ in range(copies):
             delay = self._kernel.random.randint(1, 500)
-            if self._weather.strikes("delayed-event"):
+            if self._faults.strikes("delayed-event"):
                 delay = self._kernel.random.randint(1, HOUR)
-            self._kernel.after(delay, lambda: self._attempt(function, event, give_up, 1))
+            self._kernel.after(delay, lambda: self._attempt(function, event, discard, 1))
 
-    def _attempt(self, function: Function, event: Any, give_up: Callable[[str], None], number: int) -> None:
+    def _attempt(self, function: Function, event: Any, discard: Callable[[str], None], number: int) -> None:
         def done(_: Any, error: str | None) -> None:
             if error is None:
                 return
             if number == 3:
                 self._kernel.count["failed events"] += 1
-                give_up(
+                discard(
                     json.dumps(
                         {
                             "version": "1.0",
@@ -113,7 +113,7 @@ class Lambda:
                     )
                 )
                 return
-            self._kernel.after(number * MINUTE, lambda: self._attempt(function, event, give_up, number + 1))
+            self._kernel.after(number * MINUTE, lambda: self._attempt(function, event, discard, number + 1))
 
         self.invoke(function, event, done)
 
@@ -148,13 +148,13 @@ class EventSource:
             self._lambda.invoke(
                 self._function,
                 {"Records": [self._record(message) for message in messages]},
-                lambda answer, error, taken=receipts: self._done(taken, answer, error),
+                lambda response, error, taken=receipts: self._done(taken, response, error),
             )
 
-    def _done(self, receipts: Mapping[str, str], answer: Any, error: str | None) -> None:
+    def _done(self, receipts: Mapping[str, str], response: Any, error: str | None) -> None:
         self._running -= 1
         if error is None:
-            failed = {each["itemIdentifier"] for each in (answer or {}).get("batchItemFailures", [])}
+            failed = {each["itemIdentifier"] for each in (response or {}).get("batchItemFailures", [])}
             assert failed <= receipts.keys(), f"the function names messages that it was not given: {failed}"
             if failed:
                 self._kernel.count["partial batches"] += len(failed) < len(receipts)
@@ -189,7 +189,7 @@ class Container:
     it is as good as new.
     """
 
-    _given_up: ClassVar[dict[str, list["Container"]]] = defaultdict(list)
+    _discarded: ClassVar[dict[str, list["Container"]]] = defaultdict(list)
 
     def __init__(self, name: str) -> None:
         folder = ROOT / "functions" / name
@@ -210,17 +210,17 @@ class Container:
     @classmethod
     def fresh(cls, name: str) -> "Container":
         """One that has cached nothing."""
-        if not cls._given_up[name]:
+        if not cls._discarded[name]:
             return cls(name)
-        container = cls._given_up[name].pop()
+        container = cls._discarded[name].pop()
         for module in container._modules:
             for each in vars(module).values():
                 if hasattr(each, "cache_clear"):
                     each.cache_clear()
         return container
 
-    def give_up(self) -> None:
-        self._given_up[self.name].append(self)
+    def discard(self) -> None:
+        self._discarded[self.name].append(self)
 
 
 @cache

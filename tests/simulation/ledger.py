@@ -57,18 +57,18 @@ def redemption_lines(body: bytes, row_ids: dict[str, tuple[str, str, str, str]])
         program = plain(row.get("programId", ""))
         row_id = row.get("rowId", "").strip()
         line = Line(number, tuple(cells), (account, user, unit), program, row_id)
-        credits, refusal = value_of(row["valueToRedeem"], unit)
-        if refusal == "UNCHANGED":
+        credits, rejection = value_of(row["valueToRedeem"], unit)
+        if rejection == "UNCHANGED":
             pass
         elif not (account and user and unit):
-            refusal = "MISSING_FIELD"
+            rejection = "MISSING_FIELD"
         elif row_id and row_ids.get(row_id) != (account, user, unit, program):
-            refusal = "ROW_CHANGED" if row_id in row_ids else "UNKNOWN_REPORT"
+            rejection = "ROW_CHANGED" if row_id in row_ids else "UNKNOWN_REPORT"
         elif (account, user, unit, program) in seen:
-            refusal = "DUPLICATE_ROW"
+            rejection = "DUPLICATE_ROW"
         else:
             seen.add((account, user, unit, program))
-        lines.append(replace(line, credits=credits, outcome=refusal))
+        lines.append(replace(line, credits=credits, outcome=rejection))
     return lines
 
 

@@ -12,7 +12,7 @@ from rewards.adapters import accounts, balance_item, batch_get, chunk_messages, 
 from rewards.domain.balance import Balance
 from rewards.domain.redemption import Reward
 from tests.simulation.dynamodb import DynamoDB
-from tests.simulation.faults import Storm, client_error
+from tests.simulation.faults import FaultProfile, client_error
 from tests.simulation.kernel import START, Kernel
 from tests.simulation.world import World
 
@@ -71,8 +71,8 @@ class Limited(DynamoDB):
             self.throttled["requests"] += 1
             raise client_error("ProvisionedThroughputExceededException", "Slow down.", "BatchGetItem")
         self.throttled["keys"] += len(rest)
-        answer = super().batch_get_item(RequestItems={table: {**asked, "Keys": asked["Keys"][:served]}})
-        return {**answer, "UnprocessedKeys": {table: {**asked, "Keys": rest}} if rest else {}}
+        response = super().batch_get_item(RequestItems={table: {**asked, "Keys": asked["Keys"][:served]}})
+        return {**response, "UnprocessedKeys": {table: {**asked, "Keys": rest}} if rest else {}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ def run_import(rows: int, rate: float | None, reads: float | None = SAME) -> Run
 
     As many are read as written, unless `reads` says otherwise.
     """
-    world = World(7, Storm({}))
+    world = World(7, FaultProfile({}))
     kernel = world.kernel
     # As quick as AWS, so that the demand is that of a real worker.
     world.dynamodb._gateway._latency = lambda: LATENCY

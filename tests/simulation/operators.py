@@ -14,9 +14,9 @@ from urllib.parse import quote
 
 from tests.simulation import ledger
 from tests.simulation.auditor import Auditor
-from tests.simulation.books import Request
 from tests.simulation.kernel import DAY, HOUR, MINUTE, SECOND
 from tests.simulation.lambdas import ROOT
+from tests.simulation.ledger_model import Request
 from tests.simulation.world import FILES, World
 
 ACTIONS: dict[str, tuple[float, Callable[["Operator"], None]]] = {}
@@ -108,7 +108,7 @@ class Operator:
         method: str,
         path: str,
         body: Any = None,
-        done: Callable[[Any], None] = lambda answer: None,
+        done: Callable[[Any], None] = lambda response: None,
         key: str | None = None,
         tries: int = 1,
     ) -> None:
@@ -121,12 +121,12 @@ class Operator:
         if key is not None:
             event["headers"]["idempotency-key"] = key
 
-        def answered(answer: Any, error: str | None) -> None:
-            status = answer["statusCode"] if error is None else 502
+        def answered(response: Any, error: str | None) -> None:
+            status = response["statusCode"] if error is None else 502
             self.world.kernel.tell("operator", f"{method} {path} is answered {status}")
             self.world.kernel.count[f"answer {status // 100}xx"] += 1
             if status < 300:
-                done(json.loads(answer["body"]))
+                done(json.loads(response["body"]))
             if (status >= 500 or self.random.random() < 0.1) and tries > 1:
                 again = partial(self.api, method, path, body, done, key, tries - 1)
                 self.world.kernel.after(self.random.randint(1, 2 * MINUTE), again)
@@ -137,7 +137,7 @@ class Operator:
         """Call the API for something that the auditor watches; now and then twice at once."""
         self.auditor.ask(request)
         for _ in range(self.random.choice([1, 1, 1, 2])):
-            self.api(method, path, body, partial(self.auditor.answered, request), request.key, tries=3)
+            self.api(method, path, body, partial(self.auditor.responded, request), request.key, tries=3)
 
     def imports(self) -> list[str]:
         """The ids of all imports."""
@@ -245,7 +245,7 @@ def order_report(operator: Operator) -> None:
     if random.random() < 0.15:
         params["programId"] = random.choice(PROGRAMS[1:])
     asked = {"type": "REDEEMABLE_REWARD_BALANCE", "format": "CSV", "params": params}
-    operator.api("POST", "/export", asked, lambda answer: operator.auditor.exports.add(answer["id"]))
+    operator.api("POST", "/export", asked, lambda response: operator.auditor.exports.add(response["id"]))
 
 
 @action(8)

@@ -60,7 +60,7 @@ class S3:
             code = "NoSuchVersion" if VersionId else "NoSuchKey"
             version = self._find(Bucket, Key, VersionId, client_error(code, "Not there.", "GetObject", 404))
             breaks = None
-            if self._gateway.weather.strikes("broken-body"):
+            if self._gateway.faults.strikes("broken-body"):
                 breaks = self._gateway.kernel.random.randrange(len(version.body) + 1)
             return {**self._described(Bucket, version), "Body": Body(version.body, breaks)}
 

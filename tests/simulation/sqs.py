@@ -1,7 +1,7 @@
 """An in-memory SQS: visibility, receive counts, redrive, and everything at least once.
 
 A standard queue may deliver a message twice, in any order, late, and even after it was deleted.
-https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/standard-queues-at-least-once-delivery.html
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/standard-queues-at-least-once-notifications.html
 """
 
 import hashlib
@@ -73,7 +73,7 @@ class SQS:
             if total > MAX_BODY:
                 code = "AWS.SimpleQueueService.BatchRequestTooLong"
                 raise client_error(code, "Batch requests cannot be longer than 1048576", "SendMessageBatch")
-            partial = self._gateway.weather.strikes("partial")
+            partial = self._gateway.faults.strikes("partial")
             sent, failed = [], []
             for entry in Entries:
                 if partial and self._gateway.kernel.random.random() < 0.5:
@@ -112,10 +112,10 @@ class SQS:
 
     def put(self, url: str, body: str, delay: int = 0) -> str:
         """Accept a message; it can be received after a delay (milliseconds), or later."""
-        kernel, weather = self._gateway.kernel, self._gateway.weather
+        kernel, faults = self._gateway.kernel, self._gateway.faults
         self._sent += 1
         visible = kernel.now + delay
-        if weather.strikes("delayed-message"):
+        if faults.strikes("delayed-message"):
             visible += kernel.random.randint(1, 20 * MINUTE)
         message = Message(f"m{self._sent:05d}", body, kernel.now, visible)
         queue = self._queue(url)
@@ -125,7 +125,7 @@ class SQS:
 
     def receive(self, url: str, most: int) -> list[Message]:
         """Take up to so many messages, in no order; what was received too often goes where the dead go."""
-        kernel, weather = self._gateway.kernel, self._gateway.weather
+        kernel, faults = self._gateway.kernel, self._gateway.faults
         queue = self._queue(url)
         ready = [message for message in queue.messages.values() if message.visible <= kernel.now]
         kernel.random.shuffle(ready)
@@ -144,7 +144,7 @@ class SQS:
             message.received += 1
             message.first_received = message.first_received or kernel.now
             message.receipt = f"{message.id}-{message.received}"
-            if not weather.strikes("duplicate-message"):
+            if not faults.strikes("duplicate-message"):
                 message.visible = kernel.now + queue.visibility
             queue.notify(message.visible)
             taken.append(message)
@@ -152,16 +152,16 @@ class SQS:
 
     def delete(self, url: str, receipt: str) -> None:
         """Delete a message by its newest receipt; an older one deletes nothing, as AWS warns."""
-        weather = self._gateway.weather
+        faults = self._gateway.faults
         queue = self._queue(url)
         for message in list(queue.messages.values()):
-            if message.receipt != receipt or weather.strikes("lost-delete"):
+            if message.receipt != receipt or faults.strikes("lost-delete"):
                 continue
             self._remove(queue, message)
 
     def _remove(self, queue: Queue, message: Message) -> None:
         del queue.messages[message.id]
-        if self._gateway.weather.strikes("resurrected-message"):
+        if self._gateway.faults.strikes("resurrected-message"):
             # A server that was away when the message was deleted still has its copy.
             kernel = self._gateway.kernel
             visible = kernel.now + kernel.random.choice([1, kernel.random.randint(1, 3 * HOUR)])

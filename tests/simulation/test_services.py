@@ -105,9 +105,9 @@ def _on_ministack(client: Callable[[str], Any], number: int) -> Services:
 
 def code_of(call: Any, **arguments: Any) -> str:
     """The error code with which a call is refused."""
-    with pytest.raises(ClientError) as refused:
+    with pytest.raises(ClientError) as rejected:
         call(**arguments)
-    code: str = refused.value.response["Error"]["Code"]
+    code: str = rejected.value.response["Error"]["Code"]
     return code
 
 
@@ -259,9 +259,9 @@ def test_a_batch_of_keys_gives_the_items_that_exist(aws):
     for sk in "123":
         put(aws, sk=sk)
     asked = {aws.table: {"Keys": [key(sk=sk) for sk in "1239"], "ConsistentRead": True}}
-    answer = aws.dynamodb.batch_get_item(RequestItems=asked)
-    assert sorted(item["sk"]["S"] for item in answer["Responses"][aws.table]) == ["1", "2", "3"]
-    assert answer["UnprocessedKeys"] == {}
+    response = aws.dynamodb.batch_get_item(RequestItems=asked)
+    assert sorted(item["sk"]["S"] for item in response["Responses"][aws.table]) == ["1", "2", "3"]
+    assert response["UnprocessedKeys"] == {}
 
 
 def test_a_batch_of_keys_is_at_most_a_hundred_and_distinct(aws):
@@ -277,10 +277,10 @@ def puts(aws: Services, *sort_keys: str, **more: Any) -> list[Any]:
 
 def test_a_transaction_is_all_or_nothing_and_tells_each_reason_in_order(aws):
     put(aws, sk="2")
-    with pytest.raises(ClientError) as refused:
+    with pytest.raises(ClientError) as rejected:
         aws.dynamodb.transact_write_items(TransactItems=puts(aws, "1", "2", "3"))
-    assert refused.value.response["Error"]["Code"] == "TransactionCanceledException"
-    reasons = [reason["Code"] for reason in refused.value.response["CancellationReasons"]]
+    assert rejected.value.response["Error"]["Code"] == "TransactionCanceledException"
+    reasons = [reason["Code"] for reason in rejected.value.response["CancellationReasons"]]
     assert reasons == ["None", "ConditionalCheckFailed", "None"]
     assert get(aws, sk="1") is None
 
@@ -306,11 +306,11 @@ def test_a_transaction_that_is_sent_twice_with_its_token_is_done_once(aws):
 
 
 def test_a_transaction_names_an_item_once(aws):
-    refused = code_of(aws.dynamodb.transact_write_items, TransactItems=puts(aws, "1", "1"))
-    assert refused == "ValidationException"
+    rejected = code_of(aws.dynamodb.transact_write_items, TransactItems=puts(aws, "1", "1"))
+    assert rejected == "ValidationException"
 
 
-def statement(aws: Services, sk: str, old: int, new: int) -> Any:
+def report_builder(aws: Services, sk: str, old: int, new: int) -> Any:
     return {
         "Statement": f'UPDATE "{aws.table}" SET "version"=? SET "text"=? '
         'WHERE "pk"=? AND "sk"=? AND "version"=?',
@@ -321,9 +321,13 @@ def statement(aws: Services, sk: str, old: int, new: int) -> Any:
 def test_each_statement_of_a_batch_has_its_own_answer(aws):
     put(aws, sk="1", version=number(1))
     put(aws, sk="2", version=number(7))
-    statements = [statement(aws, "1", 1, 2), statement(aws, "2", 1, 2), statement(aws, "3", 1, 2)]
-    answers = aws.dynamodb.batch_execute_statement(Statements=statements)["Responses"]
-    assert [answer.get("Error", {}).get("Code") for answer in answers] == [
+    statements = [
+        report_builder(aws, "1", 1, 2),
+        report_builder(aws, "2", 1, 2),
+        report_builder(aws, "3", 1, 2),
+    ]
+    responses = aws.dynamodb.batch_execute_statement(Statements=statements)["Responses"]
+    assert [response.get("Error", {}).get("Code") for response in responses] == [
         None,
         "ConditionalCheckFailed",
         "ConditionalCheckFailed",
@@ -336,7 +340,7 @@ def test_a_batch_of_statements_is_at_most_25_and_each_of_another_item(aws):
     if aws.kind == "ministack":
         pytest.skip("MiniStack counts no statements; AWS refuses both")
     for sort_keys in ([str(n) for n in range(26)], ["1", "1"]):
-        statements = [statement(aws, sk, 1, 2) for sk in sort_keys]
+        statements = [report_builder(aws, sk, 1, 2) for sk in sort_keys]
         assert code_of(aws.dynamodb.batch_execute_statement, Statements=statements) == "ValidationException"
 
 
@@ -473,9 +477,9 @@ def test_a_message_that_was_received_too_often_goes_to_the_dead_letter_queue(aws
 
 def test_a_batch_says_which_messages_it_took(aws):
     entries = [{"Id": str(n), "MessageBody": f"m{n}"} for n in range(10)]
-    answer = aws.sqs.send_message_batch(QueueUrl=aws.queue, Entries=entries)
-    assert sorted(sent["Id"] for sent in answer["Successful"]) == [str(n) for n in range(10)]
-    assert not answer.get("Failed")
+    response = aws.sqs.send_message_batch(QueueUrl=aws.queue, Entries=entries)
+    assert sorted(sent["Id"] for sent in response["Successful"]) == [str(n) for n in range(10)]
+    assert not response.get("Failed")
     bodies = []
     while messages := received(aws, aws.queue):
         bodies += [message["Body"] for message in messages]
@@ -488,13 +492,13 @@ def test_a_batch_of_messages_is_at_most_ten_and_their_ids_differ(aws):
         ([1, 1], "BatchEntryIdsNotDistinct"),
     ):
         entries = [{"Id": str(each), "MessageBody": "m"} for each in ids]
-        refused = code_of(aws.sqs.send_message_batch, QueueUrl=aws.queue, Entries=entries)
-        assert refused.rpartition(".")[2] == code
+        rejected = code_of(aws.sqs.send_message_batch, QueueUrl=aws.queue, Entries=entries)
+        assert rejected.rpartition(".")[2] == code
 
 
 def test_a_message_has_a_text_of_allowed_characters(aws):
-    refused = code_of(aws.sqs.send_message, QueueUrl=aws.queue, MessageBody="a\x00b")
-    assert refused == "InvalidMessageContents"
+    rejected = code_of(aws.sqs.send_message, QueueUrl=aws.queue, MessageBody="a\x00b")
+    assert rejected == "InvalidMessageContents"
 
 
 # --- SES ---

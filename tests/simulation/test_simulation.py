@@ -10,7 +10,7 @@ import pytest
 
 from tests.simulation.__main__ import summary
 from tests.simulation.auditor import Auditor
-from tests.simulation.faults import KINDS, OTHERS, Storm
+from tests.simulation.faults import KINDS, OTHERS, FaultProfile
 from tests.simulation.history import MAX_STEPS, History, play
 from tests.simulation.kernel import ProblemError
 from tests.simulation.lambdas import ROOT
@@ -29,7 +29,7 @@ def played(seed: int) -> History:
 def test_no_reward_is_ever_spent_twice_lost_or_forgotten(seed):
     history = played(seed)
     if history.problem:
-        pytest.fail(history.told(), pytrace=False)
+        pytest.fail(history.described(), pytrace=False)
 
 
 def test_a_run_ends_with_every_failed_seed():
@@ -38,8 +38,8 @@ def test_a_run_ends_with_every_failed_seed():
 
 
 def test_one_seed_ends_with_a_sentence():
-    assert History(17).told().endswith("--- Seed 17 passed.")
-    assert "--- Seed 17 failed: a reward was lost" in History(17, "a reward was lost").told()
+    assert History(17).described().endswith("--- Seed 17 passed.")
+    assert "--- Seed 17 failed: a reward was lost" in History(17, "a reward was lost").described()
 
 
 def worked_by_one_operator(world: World) -> Auditor:
@@ -53,7 +53,7 @@ def worked_by_one_operator(world: World) -> Auditor:
 
 def test_partial_answers_of_a_worker_are_not_audited_as_results():
     # Seed 8837: a worker ran out of time, and the audit added its partial answers to those that count.
-    world = World(0, Storm({}))
+    world = World(0, FaultProfile({}))
     with world:
         auditor = worked_by_one_operator(world)
         auditor.check_end()
@@ -68,7 +68,7 @@ def test_partial_answers_of_a_worker_are_not_audited_as_results():
 
 
 def test_the_audit_finds_an_answer_that_was_lost():
-    world = World(0, Storm({}))
+    world = World(0, FaultProfile({}))
     with world:
         auditor = worked_by_one_operator(world)
         key = next(key for key in world.s3.buckets[FILES].objects if "/parts/chunk-" in key)

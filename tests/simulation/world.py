@@ -20,7 +20,7 @@ import rewards.clock
 from rewards.adapters import accounts, batch_get, chunk_messages, queues, retry, scanner, sealed
 from tests.row_ids import KEY
 from tests.simulation.dynamodb import DynamoDB, Table
-from tests.simulation.faults import Gateway, Storm, Weather
+from tests.simulation.faults import FaultInjector, FaultProfile, Gateway
 from tests.simulation.kernel import MINUTE, SECOND, Kernel
 from tests.simulation.lambdas import ACCOUNT, EventSource, Function, Lambda
 from tests.simulation.s3 import S3, Bucket, Version
@@ -58,17 +58,19 @@ class World:
 
     current: ClassVar["World"]
 
-    def __init__(self, seed: int, storm: Storm | None = None) -> None:
+    def __init__(self, seed: int, profile: FaultProfile | None = None) -> None:
         self.kernel = Kernel(seed)
-        self.weather = Weather.of(self.kernel) if storm is None else Weather.storm(self.kernel, storm)
-        gateway = Gateway(self.kernel, self.weather)
+        self.faults = (
+            FaultInjector.of(self.kernel) if profile is None else FaultInjector.profile(self.kernel, profile)
+        )
+        gateway = Gateway(self.kernel, self.faults)
         jobs = Table(("pk", "sk"), {"ByKind": ("kind", "pk")})
         tables = {"accounts": Table(("pk", "sk")), "rewards": Table(("id",)), "jobs": jobs}
         self.dynamodb = DynamoDB(gateway, tables, page_items=self.kernel.random.choice([2, 5, 1000]))
         self.s3 = S3(gateway, {UPLOADS: Bucket(notify=self._uploaded), FILES: Bucket()})
         self.sqs = SQS(gateway, self._queues())
         self.ses = SES(gateway, frozenset({SETTINGS["SENDER_EMAIL"]}))
-        self.lambdas = Lambda(self.kernel, self.weather)
+        self.lambdas = Lambda(self.kernel, self.faults)
         minutes = 15 * MINUTE
         self.functions = {
             "validate": Function("validate", minutes),
@@ -212,10 +214,10 @@ class ScanClient:
         self._hook = hook
 
     def scan(self, **arguments: Any) -> Any:
-        answer = {"status_code": 200, "body": json.dumps(self._dynamodb.scan(**arguments)).encode()}
+        response = {"status_code": 200, "body": json.dumps(self._dynamodb.scan(**arguments)).encode()}
         more: dict[str, Any] = {}
-        self._hook(response_dict=answer, customized_response_dict=more)
-        return {**json.loads(answer["body"]), **more}
+        self._hook(response_dict=response, customized_response_dict=more)
+        return {**json.loads(response["body"]), **more}
 
 
 class _Future:

@@ -13,7 +13,7 @@ from rewards.adapters.errors import (
     ConditionFailedError,
     ThrottledError,
     UnknownOutcomeError,
-    WriteRefusedError,
+    WriteRejectedError,
     translated,
 )
 from rewards.adapters.files import Files
@@ -37,17 +37,17 @@ def failing(code, reasons=()):
 class Scripted:
     """A client whose every call gives the next answer, or raises it."""
 
-    def __init__(self, *answers):
-        self.answers = list(answers)
+    def __init__(self, *responses):
+        self.responses = list(responses)
         self.requests = []
 
     def __getattr__(self, name):
         def call(**request):
             self.requests.append(request)
-            answer = self.answers.pop(0)
-            if isinstance(answer, Exception):
-                raise answer
-            return answer
+            response = self.responses.pop(0)
+            if isinstance(response, Exception):
+                raise response
+            return response
 
         return call
 
@@ -93,12 +93,12 @@ def test_each_statement_of_a_batch_has_its_own_fate():
 
 
 def test_a_write_that_dynamodb_will_never_take_is_an_error():
-    refused = {"Error": {"Code": "ValidationError", "Message": "too large"}}
-    client = Scripted({"Responses": [refused] + [{}] * 24}, {"Responses": [{}] * 5})
+    rejected = {"Error": {"Code": "ValidationError", "Message": "too large"}}
+    client = Scripted({"Responses": [rejected] + [{}] * 24}, {"Responses": [{}] * 5})
     balances = [Balance("acme", f"u{n}", "POINT", 1) for n in range(30)]
-    with pytest.raises(WriteRefusedError, match="u0: ValidationError: too large"):
+    with pytest.raises(WriteRejectedError, match="u0: ValidationError: too large"):
         Accounts(client, "t").write(balances, NOW)
-    assert not client.answers, "the others are written first"
+    assert not client.responses, "the others are written first"
 
 
 def test_a_record_that_is_busy_is_updated_a_moment_later():

@@ -78,9 +78,9 @@ class Gate:
 
     def ask(self, authorization=None):
         headers = {} if authorization is None else {"authorization": authorization}
-        answer = app.handler({"headers": headers}, CONTEXT)
-        assert answer["isAuthorized"] is True, "or API Gateway answers in its own words"
-        return answer["context"]
+        response = app.handler({"headers": headers}, CONTEXT)
+        assert response["isAuthorized"] is True, "or API Gateway answers in its own words"
+        return response["context"]
 
     def bearer(self, token):
         return self.ask(f"Bearer {token}")
@@ -273,7 +273,7 @@ def hs256(secret):
     return f"{head}.{PAYLOAD}.{base64.urlsafe_b64encode(digest).decode().rstrip('=')}"
 
 
-CLAIMS_REFUSED = {
+CLAIMS_REJECTED = {
     "expired": {"exp": NOW - 60},
     "never expires": {"exp": LEFT_OUT},
     "expires at a text": {"exp": "tomorrow"},
@@ -295,13 +295,13 @@ CLAIMS_REFUSED = {
     "several people": {"sub": ["ann"]},
     "groups in a text": {"cognito:groups": "operators"},
 }
-ACCESS_CLAIMS_REFUSED = {
+ACCESS_CLAIMS_REJECTED = {
     "another client": {"client_id": "stranger"},
     "several clients": {"client_id": ["client"]},
     "no client": {"client_id": LEFT_OUT},
     "an id token's client in an access token": {"client_id": LEFT_OUT, "aud": "client"},
 }
-SPELT_REFUSED = {
+SPELT_REJECTED = {
     "no signature": f"{HEADER}.{PAYLOAD}.",
     "two parts": f"{HEADER}.{PAYLOAD}",
     "four parts": f"{GOOD}.",
@@ -335,17 +335,17 @@ SPELT_REFUSED = {
 }
 
 
-@pytest.mark.parametrize("changes", CLAIMS_REFUSED.values(), ids=CLAIMS_REFUSED)
+@pytest.mark.parametrize("changes", CLAIMS_REJECTED.values(), ids=CLAIMS_REJECTED)
 def test_an_id_token_is_refused_for_its_claims(gate, changes):
     assert gate.bearer(id_token(**changes)) == {}
 
 
-@pytest.mark.parametrize("changes", ACCESS_CLAIMS_REFUSED.values(), ids=ACCESS_CLAIMS_REFUSED)
+@pytest.mark.parametrize("changes", ACCESS_CLAIMS_REJECTED.values(), ids=ACCESS_CLAIMS_REJECTED)
 def test_an_access_token_is_refused_for_its_claims(gate, changes):
     assert gate.bearer(access_token(**changes)) == {}
 
 
-@pytest.mark.parametrize("token", SPELT_REFUSED.values(), ids=SPELT_REFUSED)
+@pytest.mark.parametrize("token", SPELT_REJECTED.values(), ids=SPELT_REJECTED)
 def test_a_token_is_refused_for_how_it_is_made(gate, token):
     assert gate.bearer(token) == {}
 
@@ -384,7 +384,7 @@ def test_made_up_key_ids_cause_one_request_a_minute(gate):
 
 def test_a_header_that_no_key_could_verify_causes_no_request(gate):
     for name in ("alg none", "no kid", "the public key as a secret", "longer than any header"):
-        gate.bearer(SPELT_REFUSED[name])
+        gate.bearer(SPELT_REJECTED[name])
     assert gate.keys_asked == []
 
 

@@ -5,8 +5,8 @@ import dataclasses
 from rewards.adapters import balance_item
 from rewards.domain.balance import (
     Balance,
+    RedemptionRequest,
     Totals,
-    Wanted,
     archive,
     find,
     grant,
@@ -14,11 +14,13 @@ from rewards.domain.balance import (
     needs_history,
     redeem,
 )
-from rewards.domain.outcomes import Outcome, Refusal
+from rewards.domain.outcomes import Outcome, StopReason
 from rewards.domain.redemption import Reward
 from tests.unit.days import DAY, NOW, last_month, tomorrow, yesterday
 
-ROW = Wanted(line=7, account_id="acme", user_id="ann", unit="CASH/USD", value=150, row_id="R" + "A" * 31)
+ROW = RedemptionRequest(
+    line=7, account_id="acme", user_id="ann", unit="CASH/USD", value=150, row_id="R" + "A" * 31
+)
 
 
 def a_balance(*lefts, **more):
@@ -39,9 +41,9 @@ def lefts(balance):
 
 def test_a_redemption_shrinks_the_rewards_and_records_who_gave_what():
     balance = a_balance(100, 100)
-    answer = redeem(balance, ROW, "import1", NOW)
-    assert (answer.outcome, answer.redeemed, answer.available) == (Outcome.REDEEMED, 150, 50)
-    assert answer.message == "1.00 from r0; 0.50 from r1"
+    result = redeem(balance, ROW, "import1", NOW)
+    assert (result.outcome, result.redeemed, result.available) == (Outcome.REDEEMED, 150, 50)
+    assert result.message == "1.00 from r0; 0.50 from r1"
     assert lefts(balance) == [0, 50]
     assert balance.redemptions[0].parts == ((1, 100), (2, 50))
 
@@ -56,10 +58,10 @@ def test_the_same_row_delivered_twice_is_answered_and_not_redeemed_again():
 def test_a_row_id_of_an_earlier_import_names_that_import_and_its_value():
     balance = a_balance(500)
     redeem(balance, ROW, "import1", NOW)
-    answer = redeem(balance, dataclasses.replace(ROW, line=9, value=1), "import2", NOW)
-    assert answer.outcome is Outcome.ALREADY_REDEEMED
-    assert "import1" in answer.message
-    assert "1.50" in answer.message
+    result = redeem(balance, dataclasses.replace(ROW, line=9, value=1), "import2", NOW)
+    assert result.outcome is Outcome.ALREADY_REDEEMED
+    assert "import1" in result.message
+    assert "1.50" in result.message
     assert lefts(balance) == [350]
 
 
@@ -73,9 +75,9 @@ def test_a_row_without_row_id_redeems_once_an_import():
 
 def test_too_much_changes_nothing_and_says_what_is_available():
     balance = a_balance(100)
-    answer = redeem(balance, ROW, "import1", NOW)
-    assert (answer.outcome, answer.available) == (Outcome.INSUFFICIENT_BALANCE, 100)
-    assert "1.00 is available" in answer.message
+    result = redeem(balance, ROW, "import1", NOW)
+    assert (result.outcome, result.available) == (Outcome.INSUFFICIENT_BALANCE, 100)
+    assert "1.00 is available" in result.message
     assert lefts(balance) == [100]
     assert not balance.redemptions
 
@@ -83,9 +85,9 @@ def test_too_much_changes_nothing_and_says_what_is_available():
 def test_what_was_redeemed_says_so_even_when_the_rest_is_given_up():
     balance = a_balance(500)
     redeem(balance, ROW, "import1", NOW)
-    given_up = Refusal(Outcome.NOT_PROCESSED, "")
-    kept = redeem(balance, ROW, "import1", NOW, refusal=given_up)
-    lost = redeem(balance, dataclasses.replace(ROW, line=8, row_id=None), "import1", NOW, refusal=given_up)
+    failed = StopReason(Outcome.NOT_PROCESSED, "")
+    kept = redeem(balance, ROW, "import1", NOW, stop_reason=failed)
+    lost = redeem(balance, dataclasses.replace(ROW, line=8, row_id=None), "import1", NOW, stop_reason=failed)
     assert (kept.outcome, lost.outcome) == (Outcome.REDEEMED, Outcome.NOT_PROCESSED)
     assert lefts(balance) == [350]
 

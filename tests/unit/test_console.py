@@ -45,10 +45,10 @@ def get(app):
     return ask
 
 
-def content(answer):
-    assert answer["isBase64Encoded"]
-    body = base64.b64decode(answer["body"])
-    return gzip.decompress(body) if answer["headers"].get("Content-Encoding") == "gzip" else body
+def content(response):
+    assert response["isBase64Encoded"]
+    body = base64.b64decode(response["body"])
+    return gzip.decompress(body) if response["headers"].get("Content-Encoding") == "gzip" else body
 
 
 def named(app, name):
@@ -150,6 +150,6 @@ def test_it_is_read_only(get):
 
 def test_on_the_local_stack_all_of_aws_is_at_one_address(app, get, monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", "https://127.0.0.1:4566")
-    answer = get()
-    assert "connect-src 'self' https://127.0.0.1:4566;" in answer["headers"]["Content-Security-Policy"]
-    assert "https://127.0.0.1:4566" in content(answer).decode()
+    response = get()
+    assert "connect-src 'self' https://127.0.0.1:4566;" in response["headers"]["Content-Security-Policy"]
+    assert "https://127.0.0.1:4566" in content(response).decode()

@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from rewards.domain.outcomes import FileRefusedError
+from rewards.domain.outcomes import FileRejectedError
 from rewards.tabular.csv_reader import NotUtf8Error, read_csv
 
 NEEDED = ("a", "b")
@@ -74,7 +74,7 @@ def test_blank_rows_are_skipped_and_counted():
     ],
 )
 def test_a_text_that_is_broken_is_refused_with_the_place(body, word):
-    with pytest.raises(FileRefusedError, match=word):
+    with pytest.raises(FileRejectedError, match=word):
         read(body)
 
 

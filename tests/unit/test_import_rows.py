@@ -3,9 +3,9 @@
 import pytest
 
 from rewards.domain import ids
-from rewards.domain.balance import Wanted
+from rewards.domain.balance import RedemptionRequest
 from rewards.domain.import_rows import RowChecker
-from rewards.domain.outcomes import Answer, FileProblem, FileRefusedError, Outcome
+from rewards.domain.outcomes import FileProblem, FileRejectedError, Outcome, RowResult
 from rewards.domain.repair import NO_REPORTS, Identity, Reports
 from tests.row_ids import KEYS, make_row_id
 from tests.unit.days import DAY, NOW
@@ -28,7 +28,7 @@ def row(account="acme", user="ann", unit="POINT", value="5", row_id="", program=
 
 def test_a_good_row_wants_its_value_from_its_balance():
     row_id = make_row_id(EXPORT, "acme", "ann", "POINT", None)
-    assert check(row(row_id=row_id)) == [Wanted(2, "acme", "ann", "POINT", 5, None, row_id)]
+    assert check(row(row_id=row_id)) == [RedemptionRequest(2, "acme", "ann", "POINT", 5, None, row_id)]
 
 
 @pytest.mark.parametrize("value", ["", "0", " 0.00 "])
@@ -38,9 +38,9 @@ def test_a_row_without_a_value_is_left_alone_whatever_else_is_in_it(value):
 
 @pytest.mark.parametrize("field", ["account", "user", "unit"])
 def test_a_blank_id_or_unit_is_named(field):
-    answer = check(row(**{field: " "}))[0]
-    assert answer.outcome is Outcome.MISSING_FIELD
-    assert field in answer.message
+    result = check(row(**{field: " "}))[0]
+    assert result.outcome is Outcome.MISSING_FIELD
+    assert field in result.message
 
 
 @pytest.mark.parametrize("field", ["account", "user", "unit", "program"])
@@ -48,14 +48,14 @@ def test_a_blank_id_or_unit_is_named(field):
 def test_rejects_damaged_characters_in_an_id(field, code):
     cells = {"account": "acme", "user": "ann", "unit": "POINT", "program": "p", field: f"a{chr(code)}b"}
     row_id = make_row_id(EXPORT, *cells.values()) if code < 0xD800 or code == 0xFFFD else ""
-    for answer in (*check(row(**cells)), *check(row(**cells, row_id=row_id))):
-        assert answer.outcome is Outcome.INVALID_VALUE
-        assert answer.message.startswith(field)
+    for result in (*check(row(**cells)), *check(row(**cells, row_id=row_id))):
+        assert result.outcome is Outcome.INVALID_VALUE
+        assert result.message.startswith(field)
 
 
 def test_rows_whose_ids_differ_only_by_normalisation_are_duplicates():
     first, second = check(row(user="Zo\u00eb"), row(user="Zoe\u0308"))
-    assert isinstance(first, Wanted)
+    assert isinstance(first, RedemptionRequest)
     assert second.outcome is Outcome.DUPLICATE_ROW
     row_id = make_row_id(EXPORT, "acme", "Zoe\u0308", "POINT", None)
     assert (
@@ -91,9 +91,9 @@ def test_rejects_a_row_id_of_another_form(row_id):
 @pytest.mark.parametrize("reported", [True, False])
 def test_an_answer_does_not_grow_with_the_cells_of_its_row(field, reported):
     row_id = make_row_id(EXPORT, "acme", "ann", "POINT", None) if reported else ""
-    (answer,) = check(row(**{"value": "0.5", "row_id": row_id, field: "9" * 100_000}))
-    assert isinstance(answer, Answer)
-    assert len(answer.message) + len(answer.unit) < 2_000
+    (result,) = check(row(**{"value": "0.5", "row_id": row_id, field: "9" * 100_000}))
+    assert isinstance(result, RowResult)
+    assert len(result.message) + len(result.unit) < 2_000
 
 
 def test_a_row_id_from_the_future_is_refused():
@@ -103,43 +103,49 @@ def test_a_row_id_from_the_future_is_refused():
 
 def test_the_second_row_of_a_balance_is_a_duplicate_and_names_the_first():
     first, second = check(row(value="1"), row(value="2"))
-    assert isinstance(first, Wanted)
+    assert isinstance(first, RedemptionRequest)
     assert second.outcome is Outcome.DUPLICATE_ROW
     assert "line 2" in second.message
 
 
 def test_the_same_balance_for_two_programs_is_no_duplicate():
-    assert all(isinstance(found, Wanted) for found in check(row(program="P"), row(program="Q"), row()))
+    assert all(
+        isinstance(found, RedemptionRequest) for found in check(row(program="P"), row(program="Q"), row())
+    )
 
 
 def test_a_row_that_is_left_alone_makes_no_duplicate():
-    assert isinstance(check(row(value="0"), row(value="5"))[1], Wanted)
+    assert isinstance(check(row(value="0"), row(value="5"))[1], RedemptionRequest)
 
 
 def test_a_row_with_more_cells_than_the_header_was_damaged():
     assert check([*row(), "", "extra"])[0].outcome is Outcome.ROW_CHANGED
-    assert isinstance(check([*row(), "", ""])[0], Wanted)
+    assert isinstance(check([*row(), "", ""])[0], RedemptionRequest)
 
 
 def test_headers_match_without_regard_to_case_spaces_and_underscores():
     header = ["USER ID", "account_id", "Unit", " value to Redeem "]
-    assert check(["ann", "acme", "POINT", "5"], header=header) == [Wanted(2, "acme", "ann", "POINT", 5)]
+    assert check(["ann", "acme", "POINT", "5"], header=header) == [
+        RedemptionRequest(2, "acme", "ann", "POINT", 5)
+    ]
 
 
 def test_missing_columns_are_all_named():
-    with pytest.raises(FileRefusedError) as refusal:
+    with pytest.raises(FileRejectedError) as rejection:
         RowChecker(["userId", "unit"], NOW, KEYS)
-    assert refusal.value.code is FileProblem.MISSING_COLUMNS
-    assert "accountId and valueToRedeem" in refusal.value.message
+    assert rejection.value.code is FileProblem.MISSING_COLUMNS
+    assert "accountId and valueToRedeem" in rejection.value.message
 
 
 def test_a_needed_column_that_stands_twice_is_refused():
-    with pytest.raises(FileRefusedError):
+    with pytest.raises(FileRejectedError):
         RowChecker([*HEADER, "Value To Redeem"], NOW, KEYS)
 
 
 def test_neutralised_ids_are_restored():
-    assert check(row(account="'=acme", user=" '+1@x "))[0] == Wanted(2, "=acme", "+1@x", "POINT", 5)
+    assert check(row(account="'=acme", user=" '+1@x "))[0] == RedemptionRequest(
+        2, "=acme", "+1@x", "POINT", 5
+    )
 
 
 def test_ids_too_long_for_the_table_have_no_balance():
@@ -148,7 +154,7 @@ def test_ids_too_long_for_the_table_have_no_balance():
 
 def test_a_program_longer_than_any_has_no_balance():
     assert check(row(program="é" * 65))[0].outcome is Outcome.NO_BALANCE
-    assert isinstance(check(row(program="é" * 64))[0], Wanted)
+    assert isinstance(check(row(program="é" * 64))[0], RedemptionRequest)
 
 
 def test_a_row_that_was_repaired_fits_a_message_whatever_stood_in_it():
@@ -158,4 +164,4 @@ def test_a_row_that_was_repaired_fits_a_message_whatever_stood_in_it():
     checker = RowChecker(HEADER, NOW, KEYS, reports=reports)
     damaged = row(user="3/1/2026 00:" + "\U0001f600" * 60_000, row_id=row_id)
     assert checker.check(damaged, 2).outcome is Outcome.ROW_CHANGED
-    assert isinstance(checker.check(row(user="2026-01-03 00:00:00", row_id=row_id), 3), Wanted)
+    assert isinstance(checker.check(row(user="2026-01-03 00:00:00", row_id=row_id), 3), RedemptionRequest)

@@ -59,9 +59,9 @@ def test_a_reward_scheduled_for_this_moment_is_available():
 
 def test_too_much_is_refused_entirely_and_says_what_is_available():
     rewards = [reward("a", left=60), reward("b", left=40)]
-    with pytest.raises(InsufficientBalanceError) as refusal:
+    with pytest.raises(InsufficientBalanceError) as rejection:
         allocate(rewards, 101, NOW)
-    assert refusal.value.available == 100
+    assert rejection.value.available == 100
     assert [r.left for r in rewards] == [60, 40]
 
 

@@ -22,8 +22,8 @@ from rewards.domain.report import (
     Table,
 )
 from rewards.flows.create_report import csv_pieces
-from rewards.flows.report_builders import TornScanError, statement
-from rewards.tabular.external_sort import Spool
+from rewards.flows.report_builders import TornScanError, report_builder
+from rewards.tabular.external_sort import ExternalSort
 from tests.row_ids import keys
 from tests.unit.days import NOW, last_month, next_month, tomorrow, yesterday
 
@@ -61,13 +61,13 @@ def person(user="ann", **facts):
 
 @pytest.fixture
 def rows(tmp_path):
-    def make(kind, *items, program=None, asked=NOW, answered=NOW, catalogue=(), **params):
+    def make(kind, *items, program=None, asked=NOW, answered=NOW, registry=(), **params):
         filters = Filters.read(kind, {"programId": program, **params})
-        found, spool = statement(kind, EXPORT, filters, keys), Spool(tmp_path)
+        found, spool = report_builder(kind, EXPORT, filters, keys), ExternalSort(tmp_path)
         for each in items:
             found.collect(Page([each], asked, answered), spool)
-        if catalogue:
-            found.collect_catalogue(Page(list(catalogue), asked, answered), spool)
+        if registry:
+            found.collect_registry(Page(list(registry), asked, answered), spool)
         return [dict(zip(COLUMNS_OF[kind], row, strict=True)) for row in found.show(spool.sorted())]
 
     return make
@@ -160,7 +160,7 @@ def test_rewards_of_balance_and_history_stand_in_one_list_with_what_the_catalogu
         item(there),
         history(3, reward("a", 9, 0)),
         person(email="a@x.com"),
-        catalogue=[{name: {"S": text} for name, text in known.items()}],
+        registry=[{name: {"S": text} for name, text in known.items()}],
     )
     assert [(r["id"], r["name"], r["assignedCredit"], r["redeemedCredit"]) for r in shown] == [
         ("a", "Gift", 9, 9),

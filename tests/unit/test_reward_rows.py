@@ -33,9 +33,9 @@ def read(**cells):
 
 
 def rejected(**cells):
-    answer = read(**cells)
-    assert not isinstance(answer, Grant)
-    return answer.outcome, answer.message
+    result = read(**cells)
+    assert not isinstance(result, Grant)
+    return result.outcome, result.message
 
 
 # --- Types ---
@@ -44,8 +44,8 @@ def rejected(**cells):
 @pytest.mark.parametrize("kind", ["PCT_DISCOUNT", "FUELTANK", "INTEGRATION"])
 def test_rejects_a_type_without_balance_before_any_other_check(kind):
     blank = dict.fromkeys(ROW, "")
-    answer = read_grant({**blank, "type": kind, "assignedCredit": "ten", "user.id": "\x00"}, 2, NOW)
-    assert answer.outcome is Outcome.UNSUPPORTED_TYPE
+    result = read_grant({**blank, "type": kind, "assignedCredit": "ten", "user.id": "\x00"}, 2, NOW)
+    assert result.outcome is Outcome.UNSUPPORTED_TYPE
 
 
 def test_reports_a_blank_type_as_missing():

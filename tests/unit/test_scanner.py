@@ -15,17 +15,17 @@ from tests.unit.days import NOW
 class Wire:
     """Answers each request with the next (status, body), and keeps the requests."""
 
-    def __init__(self, *answers):
-        self.answers = list(answers)
+    def __init__(self, *responses):
+        self.responses = list(responses)
         self.requests = []
         self.client = boto3.client(
             "dynamodb", region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b"
         )
-        self.client.meta.events.register_first("before-send.dynamodb", self.answer)
+        self.client.meta.events.register_first("before-send.dynamodb", self.response)
 
-    def answer(self, request, **_):
+    def response(self, request, **_):
         self.requests.append(json.loads(request.body))
-        status, body = self.answers.pop(0)
+        status, body = self.responses.pop(0)
         response = AWSResponse(request.url, status, {}, None)
         response._content = json.dumps(body).encode()
         return response

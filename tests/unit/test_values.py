@@ -3,7 +3,7 @@
 import pytest
 
 from rewards.domain.outcomes import Outcome
-from rewards.domain.values import BadValue, Marks, NumberCell, read_value, shown_mark
+from rewards.domain.values import BadValue, NumberCell, NumberFormat, read_value, shown_mark
 
 INVALID, NEGATIVE, TOO_SMALL = Outcome.INVALID_VALUE, Outcome.NOT_POSITIVE, Outcome.TRUNCATES_TO_ZERO
 
@@ -83,7 +83,7 @@ def test_a_value_is_read(cell, unit, credits):
     ],
 )
 def test_a_file_with_other_separators_may_have_decimal_commas(cell, unit, credits):
-    assert read_value(cell, unit, Marks(comma_allowed=True)) == credits
+    assert read_value(cell, unit, NumberFormat(comma_allowed=True)) == credits
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_a_value_that_is_none_is_refused(cell, unit, outcome):
     ],
 )
 def test_a_value_with_two_readings_is_refused_and_both_are_named(cell, decimal_comma, readings):
-    found = read_value(cell, "CASH/USD", Marks(comma_allowed=decimal_comma))
+    found = read_value(cell, "CASH/USD", NumberFormat(comma_allowed=decimal_comma))
     assert isinstance(found, BadValue)
     assert found.outcome is INVALID
     assert all(reading in found.message for reading in readings)
@@ -181,10 +181,10 @@ def test_a_cell_with_both_marks_shows_how_the_file_writes_numbers(cell, mark):
 @pytest.mark.parametrize(
     ("cell", "marks", "credits"),
     [
-        ("1,234", Marks(seen="."), 123400),
-        ("1.234", Marks(comma_allowed=True, seen=","), 123400),
-        ("1,234", Marks(comma_allowed=True, seen=","), 123),
-        ("10.5", Marks(comma_allowed=True, seen=","), 1050),
+        ("1,234", NumberFormat(seen="."), 123400),
+        ("1.234", NumberFormat(comma_allowed=True, seen=","), 123400),
+        ("1,234", NumberFormat(comma_allowed=True, seen=","), 123),
+        ("10.5", NumberFormat(comma_allowed=True, seen=","), 1050),
     ],
 )
 def test_what_the_file_shows_settles_what_could_be_read_in_two_ways(cell, marks, credits):
@@ -192,7 +192,7 @@ def test_what_the_file_shows_settles_what_could_be_read_in_two_ways(cell, marks,
 
 
 def test_the_point_of_a_number_cell_is_the_decimal_mark_where_text_is_ambiguous():
-    marks = Marks(comma_allowed=True)
+    marks = NumberFormat(comma_allowed=True)
     assert read_value(NumberCell("1.234"), "CASH/KWD", marks) == 1234
     assert isinstance(read_value("1.234", "CASH/KWD", marks), BadValue)
-    assert read_value(NumberCell("1.234"), "CASH/KWD", Marks(comma_allowed=True, seen=",")) == 1234
+    assert read_value(NumberCell("1.234"), "CASH/KWD", NumberFormat(comma_allowed=True, seen=",")) == 1234

@@ -15,7 +15,7 @@ from openpyxl import Workbook
 from openpyxl.cell.rich_text import CellRichText, TextBlock
 from openpyxl.cell.text import InlineFont
 
-from rewards.domain.outcomes import FileProblem, FileRefusedError
+from rewards.domain.outcomes import FileProblem, FileRejectedError
 from rewards.tabular import xlsx_reader as module
 from rewards.tabular.xlsx_reader import NOT_COMPUTED, read_workbook
 
@@ -91,10 +91,10 @@ def made(rows="", **changed):
     return others
 
 
-def refusal(file):
-    with pytest.raises(FileRefusedError) as refused:
+def rejection(file):
+    with pytest.raises(FileRejectedError) as rejected:
         deque(read_workbook(file, NEEDED).rows, maxlen=0)
-    return refused.value
+    return rejected.value
 
 
 def cell(value, style=0, cell_type="n", **changed):
@@ -395,7 +395,9 @@ def test_the_header_is_looked_for_in_twenty_rows_that_are_not_empty():
             book.active.cell(2 * number + 1, 1, "title")
         book.active.append(HEADER)
         file = saved(book)
-        assert (read(file) == [(2 * titles, HEADER)]) if found else (refusal(file).code == "MISSING_COLUMNS")
+        assert (
+            (read(file) == [(2 * titles, HEADER)]) if found else (rejection(file).code == "MISSING_COLUMNS")
+        )
 
 
 def book_of(*sheets):
@@ -424,7 +426,7 @@ def test_the_first_visible_sheet_with_the_columns_counts_then_hidden_ones():
 
 
 def test_missing_columns_are_named_with_what_is_there_instead():
-    problem = refusal(
+    problem = rejection(
         book_of(("A", [["x"], ["y"]], "visible"), ("Bl\u00e4tt", [[], ["userId", "unit"]], "visible"))
     )
     assert problem.code == FileProblem.MISSING_COLUMNS
@@ -435,8 +437,8 @@ def test_missing_columns_are_named_with_what_is_there_instead():
 
 
 def test_a_workbook_without_any_cell_is_empty():
-    assert refusal(book_of(("A", [], "visible"), ("B", [[None]], "visible"))).code == FileProblem.EMPTY_FILE
-    assert refusal(io.BytesIO()).code == FileProblem.EMPTY_FILE
+    assert rejection(book_of(("A", [], "visible"), ("B", [[None]], "visible"))).code == FileProblem.EMPTY_FILE
+    assert rejection(io.BytesIO()).code == FileProblem.EMPTY_FILE
 
 
 def test_protected_sheets_can_be_read():
@@ -511,7 +513,7 @@ def test_other_encodings_of_xml():
 
 @pytest.mark.parametrize("start", ["d0cf11e0a1b11ae1", "d0cf11e0"])
 def test_old_and_encrypted_workbooks_are_named(start):
-    problem = refusal(io.BytesIO(bytes.fromhex(start) + bytes(1000)))
+    problem = rejection(io.BytesIO(bytes.fromhex(start) + bytes(1000)))
     assert problem.code == FileProblem.UNREADABLE_FILE
     assert "old format or is protected by a password: save it as .xlsx without a password" in problem.message
 
@@ -527,7 +529,7 @@ def test_old_and_encrypted_workbooks_are_named(start):
     ],
 )
 def test_other_files_are_refused(content):
-    assert refusal(io.BytesIO(content)).code == FileProblem.UNREADABLE_FILE
+    assert rejection(io.BytesIO(content)).code == FileProblem.UNREADABLE_FILE
 
 
 BROKEN = {
@@ -571,13 +573,13 @@ BROKEN = {
 
 @pytest.mark.parametrize("case", BROKEN)
 def test_damaged_workbooks_are_refused_with_words(case):
-    problem = refusal(zipped(parts_of(**BROKEN[case])))
+    problem = rejection(zipped(parts_of(**BROKEN[case])))
     assert problem.code == FileProblem.UNREADABLE_FILE
     assert "save it as .xlsx" in problem.message or "save it again as .xlsx" in problem.message
 
 
 def test_damage_is_found_where_it_is():
-    problem = refusal(zipped(parts_of(sheet1=sheet_xml(HEADER_XML + '<row r="7"/><row r="7"/>'))))
+    problem = rejection(zipped(parts_of(sheet1=sheet_xml(HEADER_XML + '<row r="7"/><row r="7"/>'))))
     assert "Sheet “Balances” is damaged (at or after row 7: row 7 stands twice" in problem.message
 
 
@@ -588,7 +590,7 @@ def test_a_changed_digit_is_found_by_the_checksum():
             archive.writestr(name, content)
     content = file.getvalue()
     assert content.count(b"1055") == 1
-    problem = refusal(io.BytesIO(content.replace(b"1055", b"9055")))
+    problem = rejection(io.BytesIO(content.replace(b"1055", b"9055")))
     assert problem.code == FileProblem.UNREADABLE_FILE
     assert "CRC" in problem.message
 
@@ -600,7 +602,7 @@ def test_any_truncation_or_flipped_byte_is_refused_or_harmless():
         flipped = bytearray(content)
         flipped[place] ^= 0x55
         for damaged in (bytes(flipped), content[:place]):
-            with suppress(FileRefusedError):
+            with suppress(FileRejectedError):
                 assert read(io.BytesIO(damaged)) == whole
 
 
@@ -610,7 +612,7 @@ def test_a_part_that_stands_twice_is_refused():
         for name, content in parts_of().items():
             archive.writestr(name, content)
         archive.writestr("xl/worksheets/SHEET1.xml", sheet_xml(""))
-    assert "ambiguous" in refusal(file).message
+    assert "ambiguous" in rejection(file).message
 
 
 def patched(content, name, position, form, value):
@@ -623,7 +625,7 @@ def test_encrypted_and_oddly_packed_parts_are_refused():
     content = zipped(parts_of()).getvalue()
     for position, value in ((8, 1), (10, 14), (10, 99)):
         changed = patched(content, "xl/worksheets/sheet1.xml", position, "<H", value)
-        assert refusal(io.BytesIO(changed)).code == FileProblem.UNREADABLE_FILE
+        assert rejection(io.BytesIO(changed)).code == FileProblem.UNREADABLE_FILE
 
 
 # Files that are too large, or only look small
@@ -631,13 +633,13 @@ def test_encrypted_and_oddly_packed_parts_are_refused():
 
 def test_a_zip_that_says_it_unpacks_beyond_the_bound_is_refused_unread():
     content = patched(zipped(parts_of()).getvalue(), "xl/worksheets/sheet1.xml", 24, "<L", (2 << 30) + 1)
-    assert refusal(io.BytesIO(content)).code == FileProblem.FILE_TOO_LARGE
+    assert rejection(io.BytesIO(content)).code == FileProblem.FILE_TOO_LARGE
 
 
 def test_a_zip_that_lies_about_sizes_is_read_no_further_than_it_says():
     bomb = sheet_xml(HEADER_XML + '<row r="2"><c><v>1</v></c></row>' + " " * (4 << 20))
     content = patched(zipped(parts_of(sheet1=bomb)).getvalue(), "xl/worksheets/sheet1.xml", 24, "<L", 1000)
-    assert refusal(io.BytesIO(content)).code == FileProblem.UNREADABLE_FILE
+    assert rejection(io.BytesIO(content)).code == FileProblem.UNREADABLE_FILE
 
 
 def test_entities_are_not_unfolded():
@@ -645,14 +647,14 @@ def test_entities_are_not_unfolded():
         f'<!ENTITY {chr(98 + n)} "{f"&{chr(97 + n)};" * 10}">' for n in range(9)
     )
     bomb = f"<!DOCTYPE x [{entities}]>" + sheet_xml('<row><c t="str"><v>&j;</v></c></row>')
-    assert refusal(zipped(parts_of(sheet1=bomb))).code == FileProblem.UNREADABLE_FILE
+    assert rejection(zipped(parts_of(sheet1=bomb))).code == FileProblem.UNREADABLE_FILE
 
 
 def test_shared_texts_beyond_the_bound_are_refused():
     file = zipped(parts_of(sharedStrings=f'<sst xmlns="{MAIN}">{"<si><t>text</t></si>" * 10_000}</sst>'))
     for name, bound in (("_MAX_TEXTS_PART", 10_000), ("MAX_TEXTS", 9_000), ("MAX_TEXT_BYTES", 35_000)):
         with patch.object(module, name, bound):
-            assert refusal(file).code == FileProblem.FILE_TOO_LARGE
+            assert rejection(file).code == FileProblem.FILE_TOO_LARGE
     assert read(file)
 
 
@@ -669,7 +671,7 @@ TOO_LARGE = {
 
 @pytest.mark.parametrize("case", TOO_LARGE)
 def test_sheets_beyond_a_bound_are_refused(case):
-    problem = refusal(zipped(parts_of(TOO_LARGE[case])))
+    problem = rejection(zipped(parts_of(TOO_LARGE[case])))
     assert problem.code == FileProblem.FILE_TOO_LARGE
     assert "divide them" in problem.message
 
@@ -681,19 +683,19 @@ def test_the_last_row_and_column_can_be_read():
 
 def test_gaps_count_as_cells():
     rows = "".join(f'<row r="{n}"><c r="XFD{n}"><v>1</v></c></row>' for n in range(2, 3000))
-    assert "33,554,432 cells" in refusal(zipped(parts_of(rows))).message
+    assert "33,554,432 cells" in rejection(zipped(parts_of(rows))).message
 
 
 def test_shared_texts_cannot_multiply_without_end():
     shared = f'<sst xmlns="{MAIN}"><si><t>{"x" * 32_000}</t></si></sst>'
     rows = ("<row>" + '<c t="s"><v>0</v></c>' * 32 + "</row>") * 3000
     with patch.object(module, "MAX_BYTES", 64 << 20):
-        assert "2 GiB of text" in refusal(zipped(parts_of(rows, sharedStrings=shared))).message
+        assert "2 GiB of text" in rejection(zipped(parts_of(rows, sharedStrings=shared))).message
 
 
 def test_a_directory_without_end_is_not_taken_in():
     file = zipped({f"{'x' * 1000}{number}": "" for number in range(2100)})
-    assert refusal(file).code == FileProblem.FILE_TOO_LARGE
+    assert rejection(file).code == FileProblem.FILE_TOO_LARGE
 
 
 def sheets(**contents):
@@ -755,5 +757,5 @@ def test_rows_are_read_as_a_stream():
     file = zipped(parts_of("<row><c><v>1</v></c></row>" * 50_000 + "<broken>"))
     rows = read_workbook(file, NEEDED).rows
     assert len(list(islice(rows, 40_000))) == 40_000
-    with pytest.raises(FileRefusedError):
+    with pytest.raises(FileRejectedError):
         list(rows)

@@ -11,7 +11,7 @@ from rewards.adapters.errors import (
     ConditionFailedError,
     ThrottledError,
     TooManyWritesError,
-    WriteRefusedError,
+    WriteRejectedError,
     translated,
 )
 from rewards.adapters.retry import Backoff, patiently
@@ -105,7 +105,7 @@ class Accounts:
         not before the others are.
         """
         written = [False] * len(balances)
-        refused: list[str] = []
+        rejected: list[str] = []
         light: list[tuple[int, Item, int]] = []
         heavy: list[tuple[int, Page]] = []
         for place, balance in enumerate(balances):
@@ -123,11 +123,11 @@ class Accounts:
             for (place, _, _), error in zip(batch, errors, strict=True):
                 written[place] = error is None
                 if error is not None and error["Code"] not in _TRY_AGAIN:
-                    refused.append(f"{balances[place].user_id}: {error['Code']}: {error.get('Message')}")
+                    rejected.append(f"{balances[place].user_id}: {error['Code']}: {error.get('Message')}")
         for place, page in heavy:
             written[place] = self._transact([(balances[place], page)], [], now)
-        if refused:
-            raise WriteRefusedError("; ".join(refused))
+        if rejected:
+            raise WriteRejectedError("; ".join(rejected))
         return written
 
     def write_together(self, balances: Sequence[Balance], actions: Sequence[Any], now: int) -> bool:
@@ -151,7 +151,7 @@ class Accounts:
             writes.append((balance, page))
         return self._transact(writes, actions, now)
 
-    def holdings(
+    def balances_with_history(
         self, account_id: str, user_id: str | None = None, unit: str | None = None
     ) -> list[tuple[Balance, list[Page]]]:
         """An account's balances (of one participant, of one unit) with all of their history.
@@ -160,13 +160,13 @@ class Accounts:
         """
         for _ in range(_READS):
             with translated():
-                found = self._holdings(account_id, user_id, unit)
+                found = self._balances_with_history(account_id, user_id, unit)
             # A reward that a reversal took back into its balance in between is on no page any more.
             if all(sum(len(page.rewards) for page in pages) == b.archived.count for b, pages in found):
                 return found
         raise ThrottledError(f"account {account_id} changed each time it was read")
 
-    def _holdings(
+    def _balances_with_history(
         self, account_id: str, user_id: str | None, unit: str | None
     ) -> list[tuple[Balance, list[Page]]]:
         balances = {(b.user_id, b.unit): b for b in self._balances(account_id, user_id, unit)}
@@ -310,7 +310,7 @@ class Accounts:
                 response = self._client.batch_execute_statement(Statements=statements)
         except ThrottledError:
             return [{"Code": "ThrottlingError"}] * len(statements)
-        return [answer.get("Error") for answer in response["Responses"]]
+        return [response_of_one.get("Error") for response_of_one in response["Responses"]]
 
     def _transact(
         self, writes: Sequence[tuple[Balance, Page | None]], actions: Sequence[Any], now: int

@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from rewards.domain.balance import Wanted
+from rewards.domain.balance import RedemptionRequest
 from rewards.domain.chunks import Chunk
 from rewards.domain.messages import LOAD, REDEEM, REVERSE, VERSION, read_message, version_of
 from rewards.domain.outcomes import WarningCode
@@ -28,7 +28,7 @@ MAX_UNITS = 50
 _REVERSAL_MESSAGES = 1_000
 
 
-def bodies(import_id: str, dry_run: bool, rows: Iterable[Wanted | Grant]) -> Iterator[str]:
+def bodies(import_id: str, dry_run: bool, rows: Iterable[RedemptionRequest | Grant]) -> Iterator[str]:
     """Message bodies that hold the rows, in order."""
     number = 0
     batch: list[str] = []
@@ -46,7 +46,7 @@ def bodies(import_id: str, dry_run: bool, rows: Iterable[Wanted | Grant]) -> Ite
             yield _body(kind, import_id, number, dry_run, batch)
             batch, units, size = [], set(), 0
         if not batch:
-            kind = REDEEM if isinstance(row, Wanted) else LOAD
+            kind = REDEEM if isinstance(row, RedemptionRequest) else LOAD
         batch.append(text)
         units.add(row.unit)
         size += len(text) + 1
@@ -87,7 +87,7 @@ def parse(body: str) -> list[Chunk]:
             import_id=import_id,
             number=message["chunk"],
             dry_run=message["dryRun"],
-            wanted=tuple(_wanted(*row) for row in rows) if message["kind"] == REDEEM else (),
+            requests=tuple(_request(*row) for row in rows) if message["kind"] == REDEEM else (),
             grants=tuple(_grant(row) for row in rows) if message["kind"] == LOAD else (),
             version=version_of(message),
         )
@@ -114,8 +114,8 @@ def _body(kind: str, import_id: str, number: int, dry_run: bool, rows: list[str]
     return f'{head[:-1]},"rows":[{",".join(rows)}]}}'
 
 
-def _row(row: Wanted | Grant) -> str:
-    if not isinstance(row, Wanted):
+def _row(row: RedemptionRequest | Grant) -> str:
+    if not isinstance(row, RedemptionRequest):
         return _dumps(_grant_cells(row))
     cells: list[Any] = [
         row.line, row.account_id, row.user_id, row.unit, row.value, row.program_id, row.row_id
@@ -131,7 +131,7 @@ def _row(row: Wanted | Grant) -> str:
     return _dumps(cells)
 
 
-def _wanted(
+def _request(
     line: int,
     account_id: str,
     user_id: str,
@@ -140,17 +140,17 @@ def _wanted(
     program_id: str | None,
     row_id: str | None,
     further: dict[str, Any] | str | None = None,
-) -> Wanted:
-    wanted = Wanted(line, account_id, user_id, unit, value, program_id, row_id)
+) -> RedemptionRequest:
+    request = RedemptionRequest(line, account_id, user_id, unit, value, program_id, row_id)
     if isinstance(further, str):  # version 1 had only the note of a repaired row
         further = {"note": further, "warnings": [WarningCode.REPAIRED]}
     if further:
-        wanted.note = further.get("note", "")
-        wanted.warnings = tuple(WarningCode(code) for code in further.get("warnings", ()))
-        wanted.reference = further.get("reference", "")
+        request.note = further.get("note", "")
+        request.warnings = tuple(WarningCode(code) for code in further.get("warnings", ()))
+        request.reference = further.get("reference", "")
         if "prior" in further:
-            wanted.prior = (further["prior"][0], further["prior"][1])
-    return wanted
+            request.prior = (further["prior"][0], further["prior"][1])
+    return request
 
 
 def _grant_cells(grant: Grant) -> dict[str, Any]:

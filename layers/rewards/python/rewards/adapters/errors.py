@@ -46,7 +46,7 @@ class ThrottledError(ServiceError):
     """The service asked us to slow down."""
 
 
-class WriteRefusedError(ServiceError):
+class WriteRejectedError(ServiceError):
     """A write that DynamoDB will never take, such as one of an item above 400 KB."""
 
 

@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 
 from rewards.adapters.errors import UploadGoneError, UploadUnreadableError, translated
 from rewards.domain.download_names import content_disposition
-from rewards.domain.outcomes import Answer, Outcome, WarningCode
+from rewards.domain.outcomes import Outcome, RowResult, WarningCode
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -119,13 +119,13 @@ class Files:
             body = self._client.get_object(Bucket=bucket, Key=key, **version)["Body"]
         return io.BufferedReader(_Stream(body, digest), buffer_size=_MEBIBYTE)
 
-    def put_part(self, import_id: str, part: str, answers: Iterable[Answer]) -> None:
+    def put_part(self, import_id: str, part: str, results: Iterable[RowResult]) -> None:
         """Write a part of an import's answers, in line order; writing it again is harmless."""
-        self.put(_part_key(import_id, part), encode_results(answers))
+        self.put(_part_key(import_id, part), encode_results(results))
 
-    def answers(
+    def results(
         self, import_id: str, group: str, parts: int, attempts: Mapping[int, str] = MappingProxyType({})
-    ) -> Iterator[Answer]:
+    ) -> Iterator[RowResult]:
         """All answers of the parts 1 to `parts` of one group (`chunk` or `checked`), in line order.
 
         `attempts` names the attempt that counts for each part that was written by several.
@@ -133,18 +133,18 @@ class Files:
         for number in range(1, parts + 1):
             yield from self.part(import_id, part_name(group, number, attempts.get(number, "")))
 
-    def part(self, import_id: str, part: str) -> Iterator[Answer]:
+    def part(self, import_id: str, part: str) -> Iterator[RowResult]:
         """The answers of one part, in line order. Raises FileNotFoundError if it is gone."""
         found = self._part(import_id, part)
         if found is None:
             raise FileNotFoundError(f"{import_id} {part}")
         return iter(found)
 
-    def part_so_far(self, import_id: str, part: str) -> list[Answer]:
+    def partial_results(self, import_id: str, part: str) -> list[RowResult]:
         """The answers of a part that may not be there, in line order."""
         return self._part(import_id, part) or []
 
-    def _part(self, import_id: str, part: str) -> list[Answer] | None:
+    def _part(self, import_id: str, part: str) -> list[RowResult] | None:
         file = self.open_file(_part_key(import_id, part))
         return None if file is None else decode_results(file.read())
 
@@ -285,35 +285,35 @@ def _part_key(import_id: str, part: str) -> str:
     return f"imports/{import_id}/parts/{part}.jsonl"
 
 
-def encode_results(answers: Iterable[Answer]) -> bytes:
+def encode_results(results: Iterable[RowResult]) -> bytes:
     """Results as they are stored: a JSON list per line, whose trailing empty cells are left out."""
-    return b"\n".join([orjson.dumps(_cells(answer)) for answer in answers])
+    return b"\n".join([orjson.dumps(_cells(result)) for result in results])
 
 
-def decode_results(body: bytes) -> list[Answer]:
+def decode_results(body: bytes) -> list[RowResult]:
     """The results that `encode_results` stored, also in version 0.1."""
-    return [_answer(line) for line in body.splitlines()]
+    return [_result(line) for line in body.splitlines()]
 
 
-def _answer(line: bytes) -> Answer:
+def _result(line: bytes) -> RowResult:
     number, outcome, message, unit, redeemed, available, *rest = orjson.loads(line)
     account_id, user_id = (*rest[:2], "", "")[:2]
     codes = tuple(WarningCode(code) for code in rest[2]) if len(rest) > 2 else ()
     by = (rest[3][0], rest[3][1]) if len(rest) > 3 else None
     outcome = Outcome(outcome)
-    return Answer(number, outcome, message, unit, redeemed, available, account_id, user_id, codes, by)
+    return RowResult(number, outcome, message, unit, redeemed, available, account_id, user_id, codes, by)
 
 
-def _cells(answer: Answer) -> list[Any]:
-    rest: list[Any] = [answer.account_id, answer.user_id, answer.warnings, answer.redeemed_by]
+def _cells(result: RowResult) -> list[Any]:
+    rest: list[Any] = [result.account_id, result.user_id, result.warnings, result.redeemed_by]
     while rest and not rest[-1]:
         rest.pop()
     return [
-        answer.line,
-        answer.outcome,
-        answer.message,
-        answer.unit,
-        answer.redeemed,
-        answer.available,
+        result.line,
+        result.outcome,
+        result.message,
+        result.unit,
+        result.redeemed,
+        result.available,
         *rest,
     ]

@@ -19,34 +19,34 @@ _DAYS_KEPT = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class StoredResponse:
     """The answer to a request, and the digest of that request."""
 
     digest: str
-    answer: Any
+    response: Any
 
 
-class Answers:
+class StoredResponses:
     """Finds answers by their idempotency key, and says how to keep one."""
 
     def __init__(self, client: "DynamoDBClient", table: str) -> None:
         self._client = client
         self._table = table
 
-    def find(self, key: str) -> Answered | None:
+    def find(self, key: str) -> StoredResponse | None:
         """What was answered under a key (strongly consistent), or None."""
         with translated():
             item: Any = self._client.get_item(TableName=self._table, Key=_key(key), ConsistentRead=True)
         if "Item" not in item:
             return None
-        return Answered(item["Item"]["digest"]["S"], json.loads(item["Item"]["answer"]["S"]))
+        return StoredResponse(item["Item"]["digest"]["S"], json.loads(item["Item"]["answer"]["S"]))
 
-    def put(self, key: str, answered: Answered, now: int) -> Any:
+    def put(self, key: str, stored: StoredResponse, now: int) -> Any:
         """The transaction's action that keeps an answer, if the key has none."""
         item = {
             **_key(key),
-            "digest": {"S": answered.digest},
-            "answer": {"S": json.dumps(answered.answer, ensure_ascii=False)},
+            "digest": {"S": stored.digest},
+            "answer": {"S": json.dumps(stored.response, ensure_ascii=False)},
             "ttl": {"N": str(now // 1000 + _DAYS_KEPT * 86_400)},
         }
         return {

@@ -29,7 +29,7 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from rewards.adapters.batch_get import batch_get
 from rewards.adapters.errors import ConditionFailedError, ServiceError, ThrottledError, translated
 from rewards.adapters.retry import Backoff, patiently
-from rewards.domain.outcomes import Answer
+from rewards.domain.outcomes import RowResult
 from rewards.domain.units import claim_key
 
 if TYPE_CHECKING:
@@ -274,7 +274,7 @@ class Jobs:
         import_id: str,
         chunk: int,
         owner: str,
-        answers: Iterable[Answer],
+        results: Iterable[RowResult],
         expires: int,
         backoff: Backoff,
     ) -> None:
@@ -283,7 +283,7 @@ class Jobs:
         From then on the part that the owner wrote is the one that counts. `expires` (Unix seconds) is
         when the chunk's own record may go. Raises ConditionFailedError if the lease is lost.
         """
-        processed, outcomes, redeemed, warnings = tally(answers)
+        processed, outcomes, redeemed, warnings = tally(results)
         names = {"#done": "chunksDone", "#rows": "processed"}
         values: dict[str, Any] = {":one": {"N": "1"}, ":rows": {"N": str(processed)}}
         adds = ["#done :one", "#rows :rows"]
@@ -447,7 +447,7 @@ class Jobs:
 
 
 def tally(
-    answers: Iterable[Answer],
+    results: Iterable[RowResult],
 ) -> tuple[int, dict[str, int], dict[str, int], dict[str, int]]:
     """How many results, how many of each outcome, the credits redeemed by unit (negative: reversed), and how
     many rows have each warning."""
@@ -455,12 +455,12 @@ def tally(
     outcomes: dict[str, int] = {}
     redeemed: dict[str, int] = {}
     warnings: dict[str, int] = {}
-    for answer in answers:
+    for result in results:
         processed += 1
-        outcomes[answer.outcome] = outcomes.get(answer.outcome, 0) + 1
-        if answer.redeemed:
-            redeemed[answer.unit] = redeemed.get(answer.unit, 0) + answer.redeemed
-        for warning in answer.warnings:
+        outcomes[result.outcome] = outcomes.get(result.outcome, 0) + 1
+        if result.redeemed:
+            redeemed[result.unit] = redeemed.get(result.unit, 0) + result.redeemed
+        for warning in result.warnings:
             warnings[warning] = warnings.get(warning, 0) + 1
     return processed, outcomes, redeemed, warnings
 

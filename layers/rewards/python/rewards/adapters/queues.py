@@ -56,9 +56,11 @@ class Queues:
             except ThrottledError:
                 backoff.wait()
                 continue
-            for refused in response.get("Failed", []):
-                if refused["SenderFault"]:
-                    raise RuntimeError(f"SQS refused a message: {refused['Code']}: {refused.get('Message')}")
+            for rejected in response.get("Failed", []):
+                if rejected["SenderFault"]:
+                    raise RuntimeError(
+                        f"SQS refused a message: {rejected['Code']}: {rejected.get('Message')}"
+                    )
             for sent in response.get("Successful", []):
                 del waiting[sent["Id"]]
             if waiting:

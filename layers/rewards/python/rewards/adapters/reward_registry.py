@@ -38,7 +38,7 @@ def claim_of(grant: Grant, import_id: str) -> Claim:
     return Claim(*whose, import_id, grant.line, grant.name, grant.reward_source)
 
 
-class Catalogue:
+class RewardRegistry:
     """Reads reward ids, and says how to claim one."""
 
     def __init__(self, client: "DynamoDBClient", table: str) -> None:

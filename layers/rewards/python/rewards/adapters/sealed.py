@@ -18,7 +18,7 @@ from secrets import token_hex
 from typing import Any
 
 from rewards.adapters.files import Files, decode_results, encode_results
-from rewards.domain.outcomes import Answer
+from rewards.domain.outcomes import RowResult
 
 # A file of chunks is written when its bodies reach this size (bytes); 30 % of it when compressed.
 _FILE_BYTES = 4 << 20
@@ -56,7 +56,7 @@ class Attempt:
     _bodies: list[bytes] = field(default_factory=list)
     _size: int = 0
     _keys: list[str] = field(default_factory=list)
-    _results: list[Answer] = field(default_factory=list)
+    _results: list[RowResult] = field(default_factory=list)
 
     def add_chunk(self, body: str) -> None:
         """Add the message body of the next chunk."""
@@ -66,7 +66,7 @@ class Attempt:
         if self._size >= _FILE_BYTES:
             self._write_chunks()
 
-    def add_result(self, result: Answer) -> None:
+    def add_result(self, result: RowResult) -> None:
         """Add the result of a row that is rejected without a look at its balance; in line order."""
         self._results.append(result)
         if len(self._results) == _PART_ROWS:
@@ -125,7 +125,7 @@ class Sealed:
         body = self._read(_CHUNKS.format(number), self._chunks[number - 1])
         return gzip.decompress(body).decode().split("\n")
 
-    def results(self) -> Iterator[Answer]:
+    def results(self) -> Iterator[RowResult]:
         """Yield the results of rejected rows, in line order."""
         for number, digest in enumerate(self._parts, start=1):
             yield from decode_results(self._read(_PARTS.format(number), digest))

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 _COPY = TransferConfig(multipart_threshold=256 << 20, multipart_chunksize=128 << 20, max_concurrency=16)
 
 
-class Uploads:
+class UploadBucket:
     """Signs forms for the upload bucket, and copies inside it."""
 
     def __init__(self, client: "S3Client", bucket: str) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from rewards.domain.balance import Balance, Redemption, spend
+from rewards.domain.balance import Balance, Redemption, apply_redemption
 from rewards.domain.redemption import Reward, Status, allocate, statuses
 
 
@@ -64,7 +64,7 @@ def redeem_across(balances: Sequence[Balance], value: int, redemption_id: str, n
     for balance in balances:
         own = [(reward, taken[id(reward)]) for reward in balance.rewards if id(reward) in taken]
         if own:
-            spend(balance, own, redemption_id, 0, None, now)
+            apply_redemption(balance, own, redemption_id, 0, None, now)
             changed.append(balance)
     return changed
 
@@ -74,7 +74,7 @@ def redeem_reward(balance: Balance, reward: Reward, value: int, redemption_id: s
 
     Raises InsufficientBalanceError, and nothing has changed, when the value is more than it has.
     """
-    spend(balance, allocate([reward], value, now), redemption_id, 0, None, now)
+    apply_redemption(balance, allocate([reward], value, now), redemption_id, 0, None, now)
 
 
 def uncancellable(reward: Reward, now: int) -> Status | None:

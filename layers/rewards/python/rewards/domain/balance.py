@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from rewards.domain.outcomes import Answer, Outcome, Refusal, WarningCode
+from rewards.domain.outcomes import Outcome, RowResult, StopReason, WarningCode
 from rewards.domain.redemption import (
     InsufficientBalanceError,
     Reward,
@@ -28,7 +28,7 @@ MAX_OPEN_REWARDS = 2_000
 MAX_OPEN_BYTES = 256 * 1024
 
 # So many rewards are named in an answer; history names them all.
-_TOLD = 50
+_NAMED = 50
 
 # The clocks of two machines may differ by this much (milliseconds).
 CLOCK_MARGIN = 5 * 60 * 1000
@@ -104,7 +104,7 @@ class Balance:
 
 
 @dataclass(slots=True)
-class Wanted:
+class RedemptionRequest:
     """One row that wants a redemption: `value` credits of one balance, for one import's line.
 
     `note` explains the `warnings` that validation found, such as that the row was repaired.
@@ -138,42 +138,44 @@ def needs_history(balance: Balance, since: int) -> bool:
 
 def redeem(
     balance: Balance,
-    wanted: Wanted,
+    request: RedemptionRequest,
     import_id: str,
     now: int,
     history: Iterable[Redemption] = (),
-    refusal: Refusal | None = None,
-) -> Answer:
+    stop_reason: StopReason | None = None,
+) -> RowResult:
     """Redeem one row from a balance, in place, at most once.
 
     `history` are the older redemptions of this balance where `needs_history` asks for them.
     With a `refusal` nothing is redeemed any more, but a row that was redeemed still says so.
     The balance has changed exactly if it has one redemption more.
     """
-    before = find(balance, wanted, import_id, history)
+    before = find(balance, request, import_id, history)
     if before is not None:
-        return _answer_again(balance, wanted, before, import_id, now)
-    if refusal is not None:
-        available = balance.available(now, wanted.program_id)
-        return Answer(wanted.line, refusal.outcome, refusal.message, wanted.unit, available=available)
+        return _result_again(balance, request, before, import_id, now)
+    if stop_reason is not None:
+        available = balance.available(now, request.program_id)
+        return RowResult(
+            request.line, stop_reason.outcome, stop_reason.message, request.unit, available=available
+        )
     try:
-        parts = allocate(balance.rewards, wanted.value, now, wanted.program_id)
+        parts = allocate(balance.rewards, request.value, now, request.program_id)
     except InsufficientBalanceError as error:
-        shown, asked = (format_value(credits, wanted.unit) for credits in (error.available, wanted.value))
-        of_program = f" from program {wanted.program_id}" if wanted.program_id else ""
-        return Answer(
-            wanted.line,
+        shown, asked = (format_value(credits, request.unit) for credits in (error.available, request.value))
+        of_program = f" from program {request.program_id}" if request.program_id else ""
+        return RowResult(
+            request.line,
             Outcome.INSUFFICIENT_BALANCE,
-            f"The amount {asked} {wanted.unit} exceeds the available balance: {shown} is available"
+            f"The amount {asked} {request.unit} exceeds the available balance: {shown} is available"
             f"{of_program}. Nothing was redeemed.",
-            wanted.unit,
+            request.unit,
             available=error.available,
         )
-    spend(balance, parts, import_id, wanted.line, wanted.row_id, now)
-    return _redeemed(balance, wanted, now, how(parts, wanted.unit, "from"))
+    apply_redemption(balance, parts, import_id, request.line, request.row_id, now)
+    return _redeemed(balance, request, now, how(parts, request.unit, "from"))
 
 
-def spend(
+def apply_redemption(
     balance: Balance,
     parts: Sequence[tuple[Reward, int]],
     import_id: str,
@@ -198,7 +200,7 @@ def spend(
 
 
 def find(
-    balance: Balance, wanted: Wanted, import_id: str, history: Iterable[Redemption] = ()
+    balance: Balance, request: RedemptionRequest, import_id: str, history: Iterable[Redemption] = ()
 ) -> Redemption | None:
     """The redemption this row made before: by its import and line; unless reversed, by its rowId, or
     by the import and line that an uploaded results.csv names.
@@ -206,13 +208,13 @@ def find(
     An import never redeems a line twice, also when what the line redeemed was reversed.
     """
     for redemption in (*balance.redemptions, *history):
-        if redemption.import_id == import_id and redemption.line == wanted.line:
+        if redemption.import_id == import_id and redemption.line == request.line:
             return redemption
         if redemption.reversed_by:
             continue
-        if wanted.row_id is not None and redemption.row_id == wanted.row_id:
+        if request.row_id is not None and redemption.row_id == request.row_id:
             return redemption
-        if wanted.prior == (redemption.import_id, redemption.line):
+        if request.prior == (redemption.import_id, redemption.line):
             return redemption
     return None
 
@@ -279,40 +281,44 @@ def open_rewards(balance: Balance, now: int) -> list[Reward]:
     return [reward for reward in balance.rewards if not is_closed(reward, now)]
 
 
-def _answer_again(balance: Balance, wanted: Wanted, before: Redemption, import_id: str, now: int) -> Answer:
-    if before.import_id == import_id and before.line == wanted.line:
+def _result_again(
+    balance: Balance, request: RedemptionRequest, before: Redemption, import_id: str, now: int
+) -> RowResult:
+    if before.import_id == import_id and before.line == request.line:
         # Our own trace: the row was redeemed, but its answer was lost on the way.
         by_ordinal = {reward.ordinal: reward for reward in balance.rewards}
         known = [(by_ordinal[n], part) for n, part in before.parts if n in by_ordinal]
-        told = how(known, wanted.unit, "from") if len(known) == len(before.parts) else ""
-        return _redeemed(balance, wanted, now, told)
-    value = format_value(before.value, wanted.unit)
-    return Answer(
-        wanted.line,
+        named = how(known, request.unit, "from") if len(known) == len(before.parts) else ""
+        return _redeemed(balance, request, now, named)
+    value = format_value(before.value, request.unit)
+    return RowResult(
+        request.line,
         Outcome.ALREADY_REDEEMED,
-        f"{value} {wanted.unit} was redeemed for this row by import {before.import_id}, "
+        f"{value} {request.unit} was redeemed for this row by import {before.import_id}, "
         f"line {before.line}. Nothing was redeemed again.",
-        wanted.unit,
-        available=balance.available(now, wanted.program_id),
+        request.unit,
+        available=balance.available(now, request.program_id),
         redeemed_by=(before.import_id, before.line),
     )
 
 
-def _redeemed(balance: Balance, wanted: Wanted, now: int, message: str) -> Answer:
-    return Answer(
-        wanted.line,
+def _redeemed(balance: Balance, request: RedemptionRequest, now: int, message: str) -> RowResult:
+    return RowResult(
+        request.line,
         Outcome.REDEEMED,
         message,
-        wanted.unit,
-        redeemed=wanted.value,
-        available=balance.available(now, wanted.program_id),
-        account_id=wanted.account_id,
-        user_id=wanted.user_id,
+        request.unit,
+        redeemed=request.value,
+        available=balance.available(now, request.program_id),
+        account_id=request.account_id,
+        user_id=request.user_id,
     )
 
 
 def how(parts: Sequence[tuple[Reward, int]], unit: str, preposition: str) -> str:
     """Which reward gave or got how much, in their order; as many as a cell of a spreadsheet holds."""
-    told = [f"{format_value(part, unit)} {preposition} {reward.id}" for reward, part in islice(parts, _TOLD)]
-    more = len(parts) - len(told)
-    return "; ".join(told) + (f"; and {more:,} rewards more" if more else "")
+    named = [
+        f"{format_value(part, unit)} {preposition} {reward.id}" for reward, part in islice(parts, _NAMED)
+    ]
+    more = len(parts) - len(named)
+    return "; ".join(named) + (f"; and {more:,} rewards more" if more else "")

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from rewards.domain.balance import Wanted
+from rewards.domain.balance import RedemptionRequest
 from rewards.domain.messages import VERSION
 from rewards.domain.reward_rows import Grant
 
@@ -20,7 +20,7 @@ class Chunk:
     import_id: str
     number: int
     dry_run: bool = False
-    wanted: tuple[Wanted, ...] = ()
+    requests: tuple[RedemptionRequest, ...] = ()
     grants: tuple[Grant, ...] = ()
     reverses: str = ""
     version: int = VERSION

@@ -7,7 +7,7 @@ bytes a row, where a dictionary takes 106.
 from array import array
 
 
-class FirstLines:
+class DuplicateIndex:
     """Lines by 64-bit fingerprint."""
 
     def __init__(self, bits: int = 12) -> None:

@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from rewards.domain.balance import Wanted
+from rewards.domain.balance import RedemptionRequest
 from rewards.domain.outcomes import Outcome
 from rewards.domain.reversal import is_complete_reversal
 from rewards.domain.texts import normalised
@@ -27,7 +27,7 @@ class RowSet:
         self._sum = 0
         self.any_unidentified = False
 
-    def add(self, row: Wanted) -> None:
+    def add(self, row: RedemptionRequest) -> None:
         """Add a row. One without rowId cannot be recognised by its balance when it comes again."""
         # A row that names a dry run counts as one that names nothing.
         prior = () if row.prior is None or row.of_preview else (row.prior[0], str(row.prior[1]))

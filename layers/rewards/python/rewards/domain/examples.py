@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rewards.domain.header import normalise
-from rewards.domain.outcomes import SETTLED, Answer, Outcome
+from rewards.domain.outcomes import SETTLED, Outcome, RowResult
 
 # So many rows of an outcome are shown; more are in the file of results.
 MAX_ROWS = 5
@@ -26,16 +26,16 @@ class Examples:
         self._rows: dict[str, list[list[Any]]] = {}
         self._warned: dict[str, list[list[Any]]] = {}
 
-    def add(self, cells: Sequence[str], answer: Answer) -> None:
-        for warning in answer.warnings:
-            self._keep(self._warned.setdefault(warning, []), cells, answer)
-        if answer.outcome not in SETTLED or answer.outcome == Outcome.ALREADY_REDEEMED:
-            self._keep(self._rows.setdefault(answer.outcome, []), cells, answer)
+    def add(self, cells: Sequence[str], result: RowResult) -> None:
+        for warning in result.warnings:
+            self._keep(self._warned.setdefault(warning, []), cells, result)
+        if result.outcome not in SETTLED or result.outcome == Outcome.ALREADY_REDEEMED:
+            self._keep(self._rows.setdefault(result.outcome, []), cells, result)
 
-    def _keep(self, rows: list[list[Any]], cells: Sequence[str], answer: Answer) -> None:
+    def _keep(self, rows: list[list[Any]], cells: Sequence[str], result: RowResult) -> None:
         if len(rows) < MAX_ROWS:
             shown = [_cut(cells[place]) for place in self._places.values()]
-            rows.append([answer.line, _cut(answer.message), shown])
+            rows.append([result.line, _cut(result.message), shown])
 
     def record(self) -> dict[str, Any]:
         """`columns`, `rows` by outcome and `warned` by warning: each row is [line, message, cells]."""

@@ -4,7 +4,7 @@ import unicodedata
 from collections.abc import Sequence
 from difflib import get_close_matches
 
-from rewards.domain.outcomes import FileProblem, FileRefusedError
+from rewards.domain.outcomes import FileProblem, FileRejectedError
 
 # So many rows from the top are looked at.
 HEADER_ROWS = 20
@@ -47,14 +47,14 @@ def find_columns(header: Sequence[str], needed: Sequence[str], used: Sequence[st
     """Where each known column stands. Refuses a header that lacks a needed one or has one twice."""
     missing = missing_columns(header, needed)
     if missing:
-        raise FileRefusedError(FileProblem.MISSING_COLUMNS, missing_message(header, missing))
+        raise FileRejectedError(FileProblem.MISSING_COLUMNS, missing_message(header, missing))
     places: dict[str, list[int]] = {}
     for place, name in enumerate(header):
         places.setdefault(normalise(name), []).append(place)
     known = [name for name in (*needed, *used) if normalise(name) in places]
     twice = [name for name in known if len(places[normalise(name)]) > 1]
     if twice:
-        raise FileRefusedError(
+        raise FileRejectedError(
             FileProblem.UNREADABLE_FILE,
             f"The header row has {listed(twice)} more than once, so it is not clear which one counts. "
             "Remove or rename the other column.",

@@ -7,12 +7,12 @@ from operator import itemgetter
 from unicodedata import normalize
 
 from rewards.domain import ids, invisible, row_ids
-from rewards.domain.balance import CLOCK_MARGIN, Wanted
+from rewards.domain.balance import CLOCK_MARGIN, RedemptionRequest
 from rewards.domain.damage import is_damage, unquoted
-from rewards.domain.duplicate_index import FirstLines
+from rewards.domain.duplicate_index import DuplicateIndex
 from rewards.domain.encoding_doubt import encoding_doubt, first_beyond_ascii
 from rewards.domain.header import find_columns, listed
-from rewards.domain.outcomes import Answer, Outcome, WarningCode
+from rewards.domain.outcomes import Outcome, RowResult, WarningCode
 from rewards.domain.repair import (
     MAX_ROWS,
     NO_REPORTS,
@@ -28,7 +28,14 @@ from rewards.domain.row_ids import RowIdKeys, RowIds
 from rewards.domain.spreadsheet import restore
 from rewards.domain.texts import normalised, problem_of_id, trimmed
 from rewards.domain.units import format_value
-from rewards.domain.values import DEFAULT_MARKS, BadValue, Marks, RoundedNumber, TruncatedValue, read_value
+from rewards.domain.values import (
+    DEFAULT_NUMBER_FORMAT,
+    BadValue,
+    NumberFormat,
+    RoundedNumber,
+    TruncatedValue,
+    read_value,
+)
 
 NEEDED = ("accountId", "userId", "unit", "valueToRedeem")
 USED = ("rowId", "programId", "reference")
@@ -46,7 +53,7 @@ _SHORT_PROGRAM = MAX_PROGRAM_ID_BYTES // 4
 _LINE = re.compile(r"([0-9]{1,10})(?:\.0*)?")  # as spreadsheets may write it
 
 _EXPORTS = 1_000  # the rows of a file come from few reports; so many are remembered
-MAX_LOOK_UPS = 1_000  # so many reports are looked up for the rows of a file that do not fit their rowIds
+MAX_REPORTS = 1_000  # so many reports are looked up for the rows of a file that do not fit their rowIds
 
 # How the message of a row begins whose ids were put right.
 REPAIRED = "Repaired by rowId:"
@@ -65,7 +72,7 @@ class RowChecker:
         header: Sequence[str],
         uploaded: int,
         keys: RowIdKeys,
-        marks: Marks = DEFAULT_MARKS,
+        number_format: NumberFormat = DEFAULT_NUMBER_FORMAT,
         reports: Reports = NO_REPORTS,
         priors: Mapping[str, tuple[str, bool] | None] | None = None,
         detected_encoding: str | None = None,
@@ -89,46 +96,46 @@ class RowChecker:
         self._keys = keys
         self._known: dict[str, RowIds | None] = {}
         self._uploaded = uploaded
-        self._marks = marks
+        self._number_format = number_format
         self._reports = reports
         self._detected_encoding = detected_encoding
         self._exact = find_columns(header, NEEDED, ("programId", "reference"))
         self.exports: dict[str, None] = {}
         # One fingerprint a row that wants something: this is all that grows with the file.
-        self._first_lines = FirstLines()
+        self._duplicate_index = DuplicateIndex()
 
     def value_cell(self, row: Sequence[str]) -> str:
         """The row's cell of valueToRedeem."""
         return restore(row[self._value]) if self._value < len(row) else ""
 
-    def check(self, row: Sequence[str], line: int) -> Wanted | Answer:
+    def check(self, row: Sequence[str], line: int) -> RedemptionRequest | RowResult:
         """What the row wants, or the answer to a row that needs no balance to be answered."""
         if len(row) < self._width:
             row = [*row, *[""] * (self._width - len(row))]
         value_cell = self.value_cell(row)
         if value_cell in ("", "0"):
-            return Answer(line, Outcome.UNCHANGED)  # the usual rows that want nothing, at little cost
+            return RowResult(line, Outcome.UNCHANGED)  # the usual rows that want nothing, at little cost
         usual = self._usual(row, value_cell, line)
         if usual is not None:
             return usual
         shown = self._shown(row)
         # A longer unit is none; it must not stand in a message, nor be remembered.
-        value = read_value(value_cell, shown.unit[: MAX_UNIT_BYTES + 1], self._marks)
+        value = read_value(value_cell, shown.unit[: MAX_UNIT_BYTES + 1], self._number_format)
         if value == 0:
-            return Answer(line, Outcome.UNCHANGED)
+            return RowResult(line, Outcome.UNCHANGED)
         problem = self._problem(row, shown)
         if problem is not None:
-            return Answer(line, *problem)
+            return RowResult(line, *problem)
         found = self._identify(row, shown)
         doubt = self._doubt(row)
         if isinstance(found[0], Outcome):
             outcome, why = found[:2]
-            return Answer(line, outcome, f"{why} {doubt}".rstrip())
+            return RowResult(line, outcome, f"{why} {doubt}".rstrip())
         true, row_id, note = found
         if doubt and row_id is None:
-            return Answer(line, Outcome.INVALID_VALUE, doubt)
+            return RowResult(line, Outcome.INVALID_VALUE, doubt)
         if true.unit != shown.unit:
-            value = read_value(value_cell, true.unit, self._marks)
+            value = read_value(value_cell, true.unit, self._number_format)
         return self._accepted(row, line, true, value, row_id, note)
 
     def _accepted(
@@ -139,34 +146,38 @@ class RowChecker:
         value: int | BadValue,
         row_id: str | None,
         note: str,
-    ) -> Wanted | Answer:
+    ) -> RedemptionRequest | RowResult:
         """What a row asks for whose identity is known."""
         reference = "" if self._reference is None else normalised(_text(row[self._reference]))
         problem = _problem_of_reference(reference)
         if problem:
-            return Answer(line, Outcome.INVALID_VALUE, problem, true.unit)
-        earlier = self._first_lines.first(_fingerprint(*map(_normalised, true)), line)
+            return RowResult(line, Outcome.INVALID_VALUE, problem, true.unit)
+        earlier = self._duplicate_index.first(_fingerprint(*map(_normalised, true)), line)
         if earlier != line:
             return _repeated(line, earlier)
         prior = self._prior_of(row) if row_id is None else None
         if isinstance(prior, str):
-            return Answer(line, Outcome.ROW_CHANGED, prior, true.unit)
-        wanted = _wanted(line, true, value, row_id, note)
-        if isinstance(wanted, Wanted) and prior is not None:
-            wanted.prior, wanted.of_preview = prior[:2], prior[2]
-        return self._with_further(wanted, row, value, reference) if isinstance(wanted, Wanted) else wanted
+            return RowResult(line, Outcome.ROW_CHANGED, prior, true.unit)
+        request = _request_or_result(line, true, value, row_id, note)
+        if isinstance(request, RedemptionRequest) and prior is not None:
+            request.prior, request.of_preview = prior[:2], prior[2]
+        return (
+            self._with_further(request, row, value, reference)
+            if isinstance(request, RedemptionRequest)
+            else request
+        )
 
     def _with_further(
-        self, wanted: Wanted, row: Sequence[str], value: int | BadValue, reference: str
-    ) -> Wanted:
+        self, request: RedemptionRequest, row: Sequence[str], value: int | BadValue, reference: str
+    ) -> RedemptionRequest:
         """Add the row's reference, the redemption that it names, and the warning that digits were cut off."""
-        wanted.reference = reference
+        request.reference = reference
         if isinstance(value, TruncatedValue):
-            cut = f"{row[self._value].strip()[:40]} has more decimals than {wanted.unit}:"
-            counts = f"{cut} {format_value(wanted.value, wanted.unit)} counts."
-            wanted.note = f"{wanted.note} {counts}".strip()
-            wanted.warnings = (*wanted.warnings, WarningCode.DIGITS_TRUNCATED)
-        return wanted
+            cut = f"{row[self._value].strip()[:40]} has more decimals than {request.unit}:"
+            counts = f"{cut} {format_value(request.value, request.unit)} counts."
+            request.note = f"{request.note} {counts}".strip()
+            request.warnings = (*request.warnings, WarningCode.DIGITS_TRUNCATED)
+        return request
 
     def _prior_of(self, row: Sequence[str]) -> tuple[str, int, bool] | str | None:
         """The redemption that a row of an uploaded results.csv names, and whether it names a dry run; why it
@@ -185,7 +196,7 @@ class RowChecker:
             )
         return named[0], int(number[1]), named[1]
 
-    def _usual(self, row: Sequence[str], value_cell: str, line: int) -> Wanted | Answer | None:
+    def _usual(self, row: Sequence[str], value_cell: str, line: int) -> RedemptionRequest | RowResult | None:
         """What a row wants that is as the report made it, but for its value; None for any other.
 
         What `check` would say after a closer look, at a third of the cost.
@@ -212,15 +223,15 @@ class RowChecker:
             return None
         if self._reference is not None and row[self._reference]:
             return None
-        value = read_value(value_cell, unit, self._marks)
+        value = read_value(value_cell, unit, self._number_format)
         if isinstance(value, BadValue | TruncatedValue) or value == 0:
             return None
         whose = (account_id, user_id, unit, program)
         key = whose if cells.isascii() else map(normalised, whose)
-        earlier = self._first_lines.first(_fingerprint(*key), line)
+        earlier = self._duplicate_index.first(_fingerprint(*key), line)
         if earlier != line:
             return _repeated(line, earlier)
-        return Wanted(line, account_id, user_id, unit, value, program_id, row_id)
+        return RedemptionRequest(line, account_id, user_id, unit, value, program_id, row_id)
 
     def survey(self, rows: Iterator[tuple[int, Sequence[str]]]) -> Survey:
         """Whose all rows of the file are, also those that want nothing."""
@@ -308,7 +319,7 @@ class RowChecker:
             )
         if row_id == report.make(*shown):
             return shown, row_id, ""
-        if len(self.exports) < MAX_LOOK_UPS:
+        if len(self.exports) < MAX_REPORTS:
             self.exports[report.export_id] = None
         true = self._reports.identities.get(row_id) or _respelt(shown, row_id, report)
         if true is not None and row_id != report.make(*true):
@@ -329,7 +340,7 @@ class RowChecker:
     def _unknown(self, row_id: str, export_id: str) -> str:
         limit = ""
         if export_id not in self.exports:
-            limit = f" (only {MAX_LOOK_UPS:,} reports are looked up for one file: split it)"
+            limit = f" (only {MAX_REPORTS:,} reports are looked up for one file: split it)"
         return (
             f"No report of this system has the rowId {row_id!r}{limit}: it comes from another system or was "
             "changed. Create the report again in this system and copy the values into it."
@@ -382,22 +393,22 @@ def _in_words(found: Difference) -> str:
     return f"{found.column} is {_quoted(found.shown)}, in the report {_quoted(found.true)}{how}"
 
 
-def _repeated(line: int, earlier: int) -> Answer:
+def _repeated(line: int, earlier: int) -> RowResult:
     said = f"The same account, user, unit and program stand on line {earlier}; only that is looked at."
-    return Answer(line, Outcome.DUPLICATE_ROW, said)
+    return RowResult(line, Outcome.DUPLICATE_ROW, said)
 
 
-def _wanted(
+def _request_or_result(
     line: int, whose: Identity, value: int | BadValue, row_id: str | None, note: str
-) -> Wanted | Answer:
+) -> RedemptionRequest | RowResult:
     if not _fits(whose):
         said = "No participant has an id, a unit or a program this long."
-        return Answer(line, Outcome.NO_BALANCE, said)
+        return RowResult(line, Outcome.NO_BALANCE, said)
     if isinstance(value, BadValue):
-        return Answer(line, value.outcome, value.message, whose.unit)
+        return RowResult(line, value.outcome, value.message, whose.unit)
     account_id, user_id, unit, program_id = whose
     warnings = (WarningCode.REPAIRED,) if note else ()
-    return Wanted(line, account_id, user_id, unit, int(value), program_id, row_id, note, warnings)
+    return RedemptionRequest(line, account_id, user_id, unit, int(value), program_id, row_id, note, warnings)
 
 
 def _problem_of_reference(reference: str) -> str:

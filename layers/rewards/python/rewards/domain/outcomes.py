@@ -81,7 +81,7 @@ class FileProblem(StrEnum):
     VALIDATION_FAILED = "VALIDATION_FAILED"
 
 
-class FileRefusedError(Exception):
+class FileRejectedError(Exception):
     """The file as a whole is refused.
 
     `code` is the machine's word, `message` says where the fault is and how to mend it.
@@ -99,7 +99,7 @@ def any_failed(outcomes: Iterable[str]) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class StopReason:
     """Why rows are not to be redeemed, or loaded, any more."""
 
     outcome: Outcome
@@ -107,7 +107,7 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class RowResult:
     """What became of one row.
 
     `redeemed` and `available` are credits of the row's `unit`; `available` is what is left

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from rewards.domain import balance as balances
-from rewards.domain.balance import Balance, Redemption, Wanted
+from rewards.domain.balance import Balance, Redemption, RedemptionRequest
 from rewards.domain.dates import to_the_minute
 from rewards.domain.duplicates import REPEAT_WINDOW
-from rewards.domain.outcomes import Answer, Outcome, Refusal, WarningCode
+from rewards.domain.outcomes import Outcome, RowResult, StopReason, WarningCode
 from rewards.domain.units import format_value
 
 # So many redemptions are named; the others are summed up.
@@ -22,54 +22,54 @@ _Warned = tuple[WarningCode, str]
 
 def redeem_row(
     balance: Balance,
-    wanted: Wanted,
+    request: RedemptionRequest,
     import_id: str,
     now: int,
     history: Sequence[Redemption] = (),
-    refusal: Refusal | None = None,
+    stop_reason: StopReason | None = None,
     reported: int | None = None,
-) -> Answer:
+) -> RowResult:
     """Redeem one row from a balance as `balance.redeem` does; the result says what a person should know.
 
     `reported` is when the row's report was created (Unix ms), None for a row without rowId. `history` are
     the older redemptions since `history_needed_since`.
     """
     others = [each for each in (*history, *balance.redemptions) if each.import_id != import_id]
-    warned = _of_balance(balance, wanted, reported, now, others)
-    result = balances.redeem(balance, wanted, import_id, now, history, refusal)
+    warned = _of_balance(balance, request, reported, now, others)
+    result = balances.redeem(balance, request, import_id, now, history, stop_reason)
     if result.outcome not in (Outcome.REDEEMED, Outcome.INSUFFICIENT_BALANCE):
         warned = []
-    return with_warnings(result, wanted, warned)
+    return with_warnings(result, request, warned)
 
 
-def with_warnings(result: Answer, wanted: Wanted, warned: Iterable[_Warned] = ()) -> Answer:
+def with_warnings(result: RowResult, request: RedemptionRequest, warned: Iterable[_Warned] = ()) -> RowResult:
     """Add the warnings about the row itself, and `warned`, to its result."""
     found = [*warned]
-    if wanted.row_id is None:
+    if request.row_id is None:
         found.insert(0, (WarningCode.NO_ROW_ID, "The row has no rowId."))
-    codes = (*wanted.warnings, *(code for code, _ in found))
+    codes = (*request.warnings, *(code for code, _ in found))
     if not codes:
         return result
-    texts = [wanted.note, *(text for _, text in found), result.message]
+    texts = [request.note, *(text for _, text in found), result.message]
     return replace(result, message=" ".join(filter(None, texts)), warnings=codes)
 
 
-def history_needed_since(wanted: Wanted, made: int, now: int) -> int:
+def history_needed_since(request: RedemptionRequest, made: int, now: int) -> int:
     """The moment since when a balance's redemptions matter to a row that was made at `made` (Unix ms).
 
     A row without rowId and reference is compared with all redemptions of the last 35 days.
     """
-    repeats = wanted.row_id is None and not wanted.reference
+    repeats = request.row_id is None and not request.reference
     return min(made, now - REPEAT_WINDOW) if repeats else made
 
 
 def _of_balance(
-    balance: Balance, wanted: Wanted, reported: int | None, now: int, others: Sequence[Redemption]
+    balance: Balance, request: RedemptionRequest, reported: int | None, now: int, others: Sequence[Redemption]
 ) -> list[_Warned]:
     found: list[_Warned] = []
-    if wanted.row_id is None and not wanted.reference:
+    if request.row_id is None and not request.reference:
         since = now - REPEAT_WINDOW
-        same = [r for r in others if r.value == wanted.value and r.date > since and not r.reversed_by]
+        same = [r for r in others if r.value == request.value and r.date > since and not r.reversed_by]
         if same:
             text = f"The same value was redeemed from this balance before: {_named(same[-1], balance.unit)}."
             found.append((WarningCode.REPEATED_VALUE, text))

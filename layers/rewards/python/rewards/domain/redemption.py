@@ -74,7 +74,7 @@ def redemption_order(reward: Reward) -> tuple[bool, int, int, str]:
     return (reward.date_expires is None, reward.date_expires or 0, reward.date_given, reward.id)
 
 
-def spendable(rewards: Iterable[Reward], now: int, program_id: str | None = None) -> Iterator[Reward]:
+def available_rewards(rewards: Iterable[Reward], now: int, program_id: str | None = None) -> Iterator[Reward]:
     """The rewards that may be spent now; only one program's where one is asked for."""
     return (
         reward
@@ -85,7 +85,7 @@ def spendable(rewards: Iterable[Reward], now: int, program_id: str | None = None
 
 def available_value(rewards: Iterable[Reward], now: int, program_id: str | None = None) -> int:
     """What is left of the rewards that may be spent now."""
-    return sum(reward.left for reward in spendable(rewards, now, program_id))
+    return sum(reward.left for reward in available_rewards(rewards, now, program_id))
 
 
 class InsufficientBalanceError(Exception):
@@ -107,7 +107,7 @@ def allocate(
         raise ValueError(f"a redemption is positive, not {value}")
     parts = []
     still = value
-    for reward in sorted(spendable(rewards, now, program_id), key=redemption_order):
+    for reward in sorted(available_rewards(rewards, now, program_id), key=redemption_order):
         part = min(reward.left, still)
         parts.append((reward, part))
         still -= part

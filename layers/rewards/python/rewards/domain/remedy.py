@@ -44,7 +44,7 @@ _MEANING_IN_REVERSAL = {
     Outcome.UNCHANGED: "The reversed import redeemed nothing for this row.",
 }
 
-_MENDING = {
+_REMEDY = {
     Outcome.INVALID_VALUE: "See the message: enter plain numbers such as 10.55, and correct the column that "
     "it names.",
     Outcome.NOT_POSITIVE: "Enter a value above 0. To skip a row, enter 0 or leave the value blank.",
@@ -69,13 +69,13 @@ _MENDING = {
     Outcome.BALANCE_FULL: "Redeem or cancel open rewards of this balance first, then load these rewards "
     "again.",
 }
-_MENDING_IN_REVERSAL = {
+_REMEDY_IN_REVERSAL = {
     Outcome.NOT_PROCESSED: "Reverse the same import again. No value is returned twice.",
     Outcome.CANCELLED: "Reverse the same import again to reverse these rows.",
     Outcome.BALANCE_FULL: "Redeem or cancel open rewards of this balance first, then reverse the same import "
     "again.",
 }
-_MENDING_FOR_REWARDS = {
+_REMEDY_FOR_REWARDS = {
     Outcome.INVALID_VALUE: "Enter credits as whole numbers in the smallest unit, and dates as Unix "
     "milliseconds or ISO 8601. The message names the field.",
     Outcome.NOT_POSITIVE: "Enter an assignedCredit above 0, or delete these rows.",
@@ -97,7 +97,7 @@ _REASON = {
     FileProblem.VALIDATION_FAILED: "the system could not read the file",
 }
 
-_FILE_MENDING = {
+_FILE_REMEDY = {
     FileProblem.UNSUPPORTED_FORMAT: "Open the file in a spreadsheet, save it as CSV (“CSV UTF-8”) or as an "
     "Excel workbook (.xlsx), and upload that file.",
     FileProblem.EMPTY_FILE: "Check that you chose the right file and that it was saved before the upload. It "
@@ -123,7 +123,7 @@ _FILE_MENDING = {
     FileProblem.VALIDATION_FAILED: "The cause is not in your file. Upload it again later. If it fails again, "
     "contact the administrators of this service.",
 }
-_FILE_MENDING_FOR_REWARDS = {
+_FILE_REMEDY_FOR_REWARDS = {
     FileProblem.UNSUPPORTED_FORMAT: "Upload rewards as CSV (“CSV UTF-8”), as a workbook (.xlsx) or as JSON "
     "Lines (.jsonl).",
     FileProblem.MISSING_COLUMNS: "A rewards file needs at least the columns id, type, unit, assignedCredit, "
@@ -178,10 +178,10 @@ def meaning(outcome: Outcome, loads_rewards: bool, dry_run: bool, reverses: bool
     return special.get(outcome, _MEANING[outcome])
 
 
-def mending(outcome: Outcome, loads_rewards: bool, reverses: bool) -> str:
+def remedy(outcome: Outcome, loads_rewards: bool, reverses: bool) -> str:
     """Return how an operator fixes rows with an outcome that is not settled."""
-    special = _MENDING_FOR_REWARDS if loads_rewards else _MENDING_IN_REVERSAL if reverses else {}
-    return special.get(outcome, _MENDING[outcome])
+    special = _REMEDY_FOR_REWARDS if loads_rewards else _REMEDY_IN_REVERSAL if reverses else {}
+    return special.get(outcome, _REMEDY[outcome])
 
 
 def reason(problem: FileProblem) -> str:
@@ -189,6 +189,6 @@ def reason(problem: FileProblem) -> str:
     return _REASON[problem]
 
 
-def file_mending(problem: FileProblem, loads_rewards: bool) -> str:
+def file_remedy(problem: FileProblem, loads_rewards: bool) -> str:
     """Return how to fix a file that was rejected."""
-    return (_FILE_MENDING_FOR_REWARDS if loads_rewards else {}).get(problem, _FILE_MENDING[problem])
+    return (_FILE_REMEDY_FOR_REWARDS if loads_rewards else {}).get(problem, _FILE_REMEDY[problem])

@@ -30,7 +30,7 @@ Facts = Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ReportDefinition:
     """What a report is called, and its columns. `mark`: its CSV file begins with a byte-order mark."""
 
     title: str
@@ -85,16 +85,18 @@ BALANCE_COLUMNS = (
 REWARD_COLUMNS = (*NEEDED, *USED, *USED_OF_USER)
 
 # Titles are those of the original system.
-KINDS = {
-    REDEEMABLE: Kind(
+REPORT_DEFINITIONS = {
+    REDEEMABLE: ReportDefinition(
         "Available reward balances by user",
         "available-reward-balances-by-user",
         "Balances",
         COLUMNS,
         mark=True,
     ),
-    BALANCES: Kind("Reward balances by user", "reward-balances-by-user", "Balances", BALANCE_COLUMNS),
-    REWARDS: Kind("Reward details", "reward-details", "Rewards", REWARD_COLUMNS),
+    BALANCES: ReportDefinition(
+        "Reward balances by user", "reward-balances-by-user", "Balances", BALANCE_COLUMNS
+    ),
+    REWARDS: ReportDefinition("Reward details", "reward-details", "Rewards", REWARD_COLUMNS),
 }
 
 
@@ -102,13 +104,13 @@ KINDS = {
 TYPES = {
     f"QUERY/{REDEEMABLE}": REDEEMABLE,
     f"USER_{BALANCES}": BALANCES,
-    **{kind: kind for kind in KINDS},
+    **{kind: kind for kind in REPORT_DEFINITIONS},
 }
 
 
 def file_key(export_id: str, file_format: str, asked_type: str = REDEEMABLE) -> str:
     """Where an export's file lies in the files bucket; `asked_type` is one of TYPES."""
-    return f"exports/{export_id}/{KINDS[TYPES[asked_type]].file_name}.{file_format.lower()}"
+    return f"exports/{export_id}/{REPORT_DEFINITIONS[TYPES[asked_type]].file_name}.{file_format.lower()}"
 
 
 def steady(

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from rewards.domain.balance import Balance, Page, Redemption, how, unarchive
-from rewards.domain.outcomes import Answer, Outcome, Refusal
+from rewards.domain.outcomes import Outcome, RowResult, StopReason
 from rewards.domain.redemption import Reward, Status, redemption_order, statuses
 
 
@@ -33,11 +33,11 @@ class MovedError(Exception):
 Pages = dict[str, Page]
 
 
-def needs_pages(balance: Balance, redeemed: Iterable[Answer], of: str) -> bool:
+def needs_pages(balance: Balance, redeemed: Iterable[RowResult], of: str) -> bool:
     """Whether a redemption to reverse, or a reward that gave to it, has left the balance for history."""
     at_hand = {reward.ordinal for reward in balance.rewards}
-    for answer in redeemed:
-        found = [r for r in balance.redemptions if (r.import_id, r.line) == (of, answer.line)]
+    for result in redeemed:
+        found = [r for r in balance.redemptions if (r.import_id, r.line) == (of, result.line)]
         if not found or any(ordinal not in at_hand for ordinal, _ in found[0].parts):
             return True
     return False
@@ -45,13 +45,13 @@ def needs_pages(balance: Balance, redeemed: Iterable[Answer], of: str) -> bool:
 
 def reverse(
     balance: Balance,
-    redeemed: Answer,
+    redeemed: RowResult,
     of: str,
     reversal_id: str,
     now: int,
     pages: Pages,
-    refusal: Refusal | None = None,
-) -> tuple[Answer, bool]:
+    stop_reason: StopReason | None = None,
+) -> tuple[RowResult, bool]:
     """Give back what a row of import `of` redeemed, in place: its answer, and whether anything changed.
 
     `redeemed` is the row's answer from then. `pages` are the balance's history, where `needs_pages`
@@ -62,14 +62,16 @@ def reverse(
     found = _find(balance, pages, of, line)
     if found is None:
         lost = f"No trace of this redemption by import {of} was found. Nothing was changed."
-        return Answer(line, Outcome.NOT_PROCESSED, lost, unit), False
+        return RowResult(line, Outcome.NOT_PROCESSED, lost, unit), False
     key, redemption = found
     if redemption.reversed_by not in ("", reversal_id):
         again = f"This redemption was reversed by {redemption.reversed_by}. Nothing was given back again."
-        return Answer(line, Outcome.ALREADY_REVERSED, again, unit, available=balance.available(now)), False
+        return RowResult(line, Outcome.ALREADY_REVERSED, again, unit, available=balance.available(now)), False
     changed = not redemption.reversed_by  # else it is our own trace: only the answer was lost on the way
-    if changed and refusal is not None:
-        return Answer(line, refusal.outcome, refusal.message, unit, available=balance.available(now)), False
+    if changed and stop_reason is not None:
+        return RowResult(
+            line, stop_reason.outcome, stop_reason.message, unit, available=balance.available(now)
+        ), False
     parts = [
         (_reward(balance, pages, ordinal, take=changed), credits) for ordinal, credits in redemption.parts
     ]
@@ -80,7 +82,7 @@ def reverse(
         _replace(balance, pages, key, redemption, replace(redemption, reversed_by=reversal_id))
     message = "Given back: " + how(parts, unit, "to") + "".join(_closed(reward, now) for reward, _ in parts)
     available = balance.available(now)
-    return Answer(line, Outcome.REVERSED, message, unit, -redemption.value, available), changed
+    return RowResult(line, Outcome.REVERSED, message, unit, -redemption.value, available), changed
 
 
 def _find(balance: Balance, pages: Pages, of: str, line: int) -> tuple[str, Redemption] | None:

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 
 from rewards.domain.header import MAX_NAMES, find_columns, normalise
 from rewards.domain.import_rows import MAX_ID_BYTES, MAX_PROGRAM_ID_BYTES, MAX_UNIT_BYTES
-from rewards.domain.outcomes import Answer, Outcome
+from rewards.domain.outcomes import Outcome, RowResult
 from rewards.domain.redemption import Reward
 from rewards.domain.texts import has_half_surrogate, normalised, problem_of_id, trimmed, writable
 
@@ -105,7 +105,7 @@ def id_places(header: Sequence[str]) -> frozenset[int]:
     return frozenset(place for name, place in places.items() if name in ID_COLUMNS)
 
 
-def read_grant(cells: Mapping[str, str], line: int, now: int) -> Grant | Answer:
+def read_grant(cells: Mapping[str, str], line: int, now: int) -> Grant | RowResult:
     """The grant in a row, by column name, or the answer to a row that cannot be loaded.
 
     `now` (Unix ms) is the date given of a reward that has neither dateGiven nor dateCreated.
@@ -113,7 +113,7 @@ def read_grant(cells: Mapping[str, str], line: int, now: int) -> Grant | Answer:
     try:
         return _read(cells, line, now)
     except _RowError as error:
-        return Answer(line, error.outcome, error.message)
+        return RowResult(line, error.outcome, error.message)
 
 
 def unknown_columns(header: Sequence[str]) -> str | None:
@@ -121,13 +121,13 @@ def unknown_columns(header: Sequence[str]) -> str | None:
     found = list(dict.fromkeys(name.strip() for name in header if _is_unknown(name)))
     if not found:
         return None
-    told = []
+    listed = []
     for name in found[:MAX_NAMES]:
         closest = get_close_matches(normalise(name), _KNOWN_NAMES, n=1, cutoff=0.0)
         shown = name if len(name) <= 40 else name[:39] + "…"
-        told.append(f"'{writable(shown)}' (closest known column: '{_KNOWN_NAMES[closest[0]]}')")
+        listed.append(f"'{writable(shown)}' (closest known column: '{_KNOWN_NAMES[closest[0]]}')")
     more = " and others" if len(found) > MAX_NAMES else ""
-    return f"Not read, because no such column is known: {', '.join(told)}{more}."
+    return f"Not read, because no such column is known: {', '.join(listed)}{more}."
 
 
 def _is_unknown(name: str) -> bool:

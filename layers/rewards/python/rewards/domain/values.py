@@ -58,7 +58,7 @@ class TruncatedValue(int):
 
 
 @dataclass(frozen=True, slots=True)
-class Marks:
+class NumberFormat:
     """How a file may write numbers: whether with a decimal comma, and the mark that it was seen to use."""
 
     comma_allowed: bool = False
@@ -70,23 +70,23 @@ def shown_mark(cell: str) -> str | None:
     text = cell.strip(_SPACES)
     if not ("," in text and "." in text) and max(text.count(","), text.count(".")) < 2:
         return None
-    marks = [mark for mark, other in ((".", ","), (",", ".")) if _reading(text, mark, other)]
-    return marks[0] if len(marks) == 1 else None
+    number_format = [mark for mark, other in ((".", ","), (",", ".")) if _reading(text, mark, other)]
+    return number_format[0] if len(number_format) == 1 else None
 
 
-DEFAULT_MARKS = Marks()
+DEFAULT_NUMBER_FORMAT = NumberFormat()
 
 
-def read_value(cell: str, unit: str, marks: Marks = DEFAULT_MARKS) -> int | BadValue:
+def read_value(cell: str, unit: str, number_format: NumberFormat = DEFAULT_NUMBER_FORMAT) -> int | BadValue:
     """Read a cell of `valueToRedeem`; 0 means that the row is skipped.
 
     Digits beyond the unit's decimals are cut off, never rounded.
     """
-    if _USUAL.fullmatch(cell) and not marks.comma_allowed:
+    if _USUAL.fullmatch(cell) and not number_format.comma_allowed:
         whole, _, fraction = cell.partition(".")
         return _credits(cell, whole, fraction, unit)
     if isinstance(cell, NumberCell):
-        marks = DEFAULT_MARKS
+        number_format = DEFAULT_NUMBER_FORMAT
     text = cell.strip(_SPACES)
     if not text or _is_zero_dash(cell, text, unit):
         return 0
@@ -94,7 +94,7 @@ def read_value(cell: str, unit: str, marks: Marks = DEFAULT_MARKS) -> int | BadV
     bare = _without_money(unsigned, unit)
     if unsigned == text and bare != text:  # `$-5`: the sign may follow the currency, but only once
         negative, bare = _take_sign(bare)
-    readings = _readings(bare, marks)
+    readings = _readings(bare, number_format)
     if not readings:
         return BadValue(
             Outcome.INVALID_VALUE,
@@ -130,15 +130,15 @@ def _credits(cell: str, whole: str, fraction: str, unit: str) -> int | BadValue:
     return TruncatedValue(credits) if fraction[places:].strip("0") else credits
 
 
-def _readings(text: str, marks: Marks) -> set[str]:
+def _readings(text: str, number_format: NumberFormat) -> set[str]:
     """The ways to read the text as a number, each as digits with at most one point."""
     with_point = _reading(text, ".", ",")
     with_comma = _reading(text, ",", ".")
-    if not marks.comma_allowed and (with_point is None or "," not in text):
+    if not number_format.comma_allowed and (with_point is None or "," not in text):
         with_comma = None
-    if marks.seen == "." and with_point is not None:
+    if number_format.seen == "." and with_point is not None:
         with_comma = None
-    if marks.seen == "," and with_comma is not None:
+    if number_format.seen == "," and with_comma is not None:
         with_point = None
     return {reading for reading in (with_point, with_comma) if reading is not None}
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from rewards.domain.dates import to_the_minute
 from rewards.domain.outcomes import SETTLED, FileProblem, Outcome, WarningCode
-from rewards.domain.remedy import file_mending, meaning, mending, reason, warning_meaning, warning_remedy
+from rewards.domain.remedy import file_remedy, meaning, reason, remedy, warning_meaning, warning_remedy
 from rewards.domain.report import BALANCES, REDEEMABLE, REWARDS
 from rewards.domain.units import format_value
 from rewards.email.layout import (
@@ -175,7 +175,7 @@ def import_rejected(summary: ImportSummary, code: str, message: str) -> Email:
         Paragraph(f"The file “{shortened(summary.file_name, _NAME)}” was rejected. Nothing was changed."),
         Facts("Why", [("Reason", message), ("Code", code)]),
         Heading("How to fix it"),
-        Paragraph(file_mending(problem, summary.loads_rewards)),
+        Paragraph(file_remedy(problem, summary.loads_rewards)),
         _in_console(summary),
         _about(summary),
     ]
@@ -289,7 +289,7 @@ def _next_steps(summary: ImportSummary) -> list[Block]:
     points = [
         (
             f"{outcome} ({_count(summary.outcomes[outcome], 'row')})",
-            mending(outcome, summary.loads_rewards, summary.reverses),
+            remedy(outcome, summary.loads_rewards, summary.reverses),
         )
         for outcome in Outcome
         if summary.outcomes.get(outcome) and outcome not in SETTLED

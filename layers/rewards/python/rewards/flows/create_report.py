@@ -19,13 +19,19 @@ from rewards.adapters.retry import OutOfTimeError
 from rewards.adapters.scanner import Scanner
 from rewards.domain.download_names import report_name
 from rewards.domain.filters import Filters, described
-from rewards.domain.report import KINDS, REDEEMABLE, TYPES, Cell, Table, file_key
+from rewards.domain.report import REDEEMABLE, REPORT_DEFINITIONS, TYPES, Cell, Table, file_key
 from rewards.domain.row_ids import RowIdKeys
 from rewards.email import messages
-from rewards.flows.notifications import Delivery
+from rewards.flows.notifications import Notifications
 from rewards.flows.overviews import Overviews
-from rewards.flows.report_builders import Redeemable, Rewards, Statement, TornScanError, statement
-from rewards.tabular.external_sort import Spool
+from rewards.flows.report_builders import (
+    RedeemableReport,
+    ReportBuilder,
+    RewardReport,
+    TornScanError,
+    report_builder,
+)
+from rewards.tabular.external_sort import ExternalSort
 
 CONTENT_TYPES = {
     "CSV": "text/csv; charset=utf-8",
@@ -55,9 +61,9 @@ class ReportTooLargeError(Exception):
 class ReportEnding:
     """How a report ends: what its record says, and the email. `now` gives Unix milliseconds."""
 
-    def __init__(self, jobs: Jobs, delivery: Delivery, now: Callable[[], int]) -> None:
+    def __init__(self, jobs: Jobs, notifications: Notifications, now: Callable[[], int]) -> None:
         self._jobs = jobs
-        self._delivery = delivery
+        self._notifications = notifications
         self._now = now
 
     def complete(self, export_id: str, made: Record) -> None:
@@ -66,7 +72,7 @@ class ReportEnding:
         completed = {
             "status": "COMPLETED",
             "dateCompleted": now,
-            "dateExpires": self._delivery.works_until(now),
+            "dateExpires": self._notifications.works_until(now),
         }
         self._jobs.update(EXPORT, export_id, {**completed, **made}, status="PENDING")
 
@@ -81,12 +87,12 @@ class ReportEnding:
         record = self._jobs.get(EXPORT, export_id)
         if record is None or record["status"] == "PENDING" or record.get("dateMailed"):
             return
-        console_url = self._delivery.console(f"reports/{export_id}")
+        console_url = self._notifications.console(f"reports/{export_id}")
         if record["status"] == "COMPLETED":
             until = record["dateExpires"]
             key = file_key(export_id, record["format"], record["type"])
             name = report_name(record["name"], record["dateCreated"], record["format"])
-            link = self._delivery.link(key, until, name)
+            link = self._notifications.link(key, until, name)
             email = messages.report_ready(
                 record["name"],
                 record["recordCount"],
@@ -101,19 +107,19 @@ class ReportEnding:
             )
         else:
             email = messages.report_failed(record["name"], record["error"]["message"], console_url)
-        self._delivery.mail(EXPORT, export_id, record["mailtoEmail"], email)
+        self._notifications.mail(EXPORT, export_id, record["mailtoEmail"], email)
 
-    def give_up(self, export_id: str) -> None:
+    def fail(self, export_id: str) -> None:
         """The report failed for good: its record says so, and the person is told if that is possible."""
         self.abort(export_id, "EXPORT_FAILED", "The report could not be made. Order it again later.")
         try:
             self.mail(export_id)
         except EmailNotSentError as error:
-            self._delivery.give_up(EXPORT, export_id, str(error))
+            self._notifications.record_failure(EXPORT, export_id, str(error))
 
-    def give_up_overview(self) -> None:
+    def fail_overview(self) -> None:
         """The overview of all balances failed for good."""
-        Overviews(self._jobs, self._now).give_up()
+        Overviews(self._jobs, self._now).fail()
 
 
 # A reversal may take rewards back out of history while a report reads both.
@@ -183,15 +189,15 @@ class Reporter:
     def _make(self, export_id: str, record: Record, time_left: Callable[[], float]) -> Record:
         """Write the file; the changes to the record."""
         kind = TYPES[record["type"]]
-        found = statement(kind, export_id, Filters.read(kind, record["params"]), self._row_id_keys)
+        found = report_builder(kind, export_id, Filters.read(kind, record["params"]), self._row_id_keys)
         clock = _Clock(time_left, record["format"] == "XLSX", comes_back=kind == REDEEMABLE)
         try:
             with tempfile.TemporaryDirectory() as directory, _no_garbage():
-                spool = Spool(Path(directory))
+                spool = ExternalSort(Path(directory))
                 as_of = self._now()
                 self._collect(found, spool, clock)
                 read_until = self._now()
-                if isinstance(found, Redeemable) and found.overview is not None:
+                if isinstance(found, RedeemableReport) and found.overview is not None:
                     self._overviews.keep(found.overview, as_of)
                 clock.expect(found.rows)
                 rows = clock.watched(found.show(spool.sorted()))
@@ -205,20 +211,20 @@ class Reporter:
             raise ReportTooLargeError(f"{problem} {clock.advice}") from error
         return {"asOf": as_of, "readUntil": read_until, "recordCount": clock.rows, "totals": found.totals}
 
-    def _collect(self, found: Statement, spool: Spool, clock: "_Clock") -> None:
+    def _collect(self, found: ReportBuilder, spool: ExternalSort, clock: "_Clock") -> None:
         for page in self._scanner.accounts(found.history, clock.spare, found.redemptions):
             clock.check()
             found.collect(page, spool)
-        if isinstance(found, Rewards):
+        if isinstance(found, RewardReport):
             # Last: a reward is claimed in the transaction that grants it, so each one read has its claim.
             for page in self._scanner.rewards(clock.spare):
                 clock.check()
-                found.collect_catalogue(page, spool)
+                found.collect_registry(page, spool)
 
     def _write(
         self, export_id: str, record: Record, rows: Iterator[list[Cell]], directory: Path, clock: "_Clock"
     ) -> None:
-        kind = KINDS[TYPES[record["type"]]]
+        kind = REPORT_DEFINITIONS[TYPES[record["type"]]]
         table = Table(kind.columns, rows, kind.sheet_title)
         if record["format"] == "CSV":
             key = file_key(export_id, "CSV", record["type"])

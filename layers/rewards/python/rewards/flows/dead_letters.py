@@ -19,7 +19,7 @@ from rewards.domain.messages import (
 )
 from rewards.flows.create_report import ReportEnding
 from rewards.flows.finish_import import Finisher
-from rewards.flows.process_chunk import GIVEN_UP, Redeemer
+from rewards.flows.process_chunk import FAILED_PERMANENTLY, ChunkProcessor
 from rewards.flows.send_chunks import ChunkSender
 from rewards.flows.uploaded_imports import UploadedImports, uploads_in
 
@@ -29,19 +29,19 @@ class DeadLetters:
 
     def __init__(
         self,
-        redeemer: Redeemer,
+        chunk_processor: ChunkProcessor,
         uploads: UploadedImports,
         sender: ChunkSender,
         finisher: Finisher,
         reports: ReportEnding,
     ) -> None:
-        self._redeemer = redeemer
+        self._chunk_processor = chunk_processor
         self._sender = sender
         self._uploads = uploads
         self._finisher = finisher
         self._reports = reports
 
-    def bury(self, body: str, backoff: Backoff) -> None:
+    def handle(self, body: str, backoff: Backoff) -> None:
         """Deal with one dead message.
 
         A chunk: its rows that were not redeemed are NOT_PROCESSED. An order to finish, to report
@@ -53,17 +53,17 @@ class DeadLetters:
         kind = message.get("kind")
         if kind in (REDEEM, LOAD, REVERSE):
             for chunk in chunk_messages.parse(body):
-                self._redeemer.run(chunk, backoff, GIVEN_UP)
+                self._chunk_processor.run(chunk, backoff, FAILED_PERMANENTLY)
         elif kind == SEND_CHUNKS:
             self._sender.run(message["importId"], backoff)
         elif kind == FINISH:
-            self._finisher.give_up(message["importId"])
+            self._finisher.fail(message["importId"])
         elif kind == MISPLACED:
             pass
         elif kind == REPORT:
-            self._reports.give_up(message["exportId"])
+            self._reports.fail(message["exportId"])
         elif kind == OVERVIEW:
-            self._reports.give_up_overview()
+            self._reports.fail_overview()
         elif "requestPayload" in message:
             # What Lambda sends when an asynchronous invocation failed for good: the S3 event inside.
             for upload in uploads_in(message["requestPayload"]):

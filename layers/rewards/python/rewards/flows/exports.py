@@ -8,7 +8,7 @@ from rewards.adapters.queues import Queues
 from rewards.domain import ids
 from rewards.domain.filters import Filters
 from rewards.domain.messages import create_report
-from rewards.domain.report import KINDS, TYPES
+from rewards.domain.report import REPORT_DEFINITIONS, TYPES
 
 # An order that is not even a failure by then was never sent to those who make reports.
 _LOST_AFTER = 86_400_000
@@ -23,7 +23,7 @@ class Exports:
         self._export_queue_url = export_queue_url
         self._now = now
 
-    def order(
+    def create(
         self,
         asked_type: str,
         file_format: str,
@@ -43,7 +43,7 @@ class Exports:
         record: Record = {
             "type": asked_type,
             "format": file_format,
-            "name": name or KINDS[kind].title,
+            "name": name or REPORT_DEFINITIONS[kind].title,
             "requester": requester,
             "params": dict(params),
             "mailtoEmail": email,

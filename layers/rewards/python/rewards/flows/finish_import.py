@@ -20,14 +20,14 @@ from rewards.adapters.sealed import Sealed
 from rewards.domain import import_rows, reward_rows
 from rewards.domain.download_names import results_name
 from rewards.domain.examples import Examples
-from rewards.domain.outcomes import SETTLED, Answer, Outcome, any_failed
+from rewards.domain.outcomes import SETTLED, Outcome, RowResult, any_failed
 from rewards.domain.result_columns import FAILED_COLUMNS, RESULT_COLUMNS, own_width
 from rewards.domain.spreadsheet import restore
 from rewards.domain.texts import writable
 from rewards.domain.units import format_value
 from rewards.email import messages
 from rewards.flows.imports import REWARD_TYPE, cancelled_unread, is_complete, sends_email
-from rewards.flows.notifications import Delivery
+from rewards.flows.notifications import Notifications
 from rewards.flows.open_upload import open_sheet
 from rewards.tabular.sheet import Sheet
 
@@ -51,10 +51,12 @@ _RESULTS_FAILED = {
 class Finisher:
     """Finishes imports. `now` gives Unix milliseconds."""
 
-    def __init__(self, jobs: Jobs, files: Files, delivery: Delivery, now: Callable[[], int]) -> None:
+    def __init__(
+        self, jobs: Jobs, files: Files, notifications: Notifications, now: Callable[[], int]
+    ) -> None:
         self._jobs = jobs
         self._files = files
-        self._delivery = delivery
+        self._notifications = notifications
         self._now = now
 
     def run(self, import_id: str) -> None:
@@ -64,7 +66,7 @@ class Finisher:
         Running it again is harmless: what was done is not done again. Raises LeaseTakenError while
         somebody else is at it: who has the message keeps it until the import has ended.
         """
-        with self._alone(import_id, _lacks_results) as record:
+        with self._leased(import_id, _lacks_results) as record:
             if record is None:
                 return
             if _awaits_results(record):
@@ -76,13 +78,13 @@ class Finisher:
                     return
             self._mail(import_id)
 
-    def give_up(self, import_id: str) -> None:
+    def fail(self, import_id: str) -> None:
         """Finishing failed for good: the import ends all the same, and says what is missing.
 
         The person is told if that is possible; else the record says that it was not. Raises
         LeaseTakenError as `run` does.
         """
-        with self._alone(import_id) as record:
+        with self._leased(import_id) as record:
             if record is None:
                 return
             if _awaits_results(record):
@@ -90,10 +92,10 @@ class Finisher:
             try:
                 self._mail(import_id)
             except EmailNotSentError as error:
-                self._delivery.give_up(IMPORT, import_id, str(error))
+                self._notifications.record_failure(IMPORT, import_id, str(error))
 
     @contextmanager
-    def _alone(
+    def _leased(
         self, import_id: str, repeats: Callable[[Record], bool] = lambda _: False
     ) -> Iterator[Record | None]:
         """The record of an import that is to be finished, for us alone; None if nothing is to be done.
@@ -126,7 +128,7 @@ class Finisher:
         also rejects a request that arrives late, after another worker ended the import otherwise.
         """
         now = self._now()
-        ended = {**changes, "dateCompleted": now, "dateExpires": self._delivery.works_until(now)}
+        ended = {**changes, "dateCompleted": now, "dateExpires": self._notifications.works_until(now)}
         for status, changed in (("PROCESSING", {"status": "COMPLETED"}), ("CANCELLED", {})):
             if self._jobs.update(IMPORT, import_id, {**ended, **changed}, status=status, dateCompleted=None):
                 return
@@ -143,7 +145,7 @@ class Finisher:
         changes = {
             "results": True,
             "error": None,
-            "dateExpires": self._delivery.works_until(self._now()),
+            "dateExpires": self._notifications.works_until(self._now()),
             "dateMailed": None,
         }
         return self._jobs.update(IMPORT, import_id, changes, error=record["error"])
@@ -173,7 +175,7 @@ class Finisher:
         encoding = "utf-8-sig" if sheet.mark else "utf-8"
         # And with its separator: a decimal comma in a copied cell would mean something else.
         writer = partial(csv.writer, delimiter=sheet.separator)
-        rows = answered = failures = 0
+        rows = with_result = failures = 0
         with (
             results.open("w", encoding=encoding, newline="") as results_file,
             failed.open("w", encoding=encoding, newline="") as failed_file,
@@ -181,39 +183,39 @@ class Finisher:
             to_results, to_failed = writer(results_file), writer(failed_file)
             to_results.writerow([*sheet.header[:own], *RESULT_COLUMNS])
             to_failed.writerow([*sheet.header[:own], *FAILED_COLUMNS])
-            answers = self._answers(import_id, record)
-            answer = next(answers, None)
+            row_results = self._row_results(import_id, record)
+            row_result = next(row_results, None)
             for line, row in sheet.rows:
                 rows += 1
                 cells, extra = _fitted(row, width, own)
                 if sheet.neutralised:
                     cells = [restore(c) if n in ids else c for n, c in enumerate(map(writable, cells))]
-                if answer is None or answer.line != line:
-                    unchanged = _answer_cells(import_id, Answer(line, Outcome.UNCHANGED))
+                if row_result is None or row_result.line != line:
+                    unchanged = _result_cells(import_id, RowResult(line, Outcome.UNCHANGED))
                     to_results.writerow([*cells, *unchanged, *extra])
                     continue
-                answered += 1
-                examples.add(cells, answer)
-                to_results.writerow([*cells, *_answer_cells(import_id, answer), *extra])
-                if answer.outcome not in SETTLED:
+                with_result += 1
+                examples.add(cells, row_result)
+                to_results.writerow([*cells, *_result_cells(import_id, row_result), *extra])
+                if row_result.outcome not in SETTLED:
                     failures += 1
-                    to_failed.writerow([*cells, answer.outcome, answer.message, *extra])
-                answer = next(answers, None)
+                    to_failed.writerow([*cells, row_result.outcome, row_result.message, *extra])
+                row_result = next(row_results, None)
         unasked = record["outcomes"].get(Outcome.UNCHANGED, 0) if record["type"] != REWARD_TYPE else 0
         expected = record["rows"] - unasked  # a reward that was loaded before is an answer of a chunk
-        if answer is not None or rows != record["rows"] or answered != expected:
-            raise ResultsError(f"{answered} of {expected} answers, {rows} of {record['rows']} rows")
+        if row_result is not None or rows != record["rows"] or with_result != expected:
+            raise ResultsError(f"{with_result} of {expected} answers, {rows} of {record['rows']} rows")
         return failures > 0
 
-    def _answers(self, import_id: str, record: Record) -> Iterator[Answer]:
+    def _row_results(self, import_id: str, record: Record) -> Iterator[RowResult]:
         seal = record.get("seal")
         return heapq.merge(
             # Version 0.1 kept the results of rejected rows beside those of chunks.
             Sealed(self._files, import_id, seal).results()
             if seal
-            else self._files.answers(import_id, "checked", record.get("parts", 0)),
-            self._files.answers(import_id, "chunk", record["chunks"], self._jobs.attempts(import_id)),
-            key=lambda answer: answer.line,
+            else self._files.results(import_id, "checked", record.get("parts", 0)),
+            self._files.results(import_id, "chunk", record["chunks"], self._jobs.attempts(import_id)),
+            key=lambda row_result: row_result.line,
         )
 
     def _mail(self, import_id: str) -> None:
@@ -224,7 +226,7 @@ class Finisher:
             name=record["name"],
             file_name=record["fileName"],
             import_id=import_id,
-            console_url=self._delivery.console(f"import/{import_id}"),
+            console_url=self._notifications.console(f"import/{import_id}"),
             dry_run=record["dryRun"],
             loads_rewards=record["type"] == REWARD_TYPE,
             cancelled=record["status"] == "CANCELLED",
@@ -248,11 +250,11 @@ class Finisher:
                 self._link(import_id, record, "failed.csv") if failed else None,
                 until,
             )
-        self._delivery.mail(IMPORT, import_id, record["mailtoEmail"], email)
+        self._notifications.mail(IMPORT, import_id, record["mailtoEmail"], email)
 
     def _link(self, import_id: str, record: Record, file: str) -> str:
         name = results_name(record["name"], file)
-        return self._delivery.link(f"imports/{import_id}/{file}", record["dateExpires"], name)
+        return self._notifications.link(f"imports/{import_id}/{file}", record["dateExpires"], name)
 
 
 def examples_key(import_id: str) -> str:
@@ -280,10 +282,10 @@ def _fitted(row: Sequence[str], width: int, own: int) -> tuple[list[str], list[s
     return [*row[:own], *[""] * (own - len(row))], [cell for cell in row[width:] if cell]
 
 
-def _answer_cells(import_id: str, answer: Answer) -> list[str]:
+def _result_cells(import_id: str, row_result: RowResult) -> list[str]:
     """The cells of RESULT_COLUMNS. A row that was redeemed earlier names that redemption, so that these
     results, uploaded again, find it."""
-    owner, line = answer.redeemed_by or (import_id, answer.line)
-    remaining = "" if answer.available is None else format_value(answer.available, answer.unit)
-    redeemed = format_value(answer.redeemed, answer.unit) if answer.redeemed else "0"
-    return [str(line), owner, answer.outcome, redeemed, remaining, answer.message]
+    owner, line = row_result.redeemed_by or (import_id, row_result.line)
+    remaining = "" if row_result.available is None else format_value(row_result.available, row_result.unit)
+    redeemed = format_value(row_result.redeemed, row_result.unit) if row_result.redeemed else "0"
+    return [str(line), owner, row_result.outcome, redeemed, remaining, row_result.message]

@@ -16,7 +16,7 @@ from rewards.adapters.errors import UploadGoneError
 from rewards.adapters.jobs import IMPORT, Jobs, Record
 from rewards.adapters.queues import Queues
 from rewards.adapters.retry import Backoff, OutOfTimeError
-from rewards.adapters.upload_bucket import Uploads
+from rewards.adapters.upload_bucket import UploadBucket
 from rewards.domain import ids
 from rewards.domain.file_names import format_of
 from rewards.domain.messages import finish_import
@@ -86,7 +86,7 @@ def max_bytes(file_name: str) -> int:
     return MAX_WORKBOOK_BYTES if file_name.lower().endswith(".xlsx") else MAX_FILE_BYTES
 
 
-def ordered_id(key: str) -> str | None:
+def import_id_in_key(key: str) -> str | None:
     """The import that an upload's key may belong to: its second part, if that has the form of an id."""
     parts = key.split("/")
     return parts[1] if len(parts) == 3 and ids.is_id(parts[1]) else None
@@ -154,7 +154,7 @@ class Imports:
     """Orders, starts and cancels imports. `now` gives Unix milliseconds."""
 
     def __init__(
-        self, jobs: Jobs, uploads: Uploads, queues: Queues, finish_queue_url: str, now: Callable[[], int]
+        self, jobs: Jobs, uploads: UploadBucket, queues: Queues, finish_queue_url: str, now: Callable[[], int]
     ) -> None:
         self._jobs = jobs
         self._uploads = uploads
@@ -172,7 +172,7 @@ class Imports:
         records, total = self._jobs.history(IMPORT, limit, offset)
         return [self._as_of_now(record) for record in records], total
 
-    def order(
+    def create(
         self,
         kind: str,
         file_name: str,
@@ -201,7 +201,7 @@ class Imports:
             "separator": separator,
             "sendsEmail": sends_email,
         }
-        record = self._create(ids.new_id(self._now()), record)
+        record = self._store(ids.new_id(self._now()), record)
         return record, self._uploads.form(record["key"], max_bytes(file_name), FORM_SECONDS)
 
     def start(self, import_id: str, requester: str, email: str | None) -> Record | None:
@@ -285,9 +285,9 @@ class Imports:
             # It is read as its preview was.
             **_as_previewed(dry_run),
         }
-        return self._create(dry_run["startedAs"], record)
+        return self._store(dry_run["startedAs"], record)
 
-    def _create(self, import_id: str, record: Record) -> Record:
+    def _store(self, import_id: str, record: Record) -> Record:
         """Keep a record and where its upload has to land; the one that is there already, if one is."""
         prefix = next(each for each, means in PREFIXES.items() if means == (record["type"], record["dryRun"]))
         # S3 would put the name of the user's own file where a form's key says ${filename}.

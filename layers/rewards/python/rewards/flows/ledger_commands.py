@@ -14,10 +14,10 @@ from typing import Any, NoReturn
 
 from rewards.adapters.accounts import Accounts
 from rewards.adapters.errors import ThrottledError, TooManyWritesError, UnknownOutcomeError
-from rewards.adapters.idempotency import Answered, Answers
+from rewards.adapters.idempotency import StoredResponse, StoredResponses
 from rewards.adapters.jobs import Jobs
 from rewards.adapters.retry import Backoff
-from rewards.adapters.reward_registry import Catalogue, claim_of
+from rewards.adapters.reward_registry import RewardRegistry, claim_of
 from rewards.domain import ids
 from rewards.domain.account_credits import redeem_across, redeem_reward, uncancellable
 from rewards.domain.balance import Balance, grant
@@ -25,7 +25,7 @@ from rewards.domain.redemption import InsufficientBalanceError, Reward, Status, 
 from rewards.domain.reward_rows import Grant
 from rewards.domain.units import format_value
 from rewards.flows.load_rewards import admitted, new_balance
-from rewards.flows.reward_queries import Held, Holdings, Record, show
+from rewards.flows.reward_queries import OwnedReward, Record, RewardQueries, show
 from rewards.flows.spellings import Spellings
 from rewards.flows.unit_claims import InvalidUnitError, UnitClaims
 
@@ -33,7 +33,7 @@ from rewards.flows.unit_claims import InvalidUnitError, UnitClaims
 BY_API = "API"
 
 
-class Refused(StrEnum):
+class RejectionCode(StrEnum):
     """Why a request changes nothing; the API's apiErrorCode."""
 
     REWARD_NOT_FOUND = "REWARD_NOT_FOUND"
@@ -48,10 +48,10 @@ class Refused(StrEnum):
     IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
 
 
-class RefusedError(Exception):
+class RequestRejectedError(Exception):
     """A request is refused, and nothing was changed; `message` says why in words."""
 
-    def __init__(self, code: Refused, message: str) -> None:
+    def __init__(self, code: RejectionCode, message: str) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
         self.message = message
@@ -73,28 +73,28 @@ class Request:
 class _Change:
     """An answer, and what is to be written so that it is true."""
 
-    answer: Record
+    response: Record
     balances: Sequence[Balance]
     actions: Sequence[Any] = ()
 
 
-class Credits:
+class LedgerCommands:
     """Changes rewards and balances, each request at most once. `now` gives Unix milliseconds."""
 
     def __init__(
         self,
         accounts: Accounts,
-        catalogue: Catalogue,
-        answers: Answers,
+        registry: RewardRegistry,
+        responses: StoredResponses,
         jobs: Jobs,
         now: Callable[[], int],
     ) -> None:
         self._accounts = accounts
-        self._catalogue = catalogue
-        self._answers = answers
-        self._spellings = Spellings(accounts, catalogue, jobs)
+        self._registry = registry
+        self._responses = responses
+        self._spellings = Spellings(accounts, registry, jobs)
         self._units = UnitClaims(jobs)
-        self._holdings = Holdings(accounts, catalogue, self._spellings, now)
+        self._queries = RewardQueries(accounts, registry, self._spellings, now)
         self._now = now
 
     def create(self, new: Grant, request: Request, backoff: Backoff) -> Record:
@@ -107,20 +107,20 @@ class Credits:
             try:
                 actions = self._units.actions(new.unit, new_balance=balance is None)
             except InvalidUnitError as error:
-                raise RefusedError(Refused.INVALID_UNIT, str(error)) from error
+                raise RequestRejectedError(RejectionCode.INVALID_UNIT, str(error)) from error
             if balance is None:
                 whose = key[:2]
                 participant = self._accounts.read_participants([whose], backoff).get(whose, {})
                 balance = new_balance(key, participant)
                 actions.append(self._accounts.check_participant(*whose, participant))
             if not admitted(balance, [new], self._now()):
-                raise RefusedError(
-                    Refused.BALANCE_FULL,
+                raise RequestRejectedError(
+                    RejectionCode.BALANCE_FULL,
                     f"This participant has as many open rewards in {new.unit} as a balance holds.",
                 )
             grant(balance, [new.reward])
-            actions.append(self._catalogue.claim(new, BY_API))
-            held = Held(new.reward, balance, claim_of(new, BY_API), ())
+            actions.append(self._registry.claim(new, BY_API))
+            held = OwnedReward(new.reward, balance, claim_of(new, BY_API), ())
             return _Change(show(held, self._now()), [balance], actions)
 
         return self._once(request, decide, backoff)
@@ -138,14 +138,14 @@ class Credits:
         def decide() -> _Change:
             balance, reward = self._reward(reward_id, backoff)
             if balance.unit != unit:
-                raise RefusedError(
-                    Refused.UNIT_MISMATCH, f"The unit of this reward is {balance.unit}, not {unit}."
+                raise RequestRejectedError(
+                    RejectionCode.UNIT_MISMATCH, f"The unit of this reward is {balance.unit}, not {unit}."
                 )
             now = self._now()
             is_used_up = Status.REDEEMED in statuses(reward, now)
             if not is_used_up and (_is_gone(balance, reward) or not is_available(reward, now)):
-                raise RefusedError(
-                    Refused.REWARD_NOT_AVAILABLE,
+                raise RequestRejectedError(
+                    RejectionCode.REWARD_NOT_AVAILABLE,
                     f"This reward is {_closed(reward, now)}. Nothing was redeemed.",
                 )
             try:
@@ -194,7 +194,7 @@ class Credits:
         Refused: REWARD_NOT_FOUND, REWARD_NOT_CANCELLABLE (used up, or expired).
         """
         while True:
-            held = self._holdings.find(reward_id, backoff)
+            held = self._queries.find(reward_id, backoff)
             if held is None:
                 _not_found(reward_id)
             now = self._now()
@@ -203,7 +203,7 @@ class Credits:
             why = uncancellable(held.reward, now)
             if why is not None or _is_gone(held.balance, held.reward):
                 problem = f"This reward is {why or Status.EXPIRED}: there is nothing to cancel."
-                raise RefusedError(Refused.REWARD_NOT_CANCELLABLE, problem)
+                raise RequestRejectedError(RejectionCode.REWARD_NOT_CANCELLABLE, problem)
             held.reward.date_cancelled = now
             try:
                 if self._accounts.write_together([held.balance], (), now):
@@ -216,34 +216,34 @@ class Credits:
         """Decide and write until it is done, or refused, or found to have been answered before."""
         key = request.key or token_hex(32)
         # Nothing is stored under an old key any more, so one look is enough.
-        earlier = self._answers.find(request.old_key) if request.old_key else None
+        earlier = self._responses.find(request.old_key) if request.old_key else None
         if earlier is not None:
             return _same(earlier, request)
         while True:
-            refusal = None
+            rejection = None
             try:
                 change = decide()
-                kept = self._answers.put(key, Answered(request.digest, change.answer), self._now())
+                kept = self._responses.put(key, StoredResponse(request.digest, change.response), self._now())
                 actions = [*change.actions, kept]
                 if self._accounts.write_together(change.balances, actions, self._now()):
-                    return change.answer
-            except RefusedError as error:
-                refusal = error
+                    return change.response
+            except RequestRejectedError as error:
+                rejection = error
             except TooManyWritesError as error:
-                refusal = _too_many(error)
+                rejection = _too_many(error)
             except (ThrottledError, UnknownOutcomeError):
                 pass
             # Also when refused: what is missing may be what this very request took.
-            before = self._answers.find(key)
+            before = self._responses.find(key)
             if before is not None:
                 return _same(before, request)
-            if refusal is not None:
-                raise refusal
+            if rejection is not None:
+                raise rejection
             backoff.wait()
 
     def _reward(self, reward_id: str, backoff: Backoff) -> tuple[Balance, Reward]:
         """A reward with its balance; history is read only for one that is closed."""
-        claim = self._catalogue.read([reward_id], backoff).get(reward_id)
+        claim = self._registry.read([reward_id], backoff).get(reward_id)
         if claim is None:
             _not_found(reward_id)
         key = (claim.account_id, claim.user_id, claim.unit)
@@ -251,7 +251,7 @@ class Credits:
         for reward in balance.rewards:
             if reward.id == reward_id:
                 return balance, reward
-        held = self._holdings.find(reward_id, backoff)
+        held = self._queries.find(reward_id, backoff)
         if held is None:
             _not_found(reward_id)
         return held.balance, held.reward
@@ -262,11 +262,13 @@ class Credits:
             whose = f"user {user_id!r} of {whose}"
         units = sorted({balance.unit for balance in self._accounts.balances(account_id, user_id, None)})
         if units:
-            raise RefusedError(
-                Refused.UNIT_MISMATCH,
+            raise RequestRejectedError(
+                RejectionCode.UNIT_MISMATCH,
                 f"There is no balance of {whose} in {unit}, but in {', '.join(units)}. Nothing was redeemed.",
             )
-        raise RefusedError(Refused.NO_BALANCE, f"There is no reward of {whose}. Nothing was redeemed.")
+        raise RequestRejectedError(
+            RejectionCode.NO_BALANCE, f"There is no reward of {whose}. Nothing was redeemed."
+        )
 
 
 def _debited(amount: int, unit: str, balances: Sequence[Balance], now: int) -> Record:
@@ -274,27 +276,27 @@ def _debited(amount: int, unit: str, balances: Sequence[Balance], now: int) -> R
     return {"creditRedeemed": amount, "creditAvailable": left, "unit": unit}
 
 
-def _same(before: Answered, request: Request) -> Record:
+def _same(before: StoredResponse, request: Request) -> Record:
     if before.digest != request.digest:
-        raise RefusedError(
-            Refused.IDEMPOTENCY_KEY_REUSED,
+        raise RequestRejectedError(
+            RejectionCode.IDEMPOTENCY_KEY_REUSED,
             "This Idempotency-Key was used for another request. Use a new one for each; nothing was changed.",
         )
-    answer: Record = before.answer
-    return answer
+    response: Record = before.response
+    return response
 
 
 def _insufficient(amount: int, unit: str, error: InsufficientBalanceError) -> NoReturn:
-    raise RefusedError(
-        Refused.INSUFFICIENT_BALANCE,
+    raise RequestRejectedError(
+        RejectionCode.INSUFFICIENT_BALANCE,
         f"{format_value(amount, unit)} {unit} was asked, {format_value(error.available, unit)} is available. "
         "Nothing was redeemed.",
     ) from error
 
 
-def _too_many(error: TooManyWritesError) -> RefusedError:
-    return RefusedError(
-        Refused.TOO_MANY_BALANCES,
+def _too_many(error: TooManyWritesError) -> RequestRejectedError:
+    return RequestRejectedError(
+        RejectionCode.TOO_MANY_BALANCES,
         f"This amount would come from the balances of {error.wanted} participants, and one request can "
         f"change at most {error.most}. Redeem less at a time, or from one participant (userId). "
         "Nothing was redeemed.",
@@ -302,7 +304,7 @@ def _too_many(error: TooManyWritesError) -> RefusedError:
 
 
 def _not_found(reward_id: str) -> NoReturn:
-    raise RefusedError(Refused.REWARD_NOT_FOUND, f"There is no reward {reward_id!r}.")
+    raise RequestRejectedError(RejectionCode.REWARD_NOT_FOUND, f"There is no reward {reward_id!r}.")
 
 
 def _is_gone(balance: Balance, reward: Reward) -> bool:

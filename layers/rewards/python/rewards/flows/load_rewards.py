@@ -6,9 +6,9 @@ from rewards.adapters.accounts import MAX_GRANTS, Accounts, BalanceKey
 from rewards.adapters.balance_item import encode_rewards
 from rewards.adapters.jobs import Jobs
 from rewards.adapters.retry import Backoff
-from rewards.adapters.reward_registry import Catalogue, Claim, claim_of
+from rewards.adapters.reward_registry import Claim, RewardRegistry, claim_of
 from rewards.domain.balance import MAX_OPEN_BYTES, MAX_OPEN_REWARDS, Balance, grant, open_rewards
-from rewards.domain.outcomes import Answer, Outcome, Refusal
+from rewards.domain.outcomes import Outcome, RowResult, StopReason
 from rewards.domain.reward_rows import Grant
 from rewards.flows.spellings import Spellings
 from rewards.flows.unit_claims import InvalidUnitError, UnitClaims
@@ -17,46 +17,50 @@ from rewards.flows.unit_claims import InvalidUnitError, UnitClaims
 class Loader:
     """Loads grants. `now` gives Unix milliseconds."""
 
-    def __init__(self, accounts: Accounts, catalogue: Catalogue, jobs: Jobs, now: Callable[[], int]) -> None:
+    def __init__(
+        self, accounts: Accounts, registry: RewardRegistry, jobs: Jobs, now: Callable[[], int]
+    ) -> None:
         self._accounts = accounts
-        self._catalogue = catalogue
-        self._spellings = Spellings(accounts, catalogue, jobs)
+        self._registry = registry
+        self._spellings = Spellings(accounts, registry, jobs)
         self._units = UnitClaims(jobs)
         self._now = now
 
     def load(
-        self, import_id: str, grants: Sequence[Grant], backoff: Backoff, refusal: Refusal | None = None
-    ) -> list[Answer]:
+        self, import_id: str, grants: Sequence[Grant], backoff: Backoff, stop_reason: StopReason | None = None
+    ) -> list[RowResult]:
         """Load grants at most once each; an answer for every one, in their order.
 
         With a `refusal` nothing is loaded any more, but what was loaded still says so.
         """
-        answers: dict[int, Answer] = {}
-        grants = [self._spellings.grant(each, backoff, known_only=refusal is not None) for each in grants]
+        results: dict[int, RowResult] = {}
+        grants = [self._spellings.grant(each, backoff, known_only=stop_reason is not None) for each in grants]
         pending = grants
         while pending:
-            claims = self._catalogue.read((each.reward.id for each in pending), backoff)
+            claims = self._registry.read((each.reward.id for each in pending), backoff)
             fresh: dict[str, Grant] = {}
             for each in pending:
                 claim = claims.get(each.reward.id)
                 if claim is not None:
-                    answers[each.line] = _claimed(each, claim, import_id)
-                elif refusal is not None:
-                    answers[each.line] = Answer(each.line, refusal.outcome, refusal.message, each.unit)
+                    results[each.line] = _claimed(each, claim, import_id)
+                elif stop_reason is not None:
+                    results[each.line] = RowResult(
+                        each.line, stop_reason.outcome, stop_reason.message, each.unit
+                    )
                 else:
                     # A second row of the same id waits until the first has its answer.
                     fresh.setdefault(each.reward.id, each)
-            lost = self._grant(import_id, fresh.values(), answers, backoff)
-            pending = [each for each in pending if each.line not in answers]
+            lost = self._grant(import_id, fresh.values(), results, backoff)
+            pending = [each for each in pending if each.line not in results]
             if lost:
                 backoff.wait()
         self._write_participants(
-            (each for each in grants if answers[each.line].outcome is Outcome.LOADED), backoff
+            (each for each in grants if results[each.line].outcome is Outcome.LOADED), backoff
         )
-        return [answers[each.line] for each in grants]
+        return [results[each.line] for each in grants]
 
     def _grant(
-        self, import_id: str, grants: Iterable[Grant], answers: dict[int, Answer], backoff: Backoff
+        self, import_id: str, grants: Iterable[Grant], results: dict[int, RowResult], backoff: Backoff
     ) -> bool:
         """Write what can be written now, and answer it; whether a write was lost to somebody else."""
         by_balance: dict[BalanceKey, list[Grant]] = {}
@@ -72,8 +76,8 @@ class Loader:
             try:
                 actions = self._units.actions(unit, new_balance=balance is None)
             except InvalidUnitError as error:
-                invalid = (Answer(each.line, Outcome.INVALID_UNIT, str(error), unit) for each in group)
-                answers.update((answer.line, answer) for answer in invalid)
+                invalid = (RowResult(each.line, Outcome.INVALID_UNIT, str(error), unit) for each in group)
+                results.update((result.line, result) for result in invalid)
                 continue
             if balance is None:
                 participant = participants.get((account_id, user_id), {})
@@ -82,14 +86,14 @@ class Loader:
             # What does not fit one transaction waits for the next round, which reads again.
             batch = group[:MAX_GRANTS]
             fitting = admitted(balance, batch, self._now())
-            answers.update((each.line, _full(each)) for each in batch[len(fitting) :])
+            results.update((each.line, _full(each)) for each in batch[len(fitting) :])
             if not fitting:
                 continue
             grant(balance, (each.reward for each in fitting))
-            actions += [self._catalogue.claim(each, import_id) for each in fitting]
+            actions += [self._registry.claim(each, import_id) for each in fitting]
             if self._accounts.write_together([balance], actions, self._now()):
                 self._units.granted(unit)
-                answers.update((each.line, _loaded(each, balance, self._now())) for each in fitting)
+                results.update((each.line, _loaded(each, balance, self._now())) for each in fitting)
             else:
                 lost = True
         return lost
@@ -144,15 +148,15 @@ def is_over_full(balance: Balance, now: int) -> bool:
     return len(standing) > MAX_OPEN_REWARDS or len(encode_rewards(standing).encode()) > MAX_OPEN_BYTES
 
 
-def _claimed(g: Grant, claim: Claim, import_id: str) -> Answer:
+def _claimed(g: Grant, claim: Claim, import_id: str) -> RowResult:
     """The answer to a row whose reward id is taken: by itself, by an equal row, or by somebody else."""
     if claim == claim_of(g, import_id):
-        return Answer(g.line, Outcome.LOADED, unit=g.unit)
+        return RowResult(g.line, Outcome.LOADED, unit=g.unit)
     if (claim.account_id, claim.user_id, claim.unit) == (g.account_id, g.user_id, g.unit):
-        return Answer(
+        return RowResult(
             g.line, Outcome.UNCHANGED, f"This reward was loaded by import {claim.import_id}.", g.unit
         )
-    return Answer(
+    return RowResult(
         g.line,
         Outcome.ID_IN_USE,
         f"Reward id {g.reward.id!r} belongs to account {claim.account_id!r}, user {claim.user_id!r}, "
@@ -161,12 +165,12 @@ def _claimed(g: Grant, claim: Claim, import_id: str) -> Answer:
     )
 
 
-def _loaded(g: Grant, balance: Balance, now: int) -> Answer:
-    return Answer(g.line, Outcome.LOADED, unit=g.unit, available=balance.available(now))
+def _loaded(g: Grant, balance: Balance, now: int) -> RowResult:
+    return RowResult(g.line, Outcome.LOADED, unit=g.unit, available=balance.available(now))
 
 
-def _full(g: Grant) -> Answer:
-    return Answer(
+def _full(g: Grant) -> RowResult:
+    return RowResult(
         g.line,
         Outcome.BALANCE_FULL,
         f"This participant has as many open rewards in {g.unit} as a balance holds. "

@@ -5,7 +5,7 @@ from typing import Any
 
 from rewards.adapters.jobs import MISPLACED, Jobs
 from rewards.email.messages import upload_misplaced
-from rewards.flows.notifications import Delivery
+from rewards.flows.notifications import Notifications
 
 _HOUR = 3_600_000
 _ITEM = "UPLOADS"
@@ -14,9 +14,9 @@ _ITEM = "UPLOADS"
 class MisplacedUploads:
     """Reports uploads that no folder takes. `now` gives Unix milliseconds."""
 
-    def __init__(self, jobs: Jobs, delivery: Delivery, now: Callable[[], int]) -> None:
+    def __init__(self, jobs: Jobs, notifications: Notifications, now: Callable[[], int]) -> None:
         self._jobs = jobs
-        self._delivery = delivery
+        self._notifications = notifications
         self._now = now
 
     def report(self, message: dict[str, Any]) -> bool:
@@ -31,7 +31,7 @@ class MisplacedUploads:
         record = self._jobs.get(MISPLACED, _ITEM) or {}
         if record.get("reported") == upload:
             return False  # the message came twice
-        console_url = self._delivery.console("import")
-        self._delivery.notify(upload_misplaced(message["bucket"], message["key"], console_url))
+        console_url = self._notifications.console("import")
+        self._notifications.notify(upload_misplaced(message["bucket"], message["key"], console_url))
         self._jobs.update(MISPLACED, _ITEM, {"reported": upload}, leaseOwner=upload)
         return True

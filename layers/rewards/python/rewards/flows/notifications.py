@@ -10,7 +10,7 @@ from rewards.email.layout import Email
 _DAY = 86_400_000
 
 
-class Delivery:
+class Notifications:
     """Makes links and sends emails. `now` gives Unix milliseconds; links work `retention_days`."""
 
     def __init__(
@@ -58,6 +58,6 @@ class Delivery:
         """Send an email that is about no job to the stack's NotificationEmail. Raises EmailNotSentError."""
         self._mailer.send(self._notification_email, email)
 
-    def give_up(self, kind: str, identifier: str, error: str) -> None:
+    def record_failure(self, kind: str, identifier: str, error: str) -> None:
         """Record that a job's email could not be sent after all retries, unless another worker sent it."""
         self._jobs.update(kind, identifier, {"mailError": error[:500]}, dateMailed=None)

@@ -13,7 +13,7 @@ from rewards.adapters.files import Files
 from rewards.adapters.jobs import Record
 from rewards.domain import import_rows, reward_rows
 from rewards.domain.file_names import format_of
-from rewards.domain.outcomes import FileProblem, FileRefusedError, WarningCode
+from rewards.domain.outcomes import FileProblem, FileRejectedError, WarningCode
 from rewards.domain.report import REWARD_COLUMNS
 from rewards.domain.spreadsheet import inert, neutralise
 from rewards.flows.imports import REWARD_TYPE, max_bytes
@@ -54,7 +54,7 @@ def open_sheet(files: Files, record: Record, digest: Any = None) -> Iterator[She
         needed = reward_rows.NEEDED if rewards else import_rows.NEEDED
         suffix = _suffix(record["fileName"], rewards)
         if suffix == "jsonl":
-            _refuse_compressed(stream, ".jsonl")
+            _reject_compressed(stream, ".jsonl")
             yield read_json_lines(stream, REWARD_COLUMNS, reward_rows.unknown_columns)
         elif suffix == "xlsx":
             with tempfile.TemporaryFile() as local:
@@ -63,7 +63,7 @@ def open_sheet(files: Files, record: Record, digest: Any = None) -> Iterator[She
                 sheet = _workbook(local, needed, neutralise if rewards else inert)
                 yield _with_unknown_columns(sheet) if rewards else sheet
         else:
-            _refuse_what_is_no_csv(stream)
+            _reject_what_is_no_csv(stream)
             found = read_csv(stream, needed, encoding, separator)
             sheet = Sheet(
                 found.header,
@@ -91,7 +91,7 @@ def detect_encoding(files: Files, record: Record) -> Detected:
     found = None if sample.mostly_utf_8() else sample.detect()
     if found is None:
         what = "is UTF-8 in most places, but not in all" if sample.mostly_utf_8() else "has no known encoding"
-        raise FileRefusedError(
+        raise FileRejectedError(
             FileProblem.UNREADABLE_FILE,
             f"The file {what}. The first line that is not plain ASCII begins: {sample.shown()}. Save the "
             "file "
@@ -116,46 +116,46 @@ def _named(read: Callable[[str], str], text: str | None, what: str) -> str | Non
     try:
         return read(text)
     except ValueError as error:
-        raise FileRefusedError(FileProblem.UNREADABLE_FILE, f"The {what} of the upload: {error}") from error
+        raise FileRejectedError(FileProblem.UNREADABLE_FILE, f"The {what} of the upload: {error}") from error
 
 
 def _check_size(record: Record) -> None:
     size, limit = record["size"], max_bytes(record["fileName"])
     if size > limit:
-        raise FileRefusedError(
+        raise FileRejectedError(
             FileProblem.FILE_TOO_LARGE, f"The file has {size:,} bytes; {limit:,} are allowed for its format."
         )
     if size == 0:
-        raise FileRefusedError(FileProblem.EMPTY_FILE, "The file has no bytes.")
+        raise FileRejectedError(FileProblem.EMPTY_FILE, "The file has no bytes.")
 
 
 def _suffix(file_name: str, rewards: bool) -> str:
     try:
         return format_of(file_name, rewards)
     except ValueError as error:
-        raise FileRefusedError(FileProblem.UNSUPPORTED_FORMAT, str(error)) from error
+        raise FileRejectedError(FileProblem.UNSUPPORTED_FORMAT, str(error)) from error
 
 
-def _refuse_what_is_no_csv(stream: BufferedReader) -> None:
+def _reject_what_is_no_csv(stream: BufferedReader) -> None:
     start = stream.peek(16)[:16]
     if start.lstrip().lower().startswith(_MARKUP):
-        raise FileRefusedError(
+        raise FileRejectedError(
             FileProblem.UNREADABLE_FILE,
             "The file is named .csv but is a web page. Open it in a spreadsheet and save it as “CSV UTF-8”.",
         )
     if start.startswith(_OLD_OR_ENCRYPTED):
-        raise FileRefusedError(
+        raise FileRejectedError(
             FileProblem.UNREADABLE_FILE,
             "The file is named .csv but is a workbook of an old format, or one with a password. Save it as "
             ".xlsx without a password, or as “CSV UTF-8”.",
         )
-    _refuse_compressed(stream, ".csv")
+    _reject_compressed(stream, ".csv")
 
 
-def _refuse_compressed(stream: BufferedReader, ending: str) -> None:
+def _reject_compressed(stream: BufferedReader, ending: str) -> None:
     problem = compressed(stream.peek(_START), ending)
     if problem is not None:
-        raise FileRefusedError(FileProblem.UNREADABLE_FILE, problem)
+        raise FileRejectedError(FileProblem.UNREADABLE_FILE, problem)
 
 
 def _workbook(file: Any, needed: Sequence[str], safe: Callable[[str], str]) -> Sheet:
@@ -165,11 +165,11 @@ def _workbook(file: Any, needed: Sequence[str], safe: Callable[[str], str]) -> S
     except NoWorkbookError as error:
         file.seek(0)
         problem = compressed(file.read(_START), ".xlsx")
-        raise FileRefusedError(FileProblem.UNREADABLE_FILE, problem or error.message) from error
-    explained = (
+        raise FileRejectedError(FileProblem.UNREADABLE_FILE, problem or error.message) from error
+    summarise_outcomes = (
         {WarningCode.OTHER_SHEETS_IGNORED: _ignored(found.sheet, found.ignored)} if found.ignored else {}
     )
-    return Sheet(header, found.rows, workbook=True, neutralised=True, warnings=explained)
+    return Sheet(header, found.rows, workbook=True, neutralised=True, warnings=summarise_outcomes)
 
 
 def _ignored(read: str, others: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ from rewards.flows.imports import REWARD_TYPE
 _NO_EXAMPLES: Record = {"columns": [], "rows": {}, "warned": {}}
 
 
-def explained(record: Record, examples: Record | None) -> Record:
+def summarise_outcomes(record: Record, examples: Record | None) -> Record:
     """The outcomes of an import's record: failed ones first, then in the order of the contract.
 
     `examples` is what rules.examples.Examples kept, None where it is not kept (any more).
@@ -35,7 +35,7 @@ def _outcome(record: Record, outcome: Outcome, rows: Sequence[Any]) -> Record:
         "rows": record["outcomes"][outcome],
         "failed": failed,
         "meaning": remedy.meaning(outcome, loads, record["dryRun"], reverses),
-        "mending": remedy.mending(outcome, loads, reverses) if failed else None,
+        "mending": remedy.remedy(outcome, loads, reverses) if failed else None,
         "examples": _shown(rows),
     }
 
@@ -58,7 +58,7 @@ def _refusal(record: Record) -> Record | None:
     problem = FileProblem(code)
     return {
         "reason": remedy.reason(problem),
-        "mending": remedy.file_mending(problem, record["type"] == REWARD_TYPE),
+        "mending": remedy.file_remedy(problem, record["type"] == REWARD_TYPE),
     }
 
 

@@ -31,7 +31,7 @@ class Overviews:
         lost = record["status"] == "PENDING" and record["dateOrdered"] + _LOST_AFTER <= self._now()
         return {**record, "status": "FAILED"} if lost else record
 
-    def order(self, queues: Queues, export_queue_url: str) -> Record:
+    def request(self, queues: Queues, export_queue_url: str) -> Record:
         """Have a new one made, unless one is being made; the record."""
         record = self.get()
         if record["status"] == "PENDING":
@@ -51,7 +51,7 @@ class Overviews:
             if self._set(record, {"status": "READY", "asOf": as_of, "units": found.record()}):
                 return
 
-    def give_up(self) -> None:
+    def fail(self) -> None:
         """It could not be made, after all retries."""
         self._jobs.update(OVERVIEW, _ID, {"status": "FAILED"}, status="PENDING")
 

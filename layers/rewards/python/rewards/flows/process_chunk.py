@@ -16,10 +16,10 @@ from rewards.adapters.jobs import IMPORT, Jobs, Lease
 from rewards.adapters.queues import Queues
 from rewards.adapters.retry import Backoff, OutOfTimeError
 from rewards.domain import ids, invisible, row_ids
-from rewards.domain.balance import Balance, Redemption, Wanted, needs_history
+from rewards.domain.balance import Balance, Redemption, RedemptionRequest, needs_history
 from rewards.domain.chunks import Chunk
 from rewards.domain.messages import finish_import
-from rewards.domain.outcomes import Answer, Outcome, Refusal
+from rewards.domain.outcomes import Outcome, RowResult, StopReason
 from rewards.domain.redeem_row import history_needed_since, redeem_row, with_warnings
 from rewards.flows.imports import is_complete
 from rewards.flows.load_rewards import Loader
@@ -30,18 +30,18 @@ from rewards.flows.spellings import as_stored
 # differ and for a request that is still on its way; shorter than its message stays invisible.
 LEASE = 180_000
 # The same for a dead letter, whose function lives 900 s.
-BURIAL_LEASE = 960_000
+DEAD_LETTER_LEASE = 960_000
 
 # A chunk's own record outlives its import, every copy of its message, and the parts that it names (a
 # reversal reads them).
 _CHUNK_SECONDS = 500 * 86_400
 
 
-GIVEN_UP = Refusal(
+FAILED_PERMANENTLY = StopReason(
     Outcome.NOT_PROCESSED,
     "The system could not process this row; nothing was changed. Upload failed.csv to try again.",
 )
-_CANCELLED = Refusal(Outcome.CANCELLED, "The import was cancelled before this row was redeemed.")
+_CANCELLED = StopReason(Outcome.CANCELLED, "The import was cancelled before this row was redeemed.")
 # What a reversal says of rows that it does not reverse any more: never to upload them again.
 _NOT_REVERSED = {
     Outcome.NOT_PROCESSED: "The system could not give this back; nothing was changed. Reverse again.",
@@ -53,7 +53,7 @@ class UnfinishedChunkError(OutOfTimeError):
     """The time is up; the answers that stand were written."""
 
 
-class Redeemer:
+class ChunkProcessor:
     """Works off chunks. `now` gives Unix milliseconds."""
 
     def __init__(
@@ -76,24 +76,24 @@ class Redeemer:
         self._loader = loader
         self._reverser = reverser
 
-    def run(self, chunk: Chunk, backoff: Backoff, refusal: Refusal | None = None) -> None:
+    def run(self, chunk: Chunk, backoff: Backoff, stop_reason: StopReason | None = None) -> None:
         """Answer every row of a chunk, and count the chunk, once. Running it again is harmless.
 
         With a `refusal` nothing is redeemed any more; rows that were redeemed already still say so.
         Raises LeaseTakenError while another copy of the message is worked off: two that decide at
         once could give a row two answers. From when an import is cancelled nothing more of it is redeemed.
         """
-        until = (now := self._now()) + (LEASE if refusal is None else BURIAL_LEASE)
+        until = (now := self._now()) + (LEASE if stop_reason is None else DEAD_LETTER_LEASE)
         owner = token_hex(8)
         lease = self._jobs.lease_chunk(chunk.import_id, chunk.number, owner, now, until)
         if lease is Lease.TAKEN:
             raise LeaseTakenError(f"{chunk.import_id} chunk {chunk.number}")
         if lease is not Lease.COUNTED:
             try:
-                answers = self._answer(chunk, backoff, refusal, owner, again=lease is Lease.AGAIN)
-                self._files.put_part(chunk.import_id, part_name("chunk", chunk.number, owner), answers)
+                results = self._result(chunk, backoff, stop_reason, owner, again=lease is Lease.AGAIN)
+                self._files.put_part(chunk.import_id, part_name("chunk", chunk.number, owner), results)
                 expires = self._now() // 1000 + _CHUNK_SECONDS
-                self._jobs.count_chunk(chunk.import_id, chunk.number, owner, answers, expires, backoff)
+                self._jobs.count_chunk(chunk.import_id, chunk.number, owner, results, expires, backoff)
             except UnknownOutcomeError:
                 raise  # a write may still be under way: nobody else before the lease has run out
             except UnfinishedChunkError:
@@ -104,50 +104,55 @@ class Redeemer:
                 raise
         self._ask_to_finish_if_complete(chunk.import_id)
 
-    def _answer(
-        self, chunk: Chunk, backoff: Backoff, refusal: Refusal | None, owner: str, again: bool
-    ) -> list[Answer]:
+    def _result(
+        self, chunk: Chunk, backoff: Backoff, stop_reason: StopReason | None, owner: str, again: bool
+    ) -> list[RowResult]:
         if chunk.grants:
-            refusal = refusal or self._cancelled(chunk.import_id)
-            return self._loader.load(chunk.import_id, chunk.grants, backoff, refusal)
+            stop_reason = stop_reason or self._cancelled(chunk.import_id)
+            return self._loader.load(chunk.import_id, chunk.grants, backoff, stop_reason)
         if chunk.reverses:
-            refusal = refusal or self._cancelled(chunk.import_id)
-            if refusal is not None:
-                refusal = replace(refusal, message=_NOT_REVERSED[refusal.outcome])
-            return self._reverse(chunk, backoff, refusal)
-        return self._redeem(chunk, backoff, refusal, owner, again)
+            stop_reason = stop_reason or self._cancelled(chunk.import_id)
+            if stop_reason is not None:
+                stop_reason = replace(stop_reason, message=_NOT_REVERSED[stop_reason.outcome])
+            return self._reverse(chunk, backoff, stop_reason)
+        return self._redeem(chunk, backoff, stop_reason, owner, again)
 
-    def _reverse(self, chunk: Chunk, backoff: Backoff, refusal: Refusal | None) -> list[Answer]:
+    def _reverse(self, chunk: Chunk, backoff: Backoff, stop_reason: StopReason | None) -> list[RowResult]:
         try:
             counted = self._jobs.chunk(chunk.reverses, chunk.number).get("attempt", "")
             then = list(self._files.part(chunk.reverses, part_name("chunk", chunk.number, counted)))
         except FileNotFoundError:
-            if refusal is None:
+            if stop_reason is None:
                 raise
             return []  # nobody knows these rows any more; finishing will say that results are missing
-        redeemed = [answer for answer in then if answer.outcome is Outcome.REDEEMED]
-        return self._reverser.reverse(chunk.import_id, chunk.reverses, redeemed, backoff, refusal)
+        redeemed = [result for result in then if result.outcome is Outcome.REDEEMED]
+        return self._reverser.reverse(chunk.import_id, chunk.reverses, redeemed, backoff, stop_reason)
 
     def _redeem(
-        self, chunk: Chunk, backoff: Backoff, refusal: Refusal | None, owner: str = "", again: bool = False
-    ) -> list[Answer]:
-        answers: dict[int, Answer] = {}
+        self,
+        chunk: Chunk,
+        backoff: Backoff,
+        stop_reason: StopReason | None,
+        owner: str = "",
+        again: bool = False,
+    ) -> list[RowResult]:
+        results: dict[int, RowResult] = {}
         partial = self._jobs.chunk(chunk.import_id, chunk.number).get("partialAttempt") if again else None
         if partial:
             # What somebody answered before us stands, whichever copy of the message we have: a row that one
             # refused, and kept so, must not be redeemed by the next. But who could not bury the chunk has
             # decided nothing: it may be redeemed after all.
-            kept = self._files.part_so_far(chunk.import_id, part_name("so-far", chunk.number, partial))
-            answers = {each.line: each for each in kept if each.outcome is not Outcome.NOT_PROCESSED}
-        pending: dict[BalanceKey, list[Wanted]] = {}
-        for row in chunk.wanted:
-            if row.line not in answers:
-                wanted = as_stored(row, chunk.import_id, self._accounts, backoff)
-                pending.setdefault((wanted.account_id, wanted.user_id, wanted.unit), []).append(wanted)
+            kept = self._files.partial_results(chunk.import_id, part_name("so-far", chunk.number, partial))
+            results = {each.line: each for each in kept if each.outcome is not Outcome.NOT_PROCESSED}
+        pending: dict[BalanceKey, list[RedemptionRequest]] = {}
+        for row in chunk.requests:
+            if row.line not in results:
+                request = as_stored(row, chunk.import_id, self._accounts, backoff)
+                pending.setdefault((request.account_id, request.user_id, request.unit), []).append(request)
         while pending:
             # With the lease in hand: who cancels waits until it is given back.
-            refusal = refusal or self._cancelled(chunk.import_id)
-            left = self._redeem_what_can_be(pending, chunk, backoff, refusal, answers)
+            stop_reason = stop_reason or self._cancelled(chunk.import_id)
+            left = self._redeem_what_can_be(pending, chunk, backoff, stop_reason, results)
             pending = {key: rows for key, rows in pending.items() if key in left}
             if pending:
                 try:
@@ -155,20 +160,20 @@ class Redeemer:
                 except OutOfTimeError as error:
                     # However slow the table is, whoever has this chunk next has less to do.
                     still = {row.line for rows in pending.values() for row in rows}
-                    done = [answer for line, answer in sorted(answers.items()) if line not in still]
+                    done = [result for line, result in sorted(results.items()) if line not in still]
                     self._files.put_part(chunk.import_id, part_name("so-far", chunk.number, owner), done)
                     raise UnfinishedChunkError from error
-        found = [answers[wanted.line] for wanted in chunk.wanted]
+        found = [results[request.line] for request in chunk.requests]
         # The record of an import of version 1 has no place to count warnings.
         return found if chunk.version > 1 else [replace(each, warnings=()) for each in found]
 
     def _redeem_what_can_be(
         self,
-        pending: Mapping[BalanceKey, Sequence[Wanted]],
+        pending: Mapping[BalanceKey, Sequence[RedemptionRequest]],
         chunk: Chunk,
         backoff: Backoff,
-        refusal: Refusal | None,
-        answers: dict[int, Answer],
+        stop_reason: StopReason | None,
+        results: dict[int, RowResult],
     ) -> set[BalanceKey]:
         """Read, decide and write once. Adds to `answers`; which balances to try again, whose answers do
         not count: they could not be read, or not be written."""
@@ -179,13 +184,13 @@ class Redeemer:
                 continue
             balance = balances.get(key)
             if balance is None:
-                decided = [with_warnings(self._no_balance(row, refusal, backoff), row) for row in rows]
+                decided = [with_warnings(self._no_balance(row, stop_reason, backoff), row) for row in rows]
             else:
                 known = len(balance.redemptions)
-                decided = self._decide(balance, rows, chunk.import_id, refusal, backoff)
+                decided = self._decide(balance, rows, chunk.import_id, stop_reason, backoff)
                 if len(balance.redemptions) != known and not chunk.dry_run:
                     changed.append(balance)
-            answers.update((each.line, each) for each in decided)
+            results.update((each.line, each) for each in decided)
         written = self._accounts.write(changed, self._now())
         lost = [balance for balance, done in zip(changed, written, strict=True) if not done]
         return unread.union((b.account_id, b.user_id, b.unit) for b in lost)
@@ -193,32 +198,36 @@ class Redeemer:
     def _decide(
         self,
         balance: Balance,
-        rows: Sequence[Wanted],
+        rows: Sequence[RedemptionRequest],
         import_id: str,
-        refusal: Refusal | None,
+        stop_reason: StopReason | None,
         backoff: Backoff,
-    ) -> list[Answer]:
+    ) -> list[RowResult]:
         """Redeem rows from a balance in memory, in the file's order; their answers if the write succeeds."""
         now = self._now()
         since = min(history_needed_since(row, _earliest(row, import_id), now) for row in rows)
         history: list[Redemption] = []
         if needs_history(balance, since):
             history = self._accounts.history(balance, since, backoff)
-        return [redeem_row(balance, row, import_id, now, history, refusal, _reported(row)) for row in rows]
+        return [
+            redeem_row(balance, row, import_id, now, history, stop_reason, _reported(row)) for row in rows
+        ]
 
-    def _no_balance(self, row: Wanted, refusal: Refusal | None, backoff: Backoff) -> Answer:
-        if refusal is not None:
-            return Answer(row.line, refusal.outcome, refusal.message, row.unit)
+    def _no_balance(
+        self, row: RedemptionRequest, stop_reason: StopReason | None, backoff: Backoff
+    ) -> RowResult:
+        if stop_reason is not None:
+            return RowResult(row.line, stop_reason.outcome, stop_reason.message, row.unit)
         units = self._accounts.units_of(row.account_id, row.user_id, backoff)
         if units:
-            return Answer(
+            return RowResult(
                 row.line,
                 Outcome.UNIT_MISMATCH,
                 f"This participant has no balance in {invisible.shown(row.unit)}, but in {', '.join(units)}."
                 f"{invisible.hint(unit=row.unit)}",
                 row.unit,
             )
-        return Answer(
+        return RowResult(
             row.line,
             Outcome.NO_BALANCE,
             f"No participant {invisible.shown(row.user_id)!r} in account "
@@ -227,7 +236,7 @@ class Redeemer:
             row.unit,
         )
 
-    def _cancelled(self, import_id: str) -> Refusal | None:
+    def _cancelled(self, import_id: str) -> StopReason | None:
         """Why an import's rows are not to be redeemed any more, if it is cancelled."""
         record = self._jobs.get(IMPORT, import_id)
         if record is None or record["status"] == "ABORTED":
@@ -240,12 +249,12 @@ class Redeemer:
             self._queues.send(self._finish_queue_url, finish_import(import_id))
 
 
-def _reported(row: Wanted) -> int | None:
+def _reported(row: RedemptionRequest) -> int | None:
     """When the row's report was created (Unix ms), or None for a row without rowId."""
     return row_ids.report_time(row.row_id) if row.row_id else None
 
 
-def _earliest(row: Wanted, import_id: str) -> int:
+def _earliest(row: RedemptionRequest, import_id: str) -> int:
     """Before this moment (Unix ms) the row cannot have been redeemed: its report, and any import that it
     names, did not exist."""
     reported = _reported(row)

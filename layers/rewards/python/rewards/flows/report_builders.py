@@ -19,7 +19,7 @@ from rewards.domain.redemption import Reward
 from rewards.domain.report import Cell, Facts, Sums
 from rewards.domain.reward_rows import PARTICIPANT_FACTS
 from rewards.domain.row_ids import RowIdKeys, RowIdKeysError, RowIds
-from rewards.tabular.external_sort import Spool
+from rewards.tabular.external_sort import ExternalSort
 
 _PREFIX = len(balance_item.BALANCE_PREFIX)  # as long as all others
 
@@ -37,7 +37,7 @@ class TornScanError(Exception):
     """
 
 
-class Statement(Protocol):
+class ReportBuilder(Protocol):
     """One kind of report. `rows` counts the rows it will have at most, `totals` what is available, in
     credits by unit, of the rows that were shown. `history` and `redemptions`: it reads those, too."""
 
@@ -46,26 +46,28 @@ class Statement(Protocol):
     rows: int
     totals: dict[str, int]
 
-    def collect(self, page: Page, spool: Spool) -> None:
+    def collect(self, page: Page, spool: ExternalSort) -> None:
         """Keep what the report needs of a page of `Accounts`."""
 
     def show(self, records: Iterable[list[str]]) -> Iterator[list[Cell]]:
         """The rows, of sorted records."""
 
 
-def statement(kind: str, export_id: str, filters: Filters, row_id_keys: Callable[[], RowIdKeys]) -> Statement:
+def report_builder(
+    kind: str, export_id: str, filters: Filters, row_id_keys: Callable[[], RowIdKeys]
+) -> ReportBuilder:
     """The statement for a kind of report and its filters."""
     if kind == report.REWARDS:
-        return Rewards(filters)
+        return RewardReport(filters)
     if kind == report.BALANCES:
-        return Balances(filters)
+        return BalanceReport(filters)
     row_ids = row_id_keys().of(export_id)
     if row_ids is None:
         raise RowIdKeysError(f"No rowId key had started when export {export_id} was requested.")
-    return Redeemable(row_ids, filters)
+    return RedeemableReport(row_ids, filters)
 
 
-class Redeemable:
+class RedeemableReport:
     """Balances with something available: [account, user, unit, available, redeemed, next expiry].
 
     Without filters it gives the `overview` of all balances on the way.
@@ -81,7 +83,7 @@ class Redeemable:
         self.rows = 0
         self.totals: dict[str, int] = {}
 
-    def collect(self, page: Page, spool: Spool) -> None:
+    def collect(self, page: Page, spool: ExternalSort) -> None:
         for item in _balances(page, self._fits_unit, spool):
             value, redeemed, expiry, expiring = balance_item.sum_rewards(
                 item["rewards"]["S"], page.asked, page.answered, self._program
@@ -112,7 +114,7 @@ class Redeemable:
             )
 
 
-class Balances:
+class BalanceReport:
     """Every balance: [account, user, unit, "B", version, last write, rewards in history, sums ...].
 
     For one program its rewards are summed, and for filters by date the first one is looked for, those of
@@ -128,7 +130,7 @@ class Balances:
         self.rows = 0
         self.totals: dict[str, int] = {}
 
-    def collect(self, page: Page, spool: Spool) -> None:
+    def collect(self, page: Page, spool: ExternalSort) -> None:
         for item in _balances(page, self._fits_unit, spool):
             balance = balance_item.decode(item)
             mine = [each for each in balance.rewards if self._program in (None, each.program_id)]
@@ -171,7 +173,7 @@ class Balances:
             yield report.balance_row(account_id, user_id, unit, found, facts)
 
 
-class Rewards:
+class RewardReport:
     """Every reward, also those in history, as of when its balance was read.
 
     [account, user, unit, "", "B", version, rewards in history, last write] of the balance;
@@ -191,7 +193,7 @@ class Rewards:
         self.rows = 0
         self.totals: dict[str, int] = {}
 
-    def collect(self, page: Page, spool: Spool) -> None:
+    def collect(self, page: Page, spool: ExternalSort) -> None:
         for item in _balances(page, self._fits_unit, spool):
             balance = balance_item.decode(item)
             key = (balance.account_id, balance.user_id, balance.unit)
@@ -202,7 +204,7 @@ class Rewards:
             spool.add((*key, "", "H", str(version), str(len(rewards))))
             self._add(key, str(version), rewards, page, spool)
 
-    def collect_catalogue(self, page: Page, spool: Spool) -> None:
+    def collect_registry(self, page: Page, spool: ExternalSort) -> None:
         """Keep what a page of `Rewards` tells of rewards that the report may show."""
         for item in page.items:
             texts = {name: value["S"] for name, value in item.items()}
@@ -212,7 +214,12 @@ class Rewards:
                 spool.add((*key, "C", name, source))
 
     def _add(
-        self, key: tuple[str, str, str], version: str, rewards: Iterable[Reward], page: Page, spool: Spool
+        self,
+        key: tuple[str, str, str],
+        version: str,
+        rewards: Iterable[Reward],
+        page: Page,
+        spool: ExternalSort,
     ) -> None:
         mine = [each for each in rewards if self._program in (None, each.program_id)]
         available = {each.id for each in report.steady(mine, page.asked, page.answered)}
@@ -264,7 +271,7 @@ class Rewards:
         return reward if fits else None
 
 
-def _balances(page: Page, fits_unit: FitsUnit, spool: Spool) -> Iterator[Item]:
+def _balances(page: Page, fits_unit: FitsUnit, spool: ExternalSort) -> Iterator[Item]:
     """The items of balances whose unit fits; participants go to the spool."""
     for item in page.items:
         key = item["sk"]["S"]

@@ -21,7 +21,7 @@ LATER = 60
 PATIENCE = 7 * 86_400_000
 
 
-class PutBack:
+class Requeuer:
     """Puts messages of one queue back. `now` gives Unix milliseconds."""
 
     def __init__(self, queues: Queues, queue_url: str, now: Callable[[], int]) -> None:

@@ -29,14 +29,14 @@ class Reversals:
         self._redemption_queue_url = redemption_queue_url
         self._now = now
 
-    def order(self, original: Record, requester: str, email: str | None, backoff: Backoff) -> Record:
+    def create(self, original: Record, requester: str, email: str | None, backoff: Backoff) -> Record:
         """Order the reversal of an import; the record of the import that does it.
 
         Asked again, it is the same reversal, and one that did not get all its messages gets them; only
         when some rows of it could not be processed is there another one. Raises NotReversibleError and
         NotKeptError.
         """
-        problem = _refused(original)
+        problem = _rejected(original)
         if problem:
             raise NotReversibleError(problem)
         if original["dateExpires"] <= self._now():
@@ -63,7 +63,7 @@ class Reversals:
         return self._jobs.get(IMPORT, reversal_id) or {"id": reversal_id, **record}
 
 
-def _refused(original: Record) -> str | None:
+def _rejected(original: Record) -> str | None:
     """Why an import cannot be reversed, or None."""
     if original["type"] != REDEMPTION_TYPE:
         return "Only redemptions can be reversed, and this import loaded rewards."

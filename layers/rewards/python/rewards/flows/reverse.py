@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 from rewards.adapters.accounts import Accounts, BalanceKey
 from rewards.adapters.retry import Backoff
 from rewards.domain.balance import Balance
-from rewards.domain.outcomes import Answer, Outcome, Refusal
+from rewards.domain.outcomes import Outcome, RowResult, StopReason
 from rewards.domain.reversal import MovedError, Pages, needs_pages, reverse
 from rewards.flows.load_rewards import is_over_full
 
-_OVER_FULL = Refusal(
+_OVER_FULL = StopReason(
     Outcome.BALANCE_FULL,
     "With what would come back, this balance had more open rewards than it can hold. Nothing was given back: "
     "redeem or cancel some of its rewards, then reverse the import again.",
@@ -27,17 +27,17 @@ class Reverser:
         self,
         reversal_id: str,
         of: str,
-        redeemed: Sequence[Answer],
+        redeemed: Sequence[RowResult],
         backoff: Backoff,
-        refusal: Refusal | None = None,
-    ) -> list[Answer]:
+        stop_reason: StopReason | None = None,
+    ) -> list[RowResult]:
         """Reverse redeemed rows of import `of`, at most once each; an answer for every one, in their order.
 
         With a `refusal` nothing is given back any more, but what was given back still says so.
         """
-        answers: dict[int, Answer] = {}
-        refusals: dict[BalanceKey, Refusal] = {}
-        pending: dict[BalanceKey, list[Answer]] = {}
+        results: dict[int, RowResult] = {}
+        stop_reasons: dict[BalanceKey, StopReason] = {}
+        pending: dict[BalanceKey, list[RowResult]] = {}
         for row in redeemed:
             pending.setdefault((row.account_id, row.user_id, row.unit), []).append(row)
         while pending:
@@ -48,18 +48,18 @@ class Reverser:
                 balance = balances.get(key) or Balance(*key)
                 pages = self._accounts.pages(balance, backoff) if needs_pages(balance, rows, of) else {}
                 before = dict(pages)
-                why = refusal or refusals.get(key)
+                why = stop_reason or stop_reasons.get(key)
                 try:
                     now = self._now()
                     decided = [reverse(balance, row, of, reversal_id, now, pages, why) for row in rows]
                 except MovedError:
                     again.append(key)
                     continue
-                answers.update((answer.line, answer) for answer, _ in decided)
+                results.update((result.line, result) for result, _ in decided)
                 if not any(changed for _, changed in decided):
                     continue
                 if is_over_full(balance, self._now()):
-                    refusals[key] = _OVER_FULL
+                    stop_reasons[key] = _OVER_FULL
                     again.append(key)
                 elif not pages:
                     light.append(balance)
@@ -72,7 +72,7 @@ class Reverser:
             pending = {key: pending[key] for key in again}
             if pending:
                 backoff.wait()
-        return [answers[row.line] for row in redeemed]
+        return [results[row.line] for row in redeemed]
 
 
 def _changed(pages: Pages, before: Pages) -> Pages:

@@ -9,7 +9,7 @@ from typing import Any
 
 from rewards.adapters.accounts import Accounts
 from rewards.adapters.retry import Backoff
-from rewards.adapters.reward_registry import Catalogue, Claim
+from rewards.adapters.reward_registry import Claim, RewardRegistry
 from rewards.domain.account_credits import name_of, sums, uncancellable
 from rewards.domain.balance import Balance, Page
 from rewards.domain.redemption import Reward, statuses
@@ -19,7 +19,7 @@ Record = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class OwnedReward:
     """One reward, the balance it belongs to, and all redemptions that took from it, oldest first.
 
     A reward that went to history is none of the balance's own any more.
@@ -31,28 +31,30 @@ class Held:
     redemptions: Sequence[Record]
 
 
-class Holdings:
+class RewardQueries:
     """Looks rewards and balances up. `now` gives Unix milliseconds."""
 
     def __init__(
-        self, accounts: Accounts, catalogue: Catalogue, spellings: Spellings, now: Callable[[], int]
+        self, accounts: Accounts, registry: RewardRegistry, spellings: Spellings, now: Callable[[], int]
     ) -> None:
         self._accounts = accounts
-        self._catalogue = catalogue
+        self._registry = registry
         self._spellings = spellings
         self._now = now
 
-    def find(self, reward_id: str, backoff: Backoff) -> Held | None:
+    def find(self, reward_id: str, backoff: Backoff) -> OwnedReward | None:
         """One reward with its balance, as they are now; None if there is no such reward."""
         reward_id = self._spellings.reward_id(reward_id, backoff)
-        claim = self._catalogue.read([reward_id], backoff).get(reward_id)
+        claim = self._registry.read([reward_id], backoff).get(reward_id)
         if claim is None:
             return None
-        for balance, pages in self._accounts.holdings(claim.account_id, claim.user_id, claim.unit):
+        for balance, pages in self._accounts.balances_with_history(
+            claim.account_id, claim.user_id, claim.unit
+        ):
             redeemed = _redemptions(balance, pages)
             for reward in _all_rewards(balance, pages):
                 if reward.id == reward_id:
-                    return Held(reward, balance, claim, redeemed.get(reward.ordinal, []))
+                    return OwnedReward(reward, balance, claim, redeemed.get(reward.ordinal, []))
         raise LookupError(f"reward {reward_id} is neither in its balance nor in its history")
 
     def reward(self, reward_id: str, backoff: Backoff) -> Record | None:
@@ -75,15 +77,15 @@ class Holdings:
         account_id, user_id = self._spellings.account_or_participant(account_id, user_id, backoff)
         held = [
             (reward, balance, redeemed.get(reward.ordinal, []))
-            for balance, pages in self._accounts.holdings(account_id, user_id)
+            for balance, pages in self._accounts.balances_with_history(account_id, user_id)
             for redeemed in [_redemptions(balance, pages)]
             for reward in _all_rewards(balance, pages)
         ]
         held.sort(key=lambda each: (each[0].date_given, each[0].id))
         held = held[offset : None if limit is None else offset + limit]
-        claims = self._catalogue.read((reward.id for reward, *_ in held), backoff)
+        claims = self._registry.read((reward.id for reward, *_ in held), backoff)
         now = self._now()
-        return [show(Held(r, balance, claims[r.id], redeemed), now) for r, balance, redeemed in held]
+        return [show(OwnedReward(r, balance, claims[r.id], redeemed), now) for r, balance, redeemed in held]
 
     def balances(self, account_id: str, user_id: str | None, backoff: Backoff) -> list[Record]:
         """The sums of an account's (or one participant's) rewards, a record a unit."""
@@ -95,7 +97,7 @@ class Holdings:
         return [_show_sums(unit, by_unit[unit], now) for unit in sorted(by_unit)]
 
 
-def show(held: Held, now: int) -> Record:
+def show(held: OwnedReward, now: int) -> Record:
     """A reward's record; its statuses, and whether it can be cancelled, are as of `now`."""
     reward, balance = held.reward, held.balance
     return {

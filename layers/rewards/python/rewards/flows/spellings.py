@@ -10,8 +10,8 @@ from itertools import product
 from rewards.adapters.accounts import Accounts
 from rewards.adapters.jobs import Jobs
 from rewards.adapters.retry import Backoff
-from rewards.adapters.reward_registry import Catalogue
-from rewards.domain.balance import Balance, Wanted, find, needs_history
+from rewards.adapters.reward_registry import RewardRegistry
+from rewards.domain.balance import Balance, RedemptionRequest, find, needs_history
 from rewards.domain.ids import time_of
 from rewards.domain.import_rows import MAX_ID_BYTES
 from rewards.domain.reward_rows import Grant
@@ -21,9 +21,9 @@ from rewards.domain.texts import normalised
 class Spellings:
     """Finds the stored form of ids: the NFC form, unless only the given form is stored."""
 
-    def __init__(self, accounts: Accounts, catalogue: Catalogue, jobs: Jobs) -> None:
+    def __init__(self, accounts: Accounts, registry: RewardRegistry, jobs: Jobs) -> None:
         self._accounts = accounts
-        self._catalogue = catalogue
+        self._registry = registry
         self._jobs = jobs
 
     def reward_id(self, given: str, backoff: Backoff) -> str:
@@ -31,7 +31,7 @@ class Spellings:
         forms = _forms(given)
         if len(forms) == 1:
             return forms[0]
-        claims = self._catalogue.read(forms, backoff)
+        claims = self._registry.read(forms, backoff)
         return next((form for form in forms if form in claims), forms[0])
 
     def unit(self, given: str) -> str:
@@ -69,7 +69,7 @@ class Spellings:
         if _all_normalised((*given, grant.reward.id)):
             return grant
         reward = replace(grant.reward, id=self.reward_id(grant.reward.id, backoff))
-        claim = self._catalogue.read([reward.id], backoff).get(reward.id)
+        claim = self._registry.read([reward.id], backoff).get(reward.id)
         before = (claim.account_id, claim.user_id, claim.unit) if claim else None
         if before is not None and [*map(normalised, before)] == [*map(normalised, given)]:
             account_id, user_id, unit = before
@@ -81,7 +81,9 @@ class Spellings:
         return replace(grant, account_id=account_id, user_id=user_id, unit=unit, reward=reward)
 
 
-def as_stored(row: Wanted, import_id: str, accounts: Accounts, backoff: Backoff) -> Wanted:
+def as_stored(
+    row: RedemptionRequest, import_id: str, accounts: Accounts, backoff: Backoff
+) -> RedemptionRequest:
     """The row under the stored form of its ids; one that was redeemed before, under the form then.
 
     A rowId stands for the ids as they are stored.
@@ -105,7 +107,9 @@ def as_stored(row: Wanted, import_id: str, accounts: Accounts, backoff: Backoff)
     )
 
 
-def _redeemed(balance: Balance, row: Wanted, import_id: str, accounts: Accounts, backoff: Backoff) -> bool:
+def _redeemed(
+    balance: Balance, row: RedemptionRequest, import_id: str, accounts: Accounts, backoff: Backoff
+) -> bool:
     since = min(time_of(import_id), time_of(row.prior[0]) if row.prior else time_of(import_id))
     past = accounts.history(balance, since, backoff) if needs_history(balance, since) else ()
     return find(balance, row, import_id, past) is not None

@@ -17,13 +17,13 @@ from rewards.domain import ids
 from rewards.domain.file_names import clean, is_left_behind
 from rewards.domain.messages import finish_import, report_misplaced
 from rewards.domain.outcomes import FileProblem
-from rewards.flows.imports import PREFIXES, new_record, ordered_id, sends_email
+from rewards.flows.imports import PREFIXES, import_id_in_key, new_record, sends_email
 from rewards.flows.send_chunks import ChunkSender
 
 logger = logging.getLogger(__name__)
 
 # Why an import is aborted whose upload cannot be read.
-LOST = {
+UNREADABLE = {
     UploadGoneError: (
         FileProblem.UPLOAD_GONE,
         "The uploaded file was deleted before it was read. Nothing was imported.",
@@ -97,15 +97,15 @@ class UploadedImports:
         try:
             upload = self._files.describe(uploaded.bucket, uploaded.key, uploaded.version_id)
         except (UploadGoneError, UploadUnreadableError) as error:
-            return self._lost(uploaded, prefix, *LOST[type(error)])
-        ordered = self._ordered(upload)
-        if ordered is not None and ordered["versionId"] == upload.version_id:
-            return ordered["id"], ordered
-        if ordered is not None and _is_repeated(upload, ordered):
+            return self._unreadable(uploaded, prefix, *UNREADABLE[type(error)])
+        of_form = self._import_of_form(upload)
+        if of_form is not None and of_form["versionId"] == upload.version_id:
+            return of_form["id"], of_form
+        if of_form is not None and _is_repeated(upload, of_form):
             return None
         record = self._record(upload, prefix)
-        if ordered is not None:
-            record |= self._refused_by(ordered)
+        if of_form is not None:
+            record |= self._rejected_by(of_form)
         # An import of version 0.1 may still be at work; its id held only the second of the upload.
         old_id = ids.id_of_object(upload.modified, upload.bucket, upload.key, upload.version_id)
         old = self._jobs.get(IMPORT, old_id)
@@ -148,7 +148,7 @@ class UploadedImports:
             record = self._jobs.get(IMPORT, import_id) or record
         return import_id, record
 
-    def _lost(
+    def _unreadable(
         self, uploaded: Uploaded, prefix: str, code: FileProblem, message: str
     ) -> tuple[str, Record] | None:
         """The import of an upload that cannot even be described, ended with the reason."""
@@ -161,19 +161,19 @@ class UploadedImports:
             metadata={},
             etag=f'"{uploaded.etag}"' if uploaded.etag else "",
         )
-        ordered = self._ordered(upload)
-        if ordered is not None and ordered["versionId"] != upload.version_id:
+        of_form = self._import_of_form(upload)
+        if of_form is not None and of_form["versionId"] != upload.version_id:
             return None  # the form's file came earlier, and there is nobody to report this one to
-        if ordered is not None:
-            import_id, record = ordered["id"], ordered
+        if of_form is not None:
+            import_id, record = of_form["id"], of_form
         else:
             import_id, record = self._created(upload, self._record(upload, prefix))
         self.abort(import_id, code, message)
         return import_id, self._jobs.get(IMPORT, import_id) or record
 
-    def _ordered(self, upload: Upload) -> Record | None:
+    def _import_of_form(self, upload: Upload) -> Record | None:
         """The import whose form an upload came by, or None. The first file that arrives there is its file."""
-        import_id = ordered_id(upload.key)
+        import_id = import_id_in_key(upload.key)
         record = self._jobs.get(IMPORT, import_id) if import_id else None
         if import_id is None or record is None:
             return None
@@ -185,15 +185,15 @@ class UploadedImports:
             record = self._jobs.get(IMPORT, import_id) or record
         return record
 
-    def _refused_by(self, ordered: Record) -> Record:
+    def _rejected_by(self, of_form: Record) -> Record:
         """What the record of a second file by an import's form says: a form takes one file only."""
         problem = {
             "code": FileProblem.FORM_USED.value,
-            "message": f"The form of import {ordered['id']} has taken a file already. Nothing of this one "
+            "message": f"The form of import {of_form['id']} has taken a file already. Nothing of this one "
             "was imported: order a new import for it.",
         }
-        same = {field: ordered[field] for field in ("name", "requester", "mailtoEmail")}
-        same["sendsEmail"] = sends_email(ordered)
+        same = {field: of_form[field] for field in ("name", "requester", "mailtoEmail")}
+        same["sendsEmail"] = sends_email(of_form)
         return {**same, "status": "ABORTED", "error": problem, "dateCompleted": self._now()}
 
     def _record(self, upload: Upload, prefix: str) -> Record:
@@ -223,8 +223,8 @@ def _place(upload: Upload) -> Record:
     }
 
 
-def _is_repeated(upload: Upload, ordered: Record) -> bool:
+def _is_repeated(upload: Upload, of_form: Record) -> bool:
     """Whether an upload repeats what its import has accepted, or comes after the import was cancelled."""
-    same_bytes = (ordered["etag"], ordered["size"]) == (upload.etag, upload.size)
-    never_arrived = ordered["status"] == "CANCELLED" and not ordered["etag"]
-    return never_arrived or (same_bytes and ordered["status"] != "ABORTED")
+    same_bytes = (of_form["etag"], of_form["size"]) == (upload.etag, upload.size)
+    never_arrived = of_form["status"] == "CANCELLED" and not of_form["etag"]
+    return never_arrived or (same_bytes and of_form["status"] != "ABORTED")

@@ -19,23 +19,23 @@ from rewards.adapters.jobs import IMPORT, Jobs, Record, RowsClaim
 from rewards.adapters.retry import Backoff
 from rewards.adapters.sealed import Attempt
 from rewards.domain import ids
-from rewards.domain.balance import Wanted
+from rewards.domain.balance import RedemptionRequest
 from rewards.domain.dates import to_the_minute
 from rewards.domain.duplicates import RowSet, counts_as_imported
 from rewards.domain.encoding_doubt import encoding_doubt, first_beyond_ascii
 from rewards.domain.header import find_columns
 from rewards.domain.import_rows import RowChecker, rounded_id
-from rewards.domain.outcomes import Answer, FileProblem, FileRefusedError, Outcome, WarningCode
+from rewards.domain.outcomes import FileProblem, FileRejectedError, Outcome, RowResult, WarningCode
 from rewards.domain.repair import NO_REPORTS, Reports
 from rewards.domain.result_columns import has_result_columns, is_old_results_file
 from rewards.domain.reward_rows import ID_COLUMNS, NEEDED, USED, USED_OF_USER, Grant, read_grant
 from rewards.domain.row_ids import RowIdKeys
 from rewards.domain.spreadsheet import restore
-from rewards.domain.values import Marks, shown_mark
+from rewards.domain.values import NumberFormat, shown_mark
 from rewards.flows.imports import REWARD_TYPE
 from rewards.flows.open_upload import detect_encoding, open_sheet
 from rewards.flows.row_id_lookup import find_reports, known_exports
-from rewards.flows.uploaded_imports import LOST, Uploaded, UploadedImports
+from rewards.flows.uploaded_imports import UNREADABLE, Uploaded, UploadedImports
 from rewards.tabular.csv_reader import NotUtf8Error
 from rewards.tabular.sheet import Sheet
 
@@ -96,10 +96,10 @@ class Validation:
         if record["status"] == "VALIDATING":
             try:
                 self._validate(import_id, record)
-            except FileRefusedError as refusal:
-                self._uploads.abort(import_id, refusal.code, refusal.message)
+            except FileRejectedError as rejection:
+                self._uploads.abort(import_id, rejection.code, rejection.message)
             except (UploadGoneError, UploadUnreadableError) as error:
-                self._uploads.abort(import_id, *LOST[type(error)])
+                self._uploads.abort(import_id, *UNREADABLE[type(error)])
         self._uploads.continue_(import_id, record, backoff)
         return import_id
 
@@ -108,7 +108,7 @@ class Validation:
         found, bytes_digest = self._read(import_id, record)
         try:
             sealed = self._seal(import_id, record, found, bytes_digest)
-        except FileRefusedError:
+        except FileRejectedError:
             found.attempt.discard()
             raise
         if not sealed:  # another attempt was faster, or the import was aborted or cancelled meanwhile
@@ -154,7 +154,7 @@ class Validation:
             earlier.append(old_owner)
         counting = [each for each in earlier if each != import_id and self._counts(each)]
         if counting and not record.get("allowDuplicate"):
-            raise FileRefusedError(FileProblem.DUPLICATE_FILE, self._duplicate_of(counting[-1]))
+            raise FileRejectedError(FileProblem.DUPLICATE_FILE, self._duplicate_of(counting[-1]))
         if record["dryRun"]:
             return None
         return replace(claim, imports=(*(each for each in claim.imports if each in counting), import_id))
@@ -198,7 +198,7 @@ class Validation:
             found = self._read_as(import_id, record, reports, hashlib.sha256())
         if found.rows == 0:
             found.attempt.discard()
-            raise FileRefusedError(FileProblem.EMPTY_FILE, "The file has no row to work on.")
+            raise FileRejectedError(FileProblem.EMPTY_FILE, "The file has no row to work on.")
         return found, digest.hexdigest()
 
     def _with_encoding(self, import_id: str, record: Record) -> Record:
@@ -221,7 +221,7 @@ class Validation:
                 found.separator = sheet.separator if sheet.encoding else None
                 priors = _Priors(self._jobs)
                 checked = _check_rows(record, sheet, self._row_id_keys, reports, priors, found.exports)
-                rows = _wanted(checked, found)
+                rows = _rows_to_send(checked, found)
                 for body in chunk_messages.bodies(import_id, record["dryRun"], rows):
                     found.chunks += 1
                     found.attempt.add_chunk(body)
@@ -250,7 +250,7 @@ class _Priors(dict[str, tuple[str, bool] | None]):
 
     def __missing__(self, import_id: str) -> tuple[str, bool] | None:
         if len(self) >= _MAX_PRIORS:
-            raise FileRefusedError(FileProblem.UNREADABLE_FILE, _TOO_MANY_PRIORS)
+            raise FileRejectedError(FileProblem.UNREADABLE_FILE, _TOO_MANY_PRIORS)
         record = self._jobs.get(IMPORT, import_id) if ids.is_id(import_id) else None
         # A dry run that was not started redeemed nothing, and neither did any import of its id.
         found = None if record is None else (record["startedAs"] or record["id"], record["dryRun"])
@@ -258,17 +258,19 @@ class _Priors(dict[str, tuple[str, bool] | None]):
         return found
 
 
-def _wanted(checked: Iterable[Wanted | Grant | Answer], found: _Found) -> Iterator[Wanted | Grant]:
+def _rows_to_send(
+    checked: Iterable[RedemptionRequest | Grant | RowResult], found: _Found
+) -> Iterator[RedemptionRequest | Grant]:
     """The rows that travel; the others have their results, and all are counted."""
     for row in checked:
         found.rows += 1
-        if isinstance(row, Answer):
+        if isinstance(row, RowResult):
             found.outcomes[row.outcome] = found.outcomes.get(row.outcome, 0) + 1
             if row.outcome is not Outcome.UNCHANGED:
                 found.attempt.add_result(row)
             continue
         found.chunked_rows += 1
-        if isinstance(row, Wanted):
+        if isinstance(row, RedemptionRequest):
             found.row_set.add(row)
         yield row
 
@@ -280,7 +282,7 @@ def _check_rows(
     reports: Reports,
     priors: Mapping[str, tuple[str, bool] | None],
     exports: dict[str, None],
-) -> Iterator[Wanted | Grant | Answer]:
+) -> Iterator[RedemptionRequest | Grant | RowResult]:
     """What each row of an upload asks for, or its result, in order; the same at every reading."""
     uploaded = record["dateCreated"]
     detected = record["encoding"] if record.get("encodingDetected") else None
@@ -288,22 +290,22 @@ def _check_rows(
         yield from _check_grants(sheet, uploaded, detected)
         return
     if is_old_results_file(sheet.header):
-        raise FileRefusedError(FileProblem.OLD_RESULTS_FILE, _OLD_RESULTS)
+        raise FileRejectedError(FileProblem.OLD_RESULTS_FILE, _OLD_RESULTS)
     keys = row_id_keys()
     first = list(islice(sheet.rows, _MARK_ROWS))
     cells_of_value = map(RowChecker(sheet.header, uploaded, keys).value_cell, (row for _, row in first))
     seen = {mark for mark in map(shown_mark, cells_of_value) if mark}
-    marks = Marks(
+    number_format = NumberFormat(
         comma_allowed=sheet.workbook or sheet.separator != ",",
         seen=seen.pop() if len(seen) == 1 else None,
     )
-    checker = RowChecker(sheet.header, uploaded, keys, marks, reports, priors, detected)
+    checker = RowChecker(sheet.header, uploaded, keys, number_format, reports, priors, detected)
     for line, row in chain(first, sheet.rows):
         yield checker.check(row, line)
     exports.update(checker.exports)
 
 
-def _check_grants(sheet: Sheet, uploaded: int, detected: str | None) -> Iterator[Grant | Answer]:
+def _check_grants(sheet: Sheet, uploaded: int, detected: str | None) -> Iterator[Grant | RowResult]:
     """The rewards of a file; `detected` is the name of an encoding that nobody set."""
     columns = find_columns(sheet.header, NEEDED, (*USED, *USED_OF_USER))
     results = has_result_columns(sheet.header)
@@ -316,10 +318,10 @@ def _check_grants(sheet: Sheet, uploaded: int, detected: str | None) -> Iterator
         }
         rounded = rounded_id(cells, ID_COLUMNS)
         if rounded:
-            yield Answer(line, Outcome.INVALID_VALUE, rounded)
+            yield RowResult(line, Outcome.INVALID_VALUE, rounded)
             continue
         doubtful = detected and first_beyond_ascii(meant, ID_COLUMNS)
         if detected and doubtful:
-            yield Answer(line, Outcome.INVALID_VALUE, encoding_doubt(doubtful, detected))
+            yield RowResult(line, Outcome.INVALID_VALUE, encoding_doubt(doubtful, detected))
         else:
             yield read_grant(meant, line, uploaded)

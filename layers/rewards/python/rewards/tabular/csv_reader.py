@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import chain, islice
 
 from rewards.domain.header import HEADER_ROWS, best_header, is_header
-from rewards.domain.outcomes import FileProblem, FileRefusedError
+from rewards.domain.outcomes import FileProblem, FileRejectedError
 from rewards.tabular.encodings import UTF_8, codec_of, unreadable_unicode
 
 SEPARATORS = (",", ";", "\t")
@@ -78,8 +78,8 @@ def read_csv(
     if head:
         head[0] = head[0].lstrip(_MARK)  # a tool put its mark before the one that was there
     if not any(head):
-        raise FileRefusedError(FileProblem.EMPTY_FILE, "The file has no rows, not even a header.")
-    _refuse_binary("".join(head))
+        raise FileRejectedError(FileProblem.EMPTY_FILE, "The file has no rows, not even a header.")
+    _reject_binary("".join(head))
     said = _said_separator(head[0])
     if said:
         del head[0]
@@ -91,7 +91,7 @@ def read_csv(
             return CsvFile(row, rows, separator, codec == "utf-8", found)
         above.append(row)
     if not above:
-        raise FileRefusedError(FileProblem.EMPTY_FILE, "The file has no rows, not even a header.")
+        raise FileRejectedError(FileProblem.EMPTY_FILE, "The file has no rows, not even a header.")
     # Nothing fits: reject in terms of the row that comes nearest.
     return CsvFile(best_header(above, needed), rows, separator, codec == "utf-8", found)
 
@@ -111,7 +111,7 @@ class _Text:
             while line := self._text.readline(MAX_LINE):
                 self._number += 1
                 if len(line) == MAX_LINE and line[-1] not in "\r\n":
-                    raise FileRefusedError(
+                    raise FileRejectedError(
                         FileProblem.UNREADABLE_FILE,
                         f"Text line {self._number} is longer than {MAX_LINE:,} characters.",
                     )
@@ -121,7 +121,7 @@ class _Text:
         except UnicodeError as error:
             if self._may_be_other:
                 raise NotUtf8Error from error
-            raise FileRefusedError(
+            raise FileRejectedError(
                 FileProblem.UNREADABLE_FILE,
                 f"Near text line {self._number + 1} there are bytes without a meaning in {self._encoding}. "
                 "Save the file as “CSV UTF-8”, or name the encoding that it has.",
@@ -132,7 +132,7 @@ def _encoding(start: bytes, named: str | None) -> tuple[str, str]:
     """The plain name of a file's encoding, and the codec that reads it."""
     other = unreadable_unicode(start)
     if other is not None:
-        raise FileRefusedError(
+        raise FileRejectedError(
             FileProblem.UNREADABLE_FILE,
             f"The file is {other} text, which cannot be read. Save it as “CSV UTF-8”.",
         )
@@ -142,7 +142,7 @@ def _encoding(start: bytes, named: str | None) -> tuple[str, str]:
         return "UTF-16", "utf-16"
     name = named or UTF_8
     if name == "UTF-16":
-        raise FileRefusedError(
+        raise FileRejectedError(
             FileProblem.UNREADABLE_FILE,
             "The encoding is set to UTF-16, but the file does not begin with a byte-order mark. Set it to "
             "UTF-16LE or UTF-16BE, or save the file as “CSV UTF-8”.",
@@ -165,10 +165,10 @@ def _up_to(lines: Iterable[str], characters: int) -> Iterator[str]:
             return
 
 
-def _refuse_binary(head: str) -> None:
+def _reject_binary(head: str) -> None:
     """Text has no zero characters; UTF-16 without its mark, read as anything else, has one in two."""
     if head.count("\0") * 4 > len(head):
-        raise FileRefusedError(
+        raise FileRejectedError(
             FileProblem.UNREADABLE_FILE,
             "The file is no text that can be read: it has zero bytes, as UTF-16 without a byte-order mark "
             "has. Save it as “CSV UTF-8”, or set its encoding to UTF-16LE or UTF-16BE.",
@@ -220,7 +220,7 @@ def _rows(lines: Iterable[str], separator: str, spaced: bool) -> Iterator[tuple[
             if any(row):
                 yield number, row
     except csv.Error as error:
-        raise FileRefusedError(
+        raise FileRejectedError(
             FileProblem.UNREADABLE_FILE,
             f"The row after row {number} (text line {reader.line_num}) cannot be read: {error}. A quote "
             "inside "

@@ -21,7 +21,7 @@ _TABLE = str.maketrans(_WRITTEN)
 _PAIR = re.compile("[\x01\x0b].")
 
 
-class Spool:
+class ExternalSort:
     """Records of text fields: added in any order, read in the order of their fields.
 
     Texts are in the order of their code points, as Python sorts them. All records have to be added

@@ -7,7 +7,7 @@ from io import BufferedReader
 from typing import Any
 
 from rewards.domain.header import MAX_NAMES, normalise
-from rewards.domain.outcomes import FileProblem, FileRefusedError, WarningCode
+from rewards.domain.outcomes import FileProblem, FileRejectedError, WarningCode
 from rewards.domain.spreadsheet import neutralise
 from rewards.tabular.csv_reader import MAX_LINE
 from rewards.tabular.sheet import Sheet
@@ -67,7 +67,7 @@ def _json_rows(
 ) -> Iterator[tuple[int, list[str]]]:
     for number, line in enumerate(iter(partial(stream.readline, MAX_LINE), b""), start=1):
         if len(line) == MAX_LINE and not line.endswith(b"\n"):
-            raise FileRefusedError(
+            raise FileRejectedError(
                 FileProblem.UNREADABLE_FILE, f"Line {number} is longer than {MAX_LINE:,} bytes."
             )
         if not line.strip(b" \t\r\n\x1a"):  # blank, or the Ctrl-Z by which DOS programs end a file
@@ -76,11 +76,11 @@ def _json_rows(
             # Numbers stay the text they are: no binary floating point touches a value.
             value = json.loads(line, parse_float=str, parse_int=str, object_pairs_hook=_unique)
         except (ValueError, RecursionError) as error:
-            raise FileRefusedError(
+            raise FileRejectedError(
                 FileProblem.UNREADABLE_FILE, f"Line {number} is not JSON: {error}. Each line is one object."
             ) from error
         if not isinstance(value, dict):
-            raise FileRefusedError(FileProblem.UNREADABLE_FILE, f"Line {number} is not a JSON object.")
+            raise FileRejectedError(FileProblem.UNREADABLE_FILE, f"Line {number} is not a JSON object.")
         names.look_at(value)
         found = _flat(value, number)
         yield number, [_json_cell(found.get(_comparable(name)), name) for name in columns]
@@ -99,7 +99,7 @@ def _flat(value: dict[str, Any], line: int) -> dict[str, Any]:
             if text is None:
                 continue
             if found.setdefault(_comparable(full), text) != text:
-                raise FileRefusedError(
+                raise FileRejectedError(
                     FileProblem.UNREADABLE_FILE, f"Line {line} has two values for {full[:60]!r}."
                 )
     return found

@@ -38,7 +38,7 @@ from urllib.parse import unquote
 from xml.parsers import expat
 
 from rewards.domain.header import HEADER_ROWS, missing_columns, missing_message
-from rewards.domain.outcomes import FileProblem, FileRefusedError
+from rewards.domain.outcomes import FileProblem, FileRejectedError
 from rewards.domain.spreadsheet import inert
 from rewards.domain.values import NumberCell, RoundedNumber
 from rewards.tabular.csv_reader import MAX_LINE
@@ -105,26 +105,26 @@ def read_workbook(file: BinaryIO, needed: Sequence[str], safe: Callable[[str], s
             if best is None or len(missing) < len(best[0]):
                 best = missing, sheet.name, row
     if best is None:
-        raise FileRefusedError(FileProblem.EMPTY_FILE, "The workbook has no rows, not even a header.")
+        raise FileRejectedError(FileProblem.EMPTY_FILE, "The workbook has no rows, not even a header.")
     missing, name, (number, header) = best
     place = f"Row {number} of sheet “{name}”"
-    raise FileRefusedError(FileProblem.MISSING_COLUMNS, missing_message(header, missing, place))
+    raise FileRejectedError(FileProblem.MISSING_COLUMNS, missing_message(header, missing, place))
 
 
-def _unreadable(what: str) -> FileRefusedError:
-    mend = "Open the file in your spreadsheet program and save it again as .xlsx."
-    return FileRefusedError(FileProblem.UNREADABLE_FILE, f"{what} {mend}")
+def _unreadable(what: str) -> FileRejectedError:
+    remedy = "Open the file in your spreadsheet program and save it again as .xlsx."
+    return FileRejectedError(FileProblem.UNREADABLE_FILE, f"{what} {remedy}")
 
 
-def _too_large(what: str) -> FileRefusedError:
-    mend = "Keep only the sheet and the rows that are to be imported, or divide them among several files."
-    return FileRefusedError(FileProblem.FILE_TOO_LARGE, f"{what} {mend}")
+def _too_large(what: str) -> FileRejectedError:
+    remedy = "Keep only the sheet and the rows that are to be imported, or divide them among several files."
+    return FileRejectedError(FileProblem.FILE_TOO_LARGE, f"{what} {remedy}")
 
 
 # The file: a zip of XML parts
 
 
-class NoWorkbookError(FileRefusedError):
+class NoWorkbookError(FileRejectedError):
     """The file is something else, whatever its name says."""
 
     def __init__(self) -> None:
@@ -155,9 +155,9 @@ class _Package:
         start = file.read(4)
         file.seek(0)
         if not start:
-            raise FileRefusedError(FileProblem.EMPTY_FILE, "The file is empty.")
+            raise FileRejectedError(FileProblem.EMPTY_FILE, "The file is empty.")
         if start == _OLE:
-            raise FileRefusedError(
+            raise FileRejectedError(
                 FileProblem.UNREADABLE_FILE,
                 "The workbook has an old format or is protected by a password: "
                 "save it as .xlsx without a password.",
@@ -278,7 +278,7 @@ class _Reader:
         if self._elements > MAX_CELLS:
             raise _too_large(f"{self.what} has more than {MAX_CELLS:,} XML elements besides cells.")
 
-    def damaged(self, how: str) -> FileRefusedError:
+    def damaged(self, how: str) -> FileRejectedError:
         return _unreadable(f"{self.what} is damaged ({how}).")
 
 
@@ -344,7 +344,7 @@ class _TextReader(_Reader):
         self._length = 0
         return text
 
-    def too_long(self) -> FileRefusedError:
+    def too_long(self) -> FileRejectedError:
         return _too_large(f"{self.what} has a text of more than {MAX_CELL:,} characters.")
 
 
@@ -437,7 +437,7 @@ class _SheetReader(_TextReader):
         if self._all_length > MAX_BYTES:
             raise _too_large(f"{self.what} has more than 2 GiB of text.")
 
-    def damaged(self, how: str) -> FileRefusedError:
+    def damaged(self, how: str) -> FileRejectedError:
         return super().damaged(f"at or after row {self._number}: {how}" if self._number else how)
 
     def _start_row(self, reference: str | None) -> None:
@@ -571,7 +571,7 @@ class _Book:
         """Whether a sheet has any text or number; one that cannot be read counts as if it had."""
         try:
             return any(cell.strip() for _, row in self.rows(sheet) for cell in row)
-        except FileRefusedError:
+        except FileRejectedError:
             return True
 
     def _listed(self, part: str, what: str, *paths: str) -> list[list[dict[str, str]]]:

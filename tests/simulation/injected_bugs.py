@@ -13,17 +13,17 @@ from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-from tests.simulation.faults import Storm
+from tests.simulation.faults import FaultProfile
 from tests.simulation.history import play
 
 # The seed that finds each out. It may be another one after a change of the product: then the tests look
 # for it, and `make simulate FIND=1` writes this file anew.
-SEEDS_FILE = Path(__file__).with_name("planted_seeds.json")
+SEEDS_FILE = Path(__file__).with_name("injected_bug_seeds.json")
 
 # Module, the text that stands once in it, and what it becomes.
 Change = tuple[str, str, str]
 
-PLANTED: dict[str, tuple[Change, ...]] = {
+INJECTED_BUGS: dict[str, tuple[Change, ...]] = {
     "forget the version condition": (
         (
             "rewards.adapters.accounts",
@@ -116,21 +116,21 @@ PLANTED: dict[str, tuple[Change, ...]] = {
             "waiting = {}",
         ),
     ),
-    "say that a refused email was sent": (
+    "say that a rejected email was sent": (
         (
             "rewards.adapters.mailer",
             "raise EmailNotSentError(str(error)) from error",
             "return ''",
         ),
     ),
-    "work on a chunk that somebody else has": (
+    "process a chunk that another worker has": (
         (
             "rewards.flows.process_chunk",
             "if lease is Lease.TAKEN:",
             "if False:",
         ),
     ),
-    "drop the message of a chunk that somebody else has": (
+    "drop the message of a chunk that another worker has": (
         (
             "rewards.flows.process_chunk",
             "if lease is Lease.TAKEN:",
@@ -156,25 +156,25 @@ PLANTED: dict[str, tuple[Change, ...]] = {
             ":",
         ),
     ),
-    "count a chunk before its answers are kept": (
+    "count a chunk before its results are stored": (
         (
             "rewards.flows.process_chunk",
             (
                 "                self._files.put_part(chunk.import_id, "
                 'part_name("chunk", chunk.number, owner), '
-                "answers)\n"
+                "results)\n"
             ),
             "",
         ),
         (
             "rewards.flows.process_chunk",
-            ("self._jobs.count_chunk(chunk.import_id, chunk.number, owner, answers, expires, backoff)"),
+            ("self._jobs.count_chunk(chunk.import_id, chunk.number, owner, results, expires, backoff)"),
             (
-                "self._jobs.count_chunk(chunk.import_id, chunk.number, owner, answers, expires, "
+                "self._jobs.count_chunk(chunk.import_id, chunk.number, owner, results, expires, "
                 "backoff)\n"
                 "                self._files.put_part(chunk.import_id, "
                 'part_name("chunk", chunk.number, owner), '
-                "answers)"
+                "results)"
             ),
         ),
     ),
@@ -186,12 +186,12 @@ PLANTED: dict[str, tuple[Change, ...]] = {
         ),
         (
             "rewards.flows.finish_import",
-            'self._files.answers(import_id, "chunk", record["chunks"],',
-            'self._files.answers(import_id, "chunk", record["chunksDone"],',
+            'self._files.results(import_id, "chunk", record["chunks"],',
+            'self._files.results(import_id, "chunk", record["chunksDone"],',
         ),
         (
             "rewards.flows.finish_import",
-            'if answer is not None or rows != record["rows"] or answered != expected:',
+            'if row_result is not None or rows != record["rows"] or with_result != expected:',
             "if False:",
         ),
     ),
@@ -205,7 +205,7 @@ PLANTED: dict[str, tuple[Change, ...]] = {
             ),
         ),
     ),
-    "do not send again what a dead validation left": (
+    "do not send the chunks that a failed validation left": (
         (
             "rewards.flows.validate_import",
             "        self._uploads.continue_(import_id, record, backoff)\n",
@@ -213,28 +213,28 @@ PLANTED: dict[str, tuple[Change, ...]] = {
             "            self._uploads.continue_(import_id, record, backoff)\n",
         ),
     ),
-    "let twins of a file in": (
+    "import a duplicate file": (
         (
             "rewards.flows.validate_import",
             "if not found.row_set.any_unidentified:",
             "if True:",
         ),
     ),
-    "spend what has expired": (
+    "redeem what has expired": (
         (
             "rewards.domain.redemption",
             "and (reward.date_expires is None or reward.date_expires > now)",
             "",
         ),
     ),
-    "spend what is scheduled for later": (
+    "redeem what is scheduled for later": (
         (
             "rewards.domain.redemption",
             "and (reward.date_scheduled_for is None or reward.date_scheduled_for <= now)",
             "",
         ),
     ),
-    "spend what never expires first": (
+    "redeem what never expires first": (
         (
             "rewards.domain.redemption",
             "return (reward.date_expires is None,",
@@ -251,28 +251,31 @@ PLANTED: dict[str, tuple[Change, ...]] = {
     "redeem a rowId once an import": (
         (
             "rewards.domain.balance",
-            "if wanted.row_id is not None and redemption.row_id == wanted.row_id:",
+            "if request.row_id is not None and redemption.row_id == request.row_id:",
             "if False:",
         ),
     ),
-    "give back again on a retry": (
+    "return a value again on a retry": (
         (
             "rewards.domain.reversal",
             "changed = not redemption.reversed_by",
             "changed = True",
         ),
     ),
-    "look whether an import is cancelled before its chunk is taken": (
+    "check for a cancellation before the chunk is leased": (
         (
             "rewards.flows.process_chunk",
             "            # With the lease in hand: who cancels waits until it is given back.\n"
-            "            refusal = refusal or self._cancelled(chunk.import_id)\n",
+            "            stop_reason = stop_reason or self._cancelled(chunk.import_id)\n",
             "",
         ),
         (
             "rewards.flows.process_chunk",
             "        owner = token_hex(8)\n",
-            "        owner = token_hex(8)\n        refusal = refusal or self._cancelled(chunk.import_id)\n",
+            (
+                "        owner = token_hex(8)\n"
+                "        stop_reason = stop_reason or self._cancelled(chunk.import_id)\n"
+            ),
         ),
     ),
     "cancel without waiting for the workers": (
@@ -282,44 +285,44 @@ PLANTED: dict[str, tuple[Change, ...]] = {
             "while False:",
         ),
     ),
-    "keep the answer to a request without a condition": (
+    "store the response to a request without a condition": (
         (
             "rewards.adapters.idempotency",
             ', "ConditionExpression": "attribute_not_exists(pk)"',
             "",
         ),
     ),
-    "report beside somebody who reports": (
+    "create a report beside another worker": (
         (
             "rewards.flows.create_report",
             "if not self._jobs.lease(export_id, owner, self._now(), self._now() + LEASE, EXPORT):",
             "if False:",
         ),
     ),
-    "give an import up beside somebody who finishes it": (
+    "fail an import beside a worker that finishes it": (
         (
             "rewards.flows.finish_import",
             "if not self._jobs.lease(import_id, owner, self._now(), self._now() + LEASE):",
             "if False:",
         ),
         (
-            "rewards.flows.finish",
+            "rewards.flows.finish_import",
             "update(IMPORT, import_id, {**ended, **changed}, status=status, dateCompleted=None)",
             'update(IMPORT, import_id, {"status": "COMPLETED", **ended, **changed})',
         ),
     ),
-    "answer a retry as if somebody else had redeemed": (
+    "treat a retry as another import's redemption": (
         (
             "rewards.domain.balance",
-            ("    if before.import_id == import_id and before.line == wanted.line:\n        # Our own"),
+            ("    if before.import_id == import_id and before.line == request.line:\n        # Our own"),
             ("    if False:\n        # Our own"),
         ),
     ),
-    "say of a redeemed row that it was given up": (
+    "report a redeemed row as not processed": (
         (
             "rewards.domain.balance",
             "    if before is not None:",
-            "    if before is not None and refusal is None:",
+            "    if before is not None and stop_reason is None:",
         ),
     ),
     "round instead of cutting off": (
@@ -340,33 +343,37 @@ PLANTED: dict[str, tuple[Change, ...]] = {
 
 
 # The weather in which some of them show, for they need a fault at the right moment; the others need none.
-STORMS: dict[str, Storm] = {
-    "treat a throttled statement as done": Storm({"partial": 0.5}),
-    "claim a reward's id without a condition": Storm({"duplicate-message": 0.5}),
-    "count a chunk twice": Storm({"duplicate-message": 0.5}),
-    "count a chunk apart from saying so": Storm({"crashed": 0.05}, "redeem"),
-    "lose what send_message_batch did not take": Storm({"partial": 0.5}),
-    "ignore UnprocessedKeys": Storm({"partial": 0.5}),
-    "say that a refused email was sent": Storm({"refused-email": 0.8}),
-    "work on a chunk that somebody else has": Storm(
+FAULT_PROFILES: dict[str, FaultProfile] = {
+    "treat a throttled statement as done": FaultProfile({"partial": 0.5}),
+    "claim a reward's id without a condition": FaultProfile({"duplicate-message": 0.5}),
+    "count a chunk twice": FaultProfile({"duplicate-message": 0.5}),
+    "count a chunk apart from saying so": FaultProfile({"crashed": 0.05}, "redeem"),
+    "lose what send_message_batch did not take": FaultProfile({"partial": 0.5}),
+    "ignore UnprocessedKeys": FaultProfile({"partial": 0.5}),
+    "say that a rejected email was sent": FaultProfile({"refused-email": 0.8}),
+    "process a chunk that another worker has": FaultProfile(
         {"duplicate-message": 0.5, "resurrected-message": 0.3, "stalled": 0.1, "crashed": 0.1}, "redeem"
     ),
-    "drop the message of a chunk that somebody else has": Storm(
+    "drop the message of a chunk that another worker has": FaultProfile(
         {"duplicate-message": 0.5, "crashed": 0.1}, "redeem"
     ),
-    "keep the answer to a request without a condition": Storm({"throttled": 0.1, "unanswered": 0.1}, "api"),
-    "give back again on a retry": Storm({"unanswered": 0.3}, "redeem"),
-    "cancel without waiting for the workers": Storm({"stalled": 0.2}, "redeem"),
-    "look whether an import is cancelled before its chunk is taken": Storm({"stalled": 0.5}, "redeem"),
-    "report beside somebody who reports": Storm({"duplicate-message": 0.5, "stalled": 0.2}),
-    "give an import up beside somebody who finishes it": Storm(
+    "store the response to a request without a condition": FaultProfile(
+        {"throttled": 0.1, "unanswered": 0.1}, "api"
+    ),
+    "return a value again on a retry": FaultProfile({"unanswered": 0.3}, "redeem"),
+    "cancel without waiting for the workers": FaultProfile({"stalled": 0.2}, "redeem"),
+    "check for a cancellation before the chunk is leased": FaultProfile({"stalled": 0.5}, "redeem"),
+    "create a report beside another worker": FaultProfile({"duplicate-message": 0.5, "stalled": 0.2}),
+    "fail an import beside a worker that finishes it": FaultProfile(
         {"crashed": 0.1, "throttled": 0.2, "stalled": 0.1, "resurrected-message": 0.5}, "finish"
     ),
-    "count a chunk before its answers are kept": Storm({"crashed": 0.1}, "redeem"),
-    "forget to ask for the finish when the last chunk was counted before": Storm({"crashed": 0.1}, "redeem"),
-    "do not send again what a dead validation left": Storm({"crashed": 0.1}, "validate"),
-    "answer a retry as if somebody else had redeemed": Storm({"crashed": 0.1}, "redeem"),
-    "say of a redeemed row that it was given up": Storm(
+    "count a chunk before its results are stored": FaultProfile({"crashed": 0.1}, "redeem"),
+    "forget to ask for the finish when the last chunk was counted before": FaultProfile(
+        {"crashed": 0.1}, "redeem"
+    ),
+    "do not send the chunks that a failed validation left": FaultProfile({"crashed": 0.1}, "validate"),
+    "treat a retry as another import's redemption": FaultProfile({"crashed": 0.1}, "redeem"),
+    "report a redeemed row as not processed": FaultProfile(
         {"crashed": 0.1, "throttled": 0.2, "unanswered": 0.2}, "redeem"
     ),
 }
@@ -374,17 +381,17 @@ STORMS: dict[str, Storm] = {
 
 def find(name: str, seeds: Iterable[int]) -> int | None:
     """The first of some seeds that finds a planted bug out, and nothing without it."""
-    storm = STORMS.get(name)
+    profile = FAULT_PROFILES.get(name)
     for seed in seeds:
-        with planted(name):
-            problem = play(seed, storm).problem
-        if problem and not play(seed, storm).problem:
+        with injected(name):
+            problem = play(seed, profile).problem
+        if problem and not play(seed, profile).problem:
             return seed
     return None
 
 
 @contextmanager
-def planted(name: str | None) -> Iterator[None]:
+def injected(name: str | None) -> Iterator[None]:
     """Run a block with a bug of PLANTED, or with none."""
     kept: dict[FunctionType, CodeType] = {}
     try:
@@ -402,7 +409,7 @@ def planted(name: str | None) -> Iterator[None]:
 
 def _changed_sources(name: str | None) -> dict[ModuleType, str]:
     sources: dict[ModuleType, str] = {}
-    for module_name, before, after in PLANTED[name] if name else ():
+    for module_name, before, after in INJECTED_BUGS[name] if name else ():
         module = importlib.import_module(module_name)
         source = sources.get(module) or inspect.getsource(module)
         if source.count(before) != 1:

@@ -58,7 +58,7 @@ class Effect:
     taken: dict[str, int] = field(default_factory=dict)
 
 
-class Books:
+class LedgerModel:
     """Watches one world. `exports` are the ids of reports that the API has promised."""
 
     def __init__(self, world: World) -> None:
@@ -82,7 +82,7 @@ class Books:
         self._cancelled_imports: set[str] = set()
         self._requests: dict[str, Request] = {}
         self._effects: dict[str, Effect] = {}
-        self._answers: dict[str, Any] = {}
+        self._responses: dict[str, Any] = {}
         world.dynamodb.observe = self._observe
 
     def _wrong(self, problem: str) -> NoReturn:
@@ -98,16 +98,18 @@ class Books:
         """A request is about to be made; it may have its effect once, now or later."""
         self._requests[sha256(f"default\nkeys\n{request.key}".encode()).hexdigest()] = request
 
-    def answered(self, request: Request, answer: Any) -> None:
+    def responded(self, request: Request, response: Any) -> None:
         """A request was answered with success: so it had its effect, and the answer is always the same."""
         if request.kind in ("create", "debit", "redeem"):
-            self._must(request.key in self._effects, f"{request} was answered {answer}, and nothing happened")
-            first = self._answers.setdefault(request.key, answer)
-            self._must(first == answer, f"{request}: first {first}, now {answer}")
+            self._must(
+                request.key in self._effects, f"{request} was answered {response}, and nothing happened"
+            )
+            first = self._responses.setdefault(request.key, response)
+            self._must(first == response, f"{request}: first {first}, now {response}")
         elif request.kind == "cancel-import":
             self._cancelled_imports.add(request.of)
         elif request.kind == "cancel":
-            self._must(answer["dateCancelled"] is not None, f"{request} was answered {answer}")
+            self._must(response["dateCancelled"] is not None, f"{request} was answered {response}")
 
     # --- At every write ---
 
@@ -225,22 +227,22 @@ class Books:
         place = (spent.import_id, spent.line)
         upload = self._upload(spent.import_id)
         line = upload.lines[spent.line]
-        told = f"{key}: import {spent.import_id} line {spent.line}"
-        self._must(not upload.dry and not upload.loads, f"{told}: not even an import that redeems")
-        self._must(spent.import_id not in self._cancelled_imports, f"{told}: redeemed after its cancel")
-        self._must(place not in self._spent, f"{told}: redeemed twice")
-        self._must(not line.outcome, f"{told}: redeemed, though it is {line.outcome}")
-        self._must(line.key == key, f"{told}: asked of {line.key}")
-        self._must(line.credits == spent.value, f"{told}: {line.credits} asked, {spent.value} redeemed")
-        self._must((line.row_id or None) == spent.row_id, f"{told}: rowId {spent.row_id}")
-        self._must(not spent.reversed_by, f"{told}: reversed before it was redeemed")
+        described = f"{key}: import {spent.import_id} line {spent.line}"
+        self._must(not upload.dry and not upload.loads, f"{described}: not even an import that redeems")
+        self._must(spent.import_id not in self._cancelled_imports, f"{described}: redeemed after its cancel")
+        self._must(place not in self._spent, f"{described}: redeemed twice")
+        self._must(not line.outcome, f"{described}: redeemed, though it is {line.outcome}")
+        self._must(line.key == key, f"{described}: asked of {line.key}")
+        self._must(line.credits == spent.value, f"{described}: {line.credits} asked, {spent.value} redeemed")
+        self._must((line.row_id or None) == spent.row_id, f"{described}: rowId {spent.row_id}")
+        self._must(not spent.reversed_by, f"{described}: reversed before it was redeemed")
         if spent.row_id:
             holder = self._row_id_holder.get(spent.row_id)
-            self._must(holder is None, f"{told}: its rowId was redeemed before, by {holder}")
+            self._must(holder is None, f"{described}: its rowId was redeemed before, by {holder}")
             self._row_id_holder[spent.row_id] = place
             self._by_row_id[spent.row_id].append((*place, self._kernel.now))
         parts = dict(spent.parts)
-        self._must(sum(parts.values()) == spent.value, f"{told}: parts {parts} of {spent.value}")
+        self._must(sum(parts.values()) == spent.value, f"{described}: parts {parts} of {spent.value}")
         # Decided some time between its reading and now; rewards may have expired meanwhile.
         read = self._kernel.acting.get(("accounts", (key[0], sort_key(key))), (self._kernel.now, None))[0]
         allowed = [
@@ -248,7 +250,7 @@ class Books:
             for moment in self._moments(read, old.rewards.values())
         ]
         self._must(
-            parts in allowed, f"{told}: took {parts}, the contract's order is {allowed[0]} of {rewards}"
+            parts in allowed, f"{described}: took {parts}, the contract's order is {allowed[0]} of {rewards}"
         )
         self._spent[place] = key, spent, self._kernel.now
         left = ledger.after(rewards, spent.parts)
@@ -261,13 +263,15 @@ class Books:
         self, key: BalanceKey, spent: Spent, rewards: dict[int, Reward], request: Request | None
     ) -> dict[int, Reward]:
         """By the API. What one request takes from several balances is looked at as a whole, later."""
-        told = f"{key}: {spent}"
+        described = f"{key}: {spent}"
         if request is None or request.kind not in ("debit", "redeem"):
-            self._wrong(f"{told}: nobody asked")
+            self._wrong(f"{described}: nobody asked")
         if request.kind == "debit":
             asked = (request.account, request.user or key[1], request.unit)
-            self._must(asked == key, f"{told}: asked was {request}")
-        self._must(sum(part for _, part in spent.parts) == spent.value, f"{told}: the parts do not add up")
+            self._must(asked == key, f"{described}: asked was {request}")
+        self._must(
+            sum(part for _, part in spent.parts) == spent.value, f"{described}: the parts do not add up"
+        )
         effect = self._effects[request.key]
         effect.credits += spent.value
         for number, part in spent.parts:
@@ -308,11 +312,15 @@ class Books:
         self, key: BalanceKey, known: Spent, spent: Spent, rewards: dict[int, Reward]
     ) -> dict[int, Reward]:
         """Each amount back to the reward it came from; that reward keeps its dates."""
-        told = f"{key}: {known} became {spent}"
-        self._must(not known.reversed_by and replace(known, reversed_by=spent.reversed_by) == spent, told)
+        described = f"{key}: {known} became {spent}"
+        self._must(
+            not known.reversed_by and replace(known, reversed_by=spent.reversed_by) == spent, described
+        )
         reversal = self.record("IMPORT", spent.reversed_by)
-        self._must(reversal.get("reverses") == spent.import_id, f"{told}, and that reverses something else")
-        self._must(spent.reversed_by not in self._cancelled_imports, f"{told} after its cancel")
+        self._must(
+            reversal.get("reverses") == spent.import_id, f"{described}, and that reverses something else"
+        )
+        self._must(spent.reversed_by not in self._cancelled_imports, f"{described} after its cancel")
         self._reversed[spent.reversed_by, spent.line] = spent
         if spent.row_id:
             del self._row_id_holder[spent.row_id]

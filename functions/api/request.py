@@ -130,7 +130,7 @@ def parse_json(body: str) -> dict[str, Any]:
     """The JSON object in a body. Raises ApiError (400) for anything else."""
     try:
         found = json.loads(
-            body, parse_constant=_refuse, parse_float=_number, object_pairs_hook=_without_repetition
+            body, parse_constant=_reject, parse_float=_number, object_pairs_hook=_without_repetition
         )
         json.dumps(found, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:  # it can be spelt in JSON, but not stored
@@ -160,5 +160,5 @@ def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _refuse(name: str) -> None:
+def _reject(name: str) -> None:
     raise ValueError(f"{name} is no number")

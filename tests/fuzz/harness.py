@@ -13,7 +13,7 @@ from rewards.domain.balance import Balance, grant
 from rewards.domain.outcomes import FileProblem
 from rewards.domain.redemption import Reward
 from rewards.flows.finish_import import Finisher
-from rewards.flows.process_chunk import Redeemer
+from rewards.flows.process_chunk import ChunkProcessor
 from rewards.flows.send_chunks import ChunkSender
 from rewards.flows.uploaded_imports import Uploaded, UploadedImports
 from rewards.flows.validate_import import Validation
@@ -28,7 +28,7 @@ FILES = Path(__file__).parents[1] / "corpus" / "files"
 PROBLEMS = {problem.value for problem in FileProblem} - {"VALIDATION_FAILED"}
 
 
-class Desk:
+class Harness:
     """In place of Jobs, Files, Queues, Accounts and Delivery, for one import of these bytes."""
 
     def __init__(self, name, content):
@@ -79,11 +79,11 @@ class Desk:
     def attempts(self, _):
         return {}
 
-    def count_chunk(self, import_id, number, owner, answers, *_):
+    def count_chunk(self, import_id, number, owner, results, *_):
         self.record["chunksDone"] += 1
-        self.record["processed"] += len(answers)
-        for answer in answers:
-            self.record["outcomes"][answer.outcome] = self.record["outcomes"].get(answer.outcome, 0) + 1
+        self.record["processed"] += len(results)
+        for result in results:
+            self.record["outcomes"][result.outcome] = self.record["outcomes"].get(result.outcome, 0) + 1
 
     # Files
     def describe(self, bucket, key, version_id):
@@ -100,10 +100,10 @@ class Desk:
     def delete(self, key):
         del self.stored[key]
 
-    def put_part(self, import_id, part, answers):
-        self.parts[part] = list(answers)
+    def put_part(self, import_id, part, results):
+        self.parts[part] = list(results)
 
-    def answers(self, import_id, group, *_):
+    def results(self, import_id, group, *_):
         for part in sorted(self.parts):
             if part.startswith(group):
                 yield from self.parts[part]
@@ -157,30 +157,30 @@ class Desk:
 
 def run(name, content):
     """Import these bytes; (status, error code or outcomes). Raises where a promise is broken."""
-    desk = Desk(name, content)
+    harness = Harness(name, content)
     clock = lambda: NOW  # noqa: E731
-    sender = ChunkSender(desk, desk, desk, "redeem", "finish")
-    uploads = UploadedImports(desk, desk, desk, sender, "finish", clock)
-    validation = Validation(desk, desk, uploads, keys, clock)
+    sender = ChunkSender(harness, harness, harness, "redeem", "finish")
+    uploads = UploadedImports(harness, harness, harness, sender, "finish", clock)
+    validation = Validation(harness, harness, uploads, keys, clock)
     import_id = validation.run(Uploaded("bucket", f"redemptions/{name}", "v1"), quick())
-    worker = Redeemer(desk, desk, desk, desk, "finish", clock, None, None)
-    for body in desk.sent:
+    worker = ChunkProcessor(harness, harness, harness, harness, "finish", clock, None, None)
+    for body in harness.sent:
         worker.run(chunk_messages.parse(body)[0], quick())
-    Finisher(desk, desk, desk, clock).run(import_id)
-    record = desk.record
-    assert desk.mails == 1
+    Finisher(harness, harness, harness, clock).run(import_id)
+    record = harness.record
+    assert harness.mails == 1
     if record["status"] == "ABORTED":
         error = record["error"]
         assert error["code"] in PROBLEMS
         assert len(error["message"]) > 15
         assert len(error["message"]) < 2_000, "the message is as long as the file"
         assert error["message"].encode()
-        assert not desk.sent, "rows of a refused file were sent"
+        assert not harness.sent, "rows of a refused file were sent"
         return "ABORTED", error["code"]
     assert record["status"] == "COMPLETED", record["status"]
     assert record["rows"] == record["processed"] == sum(record["outcomes"].values())
     assert record["rows"] > 0
-    assert desk.saved["results.csv"].decode()
+    assert harness.saved["results.csv"].decode()
     assert record["outcomes"].get("REDEEMED", 0) == 0 or b"ann" in flat(content), "who was redeemed?"
     return "COMPLETED", record["outcomes"]
 
