@@ -1,4 +1,4 @@
-"""What the routes of rewards and balances share: the kinds of values they take, and their refusals."""
+"""What the routes of rewards and balances share: the kinds of values they take, and their rejections."""
 
 import hashlib
 import json
@@ -29,7 +29,7 @@ from rewards.flows.ledger_commands import RejectionCode, Request, RequestRejecte
 
 # ruff: noqa: N815 the contract's names
 
-# API Gateway gives up after 30 seconds, and so does the function.
+# API Gateway times out after 30 seconds, and so does the function.
 _SECONDS = 20.0
 
 # No workbook can carry these.
@@ -127,7 +127,7 @@ def time_to_respond() -> Backoff:
 
 @contextmanager
 def responding() -> Iterator[Backoff]:
-    """Gives a request that changes something its time, and turns refusals into the API's errors."""
+    """Gives a request that changes something its time, and turns rejections into the API's errors."""
     try:
         yield time_to_respond()
     except RequestRejectedError as error:
@@ -142,7 +142,7 @@ def responding() -> Iterator[Backoff]:
 
 
 def rejections(*codes: str) -> Any:
-    """How a route's refusals are documented, by status."""
+    """How a route's rejections are documented, by status."""
     by_status: dict[int, list[str]] = {}
     for code in codes:
         by_status.setdefault(_STATUSES.get(code, 400), []).append(code)

@@ -177,7 +177,7 @@ class WarningOfRows(BaseModel):
 
 
 class FileRefusal(BaseModel):
-    """Why the whole file was refused, in few words, and how to mend it."""
+    """Why the whole file was rejected, in few words, and how to fix it."""
 
     reason: str
     mending: str
@@ -366,7 +366,7 @@ def download_results(_tenant: str, import_id: str, redirected: Redirected = True
 
 @router.get("/import/<import_id>/failed", summary="Download failed.csv", tags=_TAGS, responses=_FILE)
 def download_failed(_tenant: str, import_id: str, redirected: Redirected = True) -> Response[str]:
-    """Only the rows to mend, if there are any."""
+    """Only the rows to fix, if there are any."""
     return _file(import_id, "failed.csv", redirected)
 
 
@@ -374,7 +374,7 @@ def _file(import_id: str, name: str, redirected: bool) -> Response[str]:
     record = _found(import_id, wiring.imports().get(import_id))
     if record["dateCompleted"] is None:
         raise ApiError(409, "IMPORT_NOT_FINISHED", "The import is not finished yet.")
-    # Of a reversal there is none: uploaded, it would redeem what could not be given back.
+    # Of a reversal there is none: uploaded, it would redeem what could not be returned.
     failed = any_failed(record["outcomes"]) and not record.get("reverses")
     if not record.get("results") or (name == "failed.csv" and not failed):
         raise ApiError(404, "NO_SUCH_FILE", f"This import has no {name}.")

@@ -1,4 +1,4 @@
-"""A request before any route sees it: who asks, and its path, query and body in plain characters.
+"""A request before any route sees it: the caller, and its path, query and body in plain characters.
 
 API Gateway hands an HTTP API's path over decoded, all but `%25`, so that `%2F` in an id is a slash like
 any other, and the parts of a path are found by its words, not by its slashes. (It also ends a path at
@@ -21,7 +21,7 @@ BASE = "/api/v1/"
 # More than any amount has.
 _DIGITS = 18
 
-# Who asks with the API key.
+# The caller with the API key.
 _API_KEY = "API"
 
 READING = ("GET", "HEAD", "OPTIONS")
@@ -29,7 +29,7 @@ READING = ("GET", "HEAD", "OPTIONS")
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: `role` is operator, viewer or none; `email` of a user of the pool."""
+    """The caller: `role` is operator, viewer or none; `email` of a user of the pool."""
 
     role: str
     user: str
@@ -42,10 +42,10 @@ class Caller:
 
 
 def caller_of(event: dict[str, Any]) -> Caller:
-    """Who asks, as the authorizer says. Raises ApiError (401) if it vouches for nobody.
+    """The caller, as the authorizer says. Raises ApiError (401) if it vouches for nobody.
 
-    API Gateway would answer 403 in its own words if the authorizer itself refused, where the
-    contract has 401 in ours; so the authorizer says who asks, and nobody gets further than this.
+    If the authorizer denied a request, API Gateway would answer 403 in its own words, where the contract
+    has 401 in ours. So the authorizer names the caller, and this function rejects a request without one.
     """
     granted = (event["requestContext"].get("authorizer") or {}).get("lambda") or {}
     if not granted.get("role"):
@@ -97,7 +97,7 @@ def _plain(event: dict[str, Any], path: str, method: str) -> dict[str, Any]:
         "rawPath": path,
         "queryStringParameters": query,
         "requestContext": {**event["requestContext"], "http": http},
-        # Whatever a client calls its body (curl calls it a form), it is JSON or refused.
+        # Whatever a client calls its body (curl calls it a form), it is JSON or rejected.
         "headers": {**_headers(event), "content-type": "application/json"},
         "body": _body(event),
         "isBase64Encoded": False,
@@ -145,7 +145,7 @@ def parse_json(body: str) -> dict[str, Any]:
 
 
 def _number(text: str) -> int | float:
-    """JSON knows one kind of number: 1055.0 is the integer 1055. What is none is refused where it counts."""
+    """JSON knows one kind of number: 1055.0 is the integer 1055. What is none is rejected where it counts."""
     number = Decimal(text)
     whole = number.adjusted() < _DIGITS and number == number.to_integral_value()
     return int(number) if whole else float(text)

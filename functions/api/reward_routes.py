@@ -55,7 +55,7 @@ class RewardRedemption(BaseModel):
 
 
 class Reward(WithDecimals):
-    """A reward of type CREDIT. Credits are in the unit's smallest step, dates Unix milliseconds UTC."""
+    """A reward of type CREDIT. Credits are in the smallest unit of `unit`, dates Unix milliseconds UTC."""
 
     id: str
     type: Literal["CREDIT"]

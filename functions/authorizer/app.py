@@ -1,7 +1,7 @@
-"""Who asks? The API key's holder, a user of the pool, or nobody we know.
+"""Identify the caller: the holder of the API key, a user of the pool, or unknown.
 
-It never refuses by itself: API Gateway would answer 403 in its own words, where the contract has 401 in
-ours. It says who asks, and the API lets nobody pass of whom it said nothing (functions/api/request.py). The
+It never rejects by itself: API Gateway would answer 403 in its own words, where the contract has 401 in
+ours. It names the caller, and the API rejects requests without one (functions/api/request.py). The
 one way to a role leads through a check that was passed. An error of ours is raised: API Gateway answers 500.
 """
 

@@ -1,7 +1,7 @@
 """The operators' page: files of this folder, and in their head what the page must know of the stack.
 
 All but the page itself lie under a name made from their content (`v/{digest}/`), so a browser keeps them for
-good and asks for one small document the next time. Nothing here depends on who asks.
+good and asks for one small document the next time. Nothing here depends on the caller.
 """
 
 import base64

@@ -32,7 +32,7 @@ COLUMNS = (
     "user.email",
     "user.segments",
 )
-# (unit, how often, the usual amounts in its smallest step)
+# (unit, how often, the usual amounts in its smallest unit)
 _UNITS = (
     ("CASH/USD", 40, (500, 1000, 2550, 5000)),
     ("CASH/JPY", 10, (500, 1000, 3000)),

@@ -112,7 +112,7 @@ def test_the_whole_process_by_clicks(harness, service):
     assert list(failed["outcome"]) == ["INSUFFICIENT_BALANCE"]
     done = page.url
 
-    # What is left stands on the page of balances, in the order in which it would be spent.
+    # The page of balances shows what is left, in redemption order.
     page.get_by_role("link", name="Balances", exact=True).click()
     page.get_by_label("Account id").fill("cycle")
     page.get_by_label("user id").fill("ann")

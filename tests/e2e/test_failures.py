@@ -1,4 +1,4 @@
-"""What the deployed queues, dead letters and destinations do when a function fails for good."""
+"""What the deployed queues, dead letters and destinations do when a function fails permanently."""
 
 import json
 

@@ -175,7 +175,7 @@ class Teller:
     def some_rewards(self) -> list[Reward]:
         """Of each balance one to three that expire, in no order; of some, one more to be granted meanwhile.
 
-        That one never expires, so it is spent last: in which order rewards are to be spent does not
+        That one never expires, so it is redeemed last: the redemption order does not
         hang on when it comes.
         """
         rewards = []
@@ -300,7 +300,7 @@ class Teller:
         return self.waiting(queue) == (0, 0)
 
     def is_quiet(self) -> bool:
-        """Whether nothing is under way, but for copies that were put back for a minute."""
+        """Whether nothing is under way, but for copies that were requeued for a minute."""
         finish = self.local.resources["FinishQueue"]
         return all(self.is_empty(queue) for queue in (self.queue, finish, self.dead))
 

@@ -5,7 +5,7 @@ has deeds, small pieces of its work that together need all that its role allows.
 cut off from the functions, which are invoked by hand, so that one fails at a time.
 
 Apart stand Lambda's own doings in a role's name, which the local stack never asks about: writing logs, taking
-messages from a queue, and sending an event that failed for good to its destination.
+messages from a queue, and sending an event that failed permanently to its destination.
 """
 
 import itertools
@@ -209,7 +209,7 @@ def told(bucket, key, version):
 
 
 def row(user="ann", value=1):
-    """An upload that is like no other before it: the same bytes twice would be refused."""
+    """An upload that is like no other before it: the same bytes twice would be rejected."""
     return f"{HEADER}0007,{user},POINT,{value}\n,,,{time.time_ns()}\n"
 
 

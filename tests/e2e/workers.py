@@ -121,7 +121,7 @@ class Killer:
         raise AssertionError(f"not in {seconds} s; {self.kills}; log:\n{self._local.aws.log()[-3000:]}")
 
     def end_all_leases(self) -> None:
-        """Let more time pass than any lease takes, those of counted chunks too, which nobody gives back.
+        """Let more time pass than any lease takes, those of counted chunks too, which nobody returns.
 
         Only for when nothing is under way.
         """
@@ -169,7 +169,7 @@ class Killer:
         busy = {worker for worker in workers if worker.is_busy()}
         self._owners = {lease: self._owners.get(lease, busy) & busy for lease in leases}
         for lease in [lease for lease, owners in self._owners.items() if not owners]:
-            with suppress(ClientError):  # it was given back between
+            with suppress(ClientError):  # it was released between
                 self._dynamodb.update_item(
                     TableName=self._local.resources["JobsTable"],
                     Key={"pk": {"S": lease.pk}, "sk": {"S": lease.sk}},

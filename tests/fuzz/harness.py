@@ -24,7 +24,7 @@ NOW = 1_795_000_000_000
 NEEDED = b"accountId,userId,unit,valueToRedeem\r\n"
 FILES = Path(__file__).parents[1] / "corpus" / "files"
 
-# What the contract lets a file be refused for.
+# What the contract lets a file be rejected for.
 PROBLEMS = {problem.value for problem in FileProblem} - {"VALIDATION_FAILED"}
 
 

@@ -67,7 +67,7 @@ def check_whole(world, import_id):
 
 
 def dead_validation(upload):
-    """What Lambda sends when the validation of an upload failed for good."""
+    """What Lambda sends when the validation of an upload failed permanently."""
     about = {"bucket": {"name": upload.bucket}, "object": {"key": upload.key, "versionId": upload.version_id}}
     return json.dumps({"requestPayload": {"Records": [{"s3": about}]}})
 

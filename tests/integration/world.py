@@ -56,7 +56,7 @@ class Clock:
 
 
 class RecordingMailer:
-    """Keeps emails instead of sending them, or refuses them."""
+    """Keeps emails instead of sending them, or rejects them."""
 
     def __init__(self) -> None:
         self.sent: list[tuple[str, Any]] = []

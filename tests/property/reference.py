@@ -1,6 +1,6 @@
 """What an import must do, said again as simply as possible: slow, and sharing no code with `rewards`.
 
-Written from CONTRACT sections 1 and 3. Amounts are integers in the unit's smallest step; a value in a file is
+Written from CONTRACT sections 1 and 3. Amounts are integers in the unit's smallest unit; a value in a file is
 a Fraction until it is cut off. Where the contract leaves open which of two faults a row is told, this is the
 order: nothing wanted, missing field, changed row, duplicate row, bad value, then what the balance says.
 """

@@ -1,7 +1,7 @@
 """The auditor: says at the end whether what the system did was right. It shares no code with the product.
 
-The books add up, every row of every file has its one right outcome, every import ended, and
-somebody was told. What must hold at every write stands in books.py.
+The ledger model adds up, every row of every file has its one right outcome, every import ended, and
+somebody was told. What must hold at every write is in ledger_model.py.
 """
 
 import json
@@ -22,7 +22,7 @@ REPEAT_WINDOW = 35 * 86_400_000
 
 
 class Auditor(LedgerModel):
-    """Its books, and what they are for."""
+    """Its ledger model, and what they are for."""
 
     def check_end(self) -> None:
         for url, queue in self._world.sqs.queues.items():
@@ -220,7 +220,7 @@ class Auditor(LedgerModel):
         return found
 
     def _check_reversal(self, import_id: str, upload: Upload, record: dict[str, Any], described: str) -> None:
-        """Its rows are those of the import that it gives back."""
+        """Its rows are those of the import that it returns."""
         mine = {line: spent for (owner, line), spent in self._reversed.items() if owner == import_id}
         outcomes = record["outcomes"]
         self._must(sum(outcomes.values()) == record["rows"] == len(upload.lines), f"{described}: {outcomes}")

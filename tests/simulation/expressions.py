@@ -1,4 +1,4 @@
-"""DynamoDB's expressions, as far as the product uses them; anything else is refused loudly.
+"""DynamoDB's expressions, as far as the product uses them; anything else is rejected loudly.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.OperatorsAndFunctions.html
 """

@@ -3,7 +3,7 @@
 Every call of a service passes here. It takes time on its way there and back, so other processes
 run in between, and a fault may befall it:
 
-    throttled      refused; nothing happened
+    throttled      rejected; nothing happened
     failing        HTTP 500: nothing happened, or all of it
     unreachable    no connection: nothing happened
     unanswered     it happened, the answer was lost
@@ -87,7 +87,7 @@ class FaultProfile:
 
 
 class FaultInjector:
-    """How often each kind of fault strikes, until the budget of this run is spent."""
+    """How often each kind of fault strikes, until the budget of this run is used up."""
 
     def __init__(
         self, kernel: Kernel, rates: Mapping[str, float], budget: int, only: str | None = None
@@ -100,7 +100,7 @@ class FaultInjector:
 
     @classmethod
     def of(cls, kernel: Kernel) -> "FaultInjector":
-        """The weather of a seed: one in ten is calm, the others have some kinds of faults, or all."""
+        """The fault profile of a seed: one in ten is calm, the others have some kinds of faults, or all."""
         random = kernel.random
         rates = dict.fromkeys((*KINDS, *OTHERS), 0.0)
         if random.random() < 0.1:

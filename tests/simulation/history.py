@@ -42,9 +42,9 @@ class History:
 
 
 def play(seed: int, profile: FaultProfile | None = None) -> History:
-    """Play a seed to its end: the faults stop, the queues drain, the dead are buried, all is checked.
+    """Play a seed to its end: the faults stop, the queues drain, dead letters are handled, all is checked.
 
-    Its weather is the seed's, or a storm of some kinds of faults.
+    Its fault profile is the seed's own, or one with some kinds of faults.
     """
     history = History(seed)
     world = World(seed, profile)

@@ -20,7 +20,7 @@ from tests.simulation.history import play
 # for it, and `make simulate FIND=1` writes this file anew.
 SEEDS_FILE = Path(__file__).with_name("injected_bug_seeds.json")
 
-# Module, the text that stands once in it, and what it becomes.
+# Module, the text that occurs once in it, and what it becomes.
 Change = tuple[str, str, str]
 
 INJECTED_BUGS: dict[str, tuple[Change, ...]] = {
@@ -265,7 +265,7 @@ INJECTED_BUGS: dict[str, tuple[Change, ...]] = {
     "check for a cancellation before the chunk is leased": (
         (
             "rewards.flows.process_chunk",
-            "            # With the lease in hand: who cancels waits until it is given back.\n"
+            "            # Under the lease: a cancellation waits until the lease is released.\n"
             "            stop_reason = stop_reason or self._cancelled(chunk.import_id)\n",
             "",
         ),
@@ -342,7 +342,7 @@ INJECTED_BUGS: dict[str, tuple[Change, ...]] = {
 }
 
 
-# The weather in which some of them show, for they need a fault at the right moment; the others need none.
+# The fault profiles that show some of them: these need a fault at the right moment.
 FAULT_PROFILES: dict[str, FaultProfile] = {
     "treat a throttled statement as done": FaultProfile({"partial": 0.5}),
     "claim a reward's id without a condition": FaultProfile({"duplicate-message": 0.5}),
@@ -380,7 +380,7 @@ FAULT_PROFILES: dict[str, FaultProfile] = {
 
 
 def find(name: str, seeds: Iterable[int]) -> int | None:
-    """The first of some seeds that finds a planted bug out, and nothing without it."""
+    """The first of some seeds that finds an injected bug, and nothing without it."""
     profile = FAULT_PROFILES.get(name)
     for seed in seeds:
         with injected(name):
@@ -392,7 +392,7 @@ def find(name: str, seeds: Iterable[int]) -> int | None:
 
 @contextmanager
 def injected(name: str | None) -> Iterator[None]:
-    """Run a block with a bug of PLANTED, or with none."""
+    """Run a block with a bug of INJECTED_BUGS, or with none."""
     kept: dict[FunctionType, CodeType] = {}
     try:
         for module, source in _changed_sources(name).items():

@@ -27,7 +27,7 @@ _TRACED = 400
 
 
 class KilledError(BaseException):
-    """The process is gone. No `except Exception` may stop it, and nothing that it still does counts."""
+    """The process is dead. No `except Exception` may stop it, and nothing that it still does counts."""
 
 
 class ProblemError(BaseException):

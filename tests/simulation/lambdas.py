@@ -185,7 +185,7 @@ class EventSource:
 class Container:
     """A function's code, loaded once more beside what other containers have of it.
 
-    To load it takes milliseconds, so one that is given up is used again: without what it had cached,
+    To load it takes milliseconds, so one that was discarded is used again: without what it had cached,
     it is as good as new.
     """
 

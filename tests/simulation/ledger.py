@@ -151,7 +151,7 @@ class Reward:
     cancelled: int | None
 
     def counts(self, now: int, program: str = "") -> bool:
-        """Whether it can be spent at a moment, for one program if one is named."""
+        """Whether it can be redeemed at a moment, for one program if one is named."""
         return (
             self.cancelled is None
             and (self.expires is None or now < self.expires)
@@ -164,7 +164,7 @@ class Reward:
 class Spent:
     """A recorded redemption; `parts` are pairs of a reward's number and its credits.
 
-    The API's have line 0; one that was given back names the reversing import.
+    The API's have line 0; one that was returned names the reversing import.
     """
 
     date: int

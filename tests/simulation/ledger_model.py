@@ -1,4 +1,4 @@
-"""The auditor's books: every write of a balance is looked at, and kept. It shares no code with the product.
+"""The auditor's ledger model: it checks and keeps every write of a balance, without the product's code.
 
 A balance is compared as a whole, its history included, before and after each write: there may be
 nothing new in it but redemptions that the contract allows, rewards that a file or a request asked

@@ -43,7 +43,7 @@ class Bucket:
 class Limited(DynamoDB):
     """DynamoDB whose table of accounts admits so many writes and reads a second; every item is a unit.
 
-    Requests are refused whole, statements of a batch one by one, and of a batch that is read what does not
+    Requests are rejected whole, statements of a batch one by one, and of a batch that is read what does not
     fit stays unprocessed, as DynamoDB does it.
     """
 
@@ -134,7 +134,7 @@ def run_import(rows: int, rate: float | None, reads: float | None = SAME) -> Run
 
 
 def _put(world: World, real: Any, url: str, body: str, delay: int = 0) -> str:
-    """Accept a message, and count the chunks that were put back."""
+    """Accept a message, and count the chunks that were requeued."""
     world.kernel.count["put back"] += url == "redemption-queue" and delay > 0
     return real(url, body, delay)
 

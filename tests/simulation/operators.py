@@ -72,7 +72,7 @@ class Operator:
         # Few balances get long histories, many get wide files.
         self.users = USERS[: self.random.choice([1, 2, 3, 4])]
         self.units = UNITS[: self.random.choice([1, 2, 3])]
-        # What is scarce is refused, and given when something new was loaded meanwhile.
+        # What is scarce is rejected, and given when something new was loaded meanwhile.
         self.greed = self.random.choice([0.05, 0.4])
         self.done = False
         self._left = actions
@@ -392,7 +392,7 @@ def cancel_an_import(operator: Operator) -> None:
 
 @action(3)
 def redeem_and_regret(operator: Operator) -> None:
-    """An import is cancelled while it is being worked off."""
+    """An import is cancelled while it is being processed."""
     known = operator.imports()
     redeem_report(operator)
     operator.pause(500, operator.random.choice([3 * SECOND, 10 * SECOND]))

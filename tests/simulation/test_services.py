@@ -104,7 +104,7 @@ def _on_ministack(client: Callable[[str], Any], number: int) -> Services:
 
 
 def code_of(call: Any, **arguments: Any) -> str:
-    """The error code with which a call is refused."""
+    """The error code with which a call is rejected."""
     with pytest.raises(ClientError) as rejected:
         call(**arguments)
     code: str = rejected.value.response["Error"]["Code"]
@@ -459,7 +459,7 @@ def test_a_received_message_is_hidden_until_its_time_is_up_or_it_is_deleted(aws)
     (again,) = received(aws, aws.queue)
     assert again["MessageId"] == sent
     aws.sqs.delete_message(QueueUrl=aws.queue, ReceiptHandle=again["ReceiptHandle"])
-    if aws.kind == "memory":  # MiniStack refuses a receipt that is used up; on AWS this succeeds
+    if aws.kind == "memory":  # MiniStack rejects a receipt that is used up; on AWS this succeeds
         aws.sqs.delete_message(QueueUrl=aws.queue, ReceiptHandle=again["ReceiptHandle"])
     assert received(aws, aws.queue) == []
 
@@ -521,7 +521,7 @@ def test_a_sender_that_is_not_verified_is_refused(aws):
     assert code_of(aws.sesv2.send_email, **mail(aws, "stranger@example.com")) == "MessageRejected"
 
 
-# --- What the imitation does not know, it refuses ---
+# --- What the imitation does not know, it rejects ---
 
 
 def test_an_eventually_consistent_read_is_refused_by_the_imitation():

@@ -29,7 +29,7 @@ def test_an_import_ends_though_the_table_admits_a_twentieth_of_its_demand():
     run = run_import(ROWS, unlimited().per_second / 20)
     check_done(run)
     assert run.throttled["keys"] > 0
-    # What is read is what can be written, so hardly a write is refused.
+    # What is read is what can be written, so hardly a write is rejected.
     assert run.throttled["statements"] < ROWS / 20
     assert run.count["call dynamodb.BatchGetItem"] < 5 * ROWS / 100
     assert run.count["call dynamodb.BatchStatement"] < 5 * ROWS / 25

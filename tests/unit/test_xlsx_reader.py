@@ -508,7 +508,7 @@ def test_other_encodings_of_xml():
         assert made(sheet1=part) == [(2, ["\u00e9"])]
 
 
-# Files that are refused
+# Files that are rejected
 
 
 @pytest.mark.parametrize("start", ["d0cf11e0a1b11ae1", "d0cf11e0"])

@@ -119,7 +119,7 @@ class Accounts:
             batch = light[start : start + _STATEMENTS]
             errors = self._execute([self._statement(item, version) for _, item, version in batch])
             if all(error is not None and error["Code"] in THROTTLES for error in errors):
-                break  # the table is full: the others would be refused as well
+                break  # the table is full: the others would be rejected as well
             for (place, _, _), error in zip(batch, errors, strict=True):
                 written[place] = error is None
                 if error is not None and error["Code"] not in _TRY_AGAIN:

@@ -64,7 +64,7 @@ class UnknownOutcomeError(ServiceError):
 
 
 class EmailNotSentError(ServiceError):
-    """SES refused an email, or was not there."""
+    """SES rejected an email, or was not there."""
 
 
 class UploadGoneError(ServiceError):

@@ -120,13 +120,13 @@ class Files:
         return io.BufferedReader(_Stream(body, digest), buffer_size=_MEBIBYTE)
 
     def put_part(self, import_id: str, part: str, results: Iterable[RowResult]) -> None:
-        """Write a part of an import's answers, in line order; writing it again is harmless."""
+        """Write a part of an import's results, in line order; writing it again is harmless."""
         self.put(_part_key(import_id, part), encode_results(results))
 
     def results(
         self, import_id: str, group: str, parts: int, attempts: Mapping[int, str] = MappingProxyType({})
     ) -> Iterator[RowResult]:
-        """All answers of the parts 1 to `parts` of one group (`chunk` or `checked`), in line order.
+        """All results of the parts 1 to `parts` of one group (`chunk` or `checked`), in line order.
 
         `attempts` names the attempt that counts for each part that was written by several.
         """
@@ -134,14 +134,14 @@ class Files:
             yield from self.part(import_id, part_name(group, number, attempts.get(number, "")))
 
     def part(self, import_id: str, part: str) -> Iterator[RowResult]:
-        """The answers of one part, in line order. Raises FileNotFoundError if it is gone."""
+        """The results of one part, in line order. Raises FileNotFoundError if it was deleted."""
         found = self._part(import_id, part)
         if found is None:
             raise FileNotFoundError(f"{import_id} {part}")
         return iter(found)
 
     def partial_results(self, import_id: str, part: str) -> list[RowResult]:
-        """The answers of a part that may not be there, in line order."""
+        """The results of a part that may not be there, in line order."""
         return self._part(import_id, part) or []
 
     def _part(self, import_id: str, part: str) -> list[RowResult] | None:
@@ -171,7 +171,7 @@ class Files:
             self._client.delete_object(Bucket=self._bucket, Key=key)
 
     def record(self, key: str) -> dict[str, Any] | None:
-        """A record that we wrote, or None if it is gone."""
+        """A record that we wrote, or None if it was deleted."""
         file = self.open_file(key)
         if file is None:
             return None
@@ -180,7 +180,7 @@ class Files:
         return found
 
     def open_file(self, key: str) -> io.BufferedReader | None:
-        """The bytes of a file that we made, streamed, or None if it is gone."""
+        """The bytes of a file that we made, streamed, or None if it was deleted."""
         try:
             with translated():
                 body = self._client.get_object(Bucket=self._bucket, Key=key)["Body"]

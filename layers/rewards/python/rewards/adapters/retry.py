@@ -40,7 +40,7 @@ class Backoff:
 
     @classmethod
     def for_seconds(cls, seconds: float) -> "Backoff":
-        """One that gives up after a while, for work that knows no deadline of its own."""
+        """One that stops after a while, for work without a deadline of its own."""
         end = time.monotonic() + seconds + _SPARE
         return cls(lambda: end - time.monotonic())
 

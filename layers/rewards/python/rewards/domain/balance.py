@@ -21,13 +21,13 @@ from rewards.domain.redemption import (
 )
 from rewards.domain.units import format_value
 
-# A grant that would take a balance's open rewards beyond either limit is refused, so that the
+# A grant that would take a balance's open rewards beyond either limit is rejected, so that the
 # item stays under DynamoDB's 400 KB whatever happens to it: up to a third more in closed rewards
 # that wait for history, and 40 KB for one redemption of them all. A redemption never fails for size.
 MAX_OPEN_REWARDS = 2_000
 MAX_OPEN_BYTES = 256 * 1024
 
-# So many rewards are named in an answer; history names them all.
+# So many rewards are named in a result; history names them all.
 _NAMED = 50
 
 # The clocks of two machines may differ by this much (milliseconds).
@@ -131,7 +131,7 @@ def needs_history(balance: Balance, since: int) -> bool:
     """Whether a redemption made after `since` may already have left the balance for history.
 
     `since` is when the row's report (or, without rowId, its import) was made: the row cannot
-    have been redeemed earlier. So a fresh report never needs the look-up.
+    have been redeemed earlier. So a fresh report never needs history.
     """
     return balance.archived_until >= since - CLOCK_MARGIN
 
@@ -147,7 +147,7 @@ def redeem(
     """Redeem one row from a balance, in place, at most once.
 
     `history` are the older redemptions of this balance where `needs_history` asks for them.
-    With a `refusal` nothing is redeemed any more, but a row that was redeemed still says so.
+    With a `stop_reason` nothing is redeemed any more, but a row that was redeemed still says so.
     The balance has changed exactly if it has one redemption more.
     """
     before = find(balance, request, import_id, history)
@@ -268,7 +268,7 @@ def unarchive(balance: Balance, reward: Reward) -> None:
 
 
 def is_closed(reward: Reward, now: int) -> bool:
-    """Whether a reward can never be spent again: used up, cancelled or expired."""
+    """Whether a reward can never be redeemed again: used up, cancelled or expired."""
     return (
         reward.left == 0
         or reward.date_cancelled is not None
@@ -285,7 +285,7 @@ def _result_again(
     balance: Balance, request: RedemptionRequest, before: Redemption, import_id: str, now: int
 ) -> RowResult:
     if before.import_id == import_id and before.line == request.line:
-        # Our own trace: the row was redeemed, but its answer was lost on the way.
+        # Our own trace: the row was redeemed, but its result was lost on the way.
         by_ordinal = {reward.ordinal: reward for reward in balance.rewards}
         known = [(by_ordinal[n], part) for n, part in before.parts if n in by_ordinal]
         named = how(known, request.unit, "from") if len(known) == len(before.parts) else ""

@@ -9,11 +9,11 @@ from rewards.domain.reward_rows import Grant
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Some rows of an import: `wanted` to redeem or `grants` to load; `number` counts from 1.
+    """Some rows of an import: `requests` to redeem or `grants` to load; `number` counts from 1.
 
     `version` is that of the message. An import of version 1 counts no warnings.
 
-    A chunk of a reversal names the import that it `reverses`: its rows are the answers of that
+    A chunk of a reversal names the import that it `reverses`: its rows are the results of that
     import's chunk with the same number.
     """
 

@@ -44,7 +44,7 @@ def best_header(rows: Sequence[list[str]], needed: Sequence[str]) -> list[str]:
 
 
 def find_columns(header: Sequence[str], needed: Sequence[str], used: Sequence[str]) -> dict[str, int]:
-    """Where each known column stands. Refuses a header that lacks a needed one or has one twice."""
+    """Where each known column stands. Rejects a header that lacks a needed one or has one twice."""
     missing = missing_columns(header, needed)
     if missing:
         raise FileRejectedError(FileProblem.MISSING_COLUMNS, missing_message(header, missing))

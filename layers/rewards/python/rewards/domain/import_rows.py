@@ -109,7 +109,7 @@ class RowChecker:
         return restore(row[self._value]) if self._value < len(row) else ""
 
     def check(self, row: Sequence[str], line: int) -> RedemptionRequest | RowResult:
-        """What the row wants, or the answer to a row that needs no balance to be answered."""
+        """Return the row's redemption request, or its result if that needs no balance."""
         if len(row) < self._width:
             row = [*row, *[""] * (self._width - len(row))]
         value_cell = self.value_cell(row)
@@ -444,7 +444,7 @@ def _fits(identity: Identity) -> bool:
 
 
 def _fingerprint(account_id: str, user_id: str, unit: str, program_id: str | None) -> int:
-    """64 bits for a row's balance and program; a collision would refuse a row, never redeem one.
+    """64 bits for a row's balance and program; a collision would reject a row, never redeem one.
 
     Python's own hashes of texts have a key of this process, so nobody can write a file full of collisions.
     """

@@ -1,4 +1,4 @@
-"""What can happen to a row (CONTRACT 3.1 and 6) and why a file is refused (3.2)."""
+"""What can happen to a row (CONTRACT 3.1 and 6) and why a file is rejected (3.2)."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class Outcome(StrEnum):
     ALREADY_REVERSED = "ALREADY_REVERSED"
 
 
-# Nothing to mend: these rows are not in failed.csv. A row that was redeemed before is done.
+# Nothing to fix: these rows are not in failed.csv. A row that was redeemed before is done.
 SETTLED = frozenset(
     {
         Outcome.REDEEMED,
@@ -62,7 +62,7 @@ class WarningCode(StrEnum):
 
 
 class FileProblem(StrEnum):
-    """Why a whole file is refused; nothing of it is redeemed."""
+    """Why a whole file is rejected; nothing of it is redeemed."""
 
     UNSUPPORTED_FORMAT = "UNSUPPORTED_FORMAT"
     EMPTY_FILE = "EMPTY_FILE"
@@ -82,9 +82,9 @@ class FileProblem(StrEnum):
 
 
 class FileRejectedError(Exception):
-    """The file as a whole is refused.
+    """The file as a whole is rejected.
 
-    `code` is the machine's word, `message` says where the fault is and how to mend it.
+    `code` is the machine's word, `message` says where the fault is and how to fix it.
     """
 
     def __init__(self, code: FileProblem, message: str) -> None:
@@ -94,7 +94,7 @@ class FileRejectedError(Exception):
 
 
 def any_failed(outcomes: Iterable[str]) -> bool:
-    """Whether there is a row to mend among these outcomes."""
+    """Whether there is a row to fix among these outcomes."""
     return any(Outcome(outcome) not in SETTLED for outcome in outcomes)
 
 
@@ -111,8 +111,8 @@ class RowResult:
     """What became of one row.
 
     `redeemed` and `available` are credits of the row's `unit`; `available` is what is left
-    after, None where it is not known. What was given back is negative. Account and user stand in the
-    answers of redeemed rows, so that an import can be reversed by them. Of a row that was redeemed earlier,
+    after, None where it is not known. What was returned is negative. Account and user stand in the
+    results of redeemed rows, so that an import can be reversed by them. Of a row that was redeemed earlier,
     `redeemed_by` is that redemption's import and line. `message` explains each of the
     `warnings`.
     """

@@ -1,10 +1,10 @@
 """The redemption rule (CONTRACT section 1).
 
-Inside a balance only AVAILABLE rewards are spent: earliest `dateExpires` first, then
+Inside a balance only AVAILABLE rewards are redeemed: earliest `dateExpires` first, then
 earliest `dateGiven`, then `id`. Rewards that never expire come last. A reward may be
 redeemed in part; a value is redeemed entirely or not at all.
 
-Credits are integers in the unit's smallest step; dates are Unix milliseconds UTC or None.
+Credits are integers in the smallest unit of a unit; dates are Unix milliseconds UTC or None.
 """
 
 from collections.abc import Iterable, Iterator
@@ -60,7 +60,7 @@ def statuses(reward: Reward, now: int) -> set[Status]:
 
 
 def is_available(reward: Reward, now: int) -> bool:
-    """Whether the reward can be spent now. The same as `AVAILABLE in statuses(...)`, without the set."""
+    """Whether the reward can be redeemed now. The same as `AVAILABLE in statuses(...)`, without the set."""
     return (
         reward.left > 0
         and reward.date_cancelled is None
@@ -70,12 +70,12 @@ def is_available(reward: Reward, now: int) -> bool:
 
 
 def redemption_order(reward: Reward) -> tuple[bool, int, int, str]:
-    """The sort key by which rewards are spent."""
+    """The sort key by which rewards are redeemed."""
     return (reward.date_expires is None, reward.date_expires or 0, reward.date_given, reward.id)
 
 
 def available_rewards(rewards: Iterable[Reward], now: int, program_id: str | None = None) -> Iterator[Reward]:
-    """The rewards that may be spent now; only one program's where one is asked for."""
+    """The rewards that may be redeemed now; only one program's where one is asked for."""
     return (
         reward
         for reward in rewards
@@ -84,7 +84,7 @@ def available_rewards(rewards: Iterable[Reward], now: int, program_id: str | Non
 
 
 def available_value(rewards: Iterable[Reward], now: int, program_id: str | None = None) -> int:
-    """What is left of the rewards that may be spent now."""
+    """What is left of the rewards that may be redeemed now."""
     return sum(reward.left for reward in available_rewards(rewards, now, program_id))
 
 

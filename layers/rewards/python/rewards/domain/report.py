@@ -116,7 +116,7 @@ def file_key(export_id: str, file_format: str, asked_type: str = REDEEMABLE) -> 
 def steady(
     rewards: Iterable[Reward], asked: int, answered: int, program_id: str | None = None
 ) -> Iterator[Reward]:
-    """The rewards that may be spent at both moments, and so at every one between (Unix ms)."""
+    """The rewards that may be redeemed at both moments, and so at every one between (Unix ms)."""
     return (
         reward
         for reward in rewards

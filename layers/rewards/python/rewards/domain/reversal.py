@@ -1,7 +1,7 @@
 """Reversing a redemption: each amount goes back to the reward it came from (CONTRACT section 5).
 
 The reward keeps its dates. So what comes back to a reward that has expired or was cancelled since
-then is not available again, and the answer names it. The redemption stays on record, marked with
+then is not available again, and the result names it. The redemption stays on record, marked with
 who reversed it, in the same write; that mark is what makes a second reversal do nothing.
 """
 
@@ -52,10 +52,10 @@ def reverse(
     pages: Pages,
     stop_reason: StopReason | None = None,
 ) -> tuple[RowResult, bool]:
-    """Give back what a row of import `of` redeemed, in place: its answer, and whether anything changed.
+    """Return what a row of import `of` redeemed, in place: its result, and whether anything changed.
 
-    `redeemed` is the row's answer from then. `pages` are the balance's history, where `needs_pages`
-    asks for it; a page that has to change is replaced there. With a `refusal` nothing is given back
+    `redeemed` is the row's result from then. `pages` are the balance's history, where `needs_pages`
+    asks for it; a page that has to change is replaced there. With a `stop_reason` nothing is returned
     any more, but a row that was reversed still says so. Raises MovedError.
     """
     line, unit = redeemed.line, redeemed.unit
@@ -67,7 +67,7 @@ def reverse(
     if redemption.reversed_by not in ("", reversal_id):
         again = f"This redemption was reversed by {redemption.reversed_by}. Nothing was given back again."
         return RowResult(line, Outcome.ALREADY_REVERSED, again, unit, available=balance.available(now)), False
-    changed = not redemption.reversed_by  # else it is our own trace: only the answer was lost on the way
+    changed = not redemption.reversed_by  # else it is our own trace: only the result was lost on the way
     if changed and stop_reason is not None:
         return RowResult(
             line, stop_reason.outcome, stop_reason.message, unit, available=balance.available(now)
@@ -120,6 +120,6 @@ def _reward(balance: Balance, pages: Pages, ordinal: int, take: bool) -> Reward:
 
 
 def _closed(reward: Reward, now: int) -> str:
-    """What a person should know of a reward that cannot be spent though it holds something again."""
+    """What a person should know of a reward that cannot be redeemed though it holds something again."""
     known = statuses(reward, now) & {Status.CANCELLED, Status.EXPIRED}
     return "".join(f". Reward {reward.id} is {status} and stays so" for status in sorted(known))

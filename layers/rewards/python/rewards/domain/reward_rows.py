@@ -106,7 +106,7 @@ def id_places(header: Sequence[str]) -> frozenset[int]:
 
 
 def read_grant(cells: Mapping[str, str], line: int, now: int) -> Grant | RowResult:
-    """The grant in a row, by column name, or the answer to a row that cannot be loaded.
+    """The grant in a row, by column name, or the result to a row that cannot be loaded.
 
     `now` (Unix ms) is the date given of a reward that has neither dateGiven nor dateCreated.
     """

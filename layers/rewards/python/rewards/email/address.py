@@ -11,7 +11,7 @@ _ADDRESS = re.compile(rf"(?=.{{3,254}}\Z)(?=.{{1,64}}@){_ATOM}(?:\.{_ATOM})*@(?:
 
 def deliverable(text: str | None) -> str | None:
     """The one address in a text as SES takes it, or None: a name, a second address, a line break or a
-    letter that SES would refuse makes it none."""
+    letter that SES would reject makes it none."""
     local, at, domain = (text or "").strip(" ").rpartition("@")
     if not at or len(domain) > 253:
         return None

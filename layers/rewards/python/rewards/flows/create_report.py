@@ -1,4 +1,4 @@
-"""Report order -> file -> email."""
+"""Export request -> file -> email."""
 
 import csv
 import errno
@@ -110,7 +110,7 @@ class ReportEnding:
         self._notifications.mail(EXPORT, export_id, record["mailtoEmail"], email)
 
     def fail(self, export_id: str) -> None:
-        """The report failed for good: its record says so, and the person is told if that is possible."""
+        """The report failed permanently: its record says so, and the person is told if that is possible."""
         self.abort(export_id, "EXPORT_FAILED", "The report could not be made. Order it again later.")
         try:
             self.mail(export_id)
@@ -118,7 +118,7 @@ class ReportEnding:
             self._notifications.record_failure(EXPORT, export_id, str(error))
 
     def fail_overview(self) -> None:
-        """The overview of all balances failed for good."""
+        """The overview of all balances failed permanently."""
         Overviews(self._jobs, self._now).fail()
 
 
@@ -153,7 +153,7 @@ class Reporter:
     def run(self, export_id: str, time_left: Callable[[], float]) -> None:
         """Make an export that was ordered, and send its email. Running it again is harmless.
 
-        Raises LeaseTakenError while another copy of the order is worked off: its file would be
+        Raises LeaseTakenError while another copy of the order is processed: its file would be
         written over by ours, and say something else than its record and its email.
 
         What does not fit into `time_left` (seconds) or into the temporary folder is aborted, and

@@ -1,7 +1,6 @@
-"""Messages that failed for good: whatever they were for still ends, and says so.
+"""Messages that failed permanently: whatever they were for still ends, and says so.
 
-A dead letter that cannot be dealt with either raises, and so stays in its queue, where an
-alarm watches it.
+If handling fails as well, the letter stays in its queue, where an alarm watches it.
 """
 
 from rewards.adapters import chunk_messages
@@ -25,7 +24,7 @@ from rewards.flows.uploaded_imports import UploadedImports, uploads_in
 
 
 class DeadLetters:
-    """Ends what dead messages began."""
+    """Handles dead letters: whatever a message was for still ends."""
 
     def __init__(
         self,
@@ -42,7 +41,7 @@ class DeadLetters:
         self._reports = reports
 
     def handle(self, body: str, backoff: Backoff) -> None:
-        """Deal with one dead message.
+        """Handle one dead letter.
 
         A chunk: its rows that were not redeemed are NOT_PROCESSED. An order to finish, to report
         or for an overview: the record says what is missing. A failed validation: the import is
@@ -65,7 +64,7 @@ class DeadLetters:
         elif kind == OVERVIEW:
             self._reports.fail_overview()
         elif "requestPayload" in message:
-            # What Lambda sends when an asynchronous invocation failed for good: the S3 event inside.
+            # What Lambda sends when an asynchronous invocation failed permanently: the S3 event inside.
             for upload in uploads_in(message["requestPayload"]):
                 self._uploads.fail(upload, backoff)
         else:

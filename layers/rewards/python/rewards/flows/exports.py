@@ -1,4 +1,4 @@
-"""Ordering an export and asking after it."""
+"""Requesting exports and reading their status."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -10,12 +10,12 @@ from rewards.domain.filters import Filters
 from rewards.domain.messages import create_report
 from rewards.domain.report import REPORT_DEFINITIONS, TYPES
 
-# An order that is not even a failure by then was never sent to those who make reports.
+# A request that has not even failed by then never reached the function that creates reports.
 _LOST_AFTER = 86_400_000
 
 
 class Exports:
-    """Orders of exports. `now` gives Unix milliseconds."""
+    """Requests and reads exports. `now` gives Unix milliseconds."""
 
     def __init__(self, jobs: Jobs, queues: Queues, export_queue_url: str, now: Callable[[], int]) -> None:
         self._jobs = jobs
@@ -32,9 +32,9 @@ class Exports:
         params: Mapping[str, Any],
         email: str | None = None,
     ) -> Record:
-        """Order an export; its record. The report is on its way when this returns.
+        """Request an export; return its record. The report is being created when this returns.
 
-        `asked_type` is one of report.TYPES; `email` is who is told, if not the stack's operators. Raises
+        `asked_type` is one of report.TYPES; `email` is notified instead of the stack's operators. Raises
         FilterError for a filter in `params` that this type of report does not have.
         """
         kind = TYPES[asked_type]

@@ -1,7 +1,7 @@
 """The end of an import: results.csv, failed.csv, the status, and the email if it sends one.
 
-The upload is read once more beside the answers, both in line order, so that memory does not
-grow with the file. A row without an answer is one that wanted nothing: UNCHANGED.
+The upload is read once more beside the results, both in line order, so that memory does not
+grow with the file. A row without a result is one that wanted nothing: UNCHANGED.
 """
 
 import csv
@@ -36,7 +36,7 @@ LEASE = 900_000
 
 
 class ResultsError(Exception):
-    """The answers do not cover the import's rows: a part is missing or double."""
+    """The results do not cover the import's rows: a part is missing or double."""
 
 
 # What tells a reward from another one, in a rewards file.
@@ -60,7 +60,7 @@ class Finisher:
         self._now = now
 
     def run(self, import_id: str) -> None:
-        """Finish an import whose chunks are all counted; anything else is left alone.
+        """Finish an import whose chunks are all counted; anything else is skipped.
 
         An import that ended as RESULTS_FAILED gets its results if what they are made of is still kept.
         Running it again is harmless: what was done is not done again. Raises LeaseTakenError while
@@ -79,7 +79,7 @@ class Finisher:
             self._mail(import_id)
 
     def fail(self, import_id: str) -> None:
-        """Finishing failed for good: the import ends all the same, and says what is missing.
+        """Finishing failed permanently: the import ends all the same, and says what is missing.
 
         The person is told if that is possible; else the record says that it was not. Raises
         LeaseTakenError as `run` does.
@@ -202,7 +202,7 @@ class Finisher:
                     to_failed.writerow([*cells, row_result.outcome, row_result.message, *extra])
                 row_result = next(row_results, None)
         unasked = record["outcomes"].get(Outcome.UNCHANGED, 0) if record["type"] != REWARD_TYPE else 0
-        expected = record["rows"] - unasked  # a reward that was loaded before is an answer of a chunk
+        expected = record["rows"] - unasked  # a reward that was loaded before is a result of a chunk
         if row_result is not None or rows != record["rows"] or with_result != expected:
             raise ResultsError(f"{with_result} of {expected} answers, {rows} of {record['rows']} rows")
         return failures > 0
@@ -273,7 +273,7 @@ def _lacks_results(record: Record) -> bool:
 
 
 def _has_ended(record: Record) -> bool:
-    """Whether there is no row left to answer."""
+    """Whether every row has its result."""
     return is_complete(record) or cancelled_unread(record) or record["status"] in ("COMPLETED", "ABORTED")
 
 

@@ -1,4 +1,4 @@
-"""Imports as people order, start and cancel them, and what their records say.
+"""Creating, starting and cancelling imports, and the predicates over their records.
 
     PENDING ──> VALIDATING ──> PROCESSING ──> COMPLETED
        │            ├──> ABORTED    │
@@ -58,7 +58,7 @@ class StillWorkingError(Exception):
 
 
 def is_sealed(record: Record) -> bool:
-    """Whether all rows are known and checked. A file without rows is refused before it is sealed."""
+    """Whether all rows are known and checked. A file without rows is rejected before it is sealed."""
     return bool(record["rows"] > 0)
 
 
@@ -151,7 +151,7 @@ def _ended_without_effect(record: Record) -> bool:
 
 
 class Imports:
-    """Orders, starts and cancels imports. `now` gives Unix milliseconds."""
+    """Creates, starts and cancels imports. `now` gives Unix milliseconds."""
 
     def __init__(
         self, jobs: Jobs, uploads: UploadBucket, queues: Queues, finish_queue_url: str, now: Callable[[], int]

@@ -1,4 +1,4 @@
-"""What the API changes: a reward created, cancelled, redeemed; a balance redeemed.
+"""The API's commands: create, cancel or redeem a reward; redeem from a balance.
 
 Each change is decided from what was read just before, and written in one transaction on
 condition that nobody else wrote meanwhile; who lost reads and decides again. The answer goes
@@ -49,7 +49,7 @@ class RejectionCode(StrEnum):
 
 
 class RequestRejectedError(Exception):
-    """A request is refused, and nothing was changed; `message` says why in words."""
+    """A request is rejected, and nothing was changed; `message` says why in words."""
 
     def __init__(self, code: RejectionCode, message: str) -> None:
         super().__init__(f"{code}: {message}")
@@ -98,7 +98,7 @@ class LedgerCommands:
         self._now = now
 
     def create(self, new: Grant, request: Request, backoff: Backoff) -> Record:
-        """Give a participant a reward; its record. Refused: INVALID_UNIT, BALANCE_FULL."""
+        """Give a participant a reward; its record. Rejected: INVALID_UNIT, BALANCE_FULL."""
         new = self._spellings.grant(new, backoff)
         key = (new.account_id, new.user_id, new.unit)
 
@@ -130,7 +130,7 @@ class LedgerCommands:
     ) -> Record:
         """Redeem an amount from one reward, entirely or not at all; what its balance has left.
 
-        Refused: REWARD_NOT_FOUND, UNIT_MISMATCH, REWARD_NOT_AVAILABLE, INSUFFICIENT_BALANCE.
+        Rejected: REWARD_NOT_FOUND, UNIT_MISMATCH, REWARD_NOT_AVAILABLE, INSUFFICIENT_BALANCE.
         """
         redemption = ids.new_id(self._now())
         reward_id, unit = self._spellings.reward_id(reward_id, backoff), self._spellings.unit(unit)
@@ -168,7 +168,7 @@ class LedgerCommands:
         """Redeem an amount from a participant's balance, or from all of an account's as if they were one.
 
         In redemption order, entirely or not at all. The answer tells what is left of what was
-        asked: the participant's balance, or the account's. Refused: NO_BALANCE, UNIT_MISMATCH,
+        asked: the participant's balance, or the account's. Rejected: NO_BALANCE, UNIT_MISMATCH,
         INSUFFICIENT_BALANCE, TOO_MANY_BALANCES.
         """
         redemption = ids.new_id(self._now())
@@ -191,7 +191,7 @@ class LedgerCommands:
     def cancel(self, reward_id: str, backoff: Backoff) -> Record:
         """Cancel what is left of a reward; its record. Again: the same.
 
-        Refused: REWARD_NOT_FOUND, REWARD_NOT_CANCELLABLE (used up, or expired).
+        Rejected: REWARD_NOT_FOUND, REWARD_NOT_CANCELLABLE (used up, or expired).
         """
         while True:
             held = self._queries.find(reward_id, backoff)
@@ -213,7 +213,7 @@ class LedgerCommands:
             backoff.wait()
 
     def _once(self, request: Request, decide: Callable[[], _Change], backoff: Backoff) -> Record:
-        """Decide and write until it is done, or refused, or found to have been answered before."""
+        """Decide and write until it is done, or rejected, or found to have been answered before."""
         key = request.key or token_hex(32)
         # Nothing is stored under an old key any more, so one look is enough.
         earlier = self._responses.find(request.old_key) if request.old_key else None
@@ -233,7 +233,7 @@ class LedgerCommands:
                 rejection = _too_many(error)
             except (ThrottledError, UnknownOutcomeError):
                 pass
-            # Also when refused: what is missing may be what this very request took.
+            # Also when rejected: what is missing may be what this very request took.
             before = self._responses.find(key)
             if before is not None:
                 return _same(before, request)

@@ -29,9 +29,9 @@ class Loader:
     def load(
         self, import_id: str, grants: Sequence[Grant], backoff: Backoff, stop_reason: StopReason | None = None
     ) -> list[RowResult]:
-        """Load grants at most once each; an answer for every one, in their order.
+        """Load grants at most once each; a result for every one, in their order.
 
-        With a `refusal` nothing is loaded any more, but what was loaded still says so.
+        With a `stop_reason` nothing is loaded any more, but what was loaded still says so.
         """
         results: dict[int, RowResult] = {}
         grants = [self._spellings.grant(each, backoff, known_only=stop_reason is not None) for each in grants]
@@ -48,7 +48,7 @@ class Loader:
                         each.line, stop_reason.outcome, stop_reason.message, each.unit
                     )
                 else:
-                    # A second row of the same id waits until the first has its answer.
+                    # A second row of the same id waits until the first has its result.
                     fresh.setdefault(each.reward.id, each)
             lost = self._grant(import_id, fresh.values(), results, backoff)
             pending = [each for each in pending if each.line not in results]
@@ -62,7 +62,7 @@ class Loader:
     def _grant(
         self, import_id: str, grants: Iterable[Grant], results: dict[int, RowResult], backoff: Backoff
     ) -> bool:
-        """Write what can be written now, and answer it; whether a write was lost to somebody else."""
+        """Write what can be written now, and add its results; whether a write was lost to somebody else."""
         by_balance: dict[BalanceKey, list[Grant]] = {}
         for each in grants:
             by_balance.setdefault((each.account_id, each.user_id, each.unit), []).append(each)
@@ -149,7 +149,7 @@ def is_over_full(balance: Balance, now: int) -> bool:
 
 
 def _claimed(g: Grant, claim: Claim, import_id: str) -> RowResult:
-    """The answer to a row whose reward id is taken: by itself, by an equal row, or by somebody else."""
+    """The result to a row whose reward id is taken: by itself, by an equal row, or by somebody else."""
     if claim == claim_of(g, import_id):
         return RowResult(g.line, Outcome.LOADED, unit=g.unit)
     if (claim.account_id, claim.user_id, claim.unit) == (g.account_id, g.user_id, g.unit):

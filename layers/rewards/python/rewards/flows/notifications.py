@@ -11,7 +11,7 @@ _DAY = 86_400_000
 
 
 class Notifications:
-    """Makes links and sends emails. `now` gives Unix milliseconds; links work `retention_days`."""
+    """Creates links and sends emails. `now` gives Unix milliseconds; links work `retention_days`."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""What became of an import's rows, in words, with the first rows of each outcome."""
+"""The outcomes of an import's rows, explained, with the first rows of each."""
 
 from collections.abc import Sequence
 from typing import Any

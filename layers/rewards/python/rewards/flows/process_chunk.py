@@ -2,7 +2,7 @@
 
 Read the balances, decide, write each on condition that nobody else did meanwhile; who lost
 reads and decides again. A row that finds its own trace in the balance was redeemed before its
-answer was lost on the way, so it is answered and not redeemed.
+result was lost on the way, so it gets its result and is not redeemed.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -50,11 +50,11 @@ _NOT_REVERSED = {
 
 
 class UnfinishedChunkError(OutOfTimeError):
-    """The time is up; the answers that stand were written."""
+    """The time is up; the results that stand were written."""
 
 
 class ChunkProcessor:
-    """Works off chunks. `now` gives Unix milliseconds."""
+    """Processes chunks. `now` gives Unix milliseconds."""
 
     def __init__(
         self,
@@ -77,11 +77,11 @@ class ChunkProcessor:
         self._reverser = reverser
 
     def run(self, chunk: Chunk, backoff: Backoff, stop_reason: StopReason | None = None) -> None:
-        """Answer every row of a chunk, and count the chunk, once. Running it again is harmless.
+        """Decide every row of a chunk, and count the chunk, once. Running it again is harmless.
 
-        With a `refusal` nothing is redeemed any more; rows that were redeemed already still say so.
-        Raises LeaseTakenError while another copy of the message is worked off: two that decide at
-        once could give a row two answers. From when an import is cancelled nothing more of it is redeemed.
+        With a `stop_reason` nothing is redeemed any more; rows that were redeemed already still say so.
+        Raises LeaseTakenError while another copy of the message is processed: two that decide at
+        once could give a row two results. From when an import is cancelled nothing more of it is redeemed.
         """
         until = (now := self._now()) + (LEASE if stop_reason is None else DEAD_LETTER_LEASE)
         owner = token_hex(8)
@@ -139,9 +139,8 @@ class ChunkProcessor:
         results: dict[int, RowResult] = {}
         partial = self._jobs.chunk(chunk.import_id, chunk.number).get("partialAttempt") if again else None
         if partial:
-            # What somebody answered before us stands, whichever copy of the message we have: a row that one
-            # refused, and kept so, must not be redeemed by the next. But who could not bury the chunk has
-            # decided nothing: it may be redeemed after all.
+            # Earlier results stand, whichever copy of the message this is: a row that was rejected must
+            # not be redeemed by the next. NOT_PROCESSED decides nothing: the row may be redeemed after all.
             kept = self._files.partial_results(chunk.import_id, part_name("so-far", chunk.number, partial))
             results = {each.line: each for each in kept if each.outcome is not Outcome.NOT_PROCESSED}
         pending: dict[BalanceKey, list[RedemptionRequest]] = {}
@@ -150,7 +149,7 @@ class ChunkProcessor:
                 request = as_stored(row, chunk.import_id, self._accounts, backoff)
                 pending.setdefault((request.account_id, request.user_id, request.unit), []).append(request)
         while pending:
-            # With the lease in hand: who cancels waits until it is given back.
+            # Under the lease: a cancellation waits until the lease is released.
             stop_reason = stop_reason or self._cancelled(chunk.import_id)
             left = self._redeem_what_can_be(pending, chunk, backoff, stop_reason, results)
             pending = {key: rows for key, rows in pending.items() if key in left}
@@ -175,7 +174,7 @@ class ChunkProcessor:
         stop_reason: StopReason | None,
         results: dict[int, RowResult],
     ) -> set[BalanceKey]:
-        """Read, decide and write once. Adds to `answers`; which balances to try again, whose answers do
+        """Read, decide and write once. Adds to `results`; which balances to try again, whose results do
         not count: they could not be read, or not be written."""
         balances, unread = self._accounts.read_now(pending)
         changed = []
@@ -203,7 +202,7 @@ class ChunkProcessor:
         stop_reason: StopReason | None,
         backoff: Backoff,
     ) -> list[RowResult]:
-        """Redeem rows from a balance in memory, in the file's order; their answers if the write succeeds."""
+        """Redeem rows from a balance in memory, in the file's order; their results if the write succeeds."""
         now = self._now()
         since = min(history_needed_since(row, _earliest(row, import_id), now) for row in rows)
         history: list[Redemption] = []

@@ -56,7 +56,7 @@ class ReportBuilder(Protocol):
 def report_builder(
     kind: str, export_id: str, filters: Filters, row_id_keys: Callable[[], RowIdKeys]
 ) -> ReportBuilder:
-    """The statement for a kind of report and its filters."""
+    """The builder for a type of report and its filters."""
     if kind == report.REWARDS:
         return RewardReport(filters)
     if kind == report.BALANCES:

@@ -1,8 +1,8 @@
-"""Messages that come too early: a copy takes their place in the queue, to be delivered a while later.
+"""Messages that come too early: a copy replaces them in the queue and is delivered a while later.
 
-SQS buries a message that failed five times, and the rows of a buried chunk are not processed. But a table
-that is too busy, or somebody else who has the lease, says nothing against the message. What was done by then
-stays done. Who dies between the two steps leaves two copies, which leases and counts make harmless.
+SQS moves a message that failed five times to the dead-letter queue, and the rows of such a chunk are not
+processed. But a busy table, or another worker's lease, is no fault of the message. What was done by then
+stays done. A crash between the two steps leaves two copies, which leases and counts make harmless.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,12 +17,12 @@ from rewards.domain.messages import read_message
 # Seconds until the copy is delivered. A lease is free after three of them, a table has had time to recover.
 LATER = 60
 
-# Nothing is put back for longer (milliseconds since the import was made): then it fails like anything else.
+# Nothing is requeued for longer (milliseconds since the import was made): then it fails like anything else.
 PATIENCE = 7 * 86_400_000
 
 
 class Requeuer:
-    """Puts messages of one queue back. `now` gives Unix milliseconds."""
+    """Requeues messages of one queue. `now` gives Unix milliseconds."""
 
     def __init__(self, queues: Queues, queue_url: str, now: Callable[[], int]) -> None:
         self._queues = queues

@@ -1,4 +1,4 @@
-"""Ordering the reversal of an import: an import of its own, whose rows are the answers of the first."""
+"""Requesting the reversal of an import: an import of its own, whose rows are the results of the first."""
 
 from collections.abc import Callable
 
@@ -21,7 +21,7 @@ class NotKeptError(Exception):
 
 
 class Reversals:
-    """Orders reversals. `now` gives Unix milliseconds."""
+    """Creates reversals. `now` gives Unix milliseconds."""
 
     def __init__(self, jobs: Jobs, queues: Queues, redemption_queue_url: str, now: Callable[[], int]) -> None:
         self._jobs = jobs
@@ -30,7 +30,7 @@ class Reversals:
         self._now = now
 
     def create(self, original: Record, requester: str, email: str | None, backoff: Backoff) -> Record:
-        """Order the reversal of an import; the record of the import that does it.
+        """Create the reversal of an import; return the record of the import that reverses it.
 
         Asked again, it is the same reversal, and one that did not get all its messages gets them; only
         when some rows of it could not be processed is there another one. Raises NotReversibleError and

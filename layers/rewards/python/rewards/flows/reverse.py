@@ -17,7 +17,7 @@ _OVER_FULL = StopReason(
 
 
 class Reverser:
-    """Gives back. `now` gives Unix milliseconds."""
+    """Reverses redemptions. `now` gives Unix milliseconds."""
 
     def __init__(self, accounts: Accounts, now: Callable[[], int]) -> None:
         self._accounts = accounts
@@ -31,9 +31,9 @@ class Reverser:
         backoff: Backoff,
         stop_reason: StopReason | None = None,
     ) -> list[RowResult]:
-        """Reverse redeemed rows of import `of`, at most once each; an answer for every one, in their order.
+        """Reverse redeemed rows of import `of`, at most once each; a result for every one, in their order.
 
-        With a `refusal` nothing is given back any more, but what was given back still says so.
+        With a `stop_reason` nothing is returned any more, but what was returned still says so.
         """
         results: dict[int, RowResult] = {}
         stop_reasons: dict[BalanceKey, StopReason] = {}

@@ -1,4 +1,4 @@
-"""What participants hold: their rewards with what was redeemed of each, and their balances in sums.
+"""Queries for participants' rewards, the redemptions of each, and the sums of balances.
 
 Records are plain dictionaries with the names of CONTRACT section 5.
 """
@@ -32,7 +32,7 @@ class OwnedReward:
 
 
 class RewardQueries:
-    """Looks rewards and balances up. `now` gives Unix milliseconds."""
+    """Finds rewards and balances. `now` gives Unix milliseconds."""
 
     def __init__(
         self, accounts: Accounts, registry: RewardRegistry, spellings: Spellings, now: Callable[[], int]
@@ -126,7 +126,7 @@ def _all_rewards(balance: Balance, pages: Sequence[Page]) -> list[Reward]:
 
 
 def _redemptions(balance: Balance, pages: Sequence[Page]) -> dict[int, list[Record]]:
-    """What was redeemed of each of a balance's rewards and not given back, by its ordinal, oldest first."""
+    """What was redeemed of each of a balance's rewards and not returned, by its ordinal, oldest first."""
     found: dict[int, list[Record]] = {}
     past = [redemption for page in pages for redemption in page.redemptions]
     for redemption in (*past, *balance.redemptions):

@@ -22,7 +22,7 @@ class UnitClaims:
         """What the transaction of a grant writes for its unit: nothing, or the claim of a unit's first grant.
 
         Of two spellings at once one is claimed; the other's transaction fails and is decided again.
-        Raises InvalidUnitError. A balance that exists is never refused, whatever its unit.
+        Raises InvalidUnitError. A balance that exists is never rejected, whatever its unit.
         """
         if unit in self._in_use:
             return []

@@ -137,7 +137,7 @@ class Validation:
                 return True
             now = self._jobs.get(IMPORT, import_id)
             if now is None or now["status"] != "VALIDATING":
-                # Sealed by us, if only the answer to our write was lost on the way.
+                # Sealed by us, if only the result to our write was lost on the way.
                 return now is not None and now.get("seal") == seal.record()
 
     def _claim(self, import_id: str, record: Record, found: _Found, bytes_digest: str) -> RowsClaim | None:

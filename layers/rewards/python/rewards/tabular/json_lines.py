@@ -91,7 +91,7 @@ _comparable = lru_cache(maxsize=4096)(normalise)  # the same names stand in ever
 
 def _flat(value: dict[str, Any], line: int) -> dict[str, Any]:
     """An object's values by the names of columns as headers are compared: `user.id` may be written flat, or
-    as an object in an object. Refuses a file in which a name has two values in one line."""
+    as an object in an object. Rejects a file in which a name has two values in one line."""
     found: dict[str, Any] = {}
     for name, inner in value.items():
         nested = {f"{name}.{each}": text for each, text in inner.items()} if isinstance(inner, dict) else {}

@@ -12,10 +12,10 @@ The text of a cell:
   that is stored: nobody saw it, and an id that became a date must not pass.
 - "TRUE" and "FALSE"; errors as shown, "#N/A"; of a formula its stored result, or that it
   was never computed: a blank cell would be taken for a row to leave alone.
-- what stands where a number should, and is none: as it is, for the rules to refuse.
+- what stands where a number should, and is none: as it is, for the rules to reject.
 - all but numbers: as a cell of a CSV file that no spreadsheet runs as a formula (`rules/spreadsheet.py`).
 
-A file beyond any of the bounds below is refused. So is one in which a row or cell stands twice or
+A file beyond any of the bounds below is rejected. So is one in which a row or cell occurs twice or
 in the wrong order, and one with what no spreadsheet writes (a DTD, tags or nesting without end).
 Damage may show at the very end (checksums), so nothing may be done before the last row was read.
 """
@@ -242,7 +242,7 @@ _ROW, _SHEET_DATA, _WORKSHEET = (_tags(name) for name in ("row", "sheetData", "w
 
 
 class _Reader:
-    """Takes in the XML of one part, and refuses what no spreadsheet writes."""
+    """Takes in the XML of one part, and rejects what no spreadsheet writes."""
 
     done = False  # with what is wanted of the part
 
