@@ -255,7 +255,7 @@ def test_a_duplicate_file_is_imported_on_request_only(harness):
     assert [each.get("allowDuplicate") for each in asked] == [True, None]
 
 
-def test_a_bad_file_is_refused_with_words_that_help(harness):
+def test_a_bad_file_is_rejected_with_words_that_help(harness):
     page = harness.open()
     choose(page, harness.file("old.xls", "x"))
     expect(page.get_by_role("alert")).to_contain_text("neither a .csv nor an .xlsx")
@@ -434,7 +434,7 @@ def test_signing_out_counts_in_every_tab(harness):
     assert other.evaluate("sessionStorage.length") == 0
 
 
-def test_a_wrong_password_is_told_and_never_travels(harness, service):
+def test_a_wrong_password_is_reported_and_never_travels(harness, service):
     page = harness.arrive()
     sent = []
     page.on("request", lambda request: sent.append(request.post_data or ""))
@@ -531,7 +531,7 @@ def test_the_page_works_at_the_top_of_an_origin_as_it_does_on_aws(harness, servi
     assert page.faults == []
 
 
-def test_a_viewer_looks_and_is_told_what_they_may_not_do_and_why(harness, service):
+def test_a_viewer_sees_which_actions_are_unavailable_and_why(harness, service):
     page = harness.open("viewer")
     expect(page.get_by_text("may look only")).to_be_visible()
     page.get_by_role("link", name="Reports", exact=True).click()

@@ -58,7 +58,7 @@ def test_a_row_that_a_spreadsheet_damaged_is_repaired_from_the_report_and_says_s
     assert world.available("acme", "0042", "POINT") == 99
 
 
-def test_a_row_that_a_person_edited_is_refused_and_the_column_and_both_values_are_named(world):
+def test_a_row_that_a_person_edited_is_rejected_and_the_column_and_both_values_are_named(world):
     record = world.upload("redemptions/a.csv", sheet(damaged(world, EDITS)))
     wrong = [
         f"{true} edited to {shown}: {result['outcome']} {result['message']}"
@@ -109,7 +109,7 @@ def test_a_damaged_row_without_row_id_finds_nobody(world):
     assert record["outcomes"] == {"NO_BALANCE": 2}
 
 
-def test_a_damaged_row_whose_report_is_no_longer_there_is_refused_and_nothing_breaks(world):
+def test_a_damaged_row_whose_report_is_no_longer_there_is_rejected_and_nothing_breaks(world):
     rows = damaged(world, [("0042", "42")])
     listed = world.s3.list_objects_v2(Bucket=world.names["files"], Prefix="exports/")["Contents"]
     for found in listed:

@@ -113,7 +113,7 @@ def test_a_dry_run_is_started_for_real_and_two_clicks_start_it_once(loaded):
     assert done["stats"]["outcomes"] == {"REDEEMED": 1, "INVALID_VALUE": 1}
 
 
-def test_a_dry_run_whose_file_is_gone_is_410(loaded):
+def test_a_dry_run_whose_file_is_deleted_is_410(loaded):
     made = order(loaded, dryRun=True)
     send(loaded, made, ROWS.replace(",60", ",2"))
     ended(loaded, made["id"])

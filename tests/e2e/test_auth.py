@@ -67,7 +67,7 @@ def test_the_people_whom_make_up_names_can_sign_in(caller):
     assert caller.statuses(caller.service.local.token("viewer")) == [200, 403]
 
 
-def test_tokens_of_another_pool_or_another_client_are_refused(caller, service):
+def test_tokens_of_another_pool_or_another_client_are_rejected(caller, service):
     cognito = service.local.aws.client("cognito-idp")
     other_pool = cognito.create_user_pool(PoolName="other")["UserPool"]["Id"]
     cognito.create_group(UserPoolId=other_pool, GroupName="operators")
@@ -96,7 +96,7 @@ def test_only_what_the_pool_signed_and_is_valid_now_passes(caller, operator, ser
     assert caller.status(READ, f"Bearer {forged(token_use='refresh')}") == 401
 
 
-def test_a_token_that_was_tampered_with_is_refused(caller, operator):
+def test_a_token_that_was_tampered_with_is_rejected(caller, operator):
     header, payload, signature = operator.id.split(".")
     claims = json.loads(base64.urlsafe_b64decode(payload + "=="))
     other = base64.urlsafe_b64encode(json.dumps({**claims, "sub": "eve"}).encode()).decode().rstrip("=")
@@ -106,11 +106,11 @@ def test_a_token_that_was_tampered_with_is_refused(caller, operator):
 
 
 @pytest.mark.parametrize("header", ["", "Basic", "Basic Og==", "Digest x", "Basic x, Bearer y"])
-def test_another_header_is_refused(caller, header):
+def test_another_header_is_rejected(caller, header):
     assert caller.status(READ, header) == 401
 
 
-def test_without_a_header_nobody_passes_and_is_told_how(service):
+def test_without_a_header_the_response_says_how_to_authenticate(service):
     response = service.call(*READ, key="")
     assert response.status == 401
     assert response.headers["WWW-Authenticate"].startswith("Basic")

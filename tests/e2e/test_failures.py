@@ -135,7 +135,9 @@ def test_a_report_that_fails_for_good_is_aborted_and_tells_the_person(service, b
     assert service.mail_about("Broken one").subject == "Report failed: Broken one"
 
 
-def test_a_dead_letter_that_nobody_could_bury_is_redeemed_once_it_is_moved_back(service, broken, dead_letter):
+def test_a_dead_letter_that_nobody_could_handle_is_redeemed_once_it_is_moved_back(
+    service, broken, dead_letter
+):
     """What start-message-move-task does on AWS, which the local stack does not know."""
     mend_redeem = broken("RedeemFunction", "ACCOUNTS_TABLE")
     mend_finish = broken("FinishFunction", "ACCOUNTS_TABLE")
@@ -148,7 +150,7 @@ def test_a_dead_letter_that_nobody_could_bury_is_redeemed_once_it_is_moved_back(
     assert (record["status"], record["stats"]["redeemed"]) == ("COMPLETED", {"POINT": 60})
 
 
-def test_a_dead_letter_that_nobody_could_bury_ends_its_import_by_itself_once_that_is_mended(
+def test_a_dead_letter_that_nobody_could_handle_ends_its_import_by_itself_once_that_is_fixed(
     service, broken, dead_letter
 ):
     broken("RedeemFunction", "ACCOUNTS_TABLE")

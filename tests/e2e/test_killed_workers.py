@@ -431,7 +431,7 @@ def test_each_reward_gave_what_the_rows_messages_say(story):
     assert said == {reward: credits for reward, credits in story.redeemed.items() if credits}
 
 
-def test_a_row_was_refused_for_a_reason_only(story):
+def test_a_row_was_rejected_for_a_reason_only(story):
     rows = list(story.rows())
     redeemed = {(row.row_id, row.file) for row in rows if row.outcome == "REDEEMED"}
     dead = {

@@ -253,7 +253,7 @@ def rows_are_redeemed(harness):
     harness.message("FinishQueue", record["id"])
 
 
-def a_chunk_in_other_hands_is_put_back(harness):
+def a_chunk_in_other_hands_is_requeued(harness):
     record = harness.validate("redemptions/", row())
     moment = time.time_ns() // 1_000_000
     lease = harness.jobs.lease_chunk(record["id"], 1, "somebody", moment, moment + 60_000)
@@ -280,7 +280,7 @@ def an_import_is_finished(harness):
     must(record["results"] and record["dateMailed"], record)
 
 
-def a_dead_chunk_is_buried(harness):
+def a_dead_chunk_is_handled(harness):
     """Of a balance that has a history, which may tell of the row."""
     n = harness.number()
     harness.redeem(f"{REWARDS}h{n},CREDIT,POINT,5,h{n},0007,Hal\n", "rewards/")
@@ -297,7 +297,7 @@ def a_dead_chunk_is_buried(harness):
     must(harness.record(record)["outcomes"]["NOT_PROCESSED"] == 1, harness.record(record))
 
 
-def a_dead_chunk_of_rewards_is_buried(harness):
+def a_dead_chunk_of_rewards_is_handled(harness):
     """It died after the reward was written, before what is known of the participant was."""
     n = harness.number()
     record = harness.validate("rewards/", f"{REWARDS}d{n},CREDIT,POINT,5,d{n},0007,Dan\n")
@@ -316,7 +316,7 @@ def a_dead_chunk_of_rewards_is_buried(harness):
     must("Item" in dynamodb.get_item(TableName=accounts, Key=person), "the participant is lost")
 
 
-def a_dead_validation_is_buried(harness):
+def a_dead_validation_is_handled(harness):
     event = harness.put("redemptions/", row())
     harness.handle(json.dumps({"requestPayload": event}))
     record = harness.uploaded(event)
@@ -335,7 +335,7 @@ def a_validation_that_died_while_sending_is_run_again(harness):
     harness.message("RedemptionQueue", record["id"])
 
 
-def a_dead_report_is_buried(harness):
+def a_dead_report_is_handled(harness):
     order = harness.call(201, "POST", "/export", {"type": "REWARD"}).json
     harness.deliver("Finish", "ExportDeadLetterQueue", harness.message("ExportQueue", order["id"]))
     must(harness.record(order, EXPORT)["status"] == "ABORTED", order)
@@ -429,7 +429,7 @@ def files_are_downloaded(harness):
         must(harness.service.call("GET", link.headers["Location"], key="").status == 200, address)
 
 
-def a_report_is_ordered(harness):
+def a_report_is_requested(harness):
     order = harness.call(201, "POST", "/export", {"type": "REWARD"}).json
     harness.message("ExportQueue", order["id"])
 
@@ -463,17 +463,17 @@ DEEDS = {
     ],
     "Redeem": [
         rows_are_redeemed,
-        a_chunk_in_other_hands_is_put_back,
+        a_chunk_in_other_hands_is_requeued,
         rewards_are_loaded,
         an_import_is_reversed,
     ],
     "Finish": [
-        a_dead_report_is_buried,
-        a_dead_validation_is_buried,
+        a_dead_report_is_handled,
+        a_dead_validation_is_handled,
         results_that_break_off_leave_no_part,
-        a_dead_chunk_is_buried,
+        a_dead_chunk_is_handled,
         a_validation_that_died_while_sending_is_run_again,
-        a_dead_chunk_of_rewards_is_buried,
+        a_dead_chunk_of_rewards_is_handled,
         an_import_is_finished,
         in_a_new_container("Finish", a_validation_that_died_while_sending_is_run_again),
     ],
@@ -484,7 +484,7 @@ DEEDS = {
         in_a_new_container("Report", a_report_is_made("REDEEMABLE_REWARD_BALANCE")),
     ],
     "Api": [
-        a_report_is_ordered,
+        a_report_is_requested,
         the_histories_are_listed,
         files_are_downloaded,
         a_reward_is_created_shown_and_redeemed,

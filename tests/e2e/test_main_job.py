@@ -105,7 +105,7 @@ def test_a_preview_changes_nothing(loaded):
         assert (record["dryRun"], record["stats"]["outcomes"]) == (True, {"REDEEMED": 1})
 
 
-def test_a_rejected_file_says_why_and_how_to_mend_it(loaded):
+def test_a_rejected_file_says_why_and_how_to_fix_it(loaded):
     record = loaded.upload("redemptions/bad.csv", "accountId,userId\n0007,ann@example.com\n")
     assert (record["status"], record["error"]["code"]) == ("ABORTED", "MISSING_COLUMNS")
     mail = loaded.mail_about(record["id"])
@@ -113,7 +113,7 @@ def test_a_rejected_file_says_why_and_how_to_mend_it(loaded):
     assert "fresh report" in mail.text
 
 
-def test_a_link_answers_a_scanner_then_the_person_then_in_words_once_the_file_is_gone(loaded):
+def test_a_link_answers_a_scanner_then_the_person_then_in_words_once_the_file_is_deleted(loaded):
     body = "accountId,userId,unit,valueToRedeem\nnobody,n,POINT,1\n"
     record = loaded.upload("redemptions/scanned.csv", body)
     results, failed = links(loaded.mail_about(record["id"]))
@@ -163,7 +163,7 @@ def test_the_histories_list_newest_first_and_page(loaded, report):
     [("", {}), ("wrong", {}), ("", {"Authorization": "Bearer x"}), ("", {"Authorization": "Basic %%%"})],
 )
 @pytest.mark.parametrize("path", ["/export/history/list", "/nowhere", "/import/1/results"])
-def test_nothing_is_told_without_the_key(service, path, key, headers):
+def test_nothing_is_revealed_without_the_key(service, path, key, headers):
     answer = service.call("GET", path, key=key, **headers)
     assert (answer.status, answer.json["apiErrorCode"]) == (401, "UNAUTHORIZED")
     assert service.local.api_key.encode() not in answer.body

@@ -109,7 +109,7 @@ def test_no_window_asks_for_a_password_when_a_page_asks(call, headers, asks_for_
     assert "Bearer" in challenge
 
 
-def test_who_is_unknown_is_told_so_before_which_tenant_there_is(call):
+def test_who_is_unknown_gets_a_message_before_which_tenant_there_is(call):
     assert call(base="/api/v1/other", role=None)["statusCode"] == 401
     assert code(call(base="/api/v1/other")) == (404, "TENANT_NOT_FOUND")
     assert code(call(base="/api/v1/", path="")) == (404, "TENANT_NOT_FOUND")
@@ -236,7 +236,7 @@ def test_a_page_of_another_site_changes_nothing(call, site):
         ("{}", "type"),
     ],
 )
-def test_a_body_that_cannot_be_is_refused_and_the_place_named(call, body, told):
+def test_a_body_that_cannot_be_is_rejected_and_the_place_named(call, body, told):
     response = call("POST", "/export", body)
     assert code(response) == (400, "VALIDATION_ERROR")
     assert json.loads(response["body"])["validationErrors"]
@@ -251,7 +251,7 @@ def test_a_whole_number_may_be_written_with_a_point(call):
         assert call("POST", path, body)["statusCode"] == status, written
 
 
-def test_a_body_in_base64_is_read_and_one_that_is_no_text_refused(call):
+def test_a_body_in_base64_is_read_and_one_that_is_no_text_rejected(call):
     body = base64.b64encode(json.dumps(ORDER).encode()).decode()
     assert call("POST", "/export", body, isBase64Encoded=True)["statusCode"] == 201
     body = base64.b64encode(b"\xff\xfe{}").decode()
@@ -460,13 +460,13 @@ def test_the_requester_of_an_export_is_the_signed_in_user_whatever_the_body_says
 @pytest.mark.parametrize(
     "query", ["limit=0", "limit=1001", "limit=", "limit=1&limit=2", "offset=-1", "limit=1e1"]
 )
-def test_a_query_that_cannot_be_is_refused(call, query):
+def test_a_query_that_cannot_be_is_rejected(call, query):
     response = call(query=query)
     assert code(response) == (400, "VALIDATION_ERROR")
     assert query.partition("=")[0] in response["body"]
 
 
-def test_other_methods_are_told_which_there_are(call):
+def test_other_methods_get_the_allowed_ones(call):
     response = call("DELETE")
     assert code(response) == (405, "METHOD_NOT_ALLOWED")
     assert response["headers"]["Allow"] == "GET, HEAD, OPTIONS"
@@ -557,13 +557,13 @@ def test_the_examples_show_every_route_as_the_description_has_it(call):
             check(each["answer"], response["schema"])
 
 
-def test_an_import_is_ordered_by_the_kept_event(api):
+def test_an_import_is_requested_by_the_kept_event(api):
     response = api(event("api-import"), CONTEXT)
     assert response["statusCode"] == 201
     assert json.loads(response["body"])["upload"]["fields"]["key"].startswith("preview/")
 
 
-def test_a_path_that_can_be_read_in_two_ways_is_refused(api):
+def test_a_path_that_can_be_read_in_two_ways_is_rejected(api):
     from errors import ApiError
     from resolver import Resolver
 

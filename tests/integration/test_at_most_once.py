@@ -217,7 +217,7 @@ def test_a_chunk_that_fails_for_good_is_answered_not_processed_and_the_import_en
     assert world.available("acme", f"u{user_id[1:]}", "POINT") == 100
 
 
-def test_while_one_copy_of_a_chunk_is_worked_off_no_other_may_decide(world, file, monkeypatch):
+def test_while_one_copy_of_a_chunk_is_processed_no_other_may_decide(world, file, monkeypatch):
     import_id = world.validate(world.put("redemptions/a.csv", file))
     body, *others = world.take("redeem")
     real, rejected = world.accounts.write, []
@@ -388,7 +388,7 @@ def test_a_late_write_of_partial_answers_does_not_replace_newer_ones(world, monk
     assert outcomes == ["INSUFFICIENT_BALANCE", "INSUFFICIENT_BALANCE", "REDEEMED"]
 
 
-def test_a_chunk_that_could_not_be_buried_is_redeemed_when_it_is_moved_back(world, file, run_out_of_time):
+def test_a_chunk_that_could_not_be_handled_is_redeemed_when_it_is_moved_back(world, file, run_out_of_time):
     import_id = world.validate(world.put("redemptions/a.csv", file))
     body, *others = world.take("redeem")
     run_out_of_time(world.dead_letters.handle, body)
@@ -493,7 +493,7 @@ def test_who_finds_an_import_being_finished_keeps_the_message(world, file):
     check_whole(world, import_id)
 
 
-def test_an_import_that_somebody_finishes_is_not_given_up_meanwhile(world, file):
+def test_an_import_that_another_worker_finishes_does_not_fail_meanwhile(world, file):
     import_id = world.validate(world.put("redemptions/a.csv", file))
     for body in world.take("redeem"):
         world.deliver("redeem", body)

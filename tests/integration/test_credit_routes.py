@@ -353,7 +353,7 @@ def test_ids_in_paths_and_queries_are_found_in_either_form(api):
         ),
     ],
 )
-def test_a_refusal_has_its_status_and_code(api, reward, method, path, body, status, code):
+def test_a_rejection_has_its_status_and_code(api, reward, method, path, body, status, code):
     response, error = api(method, path.format(id=reward["id"]), body)
     assert (response, error["statusCode"], error["apiErrorCode"]) == (status, status, code)
     assert error["message"]
@@ -385,7 +385,7 @@ def test_a_debit_that_is_not_valid_redeems_nothing(api, world, reward, body):
 
 
 @pytest.mark.parametrize("key", ["", "k" * 256])
-def test_a_key_that_is_none_is_refused(api, reward, key):
+def test_a_key_that_is_none_is_rejected(api, reward, key):
     asked = {"accountId": "acme", "unit": "CENTS", "amount": 1}
     status, error = api("POST", "/credit/bulkredeem", asked, key=key)
     assert (status, error["apiErrorCode"]) == (400, "VALIDATION_ERROR")

@@ -73,7 +73,7 @@ def test_a_participants_balance_is_redeemed_and_says_what_it_has_left(world):
     assert left(world, "ann", "bob") == [50, 100]
 
 
-def test_without_a_user_the_whole_account_is_spent_in_redemption_order(world):
+def test_without_a_user_the_whole_account_is_redeemed_in_redemption_order(world):
     soon, later = world.now() + DAY, world.now() + 2 * DAY
     world.load(
         [
@@ -88,13 +88,13 @@ def test_without_a_user_the_whole_account_is_spent_in_redemption_order(world):
     assert world.available("acme", "cid", "MILE") == 100
 
 
-def test_more_than_the_account_has_is_refused_and_nothing_is_redeemed(world):
+def test_more_than_the_account_has_is_rejected_and_nothing_is_redeemed(world):
     load(world, ann=1, bob=1)
     assert rejection(redeem, world, 201) == "INSUFFICIENT_BALANCE"
     assert left(world, "ann", "bob") == [100, 100]
 
 
-def test_nobody_and_another_unit_are_told_apart(world):
+def test_nobody_and_another_unit_are_distinguished(world):
     load(world, ann=1)
     assert rejection(redeem, world, 1, "nobody") == "NO_BALANCE"
     with pytest.raises(RequestRejectedError, match="but in POINT") as error:
@@ -102,7 +102,7 @@ def test_nobody_and_another_unit_are_told_apart(world):
     assert error.value.code == "UNIT_MISMATCH"
 
 
-def test_an_account_of_more_participants_than_a_transaction_takes_is_refused_with_the_limit(world):
+def test_an_account_of_more_participants_than_a_transaction_takes_is_rejected_with_the_limit(world):
     load(world, **{f"u{n:03}": 1 for n in range(101)})
     with pytest.raises(RequestRejectedError, match=r"100 participants.* at most 99") as error:
         redeem(world, 10_000)
@@ -110,7 +110,7 @@ def test_an_account_of_more_participants_than_a_transaction_takes_is_refused_wit
     assert redeem(world, 9_900)["creditAvailable"] == 200
 
 
-def test_balances_beyond_a_transactions_bytes_are_refused_too(world, monkeypatch):
+def test_balances_beyond_a_transactions_bytes_are_rejected_too(world, monkeypatch):
     load(world, ann=1, bob=1)
     monkeypatch.setattr(accounts, "_TRANSACTION_BYTES", 200)
     assert rejection(redeem, world, 200) == "TOO_MANY_BALANCES"
@@ -150,7 +150,7 @@ def test_the_first_answer_comes_again_though_nothing_is_left(world):
     assert redeem(world, 100, "ann", key="k") == first
 
 
-def test_a_key_used_for_another_request_is_refused(world):
+def test_a_key_used_for_another_request_is_rejected(world):
     load(world, ann=1)
     redeem(world, 60, "ann", key="k")
     for amount in (1, 1000):  # one that could be done, and one that could not
@@ -158,7 +158,7 @@ def test_a_key_used_for_another_request_is_refused(world):
     assert left(world, "ann") == [40]
 
 
-def test_a_refusal_is_not_remembered(world):
+def test_a_rejection_is_not_remembered(world):
     load(world, ann=1)
     assert rejection(redeem, world, 150, "ann", key="k") == "INSUFFICIENT_BALANCE"
     world.load([{"id": "more", "assignedCredit": 100}])
@@ -315,7 +315,7 @@ def test_cancelling_again_gives_the_same_answer(world):
     assert world.credits.cancel("ann0", quick()) == first
 
 
-def test_cancelling_races_with_redeeming_and_one_of_them_is_refused_or_second(world):
+def test_cancelling_races_with_redeeming_and_one_of_them_is_rejected_or_second(world):
     load(world, ann=1)
     with ThreadPoolExecutor(2) as pool:
         cancelling = pool.submit(world.credits.cancel, "ann0", quick())
@@ -383,6 +383,6 @@ def test_units_in_use_are_those_of_loaded_and_created_rewards(world):
     assert world.jobs.units() == ["CASH/USD", "POINT"]
 
 
-def test_a_unit_is_told_by_creating_a_reward_too(world):
+def test_creating_a_reward_checks_its_unit_too(world):
     create(world)
     assert world.jobs.units() == ["POINT"]

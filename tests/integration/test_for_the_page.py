@@ -46,14 +46,14 @@ def test_outcomes_are_explained_with_the_first_rows_of_each(world, call):
     assert found["refusal"] is None
 
 
-def test_a_refused_file_is_explained(world, call):
+def test_a_rejected_file_is_explained(world, call):
     record = world.upload("preview/a.csv", "accountId,userId\nacme,ann\n")
     found = call(f"/import/{record['id']}/outcomes")[1]
     assert found["refusal"]["reason"] == "columns are missing"
     assert "fresh report" in found["refusal"]["mending"]
 
 
-def test_outcomes_are_explained_though_the_examples_are_gone(world, call):
+def test_outcomes_are_explained_though_the_examples_are_deleted(world, call):
     world.load([{"id": "r1", "assignedCredit": 100}])
     record = world.upload("redemptions/a.csv", sheet([row("x")]))
     world.s3.delete_object(Bucket=world.names["files"], Key=f"imports/{record['id']}/examples.json")
@@ -107,7 +107,7 @@ def test_an_older_overview_does_not_replace_a_younger_one(world):
     assert world.overviews.get() == kept
 
 
-def test_an_overview_that_dies_is_told_and_can_be_ordered_again(world, call):
+def test_an_overview_that_fails_says_so_and_can_be_requested_again(world, call):
     call("/balance/overview", "POST")
     (body,) = world.take("export")
     world.dead_letters.handle(body, None)
@@ -115,13 +115,13 @@ def test_an_overview_that_dies_is_told_and_can_be_ordered_again(world, call):
     assert call("/balance/overview", "POST")[1]["status"] == "PENDING"
 
 
-def test_an_overview_order_that_nobody_answers_is_given_up(world, call):
+def test_an_overview_request_that_stays_without_a_result_fails(world, call):
     call("/balance/overview", "POST")
     world.now.ahead = DAY
     assert world.overviews.get()["status"] == "FAILED"
 
 
-def test_an_address_of_a_file_is_told_to_who_cannot_follow_a_redirect(world, call):
+def test_the_address_of_a_file_is_returned_where_no_redirect_can_be_followed(world, call):
     world.load([{"id": "r1", "assignedCredit": 100}])
     record = world.upload("redemptions/a.csv", sheet([row("x")]))
     for name in ("results", "failed"):

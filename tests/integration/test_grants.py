@@ -257,7 +257,7 @@ def test_a_row_that_redeemed_from_the_given_form_is_not_redeemed_again_from_the_
     assert [world.available("acme", user) for user in (NFD, NFC)] == [70, 100]
 
 
-def test_a_load_that_is_given_up_looks_up_no_more_than_the_reward_ids(world, monkeypatch):
+def test_a_load_that_failed_permanently_reads_no_more_than_the_reward_ids(world, monkeypatch):
     monkeypatch.setattr(world.jobs, "units", lambda: 1 / 0)
     stop_reason = StopReason(Outcome.NOT_PROCESSED, "given up")
     grants = [new_grant(world, NFD, NFD, line=1)]

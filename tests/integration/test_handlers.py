@@ -186,7 +186,7 @@ def test_the_api_takes_an_order_and_passes_it_on(world, handler):
     assert json.loads(body)["exportId"] == json.loads(answer["body"])["id"]
 
 
-def test_the_api_refuses_everybody_for_whom_the_authorizer_said_nothing(world, handler):
+def test_the_api_rejects_everybody_for_whom_the_authorizer_said_nothing(world, handler):
     stranger = event("api-export")
     for granted in ({"lambda": {}}, {"lambda": None}, {"lambda": {"user": "somebody"}}, {}, None):
         stranger["requestContext"]["authorizer"] = granted

@@ -110,7 +110,7 @@ def test_a_long_cell_in_a_column_that_nobody_reads_is_no_fault(world):
     }
 
 
-def test_a_program_spends_only_its_own_rewards(world):
+def test_a_program_redeems_only_its_own_rewards(world):
     record = world.upload("redemptions/a.csv", sheet([row("101", programId="P")]))
     assert outcomes(record) == {"INSUFFICIENT_BALANCE": 1}
     record = world.upload("redemptions/b.csv", sheet([row("100", programId="P"), row("50", programId="")]))
@@ -158,7 +158,7 @@ def test_the_uploads_own_columns_come_back_unchanged(world):
         ("a.csv", sheet([row("60")]).encode() + b'"' + b"x\n" * (1 << 20) + b'"', "UNREADABLE_FILE"),
     ],
 )
-def test_a_refused_file_redeems_nothing_however_late_the_fault_stands(world, name, body, code):
+def test_a_rejected_file_redeems_nothing_however_late_the_fault_stands(world, name, body, code):
     record = world.upload(f"redemptions/{name}", body)
     assert (record["status"], record["error"]["code"]) == ("ABORTED", code)
     assert world.available() == 150

@@ -117,7 +117,7 @@ def test_the_same_bytes_sent_twice_with_one_form_are_one_import(world):
     assert world.available() == 40
 
 
-def test_another_file_sent_with_the_same_form_is_refused_and_its_owner_told(world):
+def test_another_file_sent_with_the_same_form_is_rejected_and_its_owner_told(world):
     record = order(world)
     arrive(world, record)
     other = world.record(arrive(world, record, sheet([row("7")])))
@@ -140,7 +140,7 @@ def test_of_two_files_that_race_for_one_order_one_runs(world):
     assert world.available() in (98, 99)
 
 
-def test_a_file_that_was_refused_is_answered_again(world):
+def test_a_file_that_was_rejected_is_answered_again(world):
     record = order(world)
     arrive(world, record, "accountId\nacme\n")
     again = world.record(arrive(world, record, "accountId\nacme\n"))
@@ -204,7 +204,7 @@ def test_only_a_completed_dry_run_can_be_started(world):
         world.imports.start(waiting["id"], "bob", None)
 
 
-def test_a_dry_run_whose_file_is_gone_cannot_be_started(world):
+def test_a_dry_run_whose_file_is_deleted_cannot_be_started(world):
     source = dry_run(world)
     record = world.record(source)
     world.s3.delete_object(Bucket=record["bucket"], Key=record["key"], VersionId=record["versionId"])
@@ -305,7 +305,7 @@ def test_who_cancels_waits_for_the_worker_that_has_rows_in_hand(world, monkeypat
     assert world.available() == 40
 
 
-def test_a_worker_that_does_not_let_go_is_told_to_who_cancels(world, monkeypatch):
+def test_cancelling_reports_a_worker_that_does_not_stop(world, monkeypatch):
     monkeypatch.setattr(imports_flow, "_CANCEL_SECONDS", 0)
     record = order(world)
     arrive(world, record)

@@ -108,7 +108,7 @@ def test_rewards_with_the_longest_ids_stop_at_what_an_item_holds_and_stop_no_oth
     assert world.upload("redemptions/a.csv", sheet([row(str(whole))]))["outcomes"] == {"REDEEMED": 1}
 
 
-def test_a_second_row_of_a_refused_reward_is_refused_as_well(world):
+def test_a_second_row_of_a_rejected_reward_is_rejected_as_well(world):
     world.load([{"id": f"r{n}", "assignedCredit": 1} for n in range(2_000)])
     assert world.load([{"id": "x", "assignedCredit": 1}] * 2)["outcomes"] == {"BALANCE_FULL": 2}
 
@@ -131,14 +131,14 @@ def test_every_id_survives_from_loading_to_redeeming(world, user):
 
 
 @pytest.mark.parametrize("date", ["20261231", "1798675199", "2026-13-01", "99999999999999999"])
-def test_a_date_that_would_mean_1970_is_refused(world, date):
+def test_a_date_that_would_mean_1970_is_rejected(world, date):
     assert world.load([{"id": "r", "assignedCredit": 9, "dateExpires": date}])["outcomes"] == {
         "INVALID_VALUE": 1
     }
 
 
 @pytest.mark.parametrize("body", ["[1]", "{", '{"id": ' + "[" * 100_000, "x" * (1 << 21)])
-def test_a_line_that_is_no_json_object_refuses_the_file(world, body):
+def test_a_line_that_is_no_json_object_rejects_the_file(world, body):
     record = world.upload("rewards/a.jsonl", body)
     assert record["error"]["code"] == "UNREADABLE_FILE"
 

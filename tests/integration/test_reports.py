@@ -209,7 +209,7 @@ def test_an_order_delivered_twice_makes_one_report_and_sends_one_email(world):
     assert len([sent for sent in world.mailer.sent if sent[1].subject.startswith("Report")]) == 1
 
 
-def test_while_one_copy_of_an_order_is_worked_off_no_other_writes_over_its_file(world, monkeypatch):
+def test_while_one_copy_of_an_order_is_processed_no_other_writes_over_its_file(world, monkeypatch):
     world.load([{"id": "r1", "assignedCredit": 10}])
     export = world.exports.create("REDEEMABLE_REWARD_BALANCE", "CSV", "", "test", {})
     (body,) = world.take("export")

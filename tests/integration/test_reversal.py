@@ -75,7 +75,7 @@ def test_reversing_twice_does_nothing(world, small_chunks):
     assert world.available() == 100
 
 
-def test_a_reversal_delivered_twice_gives_back_once(world, small_chunks):
+def test_a_reversal_delivered_twice_returns_once(world, small_chunks):
     world.load([{"id": f"r{n}", "user.id": f"u{n}", "assignedCredit": 100} for n in range(USERS)])
     done = world.upload("redemptions/a.csv", sheet([row(60, user=f"u{n}") for n in range(USERS)]))
     order(world, done)
@@ -207,7 +207,7 @@ def counted_part(world, import_id):
     return {"Bucket": world.names["files"], "Key": key}
 
 
-def test_a_reversal_ends_though_the_answers_it_needs_are_gone(world):
+def test_a_reversal_ends_though_the_answers_it_needs_are_deleted(world):
     world.load([{"id": "r", "assignedCredit": 100}])
     done = world.upload("redemptions/a.csv", sheet([row(60)]))
     reversal = order(world, done)
@@ -239,7 +239,7 @@ def test_a_reversal_that_could_not_read_the_answers_is_followed_by_one_that_can(
     assert world.available() == 100
 
 
-def test_a_balance_that_could_not_hold_what_comes_back_refuses_only_its_own_rows(world, monkeypatch):
+def test_a_balance_that_could_not_hold_what_comes_back_rejects_only_its_own_rows(world, monkeypatch):
     world.load([{"id": f"r{n}", "assignedCredit": 1} for n in range(3)])
     world.load([{"id": "bob", "user.id": "bob", "assignedCredit": 3}])
     done = world.upload("redemptions/a.csv", sheet([row(3), row(3, user="bob")]))

@@ -49,21 +49,21 @@ def test_a_repaired_row_is_redeemed_once_like_any_other(world):
     assert world.upload("redemptions/b.csv", sheet(damaged))["outcomes"] == {"ALREADY_REDEEMED": len(IDS)}
 
 
-def test_an_edited_row_is_refused_and_names_the_column_and_both_values(world):
+def test_an_edited_row_is_rejected_and_names_the_column_and_both_values(world):
     record = world.upload("redemptions/a.csv", sheet(filled(world, **{"007": "8"})))
     assert record["outcomes"] == {"REDEEMED": len(IDS) - 1, "ROW_CHANGED": 1}
     (failed,) = world.results(record, "failed.csv")
     assert "userId is '8', in the report '007'" in failed["message"]
 
 
-def test_a_sort_that_moved_one_column_only_is_refused(world):
+def test_a_sort_that_moved_one_column_only_is_rejected(world):
     rows = filled(world)
     users = [r["userId"] for r in rows]
     moved = [{**r, "userId": user} for r, user in zip(rows, users[1:] + users[:1], strict=True)]
     assert world.upload("redemptions/a.csv", sheet(moved))["outcomes"] == {"ROW_CHANGED": len(IDS)}
 
 
-def test_without_the_report_a_damaged_row_is_refused(world):
+def test_without_the_report_a_damaged_row_is_rejected(world):
     rows = filled(world, **DAMAGED)
     world.now.ahead = 31 * DAY
     record = world.upload("redemptions/a.csv", sheet(rows))
@@ -71,7 +71,7 @@ def test_without_the_report_a_damaged_row_is_refused(world):
     assert "Take this row from the report again" in world.results(record)[0]["message"]
 
 
-def test_a_damaged_row_beside_its_whole_twin_is_a_duplicate(world):
+def test_a_damaged_row_beside_its_whole_duplicate_is_a_duplicate(world):
     (whole, *_) = [r for r in filled(world) if r["userId"] == "007"]
     record = world.upload("redemptions/a.csv", sheet([whole, {**whole, "userId": "7"}]))
     assert record["outcomes"] == {"REDEEMED": 1, "DUPLICATE_ROW": 1}
@@ -134,7 +134,7 @@ def test_the_report_as_a_workbook_is_filled_in_and_redeemed(world):
         ("a.xlsx", b"<html><table>", "UNREADABLE_FILE"),
     ],
 )
-def test_a_file_that_is_not_what_its_name_says_is_refused(world, name, body, code):
+def test_a_file_that_is_not_what_its_name_says_is_rejected(world, name, body, code):
     record = world.upload(f"redemptions/{name}", body)
     assert (record["status"], record["error"]["code"]) == ("ABORTED", code)
 

@@ -246,7 +246,7 @@ def test_a_reserved_word_needs_a_placeholder(aws):
     assert invalid(aws, **more) == "ValidationException"
 
 
-def test_an_item_above_400_kb_is_refused(aws):
+def test_an_item_above_400_kb_is_rejected(aws):
     with pytest.raises(ClientError, match=r"[Ii]tem size"):
         put(aws, text={"S": "x" * 410_000})
     assert get(aws) is None
@@ -426,7 +426,7 @@ def test_an_object_that_is_missing(aws):
     assert code_of(aws.s3.head_object, Bucket=aws.bucket, Key="no") == "404"
 
 
-def test_a_version_that_was_deleted_is_gone(aws):
+def test_a_deleted_version_is_not_found(aws):
     version = aws.s3.put_object(Bucket=aws.bucket, Key="k", Body=b"one")["VersionId"]
     aws.s3.delete_object(Bucket=aws.bucket, Key="k", VersionId=version)
     assert code_of(aws.s3.get_object, Bucket=aws.bucket, Key="k", VersionId=version) == "NoSuchVersion"
@@ -517,20 +517,20 @@ def test_an_email_has_an_id(aws):
     assert aws.sesv2.send_email(**mail(aws, SENDER))["MessageId"]
 
 
-def test_a_sender_that_is_not_verified_is_refused(aws):
+def test_a_sender_that_is_not_verified_is_rejected(aws):
     assert code_of(aws.sesv2.send_email, **mail(aws, "stranger@example.com")) == "MessageRejected"
 
 
 # --- What the imitation does not know, it rejects ---
 
 
-def test_an_eventually_consistent_read_is_refused_by_the_imitation():
+def test_an_eventually_consistent_read_is_rejected_by_the_imitation():
     with pytest.raises(ProblemError, match="eventually consistent"):
         _in_memory().dynamodb.get_item(TableName="table", Key=key())
 
 
 @pytest.mark.parametrize("condition", ["size(pk) > :a", "pk <> :a", "contains(pk, :a)", "a[0] = :a"])
-def test_an_expression_that_the_imitation_does_not_know_is_refused(condition):
+def test_an_expression_that_the_imitation_does_not_know_is_rejected(condition):
     aws = _in_memory()
     asked = {"ConditionExpression": condition, "ExpressionAttributeValues": {":a": {"S": "a"}}}
     with pytest.raises((ProblemError, ClientError)):

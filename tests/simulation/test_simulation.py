@@ -26,7 +26,7 @@ def played(seed: int) -> History:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_no_reward_is_ever_spent_twice_lost_or_forgotten(seed):
+def test_no_reward_is_ever_redeemed_twice_lost_or_forgotten(seed):
     history = played(seed)
     if history.problem:
         pytest.fail(history.described(), pytrace=False)

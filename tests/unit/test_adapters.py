@@ -108,7 +108,7 @@ def test_a_record_that_is_busy_is_updated_a_moment_later():
 
 
 @pytest.mark.parametrize("problem", [failing("ThrottlingException"), ReadTimeoutError(endpoint_url="")])
-def test_a_lease_that_cannot_be_given_back_hides_no_other_problem_and_costs_no_time(problem):
+def test_a_lease_that_cannot_be_released_hides_no_other_problem_and_costs_no_time(problem):
     client = Scripted(problem)
     Jobs(client, "t").end_chunk_lease("id", 1, "me")
     assert len(client.requests) == 1
@@ -155,13 +155,13 @@ def test_a_signed_url_names_the_buckets_own_region(monkeypatch):
 
 
 @pytest.mark.parametrize(("status", "there"), [(403, False), (404, False)])
-def test_a_file_that_s3_denies_or_does_not_know_is_gone(status, there):
+def test_a_file_that_s3_denies_or_does_not_know_counts_as_deleted(status, there):
     error = {"Error": {"Code": str(status)}, "ResponseMetadata": {"HTTPStatusCode": status}}
     assert Files(Scripted(ClientError(error, "HeadObject")), "bucket").exists("key") is there
     assert Files(Scripted({}), "bucket").exists("key")
 
 
-def test_a_file_that_s3_cannot_tell_of_now_is_not_gone():
+def test_a_file_does_not_count_as_deleted_while_s3_fails():
     error = {"Error": {"Code": "503"}, "ResponseMetadata": {"HTTPStatusCode": 503}}
     with pytest.raises(ClientError):
         Files(Scripted(ClientError(error, "HeadObject")), "bucket").exists("key")

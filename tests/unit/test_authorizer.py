@@ -336,17 +336,17 @@ SPELT_REJECTED = {
 
 
 @pytest.mark.parametrize("changes", CLAIMS_REJECTED.values(), ids=CLAIMS_REJECTED)
-def test_an_id_token_is_refused_for_its_claims(gate, changes):
+def test_an_id_token_is_rejected_for_its_claims(gate, changes):
     assert gate.bearer(id_token(**changes)) == {}
 
 
 @pytest.mark.parametrize("changes", ACCESS_CLAIMS_REJECTED.values(), ids=ACCESS_CLAIMS_REJECTED)
-def test_an_access_token_is_refused_for_its_claims(gate, changes):
+def test_an_access_token_is_rejected_for_its_claims(gate, changes):
     assert gate.bearer(access_token(**changes)) == {}
 
 
 @pytest.mark.parametrize("token", SPELT_REJECTED.values(), ids=SPELT_REJECTED)
-def test_a_token_is_refused_for_how_it_is_made(gate, token):
+def test_a_token_is_rejected_for_how_it_is_made(gate, token):
     assert gate.bearer(token) == {}
 
 

@@ -82,7 +82,7 @@ def test_too_much_changes_nothing_and_says_what_is_available():
     assert not balance.redemptions
 
 
-def test_what_was_redeemed_says_so_even_when_the_rest_is_given_up():
+def test_what_was_redeemed_says_so_even_when_the_rest_fails():
     balance = a_balance(500)
     redeem(balance, ROW, "import1", NOW)
     failed = StopReason(Outcome.NOT_PROCESSED, "")
@@ -165,7 +165,7 @@ def test_what_went_to_history_is_summed_exactly_beyond_64_bits():
     assert balance_item.archived_redeemed(item) == 20_000 * (10**15 - 1)
 
 
-def test_users_and_units_with_the_separator_in_them_are_told_apart():
+def test_users_and_units_with_the_separator_in_them_are_distinguished():
     one, other = balance_item.balance_key("a#b", "c"), balance_item.balance_key("a", "b#c")
     assert one != other
     assert balance_item.split_balance_key(one) == ("a#b", "c")

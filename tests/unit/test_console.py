@@ -75,7 +75,7 @@ def test_every_address_in_the_page_is_relative_and_answered(app, get):
         assert get(f"/{address}")["statusCode"] == 200
 
 
-def test_the_browser_is_told_of_every_module_at_once(app, get):
+def test_the_browser_learns_of_every_module_at_once(app, get):
     page = content(get()).decode()
     for module in PAGE.glob("*.js"):
         assert f"/{module.name}" in page, "it would be found only when another one is read"

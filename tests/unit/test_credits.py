@@ -22,7 +22,7 @@ def lefts(*balances):
     return {reward.id: reward.left for balance in balances for reward in balance.rewards}
 
 
-def test_an_account_is_spent_in_redemption_order_over_the_rewards_of_all():
+def test_an_account_is_redeemed_in_redemption_order_over_the_rewards_of_all():
     ann = balance_of("ann", reward("late", expires=next_year), reward("soon", expires=tomorrow))
     bob = balance_of("bob", reward("middle", expires=next_month), reward("never"))
     redeem_across([ann, bob], 250, "api1", NOW)

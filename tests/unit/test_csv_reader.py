@@ -73,7 +73,7 @@ def test_blank_rows_are_skipped_and_counted():
         (b"\xef\xbb\xbfa,b\n\xff", "line"),
     ],
 )
-def test_a_text_that_is_broken_is_refused_with_the_place(body, word):
+def test_a_text_that_is_broken_is_rejected_with_the_place(body, word):
     with pytest.raises(FileRejectedError, match=word):
         read(body)
 

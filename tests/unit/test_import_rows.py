@@ -32,7 +32,7 @@ def test_a_good_row_wants_its_value_from_its_balance():
 
 
 @pytest.mark.parametrize("value", ["", "0", " 0.00 "])
-def test_a_row_without_a_value_is_left_alone_whatever_else_is_in_it(value):
+def test_a_row_without_a_value_is_skipped_whatever_else_is_in_it(value):
     assert check(row(account="", value=value))[0].outcome is Outcome.UNCHANGED
 
 
@@ -96,7 +96,7 @@ def test_an_answer_does_not_grow_with_the_cells_of_its_row(field, reported):
     assert len(result.message) + len(result.unit) < 2_000
 
 
-def test_a_row_id_from_the_future_is_refused():
+def test_a_row_id_from_the_future_is_rejected():
     forged = make_row_id(ids.new_id(NOW + DAY), "acme", "ann", "POINT", None)
     assert check(row(row_id=forged))[0].outcome is Outcome.UNKNOWN_REPORT
 
@@ -114,7 +114,7 @@ def test_the_same_balance_for_two_programs_is_no_duplicate():
     )
 
 
-def test_a_row_that_is_left_alone_makes_no_duplicate():
+def test_a_row_that_is_skipped_makes_no_duplicate():
     assert isinstance(check(row(value="0"), row(value="5"))[1], RedemptionRequest)
 
 
@@ -137,7 +137,7 @@ def test_missing_columns_are_all_named():
     assert "accountId and valueToRedeem" in rejection.value.message
 
 
-def test_a_needed_column_that_stands_twice_is_refused():
+def test_a_needed_column_that_occurs_twice_is_rejected():
     with pytest.raises(FileRejectedError):
         RowChecker([*HEADER, "Value To Redeem"], NOW, KEYS)
 

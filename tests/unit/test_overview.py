@@ -43,7 +43,7 @@ def test_what_expires_within_thirty_days_is_part_of_it():
     assert found["POINT"] == {"participants": 1, "available": 21, "expiring": 5}
 
 
-def test_what_cannot_be_spent_now_does_not_count():
+def test_what_cannot_be_redeemed_now_does_not_count():
     assert sums(balance(reward(5, NOW - 1), reward(7, None, NOW + SOON)), balance()) == {}
 
 

@@ -21,7 +21,7 @@ def spent(rewards, value, program=None):
     return [(r.id, part) for r, part in allocate(rewards, value, NOW, program)]
 
 
-def test_earliest_expiry_is_spent_first():
+def test_earliest_expiry_is_redeemed_first():
     rewards = [reward("late", date_expires=next_year), reward("soon", date_expires=tomorrow)]
     assert spent(rewards, 150) == [("soon", 100), ("late", 50)]
 
@@ -31,7 +31,7 @@ def test_rewards_that_never_expire_come_last():
     assert spent(rewards, 101) == [("late", 100), ("never", 1)]
 
 
-def test_of_equal_expiry_the_earlier_given_is_spent_first():
+def test_of_equal_expiry_the_earlier_given_is_redeemed_first():
     rewards = [
         reward("young", given=yesterday, date_expires=tomorrow),
         reward("old", given=last_month, date_expires=tomorrow),
@@ -39,7 +39,7 @@ def test_of_equal_expiry_the_earlier_given_is_spent_first():
     assert spent(rewards, 1) == [("old", 1)]
 
 
-def test_of_equal_dates_the_smaller_id_is_spent_first():
+def test_of_equal_dates_the_smaller_id_is_redeemed_first():
     assert spent([reward("b"), reward("a")], 1) == [("a", 1)]
 
 
@@ -48,7 +48,7 @@ def test_of_equal_dates_the_smaller_id_is_spent_first():
     [{"date_scheduled_for": tomorrow}, {"date_expires": NOW}, {"date_cancelled": yesterday}],
     ids=["pending", "expired at this very moment", "cancelled"],
 )
-def test_only_available_rewards_are_spent(dates):
+def test_only_available_rewards_are_redeemed(dates):
     with pytest.raises(InsufficientBalanceError):
         allocate([reward("no", **dates)], 1, NOW)
 
@@ -57,7 +57,7 @@ def test_a_reward_scheduled_for_this_moment_is_available():
     assert spent([reward("now", date_scheduled_for=NOW)], 1) == [("now", 1)]
 
 
-def test_too_much_is_refused_entirely_and_says_what_is_available():
+def test_too_much_is_rejected_entirely_and_says_what_is_available():
     rewards = [reward("a", left=60), reward("b", left=40)]
     with pytest.raises(InsufficientBalanceError) as rejection:
         allocate(rewards, 101, NOW)
@@ -69,7 +69,7 @@ def test_all_that_is_available_can_be_redeemed():
     assert spent([reward("a", left=60), reward("b", left=40)], 100) == [("a", 60), ("b", 40)]
 
 
-def test_a_program_spends_only_its_own_rewards():
+def test_a_program_redeems_only_its_own_rewards():
     rewards = [reward("mine", program_id="P"), reward("other", program_id="Q"), reward("none")]
     assert spent(rewards, 100, "P") == [("mine", 100)]
     with pytest.raises(InsufficientBalanceError):

@@ -44,7 +44,7 @@ def test_reads_the_currencies_in_use_without_metals_and_test_codes():
     assert not found.keys() & {"XAU", "XAG", "XDR", "XTS", "XXX", ""}
 
 
-def test_refuses_to_count_money_without_the_list_of_currencies():
+def test_counts_no_money_without_the_list_of_currencies():
     code = (
         "import rewards.domain.units as units; units._readers.clear()\n"
         "try: units.decimals('POINT')\n"

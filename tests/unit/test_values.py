@@ -145,7 +145,7 @@ def test_a_file_with_other_separators_may_have_decimal_commas(cell, unit, credit
         ("0.9", "POINT", TOO_SMALL),
     ],
 )
-def test_a_value_that_is_none_is_refused(cell, unit, outcome):
+def test_a_value_that_is_none_is_rejected(cell, unit, outcome):
     found = read_value(cell, unit)
     assert isinstance(found, BadValue)
     assert found.outcome is outcome
@@ -159,7 +159,7 @@ def test_a_value_that_is_none_is_refused(cell, unit, outcome):
         ("1,234", True, ("1.234", "1234")),
     ],
 )
-def test_a_value_with_two_readings_is_refused_and_both_are_named(cell, decimal_comma, readings):
+def test_a_value_with_two_readings_is_rejected_and_both_are_named(cell, decimal_comma, readings):
     found = read_value(cell, "CASH/USD", NumberFormat(comma_allowed=decimal_comma))
     assert isinstance(found, BadValue)
     assert found.outcome is INVALID

@@ -528,7 +528,7 @@ def test_old_and_encrypted_workbooks_are_named(start):
         b"PK\3\4xxx",
     ],
 )
-def test_other_files_are_refused(content):
+def test_other_files_are_rejected(content):
     assert rejection(io.BytesIO(content)).code == FileProblem.UNREADABLE_FILE
 
 
@@ -572,7 +572,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("case", BROKEN)
-def test_damaged_workbooks_are_refused_with_words(case):
+def test_damaged_workbooks_are_rejected_with_words(case):
     problem = rejection(zipped(parts_of(**BROKEN[case])))
     assert problem.code == FileProblem.UNREADABLE_FILE
     assert "save it as .xlsx" in problem.message or "save it again as .xlsx" in problem.message
@@ -595,7 +595,7 @@ def test_a_changed_digit_is_found_by_the_checksum():
     assert "CRC" in problem.message
 
 
-def test_any_truncation_or_flipped_byte_is_refused_or_harmless():
+def test_any_truncation_or_flipped_byte_is_rejected_or_harmless():
     content = zipped(parts_of('<row><c r="A2"><v>1055</v></c></row>')).getvalue()
     whole = read(io.BytesIO(content))
     for place in range(0, len(content), 3):
@@ -606,7 +606,7 @@ def test_any_truncation_or_flipped_byte_is_refused_or_harmless():
                 assert read(io.BytesIO(damaged)) == whole
 
 
-def test_a_part_that_stands_twice_is_refused():
+def test_a_part_that_occurs_twice_is_rejected():
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         for name, content in parts_of().items():
@@ -621,7 +621,7 @@ def patched(content, name, position, form, value):
     return content[:at] + struct.pack(form, value) + content[at + struct.calcsize(form) :]
 
 
-def test_encrypted_and_oddly_packed_parts_are_refused():
+def test_encrypted_and_oddly_packed_parts_are_rejected():
     content = zipped(parts_of()).getvalue()
     for position, value in ((8, 1), (10, 14), (10, 99)):
         changed = patched(content, "xl/worksheets/sheet1.xml", position, "<H", value)
@@ -631,7 +631,7 @@ def test_encrypted_and_oddly_packed_parts_are_refused():
 # Files that are too large, or only look small
 
 
-def test_a_zip_that_says_it_unpacks_beyond_the_bound_is_refused_unread():
+def test_a_zip_that_says_it_unpacks_beyond_the_bound_is_rejected_unread():
     content = patched(zipped(parts_of()).getvalue(), "xl/worksheets/sheet1.xml", 24, "<L", (2 << 30) + 1)
     assert rejection(io.BytesIO(content)).code == FileProblem.FILE_TOO_LARGE
 
@@ -650,7 +650,7 @@ def test_entities_are_not_unfolded():
     assert rejection(zipped(parts_of(sheet1=bomb))).code == FileProblem.UNREADABLE_FILE
 
 
-def test_shared_texts_beyond_the_bound_are_refused():
+def test_shared_texts_beyond_the_bound_are_rejected():
     file = zipped(parts_of(sharedStrings=f'<sst xmlns="{MAIN}">{"<si><t>text</t></si>" * 10_000}</sst>'))
     for name, bound in (("_MAX_TEXTS_PART", 10_000), ("MAX_TEXTS", 9_000), ("MAX_TEXT_BYTES", 35_000)):
         with patch.object(module, name, bound):
@@ -670,7 +670,7 @@ TOO_LARGE = {
 
 
 @pytest.mark.parametrize("case", TOO_LARGE)
-def test_sheets_beyond_a_bound_are_refused(case):
+def test_sheets_beyond_a_bound_are_rejected(case):
     problem = rejection(zipped(parts_of(TOO_LARGE[case])))
     assert problem.code == FileProblem.FILE_TOO_LARGE
     assert "divide them" in problem.message
