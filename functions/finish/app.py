@@ -27,7 +27,7 @@ from rewards.flows.misplaced_uploads import MisplacedUploads
 from rewards.flows.notifications import Notifications
 from rewards.flows.process_chunk import ChunkProcessor
 from rewards.flows.requeue import Requeuer
-from rewards.flows.reverse import Reverser
+from rewards.flows.reversals import Reverser
 from rewards.flows.send_chunks import ChunkSender
 from rewards.flows.uploaded_imports import UploadedImports
 from rewards.settings import load

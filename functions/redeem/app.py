@@ -21,7 +21,7 @@ from rewards.clock import now
 from rewards.flows.load_rewards import Loader
 from rewards.flows.process_chunk import ChunkProcessor
 from rewards.flows.requeue import Requeuer
-from rewards.flows.reverse import Reverser
+from rewards.flows.reversals import Reverser
 from rewards.settings import load
 
 logger = Logger()

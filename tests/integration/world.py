@@ -30,8 +30,7 @@ from rewards.flows.load_rewards import Loader
 from rewards.flows.notifications import Notifications
 from rewards.flows.overviews import Overviews, make
 from rewards.flows.process_chunk import ChunkProcessor
-from rewards.flows.reversals import Reversals
-from rewards.flows.reverse import Reverser
+from rewards.flows.reversals import Reversals, Reverser
 from rewards.flows.reward_queries import RewardQueries
 from rewards.flows.send_chunks import ChunkSender
 from rewards.flows.spellings import Spellings

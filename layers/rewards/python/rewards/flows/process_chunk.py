@@ -23,7 +23,7 @@ from rewards.domain.outcomes import Outcome, RowResult, StopReason
 from rewards.domain.redeem_row import history_needed_since, redeem_row, with_warnings
 from rewards.flows.imports import is_complete
 from rewards.flows.load_rewards import Loader
-from rewards.flows.reverse import Reverser
+from rewards.flows.reversals import Reverser
 from rewards.flows.spellings import as_stored
 
 # Longer than a worker lives (its function times out after 120 s), with a minute for clocks that
