@@ -205,7 +205,7 @@ def test_a_chunk_that_fails_for_good_is_answered_not_processed_and_the_import_en
         world.dead_letters.handle(body, quick())
     world.run()
     record = world.record(import_id)
-    lost = len(chunk_messages.parse(bodies[1])[0].request)
+    lost = len(chunk_messages.parse(bodies[1])[0].requests)
     assert record["status"] == "COMPLETED"
     assert record["outcomes"]["NOT_PROCESSED"] == lost
     assert record["outcomes"]["REDEEMED"] == ROWS * 9 // 10 - lost
@@ -213,7 +213,7 @@ def test_a_chunk_that_fails_for_good_is_answered_not_processed_and_the_import_en
     for body in bodies:
         world.deliver("redeem", body)
     assert world.record(import_id)["outcomes"] == record["outcomes"], "a late delivery changes nothing"
-    user_id = chunk_messages.parse(bodies[1])[0].request[0].user_id
+    user_id = chunk_messages.parse(bodies[1])[0].requests[0].user_id
     assert world.available("acme", f"u{user_id[1:]}", "POINT") == 100
 
 

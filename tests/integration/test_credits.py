@@ -185,7 +185,7 @@ def test_a_redemption_whose_answer_was_lost_is_recognised(world, monkeypatch, ke
 
 def test_a_client_that_lost_the_answer_sends_the_request_again(world, monkeypatch):
     load(world, ann=1)
-    monkeypatch.setattr(world.credits._answers, "find", lambda key: None)
+    monkeypatch.setattr(world.credits._responses, "find", lambda key: None)
     after_effect(monkeypatch, world.clients("dynamodb"))
     with pytest.raises(OutOfTimeError):
         redeem(world, 30, "ann", key="k", backoff=NO_TIME)

@@ -49,8 +49,8 @@ def test_every_outcome_that_a_file_can_bring(world):
     ]
     record = world.upload("redemptions/a.csv", sheet([r for r, *_ in rows], [*row(1), "rowId"]))
     results = world.results(record)
-    results = [(r["outcome"], r["redeemedValue"], r["remainingValue"]) for r in results]
-    assert results == [tuple(expected) for _, *expected in rows]
+    found = [(r["outcome"], r["redeemedValue"], r["remainingValue"]) for r in results]
+    assert found == [tuple(expected) for _, *expected in rows]
     assert [r["line"] for r in results] == [str(line) for line in range(2, 14)]
     assert all(r["message"] for r in results if r["outcome"] not in ("UNCHANGED", "REDEEMED"))
     assert "POINT" in results[10]["message"]
