@@ -103,7 +103,7 @@ def list_balances(
 ) -> list[RewardBalance]:
     if reward_type not in (None, "CREDIT"):
         return []
-    found = wiring.reward_queries().balances(account_id, user_id, time_to_respond())
+    found = wiring.flows().reward_queries.balances(account_id, user_id, time_to_respond())
     return [RewardBalance.model_validate(record) for record in part(found, limit, offset)]
 
 
@@ -129,7 +129,7 @@ def redeem_balance(_tenant: str, debit: BulkDebit, key: IdempotencyKey = None) -
     caller = caller_of(router.current_event.raw_event)
     request = request_of(_tenant, caller, key, "bulkredeem", debit.model_dump())
     with responding() as backoff:
-        done = wiring.ledger_commands().redeem(
+        done = wiring.flows().ledger_commands.redeem(
             debit.accountId, debit.userId, debit.unit, debit.amount, request, backoff
         )
     return Debited.model_validate(done)
@@ -138,7 +138,7 @@ def redeem_balance(_tenant: str, debit: BulkDebit, key: IdempotencyKey = None) -
 @router.get("/balance/overview", summary="Show what all balances hold", tags=_TAGS)
 def show_overview(_tenant: str) -> BalanceOverview:
     """As of the last report of all available balances, or the last overview that was ordered."""
-    return BalanceOverview.model_validate(wiring.overviews().get())
+    return BalanceOverview.model_validate(wiring.flows().overviews.get())
 
 
 @router.post(
@@ -150,10 +150,12 @@ def show_overview(_tenant: str) -> BalanceOverview:
 )
 def order_overview(_tenant: str) -> tuple[BalanceOverview, int]:
     """Every balance is read once. Ask until the status is no longer PENDING."""
-    return BalanceOverview.model_validate(wiring.order_overview()), 202
+    flows = wiring.flows()
+    record = flows.overviews.request(flows.queues, flows.settings.export_queue_url)
+    return BalanceOverview.model_validate(record), 202
 
 
 @router.get("/units", summary="List units", tags=_TAGS, description="The units in use, with their decimals.")
 def list_units(_tenant: str, limit: AnyLimit = None, offset: Offset = 0) -> list[UnitInUse]:
-    found = part(wiring.jobs().units(), limit, offset)
+    found = part(wiring.flows().jobs.units(), limit, offset)
     return [UnitInUse.model_validate({"unit": unit, "currency": currency(unit)}) for unit in found]

@@ -185,7 +185,7 @@ def order_export(_tenant: str, wanted: ExportOrder) -> Export:
     caller = caller_of(router.current_event.raw_event)
     chosen = wanted.params.model_dump(exclude_none=True) if wanted.params else {}
     try:
-        record = wiring.exports().create(
+        record = wiring.flows().exports.create(
             wanted.type,
             wanted.format,
             (wanted.name or "")[:200],
@@ -201,7 +201,7 @@ def order_export(_tenant: str, wanted: ExportOrder) -> Export:
 @router.get("/export/history/list", summary="List exports", tags=_TAGS)
 def list_exports(_tenant: str, limit: Limit = 10, offset: Offset = 0) -> ExportPage:
     """Newest first."""
-    records, total = wiring.exports().history(limit, offset)
+    records, total = wiring.flows().exports.history(limit, offset)
     found = [Export.model_validate(record) for record in records]
     return ExportPage(data=found, count=len(found), totalCount=total)
 
@@ -238,10 +238,10 @@ def download_export(_tenant: str, export_id: str, redirected: Redirected = True)
     if record["status"] in ("PENDING", "ABORTED"):
         raise ApiError(409, f"EXPORT_{record['status']}", f"The export is {record['status'].lower()}.")
     key = file_key(export_id, record["format"], record["type"])
-    if record["status"] == "EXPIRED" or not wiring.files().exists(key):
+    if record["status"] == "EXPIRED" or not wiring.flows().files.exists(key):
         raise ApiError(410, "EXPORT_EXPIRED", "The file is gone: order the report again.")
     name = report_name(record["name"], record["dateCreated"], record["format"])
-    return handed_over(wiring.files().signed_url(key, wiring.SIGNED_SECONDS, name), redirected)
+    return handed_over(wiring.flows().files.signed_url(key, wiring.SIGNED_SECONDS, name), redirected)
 
 
 def mailto(caller: Caller) -> str:
@@ -250,7 +250,7 @@ def mailto(caller: Caller) -> str:
 
 
 def _export(export_id: str) -> dict[str, Any]:
-    record = wiring.exports().get(export_id)
+    record = wiring.flows().exports.get(export_id)
     if record is None:
         raise ApiError(404, "EXPORT_NOT_FOUND", f"There is no export {shortened(export_id)!r}.")
     return record

@@ -223,7 +223,7 @@ class ImportPage(BaseModel):
 def order_import(_tenant: str, wanted: ImportOrder) -> OrderedImport:
     """The form takes one file, up to 2 GiB, workbooks 512 MiB. The import begins when it arrives."""
     caller = caller_of(router.current_event.raw_event)
-    record, form = wiring.imports().create(
+    record, form = wiring.flows().imports.create(
         wanted.type,
         wanted.fileName,
         wanted.name or "",
@@ -242,7 +242,7 @@ def order_import(_tenant: str, wanted: ImportOrder) -> OrderedImport:
 @router.get("/import/history/list", summary="List imports", tags=_TAGS)
 def list_imports(_tenant: str, limit: Limit = 10, offset: Offset = 0) -> ImportPage:
     """Newest first."""
-    records, total = wiring.imports().history(limit, offset)
+    records, total = wiring.flows().imports.history(limit, offset)
     found = [Import.model_validate(_shown(record)) for record in records]
     return ImportPage(data=found, count=len(found), totalCount=total)
 
@@ -255,7 +255,7 @@ def list_imports(_tenant: str, limit: Limit = 10, offset: Offset = 0) -> ImportP
 )
 def show_import(_tenant: str, import_id: str) -> Import:
     """It has ended when dateCompleted is set."""
-    return Import.model_validate(_shown(_found(import_id, wiring.imports().get(import_id))))
+    return Import.model_validate(_shown(_found(import_id, wiring.flows().imports.get(import_id))))
 
 
 @router.post(
@@ -274,7 +274,7 @@ def start_import(_tenant: str, import_id: str) -> Import:
     """Import, for real, the very file that was uploaded as a dry run. A dry run starts one import only."""
     caller = caller_of(router.current_event.raw_event)
     try:
-        record = wiring.imports().start(import_id, caller.user, caller.email)
+        record = wiring.flows().imports.start(import_id, caller.user, caller.email)
     except ImportStateError as error:
         raise ApiError(409, error.code, error.message) from error
     except UploadGoneError as error:
@@ -298,7 +298,7 @@ def start_import(_tenant: str, import_id: str) -> Import:
 def cancel_import(_tenant: str, import_id: str) -> Import:
     """Rows that are not redeemed yet are answered CANCELLED. Asked again, the answer is the same."""
     try:
-        record = wiring.imports().cancel(import_id)
+        record = wiring.flows().imports.cancel(import_id)
     except ImportStateError as error:
         raise ApiError(409, error.code, error.message) from error
     except StillWorkingError as error:
@@ -323,9 +323,9 @@ def reverse_import(_tenant: str, import_id: str) -> Import:
     """Give back what an import redeemed, each amount to the reward it came from. It is an import of its own,
     whose rows end REVERSED; a row that was reversed may be redeemed again."""
     caller = caller_of(router.current_event.raw_event)
-    original = _found(import_id, wiring.imports().get(import_id))
+    original = _found(import_id, wiring.flows().imports.get(import_id))
     try:
-        record = wiring.reversals().create(original, caller.user, mailto(caller), time_to_respond())
+        record = wiring.flows().reversals.create(original, caller.user, mailto(caller), time_to_respond())
     except NotReversibleError as error:
         raise ApiError(409, "NOT_REVERSIBLE", str(error)) from error
     except NotKeptError as error:
@@ -341,8 +341,8 @@ def reverse_import(_tenant: str, import_id: str) -> Import:
 )
 def explain_outcomes(_tenant: str, import_id: str) -> ImportOutcomes:
     """What became of the rows, by outcome: what that means, what to do about it, and the first of them."""
-    record = _found(import_id, wiring.imports().get(import_id))
-    kept = wiring.files().record(examples_key(import_id)) if record.get("results") else None
+    record = _found(import_id, wiring.flows().imports.get(import_id))
+    kept = wiring.flows().files.record(examples_key(import_id)) if record.get("results") else None
     return ImportOutcomes.model_validate(summarise_outcomes(record, kept))
 
 
@@ -371,7 +371,7 @@ def download_failed(_tenant: str, import_id: str, redirected: Redirected = True)
 
 
 def _file(import_id: str, name: str, redirected: bool) -> Response[str]:
-    record = _found(import_id, wiring.imports().get(import_id))
+    record = _found(import_id, wiring.flows().imports.get(import_id))
     if record["dateCompleted"] is None:
         raise ApiError(409, "IMPORT_NOT_FINISHED", "The import is not finished yet.")
     # Of a reversal there is none: uploaded, it would redeem what could not be returned.
@@ -379,9 +379,9 @@ def _file(import_id: str, name: str, redirected: bool) -> Response[str]:
     if not record.get("results") or (name == "failed.csv" and not failed):
         raise ApiError(404, "NO_SUCH_FILE", f"This import has no {name}.")
     key = f"imports/{record['id']}/{name}"
-    if record["dateExpires"] <= now() or not wiring.files().exists(key):
+    if record["dateExpires"] <= now() or not wiring.flows().files.exists(key):
         raise ApiError(410, "IMPORT_EXPIRED", "The file is gone; it is kept for a limited time only.")
-    url = wiring.files().signed_url(key, wiring.SIGNED_SECONDS, results_name(record["name"], name))
+    url = wiring.flows().files.signed_url(key, wiring.SIGNED_SECONDS, results_name(record["name"], name))
     return handed_over(url, redirected)
 
 

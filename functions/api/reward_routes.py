@@ -149,7 +149,7 @@ def list_rewards(
 ) -> list[Reward]:
     if reward_type not in (None, "CREDIT"):
         return []
-    found = wiring.reward_queries().rewards(account_id, user_id, time_to_respond(), limit, offset)
+    found = wiring.flows().reward_queries.rewards(account_id, user_id, time_to_respond(), limit, offset)
     return [Reward.model_validate(record) for record in found]
 
 
@@ -161,7 +161,7 @@ def list_rewards(
     responses={200: {"description": "The reward"}, **rejections(RejectionCode.REWARD_NOT_FOUND)},
 )
 def show_reward(_tenant: str, reward_id: Annotated[RewardId, Path()]) -> Reward:
-    found = wiring.reward_queries().reward(reward_id, time_to_respond())
+    found = wiring.flows().reward_queries.reward(reward_id, time_to_respond())
     if found is None:
         raise ApiError(404, RejectionCode.REWARD_NOT_FOUND, f"There is no reward {reward_id!r}.")
     return Reward.model_validate(found)
@@ -211,7 +211,7 @@ def create_reward(
     caller = caller_of(router.current_event.raw_event)
     request = request_of(_tenant, caller, key, "create", account_id, user_id, new.model_dump())
     with responding() as backoff:
-        record = wiring.ledger_commands().create(grant, request, backoff)
+        record = wiring.flows().ledger_commands.create(grant, request, backoff)
     return Reward.model_validate(record), 201
 
 
@@ -227,7 +227,7 @@ def create_reward(
 )
 def cancel_reward(_tenant: str, reward_id: Annotated[RewardId, Path()]) -> Reward:
     with responding() as backoff:
-        return Reward.model_validate(wiring.ledger_commands().cancel(reward_id, backoff))
+        return Reward.model_validate(wiring.flows().ledger_commands.cancel(reward_id, backoff))
 
 
 @router.post(
@@ -252,5 +252,7 @@ def redeem_reward(
     caller = caller_of(router.current_event.raw_event)
     request = request_of(_tenant, caller, key, "redeem", reward_id, debit.model_dump())
     with responding() as backoff:
-        done = wiring.ledger_commands().redeem_reward(reward_id, debit.unit, debit.amount, request, backoff)
+        done = wiring.flows().ledger_commands.redeem_reward(
+            reward_id, debit.unit, debit.amount, request, backoff
+        )
     return Debited.model_validate(done)

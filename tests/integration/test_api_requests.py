@@ -156,10 +156,12 @@ def test_an_answer_that_lambda_could_not_return_is_rejected_and_names_limit_and_
     record |= {"format": "CSV", "requester": "r", "params": {}, "mailtoEmail": None, "dateCreated": 1}
     record |= dict.fromkeys(("dateCompleted", "dateExpires", "recordCount", "error"))
     several = [record] * 1_000
-    monkeypatch.setattr(wiring.jobs(), "history", lambda *_: (several, 10_000))
+    monkeypatch.setattr(wiring.flows().jobs, "history", lambda *_: (several, 10_000))
     response = call(query="limit=1000")
     assert (response["statusCode"], json.loads(response["body"])["count"]) == (200, 1_000)
-    monkeypatch.setattr(wiring.jobs(), "history", lambda *_: ([record | {"name": "é" * 900}] * 1_000, 10_000))
+    monkeypatch.setattr(
+        wiring.flows().jobs, "history", lambda *_: ([record | {"name": "é" * 900}] * 1_000, 10_000)
+    )
     for method in ("GET", "HEAD"):
         response = call(method, query="limit=1000")
         assert response["statusCode"] == 413
@@ -167,7 +169,7 @@ def test_an_answer_that_lambda_could_not_return_is_rejected_and_names_limit_and_
     assert too_large["apiErrorCode"] == "RESPONSE_TOO_LARGE"
     assert "limit" in too_large["message"]
     assert "offset" in too_large["message"]
-    monkeypatch.setattr(wiring.exports(), "get", lambda *_: record | {"name": "é" * 900_000})
+    monkeypatch.setattr(wiring.flows().exports, "get", lambda *_: record | {"name": "é" * 900_000})
     response = call(path="/export/x")
     assert code(response) == (413, "RESPONSE_TOO_LARGE")
     assert "limit" not in response["body"], "this route has none"
@@ -502,7 +504,7 @@ def test_a_fault_tells_nothing_and_a_busy_table_asks_to_come_again(call, monkeyp
     import wiring
 
     def fail(error):
-        monkeypatch.setattr(wiring.jobs(), "history", lambda *_: (_ for _ in ()).throw(error))
+        monkeypatch.setattr(wiring.flows().jobs, "history", lambda *_: (_ for _ in ()).throw(error))
         return call()
 
     response = fail(RuntimeError("secret"))
@@ -512,7 +514,7 @@ def test_a_fault_tells_nothing_and_a_busy_table_asks_to_come_again(call, monkeyp
     assert code(response) == (503, "TRY_AGAIN")
     assert response["headers"]["Retry-After"] == "5"
     wrong_record = ({"id": 1}, 1)
-    monkeypatch.setattr(wiring.jobs(), "history", lambda *_: wrong_record)
+    monkeypatch.setattr(wiring.flows().jobs, "history", lambda *_: wrong_record)
     assert code(call()) == (500, "INTERNAL_ERROR")
 
 

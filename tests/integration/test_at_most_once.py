@@ -145,7 +145,7 @@ def test_an_event_that_is_delivered_again_after_an_update_finds_the_import_of_ve
     event = world.put("redemptions/a.csv", file)
     upload = world.files.describe(event.bucket, event.key, event.version_id)
     import_id = ids.id_of_object(upload.modified, upload.bucket, upload.key, upload.version_id)
-    world.jobs.create("IMPORT", import_id, world.uploaded._record(upload, "redemptions/"))
+    world.jobs.create("IMPORT", import_id, world.uploaded_imports._record(upload, "redemptions/"))
     assert world.validate(event) == import_id
     world.run()
     check_whole(world, import_id)
@@ -458,7 +458,7 @@ def test_an_import_that_is_aborted_while_it_is_read_sends_not_one_chunk(world, f
 
     def seal_while_another_delivery_dies(import_id, *rest):
         monkeypatch.undo()
-        world.uploaded.abort(import_id, FileProblem.VALIDATION_FAILED, "")
+        world.uploaded_imports.abort(import_id, FileProblem.VALIDATION_FAILED, "")
         return seal(import_id, *rest)
 
     monkeypatch.setattr(world.jobs, "seal", seal_while_another_delivery_dies)

@@ -163,12 +163,12 @@ def test_rewards_and_balances_are_listed_in_parts(api, world):
 def test_rejects_a_list_of_rewards_that_is_too_large_to_return(api, reward, monkeypatch):
     import wiring
 
-    shown = {**wiring.reward_queries().reward(reward["id"], quick()), "name": "November " * 10}
+    shown = {**wiring.flows().reward_queries.reward(reward["id"], quick()), "name": "November " * 10}
 
     def rewards(account_id, user_id, backoff, limit, offset):
         return [shown] * len(range(15_000)[offset : None if limit is None else offset + limit])
 
-    monkeypatch.setattr(wiring.reward_queries(), "rewards", rewards)
+    monkeypatch.setattr(wiring.flows().reward_queries, "rewards", rewards)
     status, problem = api("GET", "/reward", query={"accountId": "acme"})
     assert (status, problem["apiErrorCode"]) == (413, "RESPONSE_TOO_LARGE")
     assert "limit" in problem["message"]

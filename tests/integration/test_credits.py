@@ -29,14 +29,14 @@ def load(world, **users):
 
 def redeem(world, amount, user=None, key=None, digest="same", backoff=None):
     request = Request(digest, key)
-    return world.credits.redeem("acme", user, "POINT", amount, request, backoff or quick())
+    return world.ledger_commands.redeem("acme", user, "POINT", amount, request, backoff or quick())
 
 
 def create(world, key=None, digest="same", **more):
     new = {"assigned_credit": 100, "left": 100, "date_given": world.now(), **more}
     reward = Reward(ordinal=0, id=ids.new_id(world.now()), **new)
     grant = Grant(0, "acme", "ann", "POINT", reward, "Welcome", "MANUAL")
-    return world.credits.create(grant, Request(digest, key), quick())
+    return world.ledger_commands.create(grant, Request(digest, key), quick())
 
 
 def rejection(call, *args, **more):
@@ -98,7 +98,7 @@ def test_nobody_and_another_unit_are_distinguished(world):
     load(world, ann=1)
     assert rejection(redeem, world, 1, "nobody") == "NO_BALANCE"
     with pytest.raises(RequestRejectedError, match="but in POINT") as error:
-        world.credits.redeem("acme", "ann", "point", 1, Request("d"), quick())
+        world.ledger_commands.redeem("acme", "ann", "point", 1, Request("d"), quick())
     assert error.value.code == "UNIT_MISMATCH"
 
 
@@ -185,7 +185,7 @@ def test_a_redemption_whose_answer_was_lost_is_recognised(world, monkeypatch, ke
 
 def test_a_client_that_lost_the_answer_sends_the_request_again(world, monkeypatch):
     load(world, ann=1)
-    monkeypatch.setattr(world.credits._responses, "find", lambda key: None)
+    monkeypatch.setattr(world.ledger_commands._responses, "find", lambda key: None)
     after_effect(monkeypatch, world.clients("dynamodb"))
     with pytest.raises(OutOfTimeError):
         redeem(world, 30, "ann", key="k", backoff=NO_TIME)
@@ -261,7 +261,7 @@ def test_a_busy_table_is_asked_again_until_time_is_up(world, monkeypatch):
 
 
 def redeem_one(world, reward, amount, unit="POINT"):
-    return world.credits.redeem_reward(reward, unit, amount, Request("d"), quick())
+    return world.ledger_commands.redeem_reward(reward, unit, amount, Request("d"), quick())
 
 
 def test_one_reward_is_redeemed_and_shows_it(world):
@@ -300,7 +300,7 @@ def test_a_reward_that_cannot_be_redeemed_says_why(world):
 def test_a_cancelled_reward_is_available_no_more_and_counts_as_cancelled(world):
     load(world, ann=2)
     redeem_one(world, "ann0", 30)
-    cancelled = world.credits.cancel("ann0", quick())
+    cancelled = world.ledger_commands.cancel("ann0", quick())
     assert (cancelled["statuses"], cancelled["cancellable"]) == (["CANCELLED"], False)
     assert left(world, "ann") == [100]
     (sums,) = world.reward_queries.balances("acme", "ann", quick())
@@ -310,15 +310,15 @@ def test_a_cancelled_reward_is_available_no_more_and_counts_as_cancelled(world):
 
 def test_cancelling_again_gives_the_same_answer(world):
     load(world, ann=1)
-    first = world.credits.cancel("ann0", quick())
+    first = world.ledger_commands.cancel("ann0", quick())
     world.now.ahead += DAY
-    assert world.credits.cancel("ann0", quick()) == first
+    assert world.ledger_commands.cancel("ann0", quick()) == first
 
 
 def test_cancelling_races_with_redeeming_and_one_of_them_is_rejected_or_second(world):
     load(world, ann=1)
     with ThreadPoolExecutor(2) as pool:
-        cancelling = pool.submit(world.credits.cancel, "ann0", quick())
+        cancelling = pool.submit(world.ledger_commands.cancel, "ann0", quick())
         redeeming = pool.submit(redeem, world, 60, "ann")
     cancelling.result()
     shown = world.reward_queries.reward("ann0", quick())
@@ -329,16 +329,16 @@ def test_cancelling_races_with_redeeming_and_one_of_them_is_rejected_or_second(w
 def test_a_cancellation_whose_answer_was_lost_is_recognised(world, monkeypatch):
     load(world, ann=1)
     after_effect(monkeypatch, world.clients("dynamodb"))
-    assert world.credits.cancel("ann0", quick())["statuses"] == ["CANCELLED"]
+    assert world.ledger_commands.cancel("ann0", quick())["statuses"] == ["CANCELLED"]
 
 
 def test_a_used_up_reward_cannot_be_cancelled_whether_in_the_balance_or_in_history(world):
     load(world, ann=30)
     redeem_one(world, "ann0", 100)
-    assert rejection(world.credits.cancel, "ann0", quick()) == "REWARD_NOT_CANCELLABLE"
+    assert rejection(world.ledger_commands.cancel, "ann0", quick()) == "REWARD_NOT_CANCELLABLE"
     redeem(world, 2500, "ann")
     assert "ann0" not in {reward.id for reward in world.balance().rewards}
-    assert rejection(world.credits.cancel, "ann0", quick()) == "REWARD_NOT_CANCELLABLE"
+    assert rejection(world.ledger_commands.cancel, "ann0", quick()) == "REWARD_NOT_CANCELLABLE"
     assert rejection(redeem_one, world, "ann0", 1) == "INSUFFICIENT_BALANCE"
     assert world.reward_queries.reward("ann0", quick())["redeemedCredit"] == 100
 

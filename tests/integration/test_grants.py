@@ -25,7 +25,7 @@ def new_grant(world, unit="POINT", user="ann", line=0, **more):
 
 
 def create(world, unit="POINT", user="ann"):
-    return world.credits.create(new_grant(world, unit, user), Request("digest"), quick())
+    return world.ledger_commands.create(new_grant(world, unit, user), Request("digest"), quick())
 
 
 def loader(world):
@@ -194,7 +194,7 @@ def test_a_balance_that_changes_while_it_is_marked_is_marked_and_keeps_the_chang
 
     def after_a_redemption(*args):
         monkeypatch.setattr(world.accounts, "block", real)
-        world.credits.redeem("acme", "ann", "POINT", 30, Request("digest"), quick())
+        world.ledger_commands.redeem("acme", "ann", "POINT", 30, Request("digest"), quick())
         return real(*args)
 
     monkeypatch.setattr(world.accounts, "block", after_a_redemption)
@@ -231,9 +231,9 @@ def test_what_is_stored_under_the_given_form_is_still_found(world):
     assert world.load([{"id": "other", **more, "unit": "POINT"}])["outcomes"] == {"LOADED": 1}
     record = world.upload("redemptions/a.csv", sheet([row("30", user=NFD, unit=NFD, programId=NFD)]))
     assert record["outcomes"] == {"REDEEMED": 1}
-    done = world.credits.redeem("acme", NFD, NFD, 20, Request("digest"), quick())
+    done = world.ledger_commands.redeem("acme", NFD, NFD, 20, Request("digest"), quick())
     assert done["creditAvailable"] == 51
-    assert world.credits.redeem_reward(NFD, NFD, 10, Request("d"), quick())["creditAvailable"] == 41
+    assert world.ledger_commands.redeem_reward(NFD, NFD, 10, Request("d"), quick())["creditAvailable"] == 41
     assert [each["id"] for each in world.reward_queries.rewards("acme", NFD, quick())] == [
         NFD,
         "new",

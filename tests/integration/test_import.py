@@ -178,7 +178,7 @@ def test_an_aborted_import_does_not_keep_its_file_from_being_uploaded_again(worl
     with pytest.raises(RuntimeError):
         world.validate(event)
     monkeypatch.undo()
-    world.uploaded.fail(event, quick())
+    world.uploaded_imports.fail(event, quick())
     assert outcomes(world.upload("redemptions/again.csv", body)) == {"REDEEMED": 1}
 
 

@@ -7,7 +7,7 @@ import pytest
 from rewards.adapters import chunk_messages
 from rewards.domain.outcomes import Outcome
 from rewards.flows import load_rewards
-from rewards.flows.reversals import NotReversibleError, Reversals
+from rewards.flows.reversals import NotReversibleError
 from tests.integration.world import AGAIN, DAY, quick, row, sheet
 
 USERS = 120  # three chunks of 40
@@ -22,8 +22,7 @@ def state(world, *key):
 
 
 def order(world, record):
-    reversals = Reversals(world.jobs, world.queues, world.urls["redeem"], world.now)
-    return reversals.create(world.record(record["id"]), "operator", "ops@example.com", quick())
+    return world.reversals.create(world.record(record["id"]), "operator", "ops@example.com", quick())
 
 
 def reverse(world, record):

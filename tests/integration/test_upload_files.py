@@ -14,7 +14,6 @@ import pytest
 from botocore.exceptions import ClientError
 
 from rewards.adapters.files import decoded
-from rewards.flows.misplaced_uploads import MisplacedUploads
 from rewards.flows.uploaded_imports import Uploaded, uploads_in
 from tests.integration.world import quick
 
@@ -197,7 +196,7 @@ def test_ignores_files_that_programs_leave_behind(world, name, folder):
 
 
 def test_reports_an_upload_beside_the_folders_once_an_hour(world):
-    reports = MisplacedUploads(world.jobs, world.finisher._notifications, world.now)
+    reports = world.misplaced_uploads
 
     def upload(key):
         assert world.validate(world.put(key, PLAIN)) is None
@@ -212,7 +211,7 @@ def test_reports_an_upload_beside_the_folders_once_an_hour(world):
 
 
 def test_a_report_of_a_misplaced_upload_that_comes_twice_is_one_email(world):
-    reports = MisplacedUploads(world.jobs, world.finisher._notifications, world.now)
+    reports = world.misplaced_uploads
     message = {"bucket": "b", "key": "a.csv", "versionId": "1"}
     assert [reports.report(message), reports.report(message)] == [True, False]
 
@@ -292,7 +291,7 @@ def test_a_late_event_of_an_upload_that_was_imported_and_deleted_changes_nothing
 def test_the_dead_letter_of_a_deleted_upload_ends_with_an_import(world):
     upload = world.put("redemptions/a.csv", PLAIN)
     world.s3.delete_object(Bucket=upload.bucket, Key=upload.key, VersionId=upload.version_id)
-    world.uploaded.fail(upload, quick())
+    world.uploaded_imports.fail(upload, quick())
     world.run()
     (record,), _ = world.jobs.history("IMPORT", 10, 0)
     assert record["error"]["code"] == "UPLOAD_GONE"

@@ -78,14 +78,14 @@ class TestOutdatedReport:
 
     def test_names_a_cancelled_reward(self, world):
         line = filled(world, "20")
-        world.credits.cancel("r1", quick())
+        world.ledger_commands.cancel("r1", quick())
         record = world.upload("redemptions/a.csv", sheet([line]))
         assert record["warnings"] == {"REPORT_OUTDATED": 1}
         assert "50 POINT was cancelled on" in only(world, record)["message"]
 
     def test_knows_what_went_to_history(self, world):
         line = filled(world, "1")
-        world.credits.cancel("r1", quick())
+        world.ledger_commands.cancel("r1", quick())
         world.archive("acme", "ann", "POINT")
         balance = world.balance()
         assert [reward.id for reward in balance.rewards] == ["r2"]

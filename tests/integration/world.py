@@ -8,34 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rewards.adapters import chunk_messages
-from rewards.adapters.accounts import Accounts
 from rewards.adapters.errors import EmailNotSentError
-from rewards.adapters.files import Files
-from rewards.adapters.idempotency import StoredResponses
-from rewards.adapters.jobs import EXPORT, IMPORT, Jobs
-from rewards.adapters.queues import Queues
+from rewards.adapters.jobs import EXPORT, IMPORT
 from rewards.adapters.retry import Backoff
-from rewards.adapters.reward_registry import RewardRegistry
-from rewards.adapters.scanner import Scanner
-from rewards.adapters.upload_bucket import UploadBucket
+from rewards.bootstrap import Flows, Settings
 from rewards.domain.balance import Balance, archive, leaving
 from rewards.domain.report import file_key
-from rewards.flows.create_report import ReportEnding, Reporter
-from rewards.flows.dead_letters import DeadLetters
-from rewards.flows.exports import Exports
-from rewards.flows.finish_import import Finisher
-from rewards.flows.imports import Imports
-from rewards.flows.ledger_commands import LedgerCommands
-from rewards.flows.load_rewards import Loader
-from rewards.flows.notifications import Notifications
-from rewards.flows.overviews import Overviews, make
-from rewards.flows.process_chunk import ChunkProcessor
-from rewards.flows.reversals import Reversals, Reverser
-from rewards.flows.reward_queries import RewardQueries
-from rewards.flows.send_chunks import ChunkSender
-from rewards.flows.spellings import Spellings
-from rewards.flows.uploaded_imports import Uploaded, UploadedImports
-from rewards.flows.validate_import import Validation
+from rewards.flows.overviews import scan_overview
+from rewards.flows.uploaded_imports import Uploaded
 from tests.row_ids import keys
 
 DAY = 86_400_000
@@ -84,43 +64,38 @@ class World:
     mailer: Any = field(default_factory=RecordingMailer)
 
     def __post_init__(self) -> None:
-        dynamodb, s3, sqs = (self.clients(name) for name in ("dynamodb", "s3", "sqs"))
-        self.s3, self.sqs = s3, sqs
-        self.accounts = Accounts(dynamodb, self.names["accounts"])
-        self.registry = RewardRegistry(dynamodb, self.names["rewards"])
-        self.jobs = Jobs(dynamodb, self.names["jobs"])
-        self.files = Files(s3, self.names["files"])
-        self.queues = Queues(sqs)
-        notifications = Notifications(
-            self.jobs, self.mailer, "https://example.com", "ops@example.com", 30, self.now
+        self.s3, self.sqs = self.clients("s3"), self.clients("sqs")
+        settings = Settings(
+            accounts_table=self.names["accounts"],
+            rewards_table=self.names["rewards"],
+            jobs_table=self.names["jobs"],
+            files_bucket=self.names["files"],
+            upload_bucket=self.names["upload"],
+            export_queue_url=self.urls["export"],
+            redemption_queue_url=self.urls["redeem"],
+            finish_queue_url=self.urls["finish"],
+            finish_queue_arn="",
+            dead_letter_queue_arn="",
+            export_dead_letter_queue_arn="",
+            sender_email="rewards@example.com",
+            notification_email="ops@example.com",
+            retention_days=30,
+            public_url="https://example.com",
+            row_id_key_secret="",
+            tenant_alias="default",
         )
-        redeem, finish = self.urls["redeem"], self.urls["finish"]
-        loader = Loader(self.accounts, self.registry, self.jobs, self.now)
-        self.sender = ChunkSender(self.jobs, self.files, self.queues, redeem, finish)
-        self.uploaded = UploadedImports(self.jobs, self.files, self.queues, self.sender, finish, self.now)
-        self.validation = Validation(self.jobs, self.files, self.uploaded, keys, self.now)
-        reverser = Reverser(self.accounts, self.now)
-        self.chunk_processor = ChunkProcessor(
-            self.accounts, self.jobs, self.files, self.queues, finish, self.now, loader, reverser
-        )
-        self.finisher = Finisher(self.jobs, self.files, notifications, self.now)
-        # A Scanner wants a client of its own, so not the shared one.
-        self.scanner = Scanner(
-            self.clients.__wrapped__("dynamodb"), self.names["accounts"], self.names["rewards"], self.now
-        )
-        ending = ReportEnding(self.jobs, notifications, self.now)
-        self.overviews = Overviews(self.jobs, self.now)
-        self.reporter = Reporter(self.scanner, self.jobs, self.files, ending, self.now, keys)
-        answers = StoredResponses(dynamodb, self.names["jobs"])
-        self.credits = LedgerCommands(self.accounts, self.registry, answers, self.jobs, self.now)
-        spellings = Spellings(self.accounts, self.registry, self.jobs)
-        self.reward_queries = RewardQueries(self.accounts, self.registry, spellings, self.now)
-        self.exports = Exports(self.jobs, self.queues, self.urls["export"], self.now)
-        self.uploads = UploadBucket(s3, self.names["upload"])
-        self.imports = Imports(self.jobs, self.uploads, self.queues, finish, self.now)
-        self.dead_letters = DeadLetters(
-            self.chunk_processor, self.uploaded, self.sender, self.finisher, ending
-        )
+        self.flows = Flows(settings, client=self._client, now=self.now)
+        # What reaches beyond the emulated services is given by the test.
+        self.flows.mailer, self.flows.row_id_keys = self.mailer, keys
+
+    def __getattr__(self, name: str) -> Any:
+        """The flows and adapters themselves."""
+        if name.startswith("_") or name == "flows":
+            raise AttributeError(name)
+        return getattr(self.flows, name)
+
+    def _client(self, service: str, purpose: str = "") -> Any:
+        return self.clients.__wrapped__(service) if purpose else self.clients(service)
 
     # --- What people do ---
 
@@ -147,8 +122,7 @@ class World:
 
     def reverse(self, record: dict[str, Any]) -> dict[str, Any]:
         """Reverse an import and let everything happen; the reversal's record."""
-        reversals = Reversals(self.jobs, self.queues, self.urls["redeem"], self.now)
-        reversal = reversals.create(self.record(record["id"]), "operator", "ops@example.com", quick())
+        reversal = self.reversals.create(self.record(record["id"]), "operator", "ops@example.com", quick())
         self.run()
         return self.record(reversal["id"])
 
@@ -200,11 +174,11 @@ class World:
             for chunk in chunk_messages.parse(body):
                 self.chunk_processor.run(chunk, quick())
         elif json.loads(body)["kind"] == "sendChunks":
-            self.sender.run(json.loads(body)["importId"], quick())
+            self.chunk_sender.run(json.loads(body)["importId"], quick())
         elif queue == "finish":
             self.finisher.run(json.loads(body)["importId"])
         elif json.loads(body)["kind"] == "overview":
-            make(self.scanner, self.overviews, self.now, lambda: 60.0)
+            scan_overview(self.scanner, self.overviews, self.now, lambda: 60.0)
         else:
             self.reporter.run(json.loads(body)["exportId"], lambda: 60.0)
 

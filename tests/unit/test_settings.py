@@ -7,7 +7,7 @@ import pytest
 from rewards.settings import SettingsError, load
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Settings:
     jobs_table: str
     public_url: str
@@ -32,3 +32,15 @@ def test_tells_a_missing_setting_from_an_empty_and_a_wrong_one():
         load(Settings, {"PUBLIC_URL": "", "RETENTION_DAYS": "a month"})
     problems = "JOBS_TABLE is not set; PUBLIC_URL is empty; RETENTION_DAYS is not a whole number: 'a month'"
     assert str(caught.value) == problems
+
+
+def test_reads_only_the_settings_that_a_function_needs():
+    found = load(Settings, {"JOBS_TABLE": "jobs"}, only=("jobs_table",))
+    assert found.jobs_table == "jobs"
+    with pytest.raises(AttributeError, match="public_url"):
+        _ = found.public_url
+
+
+def test_rejects_the_name_of_a_setting_that_does_not_exist():
+    with pytest.raises(SettingsError, match=r"^job_table is no setting$"):
+        load(Settings, GIVEN, only=("job_table",))

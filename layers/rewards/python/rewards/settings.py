@@ -1,7 +1,7 @@
-"""A function's settings: one typed model, read from the environment once, checked at start."""
+"""Settings: typed, read from the environment once, checked at start."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import fields
 from typing import Any, TypeVar
 
@@ -9,30 +9,41 @@ T = TypeVar("T")
 
 
 class SettingsError(Exception):
-    """The function was deployed without a setting it needs, or with one that cannot be."""
+    """The function was deployed without a setting it needs, or with one that is not valid."""
 
 
-def load(model: type[T], environment: Mapping[str, str] = os.environ) -> T:
+def load(
+    model: type[T], environment: Mapping[str, str] = os.environ, only: Collection[str] | None = None
+) -> T:
     """Fill a dataclass of `str` and `int` fields from variables of the same names in capitals.
 
-    Names every variable that is missing or empty at once.
+    With `only`, just these fields are read; of a class with slots, reading another one raises AttributeError.
+    Raises SettingsError, which names every variable that is missing or empty at once.
     """
+    known = fields(model)  # type: ignore[arg-type]
+    needed = [each for each in known if only is None or each.name in only]
     values: dict[str, Any] = {}
-    problems = []
-    for field in fields(model):  # type: ignore[arg-type]
-        name = field.name.upper()
-        text = environment.get(name)
-        if text is None:
-            problems.append(f"{name} is not set")
-        elif not text.strip():
-            problems.append(f"{name} is empty")
-        elif field.type in (int, "int"):
-            if text.isdecimal():
-                values[field.name] = int(text)
-            else:
-                problems.append(f"{name} is not a whole number: {text!r}")
-        else:
-            values[field.name] = text
+    problems = [f"{name} is no setting" for name in sorted({*(only or ())} - {each.name for each in known})]
+    for each in needed:
+        try:
+            values[each.name] = _read(each.name.upper(), environment, is_number=each.type in (int, "int"))
+        except ValueError as error:
+            problems.append(str(error))
     if problems:
         raise SettingsError("; ".join(problems))
-    return model(**values)
+    settings = object.__new__(model)
+    for name, value in values.items():
+        object.__setattr__(settings, name, value)
+    return settings
+
+
+def _read(name: str, environment: Mapping[str, str], is_number: bool) -> str | int:
+    """Return a variable's value. Raises ValueError for one that is missing or not valid."""
+    text = environment.get(name)
+    if text is None:
+        raise ValueError(f"{name} is not set")
+    if not text.strip():
+        raise ValueError(f"{name} is empty")
+    if is_number and not text.isdecimal():
+        raise ValueError(f"{name} is not a whole number: {text!r}")
+    return int(text) if is_number else text

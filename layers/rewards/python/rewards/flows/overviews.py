@@ -63,7 +63,9 @@ class Overviews:
         return self._jobs.update(OVERVIEW, _ID, changes, **expected)
 
 
-def make(scanner: Scanner, overviews: Overviews, now: Callable[[], int], spare: Callable[[], float]) -> None:
+def scan_overview(
+    scanner: Scanner, overviews: Overviews, now: Callable[[], int], spare: Callable[[], float]
+) -> None:
     """Read all balances and keep what they sum up to. Raises OutOfTimeError."""
     found, as_of = Overview(), now()
     for page in scanner.accounts(False, spare):

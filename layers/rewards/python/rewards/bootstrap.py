@@ -1,0 +1,301 @@
+"""Build every flow once, from settings: for functions, tests, benchmarks and the simulation.
+
+A flow's module is imported where the flow is built, so a cold start loads only what its function uses.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from rewards import clock
+from rewards.adapters import clients
+
+if TYPE_CHECKING:
+    from rewards.adapters.accounts import Accounts
+    from rewards.adapters.files import Files
+    from rewards.adapters.idempotency import StoredResponses
+    from rewards.adapters.jobs import Jobs
+    from rewards.adapters.mailer import Mailer
+    from rewards.adapters.queues import Queues
+    from rewards.adapters.reward_registry import RewardRegistry
+    from rewards.adapters.scanner import Scanner
+    from rewards.adapters.upload_bucket import UploadBucket
+    from rewards.domain.row_ids import RowIdKeys
+    from rewards.flows.create_report import ReportEnding, Reporter
+    from rewards.flows.dead_letters import DeadLetters
+    from rewards.flows.exports import Exports
+    from rewards.flows.finish_import import Finisher
+    from rewards.flows.imports import Imports
+    from rewards.flows.ledger_commands import LedgerCommands
+    from rewards.flows.load_rewards import Loader
+    from rewards.flows.misplaced_uploads import MisplacedUploads
+    from rewards.flows.notifications import Notifications
+    from rewards.flows.overviews import Overviews
+    from rewards.flows.process_chunk import ChunkProcessor
+    from rewards.flows.requeue import Requeuer
+    from rewards.flows.reversals import Reversals, Reverser
+    from rewards.flows.reward_queries import RewardQueries
+    from rewards.flows.send_chunks import ChunkSender
+    from rewards.flows.spellings import Spellings
+    from rewards.flows.uploaded_imports import UploadedImports
+    from rewards.flows.validate_import import Validation
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where the service's resources are. Each function has those that it names (`settings.load`)."""
+
+    accounts_table: str
+    rewards_table: str
+    jobs_table: str
+    files_bucket: str
+    upload_bucket: str
+    export_queue_url: str
+    redemption_queue_url: str
+    finish_queue_url: str
+    finish_queue_arn: str
+    dead_letter_queue_arn: str
+    export_dead_letter_queue_arn: str
+    sender_email: str
+    notification_email: str
+    retention_days: int
+    public_url: str
+    row_id_key_secret: str
+    tenant_alias: str
+
+
+@dataclass
+class Flows:
+    """The adapters and flows of one container, each built when it is first used.
+
+    `client` gives the client of an AWS service, `now` Unix milliseconds. A throttled request to the table
+    `Jobs` is sent again for `patience` seconds.
+    """
+
+    settings: Settings
+    patience: float = 10
+    # Looked up when it is called, so that the simulation can put its own in their place.
+    client: Callable[..., Any] = field(default=lambda *which: clients.client(*which))
+    now: Callable[[], int] = field(default=lambda: clock.now())
+
+    # --- Adapters ---
+
+    @cached_property
+    def accounts(self) -> "Accounts":
+        from rewards.adapters.accounts import Accounts
+
+        return Accounts(self.client("dynamodb"), self.settings.accounts_table)
+
+    @cached_property
+    def registry(self) -> "RewardRegistry":
+        from rewards.adapters.reward_registry import RewardRegistry
+
+        return RewardRegistry(self.client("dynamodb"), self.settings.rewards_table)
+
+    @cached_property
+    def jobs(self) -> "Jobs":
+        from rewards.adapters.jobs import Jobs
+
+        return Jobs(self.client("dynamodb"), self.settings.jobs_table, self.patience)
+
+    @cached_property
+    def responses(self) -> "StoredResponses":
+        from rewards.adapters.idempotency import StoredResponses
+
+        return StoredResponses(self.client("dynamodb"), self.settings.jobs_table)
+
+    @cached_property
+    def files(self) -> "Files":
+        from rewards.adapters.files import Files
+
+        return Files(self.client("s3"), self.settings.files_bucket)
+
+    @cached_property
+    def uploads(self) -> "UploadBucket":
+        from rewards.adapters.upload_bucket import UploadBucket
+
+        return UploadBucket(self.client("s3"), self.settings.upload_bucket)
+
+    @cached_property
+    def queues(self) -> "Queues":
+        from rewards.adapters.queues import Queues
+
+        return Queues(self.client("sqs"))
+
+    @cached_property
+    def scanner(self) -> "Scanner":
+        from rewards.adapters.scanner import Scanner
+
+        # A scanner reads every Scan response of its client, so it has one of its own.
+        client = self.client("dynamodb", "scan")
+        return Scanner(client, self.settings.accounts_table, self.settings.rewards_table, self.now)
+
+    @cached_property
+    def mailer(self) -> "Mailer":
+        from rewards.adapters.mailer import Mailer
+
+        return Mailer(self.client("sesv2"), self.settings.sender_email)
+
+    @cached_property
+    def row_id_keys(self) -> "Callable[[], RowIdKeys]":
+        from rewards.adapters.row_id_keys import StoredRowIdKeys
+
+        return StoredRowIdKeys(self.client("secretsmanager"), self.settings.row_id_key_secret, self.now)
+
+    # --- Imports ---
+
+    @cached_property
+    def imports(self) -> "Imports":
+        from rewards.flows.imports import Imports
+
+        return Imports(self.jobs, self.uploads, self.queues, self.settings.finish_queue_url, self.now)
+
+    @cached_property
+    def chunk_sender(self) -> "ChunkSender":
+        from rewards.flows.send_chunks import ChunkSender
+
+        redemption_queue, finish_queue = self.settings.redemption_queue_url, self.settings.finish_queue_url
+        return ChunkSender(self.jobs, self.files, self.queues, redemption_queue, finish_queue)
+
+    @cached_property
+    def uploaded_imports(self) -> "UploadedImports":
+        from rewards.flows.uploaded_imports import UploadedImports
+
+        finish_queue = self.settings.finish_queue_url
+        return UploadedImports(self.jobs, self.files, self.queues, self.chunk_sender, finish_queue, self.now)
+
+    @cached_property
+    def validation(self) -> "Validation":
+        from rewards.flows.validate_import import Validation
+
+        return Validation(self.jobs, self.files, self.uploaded_imports, self.row_id_keys, self.now)
+
+    @cached_property
+    def loader(self) -> "Loader":
+        from rewards.flows.load_rewards import Loader
+
+        return Loader(self.accounts, self.registry, self.jobs, self.now)
+
+    @cached_property
+    def reverser(self) -> "Reverser":
+        from rewards.flows.reversals import Reverser
+
+        return Reverser(self.accounts, self.now)
+
+    @cached_property
+    def chunk_processor(self) -> "ChunkProcessor":
+        from rewards.flows.process_chunk import ChunkProcessor
+
+        return ChunkProcessor(
+            accounts=self.accounts,
+            jobs=self.jobs,
+            files=self.files,
+            queues=self.queues,
+            finish_queue_url=self.settings.finish_queue_url,
+            now=self.now,
+            loader=self.loader,
+            reverser=self.reverser,
+        )
+
+    @cached_property
+    def finisher(self) -> "Finisher":
+        from rewards.flows.finish_import import Finisher
+
+        return Finisher(self.jobs, self.files, self.notifications, self.now)
+
+    @cached_property
+    def reversals(self) -> "Reversals":
+        from rewards.flows.reversals import Reversals
+
+        return Reversals(self.jobs, self.queues, self.settings.redemption_queue_url, self.now)
+
+    @cached_property
+    def misplaced_uploads(self) -> "MisplacedUploads":
+        from rewards.flows.misplaced_uploads import MisplacedUploads
+
+        return MisplacedUploads(self.jobs, self.notifications, self.now)
+
+    @cached_property
+    def dead_letters(self) -> "DeadLetters":
+        from rewards.flows.dead_letters import DeadLetters
+
+        return DeadLetters(
+            chunk_processor=self.chunk_processor,
+            uploads=self.uploaded_imports,
+            sender=self.chunk_sender,
+            finisher=self.finisher,
+            reports=self.report_ending,
+        )
+
+    def requeuer(self, queue_url: str) -> "Requeuer":
+        """The requeuer of one queue's messages."""
+        from rewards.flows.requeue import Requeuer
+
+        return Requeuer(self.queues, queue_url, self.now)
+
+    # --- Reports ---
+
+    @cached_property
+    def exports(self) -> "Exports":
+        from rewards.flows.exports import Exports
+
+        return Exports(self.jobs, self.queues, self.settings.export_queue_url, self.now)
+
+    @cached_property
+    def overviews(self) -> "Overviews":
+        from rewards.flows.overviews import Overviews
+
+        return Overviews(self.jobs, self.now)
+
+    @cached_property
+    def notifications(self) -> "Notifications":
+        from rewards.flows.notifications import Notifications
+
+        return Notifications(
+            self.jobs,
+            self.mailer,
+            self.settings.public_url,
+            self.settings.notification_email,
+            self.settings.retention_days,
+            self.now,
+        )
+
+    @cached_property
+    def report_ending(self) -> "ReportEnding":
+        from rewards.flows.create_report import ReportEnding
+
+        return ReportEnding(self.jobs, self.notifications, self.now)
+
+    @cached_property
+    def reporter(self) -> "Reporter":
+        from rewards.flows.create_report import Reporter
+
+        return Reporter(
+            scanner=self.scanner,
+            jobs=self.jobs,
+            files=self.files,
+            ending=self.report_ending,
+            now=self.now,
+            row_id_keys=self.row_id_keys,
+        )
+
+    # --- Single rewards and balances ---
+
+    @cached_property
+    def spellings(self) -> "Spellings":
+        from rewards.flows.spellings import Spellings
+
+        return Spellings(self.accounts, self.registry, self.jobs)
+
+    @cached_property
+    def reward_queries(self) -> "RewardQueries":
+        from rewards.flows.reward_queries import RewardQueries
+
+        return RewardQueries(self.accounts, self.registry, self.spellings, self.now)
+
+    @cached_property
+    def ledger_commands(self) -> "LedgerCommands":
+        from rewards.flows.ledger_commands import LedgerCommands
+
+        return LedgerCommands(self.accounts, self.registry, self.responses, self.jobs, self.now)
