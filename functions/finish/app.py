@@ -8,10 +8,15 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from rewards.adapters import mailer
 from rewards.adapters.retry import Backoff
 from rewards.bootstrap import Flows, Settings
 from rewards.domain.messages import MISPLACED, SEND_CHUNKS, read_message
+from rewards.flows import dead_letters, misplaced_uploads, requeue
 from rewards.settings import load
+
+# Loaded while the function starts, when Lambda gives it more CPU, not at its first message.
+_LOADED = (mailer, dead_letters, misplaced_uploads, requeue)
 
 logger = Logger()
 processor = BatchProcessor(EventType.SQS)

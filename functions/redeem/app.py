@@ -8,10 +8,14 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from rewards.adapters import chunk_messages
+from rewards.adapters import chunk_messages, reward_registry
 from rewards.adapters.retry import Backoff
 from rewards.bootstrap import Flows, Settings
+from rewards.flows import process_chunk, requeue
 from rewards.settings import load
+
+# Loaded while the function starts, when Lambda gives it more CPU, not at its first message.
+_LOADED = (process_chunk, requeue, reward_registry)
 
 logger = Logger()
 processor = BatchProcessor(EventType.SQS)

@@ -8,10 +8,15 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from rewards.adapters import mailer, row_id_keys
 from rewards.bootstrap import Flows, Settings
 from rewards.domain.messages import OVERVIEW, read_message
+from rewards.flows import create_report
 from rewards.flows.overviews import scan_overview
 from rewards.settings import load
+
+# Loaded while the function starts, when Lambda gives it more CPU, not at its first message.
+_LOADED = (mailer, row_id_keys, create_report)
 
 logger = Logger()
 processor = BatchProcessor(EventType.SQS)

@@ -6,10 +6,15 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from rewards.adapters import row_id_keys
 from rewards.adapters.retry import Backoff
 from rewards.bootstrap import Flows, Settings
+from rewards.flows import validate_import
 from rewards.flows.uploaded_imports import uploads_in
 from rewards.settings import load
+
+# Loaded while the function starts, when Lambda gives it more CPU, not at its first message.
+_LOADED = (row_id_keys, validate_import)
 
 logger = Logger()
 

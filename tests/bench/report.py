@@ -25,13 +25,12 @@ import boto3
 from botocore.awsrequest import AWSResponse
 
 from rewards.adapters import balance_item
-from rewards.adapters.files import Files
 from rewards.adapters.jobs import EXPORT
-from rewards.adapters.scanner import Scanner
+from rewards.bootstrap import Flows, Settings
 from rewards.domain.balance import Balance, Page, Redemption, Totals
 from rewards.domain.redemption import Reward, redemption_order
-from rewards.flows.create_report import ReportEnding, Reporter
-from rewards.flows.notifications import Notifications
+from rewards.flows.create_report import Reporter
+from rewards.settings import load
 from tests.row_ids import keys
 
 NOW = 1_795_300_000_000
@@ -256,11 +255,19 @@ def reporter_on(
     folder: Path, kind: str, file_format: str, params: dict[str, str]
 ) -> tuple[Reporter, OneRecord, Wire]:
     wire, jobs = Wire(folder), OneRecord(kind, file_format, params)
-    mailer = SimpleNamespace(send=lambda *_: "id")
-    notifications: Any = Notifications(jobs, mailer, "https://example.com", "ops@example.com", 30, now)
-    scanner = Scanner(wire.client("dynamodb"), "Accounts", "Rewards", now)
-    ending = ReportEnding(jobs, notifications, now)
-    return Reporter(scanner, jobs, Files(wire.client("s3"), "files"), ending, now, keys), jobs, wire
+    variables = {
+        "ACCOUNTS_TABLE": "Accounts",
+        "REWARDS_TABLE": "Rewards",
+        "FILES_BUCKET": "files",
+        "PUBLIC_URL": "https://example.com",
+        "NOTIFICATION_EMAIL": "ops@example.com",
+        "RETENTION_DAYS": "30",
+    }
+    settings = load(Settings, variables, only={name.lower() for name in variables})
+    flows: Any = Flows(settings, client=lambda service, *_: wire.client(service), now=now)
+    flows.jobs, flows.row_id_keys = jobs, keys
+    flows.mailer = SimpleNamespace(send=lambda *_: "id")
+    return flows.reporter, jobs, wire
 
 
 def now() -> int:

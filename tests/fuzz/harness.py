@@ -9,14 +9,12 @@ from pathlib import Path
 from rewards.adapters import chunk_messages
 from rewards.adapters.files import Upload
 from rewards.adapters.jobs import Lease, RowsClaim
+from rewards.bootstrap import Flows, Settings
 from rewards.domain.balance import Balance, grant
 from rewards.domain.outcomes import FileProblem
 from rewards.domain.redemption import Reward
-from rewards.flows.finish_import import Finisher
-from rewards.flows.process_chunk import ChunkProcessor
-from rewards.flows.send_chunks import ChunkSender
-from rewards.flows.uploaded_imports import Uploaded, UploadedImports
-from rewards.flows.validate_import import Validation
+from rewards.flows.uploaded_imports import Uploaded
+from rewards.settings import load
 from tests.integration.world import quick
 from tests.row_ids import keys
 
@@ -155,18 +153,24 @@ class Harness:
         self.mails += 1
 
 
+SETTINGS = load(
+    Settings,
+    {"REDEMPTION_QUEUE_URL": "redeem", "FINISH_QUEUE_URL": "finish"},
+    only=("redemption_queue_url", "finish_queue_url"),
+)
+
+
 def run(name, content):
     """Import these bytes; (status, error code or outcomes). Raises where a promise is broken."""
     harness = Harness(name, content)
-    clock = lambda: NOW  # noqa: E731
-    sender = ChunkSender(harness, harness, harness, "redeem", "finish")
-    uploads = UploadedImports(harness, harness, harness, sender, "finish", clock)
-    validation = Validation(harness, harness, uploads, keys, clock)
-    import_id = validation.run(Uploaded("bucket", f"redemptions/{name}", "v1"), quick())
-    worker = ChunkProcessor(harness, harness, harness, harness, "finish", clock, None, None)
+    flows = Flows(SETTINGS, now=lambda: NOW)
+    flows.jobs = flows.files = flows.queues = flows.accounts = flows.notifications = harness
+    flows.loader = flows.reverser = None
+    flows.row_id_keys = keys
+    import_id = flows.validation.run(Uploaded("bucket", f"redemptions/{name}", "v1"), quick())
     for body in harness.sent:
-        worker.run(chunk_messages.parse(body)[0], quick())
-    Finisher(harness, harness, harness, clock).run(import_id)
+        flows.chunk_processor.run(chunk_messages.parse(body)[0], quick())
+    flows.finisher.run(import_id)
     record = harness.record
     assert harness.mails == 1
     if record["status"] == "ABORTED":

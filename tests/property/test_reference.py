@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from rewards.adapters import chunk_messages
 from rewards.adapters.jobs import Lease
+from rewards.bootstrap import Flows, Settings
 from rewards.domain import ids, units
 from rewards.domain.balance import Balance, RedemptionRequest, archive, grant, leaving
 from rewards.domain.import_rows import NEEDED
@@ -24,8 +25,8 @@ from rewards.domain.redemption import Reward
 from rewards.domain.repair import NO_REPORTS
 from rewards.domain.spreadsheet import neutralise
 from rewards.flows.imports import REDEMPTION_TYPE
-from rewards.flows.process_chunk import ChunkProcessor
 from rewards.flows.validate_import import _check_rows
+from rewards.settings import load
 from rewards.tabular.csv_reader import read_csv
 from rewards.tabular.sheet import Sheet
 from tests.integration.conftest import aws, world
@@ -227,7 +228,10 @@ def imported(shelf, import_id, body, now, preview):
     sheet = Sheet(found.header, found.rows, found.separator)
     record = {"type": REDEMPTION_TYPE, "dateCreated": now}
     checked = list(_check_rows(record, sheet, keys, NO_REPORTS, {}, {}))
-    worker = ChunkProcessor(shelf, shelf, shelf, None, "", lambda: now, None, None)
+    flows = Flows(load(Settings, {"FINISH_QUEUE_URL": "finish"}, only=("finish_queue_url",)), now=lambda: now)
+    flows.accounts = flows.jobs = flows.files = shelf
+    flows.queues = flows.loader = flows.reverser = None
+    worker = flows.chunk_processor
     requests = [row for row in checked if isinstance(row, RedemptionRequest)]
     for chunk in chunk_messages.bodies(import_id, preview, requests):
         worker.run(chunk_messages.parse(chunk)[0], quick())
