@@ -195,6 +195,13 @@ class Auditor(Books):
         for (_, _, unit), spent, _ in mine.values():
             sums[unit] += spent.value
         self._must(redeemed == sums, f"{told}: redeemed {redeemed}, the balances gave {dict(sums)}")
+        requested: Counter[str] = Counter()
+        for line in upload.lines.values():
+            requested[line.key[2]] += line.credits
+        self._must(
+            record["requested"] == +requested,
+            f"{told}: requested {record['requested']}, the file says {dict(+requested)}",
+        )
 
     def _answered(self, import_id: str) -> Counter[str]:
         """Outcomes in the parts that count: those of validation, and the one each chunk's record names."""
@@ -240,6 +247,7 @@ class Auditor(Books):
         self._must(results[0] == [*own, *OURS], f"{told}: results.csv has the columns {results[0]}")
         self._must(len(results) == len(upload.lines) + 1, f"{told}: results.csv has {len(results) - 1} rows")
         counted: Counter[str] = Counter()
+        rejected: Counter[str] = Counter()
         failed = []
         for cells, line in zip(results[1:], upload.lines.values(), strict=True):
             number, owner, outcome, redeemed, available, message = cells[len(own) :]
@@ -253,6 +261,7 @@ class Auditor(Books):
             counted[outcome] += 1
             if outcome not in SETTLED:
                 failed.append([*line.cells, outcome, message])
+                rejected[line.key[2]] += 0 if upload.loads else line.credits
             if upload.loads:
                 self._check_loaded(upload, line, outcome, about)
             else:
@@ -260,6 +269,10 @@ class Auditor(Books):
                 self._check_left(record, line, available, about)
         self._must(
             counted == record["outcomes"], f"{told}: results {dict(counted)}, record {record['outcomes']}"
+        )
+        self._must(
+            record["rejected"] == +rejected,
+            f"{told}: rejected {record['rejected']}, the failed rows requested {dict(+rejected)}",
         )
         key = f"imports/{upload.id}/failed.csv"
         if failed:

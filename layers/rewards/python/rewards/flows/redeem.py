@@ -23,8 +23,9 @@ from rewards.rules import ids, invisible, row_ids
 from rewards.rules.balance import Balance, Redemption, Wanted, needs_history
 from rewards.rules.chunks import Chunk
 from rewards.rules.messages import finish_import
-from rewards.rules.outcomes import Answer, Outcome, Refusal
+from rewards.rules.outcomes import SETTLED, Answer, Outcome, Refusal
 from rewards.rules.redeem_row import history_needed_since, redeem_row, with_warnings
+from rewards.rules.unit_totals import rejected_totals
 
 # Longer than a worker lives (its function times out after 120 s), with a minute for clocks that
 # differ and for a request that is still on its way; shorter than its message stays invisible.
@@ -93,7 +94,10 @@ class Redeemer:
                 answers = self._answer(chunk, backoff, refusal, owner, again=lease is Lease.AGAIN)
                 self._files.put_part(chunk.import_id, part_name("chunk", chunk.number, owner), answers)
                 expires = self._now() // 1000 + _CHUNK_SECONDS
-                self._jobs.count_chunk(chunk.import_id, chunk.number, owner, answers, expires, backoff)
+                rejected = self._rejected(chunk, answers)
+                self._jobs.count_chunk(
+                    chunk.import_id, chunk.number, owner, answers, expires, backoff, rejected
+                )
             except UnknownOutcomeError:
                 raise  # a write may still be under way: nobody else before the lease has run out
             except UnfinishedChunkError:
@@ -103,6 +107,17 @@ class Redeemer:
                 self._jobs.end_chunk_lease(chunk.import_id, chunk.number, owner)
                 raise
         self._ask_to_finish_if_complete(chunk.import_id)
+
+    def _rejected(self, chunk: Chunk, answers: Sequence[Answer]) -> dict[str, int]:
+        """What the chunk's failed rows requested, by unit, for a record that counts it."""
+        if not chunk.wanted or chunk.grants or chunk.reverses:
+            return {}
+        if all(answer.outcome in SETTLED for answer in answers):
+            return {}
+        record = self._jobs.get(IMPORT, chunk.import_id) or {}
+        if "rejected" not in record:  # made by an earlier version
+            return {}
+        return rejected_totals(chunk.wanted, answers, record["requested"])
 
     def _answer(
         self, chunk: Chunk, backoff: Backoff, refusal: Refusal | None, owner: str, again: bool

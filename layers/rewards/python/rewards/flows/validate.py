@@ -36,6 +36,7 @@ from rewards.rules.reward_rows import ID_COLUMNS, NEEDED, USED, USED_OF_USER, Gr
 from rewards.rules.row_ids import RowIdKeys
 from rewards.rules.sheets import Sheet
 from rewards.rules.spreadsheet import restore
+from rewards.rules.unit_totals import RequestedTotals
 from rewards.rules.values import Marks, shown_mark
 
 _OLD_RESULTS = (
@@ -63,6 +64,7 @@ class _Found:
     row_set: RowSet = field(default_factory=RowSet)
     exports: dict[str, None] = field(default_factory=dict)
     outcomes: dict[str, int] = field(default_factory=dict)
+    totals: RequestedTotals = field(default_factory=RequestedTotals)
     warnings: Mapping[WarningCode, str] = field(default_factory=dict)
 
 
@@ -124,6 +126,8 @@ class Validation:
             "rows": found.rows,
             "processed": found.rows - found.chunked_rows,
             "outcomes": found.outcomes,
+            "requested": found.totals.requested,
+            "rejected": found.totals.rejected,
             "warnings": dict.fromkeys(found.warnings, 1),
             "fileWarnings": dict(found.warnings),
             "chunks": found.chunks,
@@ -219,7 +223,9 @@ class Validation:
                 found.encoding = sheet.encoding
                 found.separator = sheet.separator if sheet.encoding else None
                 priors = _Priors(self._jobs)
-                checked = _check_rows(record, sheet, self._row_id_keys, reports, priors, found.exports)
+                checked = _check_rows(
+                    record, sheet, self._row_id_keys, reports, priors, found.exports, found.totals
+                )
                 rows = _wanted(checked, found)
                 for body in chunks.bodies(import_id, record["dryRun"], rows):
                     found.chunks += 1
@@ -269,6 +275,7 @@ def _wanted(checked: Iterable[Wanted | Grant | Answer], found: _Found) -> Iterat
         found.chunked_rows += 1
         if isinstance(row, Wanted):
             found.row_set.add(row)
+            found.totals.request(row.unit, row.value)
         yield row
 
 
@@ -279,8 +286,12 @@ def _check_rows(
     reports: Reports,
     priors: Mapping[str, tuple[str, bool] | None],
     exports: dict[str, None],
+    totals: RequestedTotals | None = None,
 ) -> Iterator[Wanted | Grant | Answer]:
-    """What each row of an upload asks for, or its result, in order; the same at every reading."""
+    """What each row of an upload asks for, or its result, in order; the same at every reading.
+
+    What rejected rows request is added to `totals`.
+    """
     uploaded = record["dateCreated"]
     detected = record["encoding"] if record.get("encodingDetected") else None
     if record["type"] == REWARD_TYPE:
@@ -298,7 +309,12 @@ def _check_rows(
     )
     checker = RowChecker(sheet.header, uploaded, keys, marks, reports, priors, detected)
     for line, row in chain(first, sheet.rows):
-        yield checker.check(row, line)
+        checked = checker.check(row, line)
+        if totals is not None and isinstance(checked, Answer) and checked.outcome is not Outcome.UNCHANGED:
+            requested = checker.requested(row)
+            if requested is not None:
+                totals.reject(*requested)
+        yield checked
     exports.update(checker.exports)
 
 
