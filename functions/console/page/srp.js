@@ -15,18 +15,20 @@ const PRIME = BigInt("0x" +
 const GENERATOR = 2n;
 const KEY_INFO = "Caldera Derived Key";
 
-// A number of the client's own, and what is sent of it.
+// The client's secret number (a), and what is sent of it (A).
 export function ephemeral() {
   const secret = number(crypto.getRandomValues(new Uint8Array(64)));
   return { secret, shared: power(GENERATOR, secret).toString(16) };
 }
 
-// What answers a PASSWORD_VERIFIER challenge. `pool` is the pool's id without its region.
+// The response to a PASSWORD_VERIFIER challenge. `pool` is the pool's id without its region.
+// Values with which anybody could compute the key (RFC 5054, section 2.5.4) are rejected.
 export async function answer({ secret, shared }, challenge, pool, password, now = new Date()) {
   const { SALT, SRP_B, SECRET_BLOCK, USER_ID_FOR_SRP: user } = challenge;
   const theirs = BigInt("0x" + SRP_B);
-  if (theirs % PRIME === 0n) throw new Error("The user pool answered with a number that proves nothing.");
+  if (theirs % PRIME === 0n) throw new Error("The user pool sent an invalid SRP value (B % N = 0).");
   const scramble = number(await sha256(join(bytes(shared), bytes(SRP_B))));
+  if (scramble === 0n) throw new Error("The user pool sent an invalid SRP value (u = 0).");
   const who = await sha256(text(`${pool}${user}:${password}`));
   const verifier = number(await sha256(join(bytes(SALT), who)));
   const multiplier = number(await sha256(join(bytes(PRIME.toString(16)), bytes(GENERATOR.toString(16)))));
