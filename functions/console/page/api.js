@@ -61,7 +61,11 @@ async function send(method, path, body, token, signal) {
     });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new ApiError(0, "OFFLINE", "There is no connection to the service. Check your network and try again.");
+    throw new ApiError(
+      0,
+      "OFFLINE",
+      "There is no connection to the service. Check your network and try again.",
+    );
   }
 }
 

@@ -30,7 +30,9 @@ async function ask(action, body) {
   }
   const answer = await response.json().catch(() => ({}));
   if (!response.ok) {
-    const code = String(answer.__type || `HTTP ${response.status}`).split("#").pop();
+    const code = String(answer.__type || `HTTP ${response.status}`)
+      .split("#")
+      .pop();
     throw new CognitoError(code, answer.message || answer.Message || "");
   }
   return answer;

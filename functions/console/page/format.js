@@ -43,7 +43,14 @@ export function percent(part) {
   return new Intl.NumberFormat(undefined, /** @type {any} */ (form)).format(part);
 }
 
-const ZONED = { year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", timeZoneName: "short" };
+const ZONED = {
+  year: "numeric",
+  month: "short",
+  day: "numeric",
+  hour: "2-digit",
+  minute: "2-digit",
+  timeZoneName: "short",
+};
 
 // A moment in the reader's zone, which is named; in UTC on hover.
 export function moment(milliseconds, style = /** @type {any} */ (ZONED)) {

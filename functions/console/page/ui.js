@@ -25,7 +25,13 @@ export const paragraph = (...content) => h("p", {}, content);
 export const muted = (...content) => h("p", { class: "mute" }, content);
 
 export function empty(title, text, ...actions) {
-  return h("div", { class: "empty" }, h("p", { class: "strong" }, title), h("p", { class: "mute" }, text), actions);
+  return h(
+    "div",
+    { class: "empty" },
+    h("p", { class: "strong" }, title),
+    h("p", { class: "mute" }, text),
+    actions,
+  );
 }
 
 /** A section of a page with its own heading. */
