@@ -43,7 +43,7 @@ function nothing() {
 }
 
 /** Without the previews that were started: their import links to them. */
-function folded(records) {
+export function folded(records) {
   return records.filter((record) => !(record.dryRun && record.startedAs));
 }
 

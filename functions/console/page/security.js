@@ -115,9 +115,9 @@ function steps(secret, link) {
       {},
       "On this telephone: ",
       link,
-      ". On another one: add an account by hand, with this key (time-based, six digits):",
+      ". On another one: add an account by hand, with this key (time-based, six digits): ",
+      h("p", { class: "secret" }, copyable(spaced, "Copy key")),
     ),
-    h("li", { class: "secret" }, copyable(spaced, "Copy key")),
     h("li", {}, "Enter the code that the app shows."),
   );
 }

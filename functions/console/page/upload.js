@@ -3,7 +3,7 @@
 import { action, unavailable } from "./actions.js";
 import { announce, fill, h } from "./dom.js";
 import * as format from "./format.js";
-import { importsTable, keepShowing } from "./imports.js";
+import { folded, importsTable, keepShowing } from "./imports.js";
 import { address } from "./router.js";
 import * as session from "./session.js";
 import { transfer, unfit } from "./transfer.js";
@@ -44,7 +44,7 @@ export function view(root, { signal }) {
   keepShowing(recent, "/import/history/list?limit=5", signal, ({ data }) => {
     const none = muted("Nothing was imported yet. The imports of all users are listed here.");
     const list = data.length
-      ? [importsTable(data), paragraph(h("a", { href: address("imports") }, "All imports"))]
+      ? [importsTable(folded(data)), paragraph(h("a", { href: address("imports") }, "All imports"))]
       : none;
     return [h("h2", { id: "recent-title" }, "Recent imports"), list];
   });
