@@ -16,7 +16,7 @@ SOURCES := $(sort $(TEMPLATE) $(shell find functions layers -type f -not -name '
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup build build-aws demo up down sample token env logs test simulate bench lint format pictures \
-	rotate-row-id-key requeue-chunks pins chromium gnumeric exceljs typescript clean FORCE
+	lint-console rotate-row-id-key requeue-chunks pins chromium gnumeric exceljs typescript clean FORCE
 
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -67,10 +67,22 @@ lint: $(VENV) ## Check style, types and the template
 	$(BIN)/mypy
 	$(BIN)/cfn-lint $(TEMPLATE)
 	$(SAM) validate --lint --template $(TEMPLATE)
+	@$(MAKE) --no-print-directory lint-console
+
+# Prettier, ESLint and TypeScript are npm packages; where npm cannot install them the console's code is not checked.
+lint-console:
+	@if $(MAKE) --no-print-directory $(CONSOLE_TOOLS) >/dev/null 2>&1; then \
+		$(PRETTIER) --check $(CONSOLE_SOURCES) \
+		&& $(NPM_BIN)/eslint --config tests/console/eslint.config.mjs $(CONSOLE_SOURCES) \
+		&& $(NPM_BIN)/tsc --project tests/console; \
+	else \
+		echo "The console's code was not checked: Prettier, ESLint and TypeScript could not be installed (they need npm)."; \
+	fi
 
 format: $(VENV) ## Put the code into the common style
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+	@if [ -e $(CONSOLE_TOOLS) ]; then $(PRETTIER) --write --log-level warn $(CONSOLE_SOURCES); fi
 
 pins: ## Pin what the requirements need, at the installed versions, in the constraints files
 	@$(BIN)/python -m infra.pins
@@ -105,7 +117,12 @@ typescript:
 EXCELJS := tests/exceljs/node_modules/.installed
 TYPESCRIPT := tests/typescript/node_modules/.installed
 
-$(EXCELJS) $(TYPESCRIPT): tests/%/node_modules/.installed: tests/%/package.json
+CONSOLE_TOOLS := tests/console/node_modules/.installed
+CONSOLE_SOURCES := functions/console/page/*.js tests/console/*.mjs
+NPM_BIN := tests/console/node_modules/.bin
+PRETTIER := $(NPM_BIN)/prettier --config tests/console/.prettierrc.json
+
+$(CONSOLE_TOOLS) $(EXCELJS) $(TYPESCRIPT): tests/%/node_modules/.installed: tests/%/package.json
 	command -v npm || { apt-get update && apt-get install --yes nodejs npm; }
 	npm install --no-package-lock --prefix $(<D)
 	touch $@

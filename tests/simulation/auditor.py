@@ -197,7 +197,7 @@ class Auditor(Books):
         self._must(redeemed == sums, f"{told}: redeemed {redeemed}, the balances gave {dict(sums)}")
         requested: Counter[str] = Counter()
         for line in upload.lines.values():
-            requested[line.key[2]] += line.credits
+            requested[line.key[2]] += line.credits if line.key[2] else 0
         self._must(
             record["requested"] == +requested,
             f"{told}: requested {record['requested']}, the file says {dict(+requested)}",
@@ -261,7 +261,7 @@ class Auditor(Books):
             counted[outcome] += 1
             if outcome not in SETTLED:
                 failed.append([*line.cells, outcome, message])
-                rejected[line.key[2]] += 0 if upload.loads else line.credits
+                rejected[line.key[2]] += line.credits if line.key[2] and not upload.loads else 0
             if upload.loads:
                 self._check_loaded(upload, line, outcome, about)
             else:

@@ -168,13 +168,20 @@ PLANTED: dict[str, tuple[Change, ...]] = {
         ),
         (
             "rewards.flows.redeem",
-            ("self._jobs.count_chunk(chunk.import_id, chunk.number, owner, answers, expires, backoff)"),
             (
-                "self._jobs.count_chunk(chunk.import_id, chunk.number, owner, answers, expires, "
-                "backoff)\n"
+                "self._jobs.count_chunk(\n"
+                "                    chunk.import_id, chunk.number, owner, answers, expires, "
+                "backoff, rejected\n"
+                "                )\n"
+            ),
+            (
+                "self._jobs.count_chunk(\n"
+                "                    chunk.import_id, chunk.number, owner, answers, expires, "
+                "backoff, rejected\n"
+                "                )\n"
                 "                self._files.put_part(chunk.import_id, "
                 'part_name("chunk", chunk.number, owner), '
-                "answers)"
+                "answers)\n"
             ),
         ),
     ),
