@@ -61,12 +61,13 @@ simulate: $(VENV) ## Play SEEDS=1000 random histories full of faults, or SEED=17
 bench: $(VENV) $(MINISTACK_VENV) ## Measure everything (a quarter of an hour); PUBLISH=1 writes docs/performance.md
 	@PYTHONPATH=layers/rewards/python $(BIN)/python -m tests.bench $(BENCH) $(if $(filter 1,$(PUBLISH)),--publish)
 
-lint: $(VENV) ## Check style, types and the template
+lint: $(VENV) ## Check style, types, the template and the links between documents
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/cfn-lint $(TEMPLATE)
 	$(SAM) validate --lint --template $(TEMPLATE)
+	$(BIN)/python -m infra.documents
 
 format: $(VENV) ## Put the code into the common style
 	$(BIN)/ruff check --fix
