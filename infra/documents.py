@@ -23,7 +23,9 @@ _NOT_OURS = {"__pycache__", "node_modules"}
 _FENCED = re.compile(r"^(```|~~~).*?^\1[^\n]*$", re.MULTILINE | re.DOTALL)
 _INLINE_CODE = re.compile(r"(`+)(?!`).+?(?<!`)\1(?!`)", re.DOTALL)
 _HEADING = re.compile(r"^#{1,6} +(.+?) *#*$", re.MULTILINE)
-_LINK = re.compile(r"\]\(\s*([^)\s]+)[^)]*\)|\b(?:src|srcset|href)=\"([^\"]+)\"|^\[[^\]^]+\]:\s*(\S+)", re.MULTILINE)
+_LINK = re.compile(
+    r"\]\(\s*([^)\s]+)[^)]*\)|\b(?:src|srcset|href)=\"([^\"]+)\"|^\[[^\]^]+\]:\s*(\S+)", re.MULTILINE
+)
 _EXTERNAL = re.compile(r"[a-z][a-z+.-]*:", re.IGNORECASE)
 _TARGETS = re.compile(r"^([a-z][a-z-]*):(?!=)", re.MULTILINE)
 _MAKE = re.compile(r"(?<![\w/.-])make((?: +-[a-zA-Z]+| +[A-Z_]+=\S+)*) +([a-z][a-z-]*)\b")

@@ -71,7 +71,9 @@ def test_reports_a_section_that_the_contract_does_not_have(project, reference, m
     assert problems == sorted(f"tests/some.py:1: the contract has no section {number}" for number in missing)
 
 
-@pytest.mark.parametrize("reference", ["contract, section {}", "CONTRACT {} and 3", "contract sections 3, {}"])
+@pytest.mark.parametrize(
+    "reference", ["contract, section {}", "CONTRACT {} and 3", "contract sections 3, {}"]
+)
 def test_accepts_a_section_of_the_contract(project, reference):
     assert project(**{"tests/some.py": reference.format("3.1")}).problems() == []
 
