@@ -43,7 +43,7 @@ sample: $(VENV) ## Load the files of examples/ into the local stack that runs, a
 token: $(VENV) ## Sign in to the local stack, as ROLE=operator or viewer; print the token
 	@$(BIN)/python -m infra.local token $(ROLE)
 
-env: $(VENV) ## Print the variables of README.md for the local stack: eval "$$(make -s env)"
+env: $(VENV) ## Print commands that set the variables of the guides for the local stack: eval "$$(make -s env)"
 	@$(BIN)/python -m infra.local env
 
 logs: $(VENV) ## Show the logs of the local stack's functions
