@@ -22,6 +22,7 @@ _NOT_OURS = {"__pycache__", "node_modules"}
 
 _FENCED = re.compile(r"^(```|~~~).*?^\1[^\n]*$", re.MULTILINE | re.DOTALL)
 _INLINE_CODE = re.compile(r"(`+)(?!`).+?(?<!`)\1(?!`)", re.DOTALL)
+_INDENTED = re.compile(r"^ {4}.+$", re.MULTILINE)
 _HEADING = re.compile(r"^#{1,6} +(.+?) *#*$", re.MULTILINE)
 _LINK = re.compile(
     r"\]\(\s*([^)\s]+)[^)]*\)|\b(?:src|srcset|href)=\"([^\"]+)\"|^\[[^\]^]+\]:\s*(\S+)", re.MULTILINE
@@ -110,7 +111,8 @@ class Project:
     def _targets(self) -> Iterator[tuple[str, int, str]]:
         known = set(_TARGETS.findall(self.texts.get("Makefile", "")))
         for path, text in self.documents.items():
-            code = [*re.finditer(r"`[^`\n]+`|^    .+$|^```.*?^```", text, re.MULTILINE | re.DOTALL)]
+            outside = _FENCED.sub(_blank, text)
+            code = [*_FENCED.finditer(text), *_INLINE_CODE.finditer(outside), *_INDENTED.finditer(outside)]
             for block in code:
                 for match in _MAKE.finditer(block[0]):
                     if match[2] not in known and not path.startswith(_HISTORICAL):
@@ -144,12 +146,12 @@ def _files(root: Path) -> Iterator[Path]:
 
 
 def _without_code(text: str) -> str:
-    """The text with blanks in place of code, so that positions stay."""
+    return _INLINE_CODE.sub(_blank, _FENCED.sub(_blank, text))
 
-    def blank(match: re.Match[str]) -> str:
-        return re.sub(r"[^\n]", " ", match[0])
 
-    return _INLINE_CODE.sub(blank, _FENCED.sub(blank, text))
+def _blank(match: re.Match[str]) -> str:
+    """Blanks in place of a match, so that positions stay."""
+    return re.sub(r"[^\n]", " ", match[0])
 
 
 def _line(text: str, position: int) -> int:

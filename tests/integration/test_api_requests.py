@@ -525,7 +525,7 @@ def test_the_reference_page_has_every_route_and_no_other(call):
 
 EXAMPLE = re.compile(
     r"^## (?P<route>.+)\n\n```\n(?P<method>\w+) (?P<path>\S+)\n(?P<body>[^`]*)```\n\n"
-    r"Answer, (?P<status>\d+):\n\n```\n(?P<answer>[^`]*)```$",
+    r"Response, (?P<status>\d+):\n\n```\n(?P<answer>[^`]*)```$",
     re.MULTILINE,
 )
 

@@ -51,6 +51,7 @@ def test_reports_a_broken_reference_of_a_document(project, text, problem):
         "    make -s test SIZE=1",
         "We make demos.",
         "The key `imports/{id}/results.csv`.",
+        "A `code\nspan` over two lines does not make `others` code.",
     ],
 )
 def test_accepts_what_exists_and_what_is_no_reference(project, text):
