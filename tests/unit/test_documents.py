@@ -1,5 +1,7 @@
 """The documents: links, paths, commands, and the sections of the contract that files refer to."""
 
+import re
+
 import pytest
 
 from infra.documents import CONTRACT, ROOT, Project, anchors
@@ -87,3 +89,50 @@ def test_reports_a_missing_section_that_the_contract_itself_names(project):
 def test_forms_anchors_as_github_does():
     text = "# A: `b` and c_d\n\n## [Linked](x.md) part\n\n## Twice\n\n## Twice\n\n```\n# no heading\n```\n"
     assert anchors(text) == {"a-b-and-c_d", "linked-part", "twice", "twice-1"}
+
+
+def test_the_runbook_describes_every_alarm_of_the_template():
+    template = (ROOT / "infra/template.yaml").read_text()
+    alarms = re.findall(r"^  (\w+):\n    Type: AWS::CloudWatch::Alarm$", template, re.MULTILINE)
+    runbook = (ROOT / "docs/guides/operations.md").read_text()
+    assert alarms
+    assert re.findall(r"^\| `(\w+Alarm)` \|", runbook, re.MULTILINE) == alarms
+
+
+def test_the_deployment_guide_lists_every_parameter_with_its_default():
+    template = (ROOT / "infra/template.yaml").read_text()
+    parameters = template.partition("\nParameters:\n")[2].partition("\nConditions:\n")[0]
+    expected = {
+        name: (re.search(r'^    Default: "?(.*?)"?$', body, re.MULTILINE) or [None, ""])[1]
+        for name, body in re.findall(r"^  (\w+):\n((?:    .*\n|\n)+)", parameters + "\n", re.MULTILINE)
+    }
+    guide = (ROOT / "docs/guides/deployment.md").read_text()
+    table = guide.partition("\n## Parameters\n")[2].partition("\n## ")[0]
+    listed = re.findall(r"^\| `(\w+)` \| `?([^|`]*?)`? ?\|", table, re.MULTILINE)
+    assert {name: default.strip() for name, default in listed} == expected
+
+
+def test_the_diagram_and_the_reference_have_the_same_states_of_an_import():
+    page = (ROOT / "docs/architecture.md").read_text()
+    diagram = page.partition("\n## States of an import\n")[2].partition("\n```\n")[0]
+    steps = set(re.findall(r"^  ([A-Z]+) --> ([A-Z]+):", diagram, re.MULTILINE))
+    reference = (ROOT / "docs/reference/api.md").read_text()
+    rows = re.findall(r"^\| `([A-Z]+)` \| [^|]+ \| ([^|]*)\|$", reference, re.MULTILINE)
+    assert steps == {(status, after) for status, cell in rows for after in re.findall(r"`([A-Z]+)`", cell)}
+
+
+def test_the_architecture_states_the_time_outs_of_the_template():
+    template = (ROOT / "infra/template.yaml").read_text()
+    resources = re.split(r"^  (?=\w+:)", template, flags=re.MULTILINE)
+    of_template = {}
+    for resource in resources:
+        name = resource.partition(":")[0]
+        for value in re.findall(r"^      (?:Timeout|VisibilityTimeout): (\d+)", resource, re.MULTILINE):
+            of_template[name] = int(value)
+    page = (ROOT / "docs/architecture.md").read_text()
+    stated = {}
+    for what, value in re.findall(r"^\| (?:visibility )?time-out of (.+?) \| (\d+) s", page, re.MULTILINE):
+        names = re.findall(r"`(\w+)`", what)
+        names += ["DeadLetterQueue", "ExportDeadLetterQueue"] if "both dead-letter queues" in what else []
+        stated |= dict.fromkeys(names, int(value))
+    assert stated == of_template
