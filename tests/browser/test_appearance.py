@@ -19,7 +19,7 @@ from tests.browser.conftest import NARROW, WIDE, ZOOMED
 
 DAY = 86_400_000
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
-# Those that the README shows.
+# Those that the documents show.
 PICTURES = {
     "console-balances-light",
     "console-balances-light-narrow",
