@@ -65,11 +65,11 @@ lint: $(VENV) ## Check style, types, the template and the links between document
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/python -m infra.documents
 	$(BIN)/cfn-lint $(TEMPLATE)
 	$(SAM) validate --lint --template $(TEMPLATE)
-	$(BIN)/python -m infra.documents
 
-format: $(VENV) ## Format the code
+format: $(VENV) ## Put the code into the common style
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
