@@ -65,9 +65,9 @@ lint: $(VENV) ## Check style, types, the template and the links between document
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/python -m infra.documents
 	$(BIN)/cfn-lint $(TEMPLATE)
 	$(SAM) validate --lint --template $(TEMPLATE)
-	$(BIN)/python -m infra.documents
 	@$(MAKE) --no-print-directory lint-console
 
 # Prettier, ESLint and TypeScript are npm packages; where npm cannot install them the console's code is not checked.
@@ -80,7 +80,7 @@ lint-console:
 		echo "The console's code was not checked: Prettier, ESLint and TypeScript could not be installed (they need npm)."; \
 	fi
 
-format: $(VENV) ## Format the code
+format: $(VENV) ## Put the code into the common style
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 	@if [ -e $(CONSOLE_TOOLS) ]; then $(PRETTIER) --write --log-level warn $(CONSOLE_SOURCES); fi

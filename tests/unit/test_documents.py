@@ -112,6 +112,18 @@ def test_the_deployment_guide_lists_every_parameter_with_its_default():
     assert {name: default.strip() for name, default in listed} == expected
 
 
+def test_the_deployment_guide_lists_every_output():
+    outputs = (ROOT / "infra/template.yaml").read_text().partition("\nOutputs:\n")[2]
+    guide = (ROOT / "docs/guides/deployment.md").read_text()
+    table = guide.partition("| output | meaning |")[2].partition("\n\n")[0]
+    listed = [
+        name
+        for row in table.splitlines()
+        for name in re.findall(r"`(\w+)`", row.split("|")[1] if row else "")
+    ]
+    assert sorted(listed) == sorted(re.findall(r"^  (\w+):$", outputs, re.MULTILINE))
+
+
 def test_the_diagram_and_the_reference_have_the_same_states_of_an_import():
     page = (ROOT / "docs/architecture.md").read_text()
     diagram = page.partition("\n## States of an import\n")[2].partition("\n```\n")[0]
