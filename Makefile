@@ -1,5 +1,5 @@
-# Everything a developer does. `make help` lists it; nothing has to be installed beforehand but Python 3.11
-# or later and make.
+# The commands of this project; `make help` lists them. Only Python 3.11 or later and make have to be
+# installed.
 
 PYTHON ?= python3
 VENV := .venv/.installed
@@ -16,66 +16,79 @@ SOURCES := $(sort $(TEMPLATE) $(shell find functions layers -type f -not -name '
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup build build-aws demo up down sample token env logs test simulate bench lint format pictures \
-	rotate-row-id-key requeue-chunks pins chromium gnumeric exceljs typescript clean FORCE
+	lint-console rotate-row-id-key requeue-chunks pins chromium gnumeric exceljs typescript clean FORCE
 
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
-setup: $(VENV) $(MINISTACK_VENV) ## Install what is needed, into .venv and .venv-ministack
+setup: $(VENV) $(MINISTACK_VENV) ## Install the Python packages into .venv and .venv-ministack
 
 build: $(LOCAL_STACK) ## Build the template for this machine
 
 build-aws: $(VENV) ## Build the template for AWS, as `sam build` does, into .build/aws
 	$(SAM) build --template $(TEMPLATE) --build-dir .build/aws/stack
 
-demo: $(LOCAL_STACK) ## Show the whole process: load, report, redeem, emails
+demo: $(LOCAL_STACK) ## Run the whole process once: load rewards, report, redeem, emails
 	@PYTHONPATH=layers/rewards/python $(BIN)/python -m infra.local.demo
 
-up: $(LOCAL_STACK) ## Start the local stack, or update the running one, and show how to use it
+up: $(LOCAL_STACK) ## Start the local stack, or update the running one, and print how to use it
 	@$(BIN)/python -m infra.local up
 
 down: $(VENV) ## Stop the local stack
 	@$(BIN)/python -m infra.local down
 
-sample: $(VENV) ## Load the files of examples/ into the local stack that runs, and show what became of each row
+sample: $(VENV) ## Load the files of examples/ into the running local stack, and print the result of each row
 	@PYTHONPATH=layers/rewards/python $(BIN)/python -m infra.local.sample
 
-token: $(VENV) ## Sign in to the local stack, as ROLE=operator or viewer; print the token
+token: $(VENV) ## Sign in to the local stack as ROLE=operator or ROLE=viewer, and print the token
 	@$(BIN)/python -m infra.local token $(ROLE)
 
-env: $(VENV) ## Print the variables of README.md for the local stack: eval "$$(make -s env)"
+env: $(VENV) ## Print commands that set the variables of the guides for the local stack: eval "$$(make -s env)"
 	@$(BIN)/python -m infra.local env
 
-logs: $(VENV) ## Show the logs of the local stack's functions
+logs: $(VENV) ## Print the logs of the local stack's functions
 	@$(BIN)/python -m infra.local logs
 
-test: lint $(LOCAL_STACK) chromium gnumeric exceljs typescript ## Lint, then all tests: unit, integration, end to end, in a browser
+test: lint $(LOCAL_STACK) chromium gnumeric exceljs typescript ## Run lint and all tests: unit, integration, end to end, in a browser
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 SEEDS := 1000
 
-simulate: $(VENV) ## Play SEEDS=1000 random histories full of faults, or SEED=17 alone (docs/simulation.md)
+simulate: $(VENV) ## Run SEEDS=1000 random histories with faults, or only SEED=17 (docs/simulation.md)
 	@PYTHONPATH=layers/rewards/python $(BIN)/python -m tests.simulation $(if $(BUG),--bug "$(BUG)") \
 		$(if $(SEED),--seed $(SEED),--seeds $(SEEDS)) $(if $(FIND),--find)
 
 bench: $(VENV) $(MINISTACK_VENV) ## Measure everything (a quarter of an hour); PUBLISH=1 writes docs/performance.md
 	@PYTHONPATH=layers/rewards/python $(BIN)/python -m tests.bench $(BENCH) $(if $(filter 1,$(PUBLISH)),--publish)
 
-lint: $(VENV) ## Check style, types and the template
+lint: $(VENV) ## Check style, types, the template and the links between documents
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/python -m infra.documents
 	$(BIN)/cfn-lint $(TEMPLATE)
 	$(SAM) validate --lint --template $(TEMPLATE)
+	@$(MAKE) --no-print-directory lint-console
+
+# Prettier, ESLint and TypeScript are npm packages; where npm cannot install them the console's code is not checked.
+lint-console:
+	@if $(MAKE) --no-print-directory $(CONSOLE_TOOLS) >/dev/null 2>&1; then \
+		$(PRETTIER) --check $(CONSOLE_SOURCES) \
+		&& $(NPM_BIN)/eslint --config tests/console/eslint.config.mjs $(CONSOLE_SOURCES) \
+		&& $(NPM_BIN)/tsc --project tests/console; \
+	else \
+		echo "The console's code was not checked: Prettier, ESLint and TypeScript could not be installed (they need npm)."; \
+	fi
 
 format: $(VENV) ## Put the code into the common style
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+	@if [ -e $(CONSOLE_TOOLS) ]; then $(PRETTIER) --write --log-level warn $(CONSOLE_SOURCES); fi
 
-pins: ## Pin what the requirements need, at the installed versions, in the constraints files
+pins: ## Pin the installed versions of all requirements in the constraints files
 	@$(BIN)/python -m infra.pins
 
-pictures: $(LOCAL_STACK) chromium ## Make the pictures in docs/images anew
+pictures: $(LOCAL_STACK) chromium ## Create the pictures in docs/images again
 	PYTHONPATH=layers/rewards/python $(BIN)/python -m infra.local.email_pictures
 	PICTURES=docs/images REQUIRE_CHROMIUM=1 $(BIN)/python -m pytest -q tests/browser/test_appearance.py
 
@@ -88,7 +101,7 @@ requeue-chunks: $(VENV) ## Move chunks FROM=the dead-letter queue's URL TO=the r
 # Programs that only tests need. Where one cannot be installed, its tests are skipped and say so.
 chromium:
 	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install --yes -qq chromium; } >/dev/null 2>&1 \
-		|| echo "Chromium is not here and could not be installed: the tests of the page in a browser are left out."
+		|| echo "Chromium could not be installed: the tests of the console in a browser are skipped."
 
 gnumeric:
 	@command -v ssconvert >/dev/null || { apt-get update -qq && apt-get install --yes -qq gnumeric; } >/dev/null 2>&1 \
@@ -105,12 +118,17 @@ typescript:
 EXCELJS := tests/exceljs/node_modules/.installed
 TYPESCRIPT := tests/typescript/node_modules/.installed
 
-$(EXCELJS) $(TYPESCRIPT): tests/%/node_modules/.installed: tests/%/package.json
+CONSOLE_TOOLS := tests/console/node_modules/.installed
+CONSOLE_SOURCES := functions/console/page/*.js tests/console/*.mjs
+NPM_BIN := tests/console/node_modules/.bin
+PRETTIER := $(NPM_BIN)/prettier --config tests/console/.prettierrc.json
+
+$(CONSOLE_TOOLS) $(EXCELJS) $(TYPESCRIPT): tests/%/node_modules/.installed: tests/%/package.json
 	command -v npm || { apt-get update && apt-get install --yes nodejs npm; }
 	npm install --no-package-lock --prefix $(<D)
 	touch $@
 
-clean: ## Remove what was built, and stop the local stack
+clean: ## Remove built files, and stop the local stack
 	@if [ -e .local/stack.json ]; then $(BIN)/python -m infra.local down; fi
 	rm -rf .build .local .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis .schemathesis
 

@@ -108,7 +108,15 @@ class ImportStats(WithDecimalsByUnit):
     rows: int
     processed: int
     outcomes: dict[str, int] = Field(description="Rows by outcome.")
+    requested: dict[str, int] = Field(
+        default={},
+        description="Credits by unit of all rows with a valid positive value, whatever their outcome. Of at "
+        "most 100 units; OTHER is the number of rows in further units.",
+    )
     redeemed: dict[str, int] = Field(description="Credits by unit.")
+    rejected: dict[str, int] = Field(
+        default={}, description="What failed rows requested, as `requested` counts it."
+    )
     warnings: dict[str, int] = Field(default={}, description="Rows by warning.")
     decimals: DecimalsByUnit
 

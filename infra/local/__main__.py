@@ -84,7 +84,7 @@ def in_order(lines: list[tuple[int, str, str]]) -> list[tuple[int, str, str]]:
 
 
 def variables(local: stack.Stack) -> dict[str, str]:
-    """Return every variable that README.md uses, and the settings that point the AWS CLI at the stack."""
+    """Return every variable that the guides use, and the settings that point the AWS CLI at the stack."""
     return {
         "API": local.api,
         "KEY": local.api_key,
@@ -126,7 +126,7 @@ Redemption queue    {local.outputs["RedemptionQueueArn"]}
 Dead-letter queue   {local.outputs["DeadLetterQueueArn"]}
 Emails              {local.aws.endpoint}/_ministack/ses/messages
 
-This sets all variables that are used below and in README.md:
+This sets all variables that are used below and in docs/guides:
 
   eval "$(make -s env)"
 

@@ -1,6 +1,6 @@
 """People of a local stack, and how they sign in.
 
-On AWS an administrator creates them with the same calls (README, "Who may do what").
+On AWS an administrator creates them with the same calls (docs/guides/deployment.md).
 """
 
 from dataclasses import dataclass

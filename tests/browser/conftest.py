@@ -27,7 +27,8 @@ except ImportError:  # the fixture below says so
     sync_playwright = None
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
-WIDE, NARROW = {"width": 1180, "height": 900}, {"width": 360, "height": 740}
+WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+ZOOMED = {"width": 320, "height": 640}  # 1280 pixels at 400 %
 WAIT = 60_000  # as patient as the tests of the stack
 
 

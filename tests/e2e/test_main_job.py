@@ -57,8 +57,10 @@ def test_the_filled_in_report_is_redeemed_oldest_expiry_first_and_only_once(load
         "rows": 2,
         "processed": 2,
         "outcomes": {"REDEEMED": 1, "INSUFFICIENT_BALANCE": 1},
+        "requested": {"CASH/USD": 600, "POINT": 31},
         "redeemed": {"CASH/USD": 600},
-        "decimals": {"CASH/USD": 2},
+        "rejected": {"POINT": 31},
+        "decimals": {"CASH/USD": 2, "POINT": 0},
         "warnings": {"DIGITS_TRUNCATED": 1},
     }
     mail = loaded.mail_about(record["id"])

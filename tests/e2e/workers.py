@@ -72,7 +72,7 @@ class Worker:
 
 @dataclass(frozen=True)
 class _Lease:
-    """What `leasedUntil` and `leaseOwner` of an item of the table Jobs say (docs/data-model.md)."""
+    """What `leasedUntil` and `leaseOwner` of an item of the table Jobs say (docs/reference/data-model.md)."""
 
     pk: str
     sk: str

@@ -521,20 +521,20 @@ def test_a_fault_tells_nothing_and_a_busy_table_asks_to_come_again(call, monkeyp
 def test_the_reference_page_has_every_route_and_no_other(call):
     described = json.loads(call(path="/openapi.json")["body"])
     routes = {f"{method.upper()} {path}" for path, each in described["paths"].items() for method in each}
-    page = (test_handlers.ROOT / "docs/api.md").read_text()
+    page = (test_handlers.ROOT / "docs/reference/api.md").read_text()
     assert set(re.findall(r"^\| `([A-Z]+ /\S+)` \|", page, re.MULTILINE)) == routes
 
 
 EXAMPLE = re.compile(
     r"^## (?P<route>.+)\n\n```\n(?P<method>\w+) (?P<path>\S+)\n(?P<body>[^`]*)```\n\n"
-    r"Answer, (?P<status>\d+):\n\n```\n(?P<answer>[^`]*)```$",
+    r"Response, (?P<status>\d+):\n\n```\n(?P<answer>[^`]*)```$",
     re.MULTILINE,
 )
 
 
 def test_the_examples_show_every_route_as_the_description_has_it(call):
     described = json.loads(call(path="/openapi.json")["body"])
-    examples = list(EXAMPLE.finditer((test_handlers.ROOT / "docs/api-examples.md").read_text()))
+    examples = list(EXAMPLE.finditer((test_handlers.ROOT / "docs/reference/api-examples.md").read_text()))
     routes = [f"{method.upper()} {path}" for path, each in described["paths"].items() for method in each]
     assert sorted(each["route"] for each in examples) == sorted(routes)
 

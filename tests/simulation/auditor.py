@@ -201,6 +201,13 @@ class Auditor(LedgerModel):
         for (_, _, unit), spent, _ in mine.values():
             sums[unit] += spent.value
         self._must(redeemed == sums, f"{described}: redeemed {redeemed}, the balances gave {dict(sums)}")
+        requested: Counter[str] = Counter()
+        for line in upload.lines.values():
+            requested[line.key[2]] += line.credits if line.key[2] else 0
+        self._must(
+            record["requested"] == +requested,
+            f"{described}: requested {record['requested']}, the file says {dict(+requested)}",
+        )
 
     def _answered(self, import_id: str) -> Counter[str]:
         """Outcomes in the parts that count: those of validation, and the one each chunk's record names."""
@@ -252,6 +259,7 @@ class Auditor(LedgerModel):
             len(results) == len(upload.lines) + 1, f"{described}: results.csv has {len(results) - 1} rows"
         )
         counted: Counter[str] = Counter()
+        rejected: Counter[str] = Counter()
         failed = []
         for cells, line in zip(results[1:], upload.lines.values(), strict=True):
             number, owner, outcome, redeemed, available, message = cells[len(own) :]
@@ -265,6 +273,7 @@ class Auditor(LedgerModel):
             counted[outcome] += 1
             if outcome not in SETTLED:
                 failed.append([*line.cells, outcome, message])
+                rejected[line.key[2]] += line.credits if line.key[2] and not upload.loads else 0
             if upload.loads:
                 self._check_loaded(upload, line, outcome, about)
             else:
@@ -273,6 +282,10 @@ class Auditor(LedgerModel):
         self._must(
             counted == record["outcomes"],
             f"{described}: results {dict(counted)}, record {record['outcomes']}",
+        )
+        self._must(
+            record["rejected"] == +rejected,
+            f"{described}: rejected {record['rejected']}, the failed rows requested {dict(+rejected)}",
         )
         key = f"imports/{upload.id}/failed.csv"
         if failed:

@@ -168,13 +168,20 @@ INJECTED_BUGS: dict[str, tuple[Change, ...]] = {
         ),
         (
             "rewards.flows.process_chunk",
-            ("self._jobs.count_chunk(chunk.import_id, chunk.number, owner, results, expires, backoff)"),
             (
-                "self._jobs.count_chunk(chunk.import_id, chunk.number, owner, results, expires, "
-                "backoff)\n"
+                "self._jobs.count_chunk(\n"
+                "                    chunk.import_id, chunk.number, owner, results, expires, "
+                "backoff, rejected\n"
+                "                )\n"
+            ),
+            (
+                "self._jobs.count_chunk(\n"
+                "                    chunk.import_id, chunk.number, owner, results, expires, "
+                "backoff, rejected\n"
+                "                )\n"
                 "                self._files.put_part(chunk.import_id, "
                 'part_name("chunk", chunk.number, owner), '
-                "results)"
+                "results)\n"
             ),
         ),
     ),

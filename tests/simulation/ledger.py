@@ -1,6 +1,6 @@
 """What the auditor knows by itself of files, values and balances. It imports nothing of the product.
 
-The stored forms are those of docs/data-model.md, read here a second time.
+The stored forms are those of docs/reference/data-model.md, read here a second time.
 """
 
 import csv

@@ -28,7 +28,7 @@ def test_log_lines_of_one_millisecond_keep_their_order():
     assert in_order(written) == [written[-1], *written[:-1]]
 
 
-def test_the_variables_of_the_local_stack_are_all_that_the_readme_uses():
+def test_the_local_stack_sets_every_variable_that_the_documents_use():
     outputs = dict.fromkeys(re.findall(r"^  (\w+):$", (ROOT / "infra/template.yaml").read_text(), re.M), "x")
     local = SimpleNamespace(
         api="x",
@@ -38,11 +38,17 @@ def test_the_variables_of_the_local_stack_are_all_that_the_readme_uses():
         outputs=outputs,
         aws=SimpleNamespace(endpoint="x"),
     )
-    readme = (ROOT / "README.md").read_text()
-    theirs = {"STACK", "IMPORT_ID", *re.findall(r"^ *([A-Z][A-Z_]+)=", readme, re.M)}  # the reader sets them
-    used = set(re.findall(r"\$\{?([A-Z][A-Z_]+)", readme)) - theirs
+    deployment = ROOT / "docs/guides/deployment.md"
+    used = set()
+    for page in (ROOT / "README.md", *deployment.parent.glob("*.md")):
+        text = page.read_text()
+        set_there = {} if page == deployment else re.findall(r"^ *([A-Z][A-Z_]+)=", text, re.M)
+        used |= set(re.findall(r"\$\{?([A-Z][A-Z_]+)", text)) - {"STACK", "IMPORT_ID", *set_there}
     assert {"API", "KEY", "POOL", "DEAD_LETTER_QUEUE"} <= used
     assert used <= set(variables(local))
+    # The same variables for a stack on AWS.
+    set_for_aws = set(re.findall(r"^    ([A-Z][A-Z_]+)=", deployment.read_text(), re.M))
+    assert {name for name in variables(local) if not name.startswith("AWS_")} <= set_for_aws
 
 
 class Queue:

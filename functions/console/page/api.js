@@ -1,24 +1,33 @@
-// The REST API, asked as the user who signed in.
+// The REST API, called as the user who signed in.
 
 import * as session from "./session.js";
+import { stack } from "./stack.js";
 
-const stack = JSON.parse(document.querySelector('meta[name="stack"]').content);
 const BASE = `api/v1/${encodeURIComponent(stack.tenant)}`;
 const BUSY_PAUSE = 2_000;
+// So often a server error is retried without a word while something is followed.
+const QUIET_RETRIES = 2;
 
 export class ApiError extends Error {
-  constructor(status, code, message) {
+  /**
+   * @param {number} status 0 where the network failed
+   * @param {string} code
+   * @param {string} message
+   * @param {string} requestId
+   */
+  constructor(status, code, message, requestId = "") {
     super(message);
     this.status = status;
     this.code = code;
+    this.requestId = requestId;
   }
 }
 
-export const get = (path, signal) => call("GET", path, undefined, signal);
+export const get = (path, signal = undefined) => call("GET", path, undefined, signal);
 export const post = (path, body = {}, signal = undefined) => call("POST", path, body, signal);
 
-// The answer's JSON. A session that has ended is renewed, by the user if need be, and the request sent again;
-// so is one that a busy service refused. Nothing else is repeated.
+// The response's JSON. A session that has ended is renewed, by the user if need be, and the request sent again;
+// so is one that a busy service rejected. Nothing else is repeated.
 async function call(method, path, body, signal) {
   for (let attempt = 1; ; attempt += 1) {
     const token = await session.token();
@@ -31,7 +40,9 @@ async function call(method, path, body, signal) {
     } else if (response.status === 503 && problem.apiErrorCode === "TRY_AGAIN" && attempt <= 3) {
       await new Promise((resolve) => setTimeout(resolve, BUSY_PAUSE));
     } else {
-      throw new ApiError(response.status, problem.apiErrorCode || "", problem.message || words(response.status));
+      const message = problem.message || words(response.status);
+      const requestId = response.headers.get("X-Request-Id") || "";
+      throw new ApiError(response.status, problem.apiErrorCode || "", message, requestId);
     }
   }
 }
@@ -50,46 +61,76 @@ async function send(method, path, body, token, signal) {
     });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new ApiError(0, "OFFLINE", "There is no connection to the service. Check your network and try again.");
+    throw new ApiError(
+      0,
+      "OFFLINE",
+      "There is no connection to the service. Check your network and try again.",
+    );
   }
 }
 
 function words(status) {
   if (status === 429) return "Too many requests at once. Wait a moment and try again.";
-  return `The service answered with an error (${status}). Try again in a moment.`;
+  return `The service failed with status ${status}. Try again in a moment.`;
 }
 
 // Whole numbers beyond 2^53 stay exact where the browser hands over their digits.
 function parsed(text) {
-  return JSON.parse(text, (_, value, context) =>
+  /** @type {any} */
+  const exact = (_, value, context) =>
     typeof value === "number" && !Number.isSafeInteger(value) && /^-?\d+$/.test(context?.source ?? "")
       ? BigInt(context.source)
-      : value,
-  );
+      : value;
+  return JSON.parse(text, exact);
 }
 
-// Asks again and again until `use` says that it has seen the end, or the signal ends it. A lost connection
-// is told to `lost` (null when it is back) and survived. What `use` throws ends it.
-export async function follow(path, signal, use, lost = () => {}) {
+/**
+ * Reads again and again until `use` returns true or the signal ends it. A network failure is reported to
+ * `lost`, with a function that retries at once (null when the connection is back), and survived. A server error
+ * that stays, and what `use` throws, ends it.
+ */
+export async function follow(path, signal, use, lost = /** @type {any} */ (() => {})) {
   let pause = 700;
   let away = false;
+  let failures = 0;
   while (!signal.aborted) {
+    let wake;
+    const woken = new Promise((resolve) => (wake = resolve));
     let found = null;
     try {
       found = await get(path, signal);
     } catch (error) {
       if (signal.aborted || error.name === "AbortError") return;
-      if (error.status > 0 && error.status < 500 && error.status !== 429) throw error;
-      away = true;
-      lost(error);
+      const network = error.status === 0;
+      failures += 1;
+      const passing = error.status === 429 || (error.status >= 500 && failures <= QUIET_RETRIES);
+      if (!network && !passing) throw error;
+      if (network) {
+        away = true;
+        lost(error, wake);
+      }
       pause = Math.min(pause * 2, 15_000);
     }
     if (found) {
-      if (away) lost(null);
+      failures = 0;
+      if (away) {
+        lost(null);
+        pause = 700;
+      }
       away = false;
       if (use(found)) return;
       pause = Math.min(pause * 1.15, 3_000);
     }
-    await new Promise((resolve) => setTimeout(resolve, pause));
+    await Promise.race([woken, new Promise((resolve) => setTimeout(resolve, pause))]);
+  }
+}
+
+/** All elements of a list that the API hands out in parts. */
+export async function all(path, signal, size = 1_000) {
+  const found = [];
+  for (;;) {
+    const part = await get(`${path}&limit=${size}&offset=${found.length}`, signal);
+    found.push(...part);
+    if (part.length < size) return found;
   }
 }

@@ -1,8 +1,8 @@
-// The user pool's own API, asked straight from the page: the password goes nowhere else, and not even there.
+// The user pool's own API, called straight from the browser: the password goes nowhere else, and not even there.
 
 import * as srp from "./srp.js";
+import { stack } from "./stack.js";
 
-const stack = JSON.parse(document.querySelector('meta[name="stack"]').content);
 const pool = stack.pool.split("_")[1];
 
 export class CognitoError extends Error {
@@ -30,7 +30,9 @@ async function ask(action, body) {
   }
   const answer = await response.json().catch(() => ({}));
   if (!response.ok) {
-    const code = String(answer.__type || `HTTP ${response.status}`).split("#").pop();
+    const code = String(answer.__type || `HTTP ${response.status}`)
+      .split("#")
+      .pop();
     throw new CognitoError(code, answer.message || answer.Message || "");
   }
   return answer;
@@ -95,7 +97,35 @@ export function resetPassword(email, code, password) {
   });
 }
 
+/** Whether the user signs in with a code of an authenticator app. */
+export async function hasSecondFactor(accessToken) {
+  const found = await ask("GetUser", { AccessToken: accessToken });
+  return (found.UserMFASettingList || []).includes("SOFTWARE_TOKEN_MFA");
+}
+
+/** A new secret for an authenticator app; it counts once a code of it is verified. */
+export async function newSecret(accessToken) {
+  return (await ask("AssociateSoftwareToken", { AccessToken: accessToken })).SecretCode;
+}
+
+/** Turns the second factor on, with a code of the app that has the new secret. */
+export async function turnOnSecondFactor(accessToken, code) {
+  const checked = await ask("VerifySoftwareToken", { AccessToken: accessToken, UserCode: code });
+  if (checked.Status !== "SUCCESS") throw new CognitoError("CodeMismatchException", "The code is wrong.");
+  await prefer(accessToken, true);
+}
+
+export function turnOffSecondFactor(accessToken) {
+  return prefer(accessToken, false);
+}
+
+function prefer(accessToken, enabled) {
+  const settings = { Enabled: enabled, PreferredMfa: enabled };
+  return ask("SetUserMFAPreference", { AccessToken: accessToken, SoftwareTokenMfaSettings: settings });
+}
+
 function tokens(result) {
   const made = Date.now();
-  return { id: result.IdToken, refresh: result.RefreshToken, made, expires: made + result.ExpiresIn * 1000 };
+  const { IdToken: id, AccessToken: access, RefreshToken: refreshToken } = result;
+  return { id, access, refresh: refreshToken, made, expires: made + result.ExpiresIn * 1000 };
 }

@@ -1,10 +1,14 @@
-// Making elements. Text is only ever set as text, so nothing that a file or a person wrote becomes markup.
+// Elements without a framework, and without ever parsing a text as HTML.
 
-// An element: h("a", { class: "link", href: "#/", on: { click } }, "text", child, [children]).
+/**
+ * h("a", { class: "link", href: "#/", on: { click } }, "text", child, [children]).
+ * @returns {any}
+ */
 export function h(tag, attributes, ...children) {
   return filled(document.createElement(tag), attributes, children);
 }
 
+/** @returns {any} */
 export function svg(tag, attributes, ...children) {
   return filled(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
 }
@@ -23,11 +27,11 @@ function filled(element, attributes, children) {
 
 function add(element, children) {
   for (const child of children.flat(Infinity)) {
-    if (child !== null && child !== undefined && child !== false) element.append(child);
+    if (child !== null && child !== undefined && child !== false && child !== "") element.append(child);
   }
 }
 
-// Replaces what an element holds; where the focus was in it and an element of the same id is there again,
+// Replaces the contents of an element; where the focus was in it and an element of the same id is there again,
 // the focus goes to that.
 export function fill(element, ...children) {
   const focused = element.contains(document.activeElement) ? document.activeElement.id : "";
@@ -45,7 +49,7 @@ export function newId(prefix) {
   return `${prefix}-${numbers}`;
 }
 
-// Told to those who do not see the page.
+// Read out by screen readers.
 export function announce(message) {
   const place = document.getElementById("announcer");
   if (place.textContent !== message) place.textContent = message;

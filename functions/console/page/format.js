@@ -1,6 +1,10 @@
-// Numbers, values and times as the reader writes them. Credits are whole numbers in a unit's smallest step.
+// Numbers, amounts and dates as the reader writes them. Credits are whole numbers in a unit's smallest unit.
 
 import { h } from "./dom.js";
+
+const MISSING =
+  "The service sent an amount without its decimals, so it cannot be shown. " +
+  "Reload the page. If this happens again, report it to your administrator.";
 
 export function count(number) {
   return new Intl.NumberFormat().format(number);
@@ -10,18 +14,14 @@ export function count(number) {
 // A missing figure is an error: a guess would show an amount 100 times too large.
 export function value(credits, places) {
   if (credits === undefined || credits === null || !Number.isInteger(places) || places < 0) {
-    throw new Error("The service sent an amount without its decimals, so it cannot be shown. Reload the page; if this happens again, tell whoever runs this service.");
+    throw new Error(MISSING);
   }
   const whole = BigInt(credits);
   const digits = String(whole < 0n ? -whole : whole).padStart(places + 1, "0");
   const at = digits.length - places;
   const plain = (whole < 0n ? "-" : "") + digits.slice(0, at) + (places ? "." + digits.slice(at) : "");
   const form = { minimumFractionDigits: places, maximumFractionDigits: places };
-  return new Intl.NumberFormat(undefined, form).format(plain);
-}
-
-export function amount(credits, unit, places) {
-  return `${value(credits, places)} ${unit}`;
+  return new Intl.NumberFormat(undefined, form).format(/** @type {any} */ (plain));
 }
 
 // { unit: credits } as [[unit, credits]], in the units' order.
@@ -29,20 +29,31 @@ export function totals(byUnit) {
   return Object.entries(byUnit || {}).sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
-// Several amounts in a sentence: "12.50 CASH/USD, 3 POINT and 1 freemonth"; of many the first few.
-// `decimals` are { unit: decimals }.
-export function amounts(byUnit, decimals, most = 12) {
-  const found = totals(byUnit).map(([unit, credits]) => amount(credits, unit, decimals?.[unit]));
-  if (found.length > most) found.splice(most - 1, Infinity, `amounts in ${found.length - most + 1} more units`);
-  return new Intl.ListFormat("en-GB", { type: "conjunction" }).format(found);
+export function plural(number, one, many = `${one}s`) {
+  return `${count(number)} ${Number(number) === 1 ? one : many}`;
 }
 
 export function rows(number) {
-  return `${count(number)} ${Number(number) === 1 ? "row" : "rows"}`;
+  return plural(number, "row");
 }
 
-// A moment in the reader's zone; in UTC on hover.
-export function moment(milliseconds, style = { dateStyle: "medium", timeStyle: "short" }) {
+/** A share of 1, with one decimal: 12.5%. */
+export function percent(part) {
+  const form = { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 };
+  return new Intl.NumberFormat(undefined, /** @type {any} */ (form)).format(part);
+}
+
+const ZONED = {
+  year: "numeric",
+  month: "short",
+  day: "numeric",
+  hour: "2-digit",
+  minute: "2-digit",
+  timeZoneName: "short",
+};
+
+// A moment in the reader's zone, which is named; in UTC on hover.
+export function moment(milliseconds, style = /** @type {any} */ (ZONED)) {
   if (milliseconds === null || milliseconds === undefined) return h("span", { class: "mute" }, "–");
   const date = new Date(Number(milliseconds));
   const iso = date.toISOString();
@@ -55,8 +66,15 @@ export function day(milliseconds) {
 }
 
 export function bytes(number) {
-  const [size, unit] = number < 1e6 ? [number / 1e3, "kilobyte"] : number < 1e9 ? [number / 1e6, "megabyte"] : [number / 1e9, "gigabyte"];
-  return new Intl.NumberFormat(undefined, { style: "unit", unit, maximumFractionDigits: size < 10 ? 1 : 0 }).format(size);
+  const sizes = [
+    [1e9, "gigabyte"],
+    [1e6, "megabyte"],
+    [1e3, "kilobyte"],
+  ];
+  const [scale, unit] = sizes.find(([least]) => number >= Number(least)) || sizes[2];
+  const size = number / Number(scale);
+  const form = { style: "unit", unit, maximumFractionDigits: size < 10 ? 1 : 0 };
+  return new Intl.NumberFormat(undefined, /** @type {any} */ (form)).format(size);
 }
 
 // "about 40 seconds", "about 3 minutes"

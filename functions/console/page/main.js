@@ -1,20 +1,37 @@
-// The page's frame: who is signed in, where one is, and what is shown there.
+// The frame of the console: who is signed in, the navigation, and the page that the address names.
 
+import * as account from "./account.js";
 import * as balances from "./balances.js";
 import { announce, fill, h } from "./dom.js";
-import * as history from "./history.js";
 import * as importing from "./import.js";
+import * as imports from "./imports.js";
+import * as participant from "./participant.js";
+import * as report from "./report.js";
 import * as reports from "./reports.js";
+import { address, placeOf } from "./router.js";
+import * as security from "./security.js";
 import * as session from "./session.js";
 import { signInForm } from "./signin.js";
-import { notice } from "./ui.js";
+import { empty, heading, notice, titled } from "./ui.js";
 import * as uploading from "./upload.js";
 
-const PAGES = [
-  { name: "balances", label: "Balances", view: balances.view },
-  { name: "reports", label: "Reports", view: reports.view },
-  { name: "import", label: "Import", view: (...given) => (given[1].id ? importing.view : uploading.view)(...given) },
-  { name: "history", label: "History", view: history.view },
+const VIEWS = {
+  balances: balances.view,
+  account: account.view,
+  participant: participant.view,
+  reports: reports.view,
+  report: report.view,
+  imports: imports.view,
+  "new-import": uploading.view,
+  import: importing.view,
+  security: security.view,
+};
+
+// The items of the navigation, with the pages that belong to each.
+const ITEMS = [
+  { page: "balances", label: "Balances", pages: ["balances", "account", "participant"] },
+  { page: "reports", label: "Reports", pages: ["reports", "report"] },
+  { page: "imports", label: "Imports", pages: ["imports", "new-import", "import"] },
 ];
 
 const top = document.getElementById("top");
@@ -24,40 +41,51 @@ let focuses = false; // not at the first page that a browser shows: it has just 
 
 session.onEnded(signInAgain);
 document.querySelector(".skip").addEventListener("click", (event) => {
-  event.preventDefault(); // the address says which page it is
+  event.preventDefault(); // the address names the page
   content.focus();
 });
 if (session.user()) start();
 else signInFirst();
 
 function signInFirst() {
-  document.title = "Sign in – Reward balances";
+  titled("Sign in");
   fill(top, brand());
-  fill(content, signInForm((tokens) => (session.begin(tokens), (focuses = true), start())));
+  const done = (tokens) => {
+    session.begin(tokens);
+    focuses = true;
+    start();
+  };
+  fill(content, signInForm(done));
 }
 
-// A session that ended: what is on the screen stays there, behind the form.
+// A session that ended: the page stays on the screen, behind the form.
 function signInAgain() {
   const before = session.user();
   return new Promise((resolve) => {
-    const back = document.activeElement;
+    const back = /** @type {any} */ (document.activeElement);
     const form = signInForm(done, {
       level: "h2",
       email: before.email,
-      note: "Your session has ended. Sign in once more to go on where you were; nothing on this page is lost.",
+      note: "Your session has ended. Sign in again to continue; nothing on this page is lost.",
     });
-    const leave = h("button", { type: "button", class: "quiet", on: { click: session.signOut } }, "Sign out instead");
-    const box = h("dialog", { "aria-label": "Sign in again", on: { cancel: (event) => event.preventDefault() } }, form, h("p", { class: "aside" }, leave));
+    const leave = h(
+      "button",
+      { type: "button", class: "quiet", on: { click: session.signOut } },
+      "Sign out instead",
+    );
+    const stay = (event) => event.preventDefault();
+    const content = [form, h("p", { class: "aside" }, leave)];
+    const box = h("dialog", { "aria-label": "Sign in again", on: { cancel: stay } }, content);
     document.body.append(box);
     box.showModal();
 
     function done(tokens) {
       session.begin(tokens);
       box.remove();
-      if (session.user().id !== before.id) return location.reload(); // what is on the screen is not theirs
+      if (session.user().id !== before.id) return location.reload(); // the page belongs to another user
       if (back?.isConnected) back.focus();
       announce("You are signed in again");
-      resolve();
+      return resolve(undefined);
     }
   });
 }
@@ -65,7 +93,11 @@ function signInAgain() {
 function start() {
   frame();
   if (session.user().role === "none") {
-    return fill(content, h("h1", { tabindex: "-1" }, "You cannot see anything yet"), notice("info", null, h("p", {}, "Your user is in neither of the groups “viewers” and “operators”. Ask whoever runs this service to put you into one, then sign in again.")));
+    const words =
+      "Your user is in neither of the groups “viewers” and “operators”. Ask your administrator to add you to one, " +
+      "then sign in again.";
+    titled("No access");
+    return fill(content, heading("You have no access yet"), notice("info", null, h("p", {}, words)));
   }
   window.onhashchange = show;
   return show();
@@ -73,13 +105,23 @@ function start() {
 
 function frame() {
   const { email, role } = session.user();
-  const links = PAGES.map(({ name, label }) => h("li", {}, h("a", { href: `#/${name}`, on: { click: again } }, label)));
-  const person = h("span", { class: "who" }, h("span", { class: "email" }, email || "signed in"), role === "viewer" ? h("span", { class: "role" }, "may look only") : null);
+  const link = ({ page, label }) => h("li", {}, h("a", { href: address(page), on: { click: again } }, label));
+  const person = h(
+    "span",
+    { class: "who" },
+    h(
+      "a",
+      { class: "email", href: address("security"), "aria-label": `Sign-in security of ${email}` },
+      email || "signed in",
+    ),
+    role === "viewer" ? h("span", { class: "role" }, "Read-only") : null,
+  );
   const out = h("button", { type: "button", class: "quiet", on: { click: session.signOut } }, "Sign out");
-  fill(top, brand(), h("nav", { "aria-label": "Pages" }, h("ul", {}, links)), h("div", { class: "person" }, person, out));
+  const nav = h("nav", { "aria-label": "Pages" }, h("ul", {}, ITEMS.map(link)));
+  fill(top, brand(), nav, h("div", { class: "person" }, person, out));
 }
 
-// A link to where one is already changes no address; it shows that page anew.
+// A link to the page that is shown changes no address; it shows that page again.
 function again(event) {
   if (location.hash !== event.currentTarget.getAttribute("href")) return;
   event.preventDefault();
@@ -87,28 +129,30 @@ function again(event) {
 }
 
 function brand() {
-  return h("a", { class: "brand", href: "#/balances" }, "Reward balances");
-}
-
-// An address: #/import/06gz...?page=2
-function here() {
-  const [path, query = ""] = location.hash.replace(/^#\/?/, "").split("?");
-  const [name, id = ""] = path.split("/").map(decodeURIComponent);
-  return { page: PAGES.find((each) => each.name === name) || PAGES[0], id, query: new URLSearchParams(query) };
+  return h("a", { class: "brand", href: "#/" }, "Reward balances");
 }
 
 async function show() {
   leaving.abort();
   leaving = new AbortController();
-  const { page, id, query } = here();
+  const { page, parts, query } = placeOf(location.hash);
+  const item = ITEMS.find((each) => each.pages.includes(page));
   for (const link of top.querySelectorAll("nav a")) {
-    if (link.getAttribute("href") === `#/${page.name}`) link.setAttribute("aria-current", "page");
+    if (item && link.getAttribute("href") === address(item.page)) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  document.title = `${page.label} – Reward balances`;
+  titled(item?.label || "Page not found");
   fill(content);
   scrollTo(0, 0);
-  page.view(content, { id, query, signal: leaving.signal });
+  if (page) VIEWS[page](content, { parts, query, signal: leaving.signal });
+  else notFound();
   if (focuses) content.querySelector("h1")?.focus({ preventScroll: true });
   focuses = true;
+}
+
+function notFound() {
+  const home = h("p", {}, h("a", { class: "button primary", href: "#/" }, "Go to Balances"));
+  const words = "The console has no page at this address. Check the address, or start from the first page.";
+  const box = h("section", { class: "card" }, empty("Nothing to show", words, home));
+  fill(content, heading("Page not found"), box);
 }

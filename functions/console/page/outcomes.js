@@ -1,32 +1,35 @@
-// What became of the rows of an import, in words, with the first rows of each outcome.
+// The outcomes of an import's rows in words, with the first rows of each. Meanings and remedies come from the API.
 
 import { h } from "./dom.js";
 import * as format from "./format.js";
-import { notice, table } from "./ui.js";
+import { table } from "./table.js";
+import { address } from "./router.js";
+import { card, muted, notice, paragraph } from "./ui.js";
 
 const TITLES = {
   REDEEMED: "Redeemed",
   LOADED: "Loaded",
-  UNCHANGED: "Left alone",
+  UNCHANGED: "Skipped (0 or blank)",
   ALREADY_REDEEMED: "Redeemed by an earlier import",
-  INVALID_VALUE: "Value cannot be read",
-  NOT_POSITIVE: "Value below zero",
-  TRUNCATES_TO_ZERO: "Value below the smallest step",
-  MISSING_FIELD: "An id or the unit is blank",
+  REFERENCE_CONFLICT: "Reference used with another amount",
+  INVALID_VALUE: "Invalid amount or id",
+  NOT_POSITIVE: "Negative amount",
+  TRUNCATES_TO_ZERO: "Amount below the smallest unit",
+  MISSING_FIELD: "Missing id or unit",
   ROW_CHANGED: "Row was changed",
-  UNKNOWN_REPORT: "Row of another report",
-  DUPLICATE_ROW: "Row stands twice",
+  UNKNOWN_REPORT: "Row of an unknown report",
+  DUPLICATE_ROW: "Duplicate row",
   NO_BALANCE: "No such balance",
   UNIT_MISMATCH: "No balance in this unit",
-  INSUFFICIENT_BALANCE: "More than is available",
-  CANCELLED: "Cancelled before it was its turn",
+  INSUFFICIENT_BALANCE: "Amount exceeds the available balance",
+  CANCELLED: "Cancelled before processing",
   NOT_PROCESSED: "Could not be processed",
-  UNSUPPORTED_TYPE: "Not a credit",
+  UNSUPPORTED_TYPE: "Unsupported reward type",
   INVALID_UNIT: "Invalid unit",
-  ID_IN_USE: "Reward id is in use",
+  ID_IN_USE: "Reward id in use",
   BALANCE_FULL: "Balance is full",
-  REVERSED: "Given back",
-  ALREADY_REVERSED: "Given back before",
+  REVERSED: "Reversed",
+  ALREADY_REVERSED: "Reversed earlier",
 };
 
 const WARNINGS = {
@@ -41,75 +44,132 @@ const WARNINGS = {
   REPORT_OUTDATED: "Report is outdated",
 };
 
-const DONE = { REDEEMED: "redeemed", LOADED: "loaded", REVERSED: "given back" };
+const DONE = { REDEEMED: "redeemed", LOADED: "loaded", REVERSED: "reversed" };
 const REPEATED = ["ALREADY_REDEEMED", "ALREADY_REVERSED"];
+const SETTLED = [...Object.keys(DONE), ...REPEATED, "UNCHANGED"];
 
-const title = (outcome) => TITLES[outcome] || outcome;
+export const count = (record, ...names) =>
+  names.reduce((sum, name) => sum + (record.stats.outcomes[name] || 0), 0);
 
-export const count = (record, ...names) => names.reduce((sum, name) => sum + (record.stats.outcomes[name] || 0), 0);
-
-// An import's rows in few words: [[784, "redeemed", "good"], [5, "need a look", "bad"] ...], without zeros.
-export function tally(record) {
-  const settled = [...Object.keys(DONE), ...REPEATED, "UNCHANGED"];
-  const failed = Object.keys(record.stats.outcomes).filter((name) => !settled.includes(name));
-  const before = record.reverses ? "given back before" : "redeemed before";
-  return [
-    ...Object.entries(DONE).map(([name, words]) => [count(record, name), record.dryRun ? "to redeem" : words, "good"]),
-    [count(record, ...failed), "need a look", "bad"],
-    [count(record, ...REPEATED), before, "warn"],
-    [count(record, "UNCHANGED"), record.type === "REWARD" ? "loaded before" : "left alone", ""],
-  ].filter(([rows]) => rows > 0);
+function failedOutcomes(record) {
+  return Object.keys(record.stats.outcomes).filter((name) => !SETTLED.includes(name));
 }
 
-// The groups of failed rows, and of rows that were redeemed before.
-export function problems(explained) {
-  const { columns, outcomes } = explained;
-  const groups = outcomes.filter((each) => each.failed || each.outcome === "ALREADY_REDEEMED");
-  return groups.map((each, place) =>
-    group(title(each.outcome), each.outcome, each.rows, [h("p", {}, each.meaning), each.mending ? h("p", {}, h("span", { class: "strong" }, "To mend it: "), each.mending) : null], columns, each.examples, place === 0 && each.failed),
+export const anyFailed = (record) => count(record, ...failedOutcomes(record)) > 0;
+
+export function failedRows(explained) {
+  return explained.outcomes.filter((each) => each.failed).reduce((sum, each) => sum + each.rows, 0);
+}
+
+// An import's rows in few words: [[784, "redeemed", "good"], [5, "with errors", "bad"] ...], without zeros.
+export function tally(record) {
+  const done = Object.entries(DONE).map(([name, words]) => [
+    count(record, name),
+    record.dryRun ? "to redeem" : words,
+    "good",
+  ]);
+  return [
+    ...done,
+    [count(record, ...failedOutcomes(record)), "with errors", "bad"],
+    [count(record, ...REPEATED), record.reverses ? "reversed earlier" : "redeemed earlier", "warn"],
+    [count(record, "UNCHANGED"), record.type === "REWARD" ? "loaded earlier" : "skipped", ""],
+  ].filter(([rows]) => Number(rows) > 0);
+}
+
+/** The counts of rows, as large numbers. */
+export function figures(record) {
+  const figure = ([number, label, tone]) =>
+    h("div", { class: tone }, h("dt", {}, label), h("dd", {}, format.count(number)));
+  return h("dl", { class: "figures" }, tally(record).map(figure));
+}
+
+/** Failed rows, and rows redeemed by an earlier import, by outcome. */
+export function problemsCard(explained, fix, file = null) {
+  const found = explained.outcomes.filter((each) => each.failed || each.outcome === "ALREADY_REDEEMED");
+  if (!found.length) return null;
+  const failed = failedRows(explained) > 0;
+  const groups = found.map((each, place) =>
+    group(explained.columns, {
+      ...each,
+      title: TITLES[each.outcome] || each.outcome,
+      code: each.outcome,
+      remedy: each.mending,
+      isOpen: place === 0 && each.failed,
+    }),
+  );
+  return card(
+    failed ? "Rows with errors" : "Rows redeemed earlier",
+    failed && fix ? muted(fix) : null,
+    file ? h("div", { class: "buttons" }, file) : null,
+    groups,
   );
 }
 
-// An import's warnings: [{ warning, title, rows, meaning, remedy, examples }]. Counts are on the record, words
-// come with the outcomes.
+/** An import's warnings. Counts are on the record, words come with the outcomes. */
 export function warnings(record, explained) {
   const worded = new Map((explained?.warnings || []).map((each) => [each.warning, each]));
   for (const [warning, rows] of Object.entries(record.stats.warnings || {})) {
     if (rows > 0 && !worded.has(warning)) worded.set(warning, { warning, rows });
   }
-  return [...worded.values()].map((each) => ({ examples: [], ...each, title: WARNINGS[each.warning] || each.warning }));
+  return [...worded.values()].map((each) => ({
+    examples: [],
+    ...each,
+    title: WARNINGS[each.warning] || each.warning,
+  }));
 }
 
-// The same as groups with their first rows.
-export function warningGroups(record, explained) {
-  return warnings(record, explained).map((each) =>
-    group(each.title, each.warning, each.rows, [each.meaning ? h("p", {}, each.meaning) : null, each.remedy ? h("p", {}, h("span", { class: "strong" }, "How to fix it: "), each.remedy) : null], explained.columns, each.examples, false),
+// A warning changes no outcome; it says what to check before the money moves.
+export function warningsCard(record, explained) {
+  const found = warnings(record, explained);
+  if (!found.length) return null;
+  const groups = found.map((each) =>
+    group(explained.columns, { ...each, code: each.warning, isOpen: false }),
+  );
+  return card(
+    "Warnings",
+    muted("Warnings change no outcome. Check them before you rely on the result."),
+    groups,
   );
 }
 
-function group(name, code, count, words, columns, examples, open) {
+function group(columns, { title, code, rows, meaning, remedy, examples, isOpen }) {
+  const blank = () => h("span", { class: "mute" }, "blank");
   const shape = [
     { name: "Line", number: true, of: (each) => format.count(each.line) },
-    ...columns.map((column, place) => ({ name: column, of: (each) => each.cells[place] || h("span", { class: "mute" }, "blank") })),
-    { name: "Why", wide: true, of: (each) => each.message || "–" },
+    ...columns.map((name, place) => ({ name, of: (each) => each.cells[place] || blank() })),
+    { name: "Reason", wide: true, of: (each) => each.message || "–" },
   ];
-  const first = examples.length && examples.length < count ? h("p", { class: "mute" }, `The first ${format.count(examples.length)} of ${format.rows(count)}. All of them are in the file.`) : null;
+  const more = `The first ${format.count(examples.length)} of ${format.rows(rows)}. The file has all of them.`;
+  const summary = [
+    h("span", { class: "strong" }, title),
+    h("span", { class: "tally" }, format.rows(rows)),
+    h("code", {}, code),
+  ];
   return h(
     "details",
-    { class: "group", open },
-    h("summary", {}, h("span", { class: "strong" }, name), h("span", { class: "tally" }, format.rows(count)), code ? h("code", {}, code) : null),
-    h("div", { class: "inside" }, words, examples.length ? table(`${name}: first rows`, shape, examples) : null, first),
+    { class: "group", open: isOpen },
+    h("summary", {}, summary),
+    h(
+      "div",
+      { class: "inside" },
+      meaning ? paragraph(meaning) : null,
+      remedy ? paragraph(h("span", { class: "strong" }, "How to fix it: "), remedy) : null,
+      examples.length ? table(`${title}: first rows`, shape, examples) : null,
+      examples.length && examples.length < rows ? muted(more) : null,
+    ),
   );
 }
 
-// A file that was refused as a whole.
-export function refusal(record, explained) {
-  const mending = explained?.refusal?.mending;
-  const reason = explained?.refusal?.reason;
-  return notice("bad", reason ? `The file was not accepted: ${reason}` : "The import was not carried out", h("p", {}, linked(record.error.message)), mending ? h("p", {}, h("span", { class: "strong" }, "To mend it: "), mending) : null);
+/** A file that was rejected as a whole, or an import that failed. */
+export function rejection(record, explained) {
+  const { mending, reason } = explained?.refusal || {};
+  const title = reason ? `The file was rejected: ${reason}` : "The import has no results";
+  const remedy = mending ? paragraph(h("span", { class: "strong" }, "How to fix it: "), mending) : null;
+  return notice("bad", title, paragraph(linked(record.error.message)), remedy);
 }
 
 // Ids of imports in a message, as links to them.
 export function linked(message) {
-  return message.split(/\b([0-9][0-9a-hjkmnp-tv-z]{15})\b/).map((part, place) => (place % 2 ? h("a", { href: `#/import/${part}` }, part) : part));
+  const parts = message.split(/\b([0-9][0-9a-hjkmnp-tv-z]{15})\b/);
+  return parts.map((part, place) => (place % 2 ? h("a", { href: address("import", part) }, part) : part));
 }

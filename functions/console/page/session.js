@@ -4,18 +4,19 @@ import * as cognito from "./cognito.js";
 
 const KEY = "session";
 const EARLY = 5 * 60_000; // a token is renewed so long before it expires
-const FRESH = 60_000; // a token that is refused so soon after it was made is of no use at all
+const FRESH = 60_000; // a token that is rejected so soon after it was made is of no use at all
 
-// Who signs out means this browser, not this tab.
+// Signing out ends the session in every tab of this browser.
 const tabs = new BroadcastChannel("session");
 tabs.onmessage = () => current && leave();
 
 let current = JSON.parse(sessionStorage.getItem(KEY) || "null");
 let asking = null;
 let renewing = null;
-let askAgain = () => Promise.reject(new Error("nobody asks"));
+/** @type {() => Promise<any>} */
+let askAgain = () => Promise.reject(new Error("no form to sign in"));
 
-// How somebody whose session has ended is asked to sign in again: a function that gives new tokens.
+// How a user whose session has ended signs in again: a function that resolves when they have.
 export function onEnded(ask) {
   askAgain = ask;
 }
@@ -25,8 +26,12 @@ export function user() {
   if (!current) return null;
   const claims = claimsOf(current.id);
   const groups = claims["cognito:groups"] || [];
-  const role = groups.includes("operators") ? "operator" : groups.includes("viewers") ? "viewer" : "none";
-  return { id: claims.sub, email: claims.email, role };
+  return { id: claims.sub, email: claims.email, role: roleOf(groups) };
+}
+
+function roleOf(groups) {
+  if (groups.includes("operators")) return "operator";
+  return groups.includes("viewers") ? "viewer" : "none";
 }
 
 export function isOperator() {
@@ -51,6 +56,13 @@ export async function token() {
   return current.id;
 }
 
+/** A new access token, with which users change their own sign-in settings. */
+export async function accessToken() {
+  await token();
+  begin(await cognito.refresh(current.refresh));
+  return current.access;
+}
+
 async function renew() {
   try {
     begin(await cognito.refresh(current.refresh));
@@ -60,7 +72,7 @@ async function renew() {
   }
 }
 
-// The API refused this token: it is renewed, or the user asked, before the next request.
+// The API rejected this token: it is renewed, or the user signs in, before the next request.
 export function refused(token) {
   if (token !== current.id) return;
   if (Date.now() - current.made < FRESH) end();

@@ -17,31 +17,51 @@ const STEPS = {
   },
   NEW_PASSWORD_REQUIRED: {
     title: "Choose a password",
-    text: "You signed in with the password from your invitation. Choose one of your own.",
-    button: "Save and go on",
+    text: "You signed in with the password from your invitation. Choose your own password.",
+    button: "Save password",
     fields: [
-      { name: "first", label: "New password", type: "password", autocomplete: "new-password", hint: PASSWORD_RULE },
+      {
+        name: "first",
+        label: "New password",
+        type: "password",
+        autocomplete: "new-password",
+        hint: PASSWORD_RULE,
+      },
     ],
   },
   SOFTWARE_TOKEN_MFA: {
     title: "Enter your code",
-    text: "Open your authenticator app and type the six digits that it shows.",
-    button: "Go on",
-    fields: [{ name: "code", label: "Code", type: "text", inputmode: "numeric", autocomplete: "one-time-code" }],
+    text: "Enter the six digits that your authenticator app shows.",
+    button: "Sign in",
+    fields: [
+      { name: "code", label: "Code", type: "text", inputmode: "numeric", autocomplete: "one-time-code" },
+    ],
   },
   forgotten: {
     title: "Reset your password",
     text: "We send a code to your email address.",
-    button: "Send the code",
+    button: "Send code",
     fields: [{ name: "email", label: "Email", type: "email", autocomplete: "username" }],
   },
   reset: {
     title: "Reset your password",
-    text: "If there is such a user, a code is on its way to that address. It works for an hour.",
-    button: "Save the password",
+    text: "If the user exists, we sent a code to that address. It is valid for an hour.",
+    button: "Save password",
     fields: [
-      { name: "code", label: "Code from the email", type: "text", inputmode: "numeric", autocomplete: "one-time-code" },
-      { name: "first", label: "New password", type: "password", autocomplete: "new-password", hint: PASSWORD_RULE },
+      {
+        name: "code",
+        label: "Code from the email",
+        type: "text",
+        inputmode: "numeric",
+        autocomplete: "one-time-code",
+      },
+      {
+        name: "first",
+        label: "New password",
+        type: "password",
+        autocomplete: "new-password",
+        hint: PASSWORD_RULE,
+      },
     ],
   },
 };
@@ -89,10 +109,10 @@ export function signInForm(done, { level = "h1", note = "", email = "" } = {}) {
       } catch (error) {
         if (error.code === "PasswordResetRequiredException") return show("forgotten");
         if (step && error.code === "NotAuthorizedException" && name !== "SOFTWARE_TOKEN_MFA") {
-          return show("password", { error: "That took too long. Sign in once more." });
+          return show("password", { error: "The sign-in expired. Sign in again." });
         }
         const ofCode = /^(CodeMismatch|ExpiredCode)/.test(error.code);
-        refuse(inWords(error, name), (ofCode ? inputs[0] : inputs.at(-1)).input);
+        refuse(signInProblem(error, name), (ofCode ? inputs[0] : inputs.at(-1)).input);
       } finally {
         button.disabled = false;
         announce("");
@@ -117,14 +137,17 @@ export function signInForm(done, { level = "h1", note = "", email = "" } = {}) {
       await cognito.resetPassword(known.email, given.code.trim(), given.first);
       return show("password", { note: "The new password is saved. Sign in with it." });
     }
-    const next = await (name === "password"
-      ? cognito.signIn(known.email, given.password)
-      : name === "NEW_PASSWORD_REQUIRED"
-        ? cognito.setFirstPassword(step, given.first)
-        : cognito.giveCode(step, given.code.trim()));
+    const next = await nextStep(name, given, step);
     if (next.tokens) return done(next.tokens);
-    if (!STEPS[next.challenge]) throw new Error(`This page does not know the challenge ${next.challenge}.`);
+    if (!STEPS[next.challenge])
+      throw new Error(`The console does not support the challenge ${next.challenge}.`);
     return show(next.challenge, { step: next });
+  }
+
+  function nextStep(name, given, step) {
+    if (name === "password") return cognito.signIn(known.email, given.password);
+    if (name === "NEW_PASSWORD_REQUIRED") return cognito.setFirstPassword(step, given.first);
+    return cognito.giveCode(step, given.code.trim());
   }
 
   function link(label, to) {
@@ -140,30 +163,47 @@ export function signInForm(done, { level = "h1", note = "", email = "" } = {}) {
 
 function fieldOf({ label, hint, ...attributes }, value) {
   const id = newId("field");
-  const input = h("input", { ...attributes, id, value, required: true, "aria-describedby": hint && `${id}-hint` });
+  const input = h("input", {
+    ...attributes,
+    id,
+    value,
+    required: true,
+    "aria-describedby": hint && `${id}-hint`,
+  });
   const told = hint ? h("p", { class: "hint", id: `${id}-hint` }, hint) : null;
   return { label, input, row: h("div", { class: "field" }, h("label", { for: id }, label), input, told) };
 }
 
-function inWords(error, step) {
+/** Why signing in, or setting up a second factor, failed. */
+export function signInProblem(error, step) {
   switch (error.code) {
     case "OFFLINE":
     case "InvalidPasswordException":
       return error.message;
     case "NotAuthorizedException":
-      if (/exceeded|disabled|expired/i.test(error.message)) return `${error.message}.`.replace("..", ".");
-      if (step === "forgotten") return "This password cannot be reset yet: sign in with the one from your invitation, or ask for a new invitation.";
-      return step === "SOFTWARE_TOKEN_MFA" ? "That code is not right." : "Email or password is not right.";
+      return notAuthorized(error, step);
     case "UserNotFoundException":
-      return "Email or password is not right.";
+      return WRONG;
     case "CodeMismatchException":
-      return step === "reset" ? "That code is not right. Look at the newest email again." : "That code is not right. Wait for the next one, or look again.";
+    case "EnableSoftwareTokenMFAException":
+      if (step === "reset") return "The code is wrong. Enter the code from the newest email.";
+      return "The code is wrong. Enter the code that the app shows now.";
     case "ExpiredCodeException":
-      return "That code is too old. Ask for a new one.";
+      return "The code has expired. Request a new one.";
     case "TooManyRequestsException":
     case "LimitExceededException":
       return "Too many attempts. Wait a few minutes, then try again.";
     default:
-      return `That did not work: ${error.message || error.code}`;
+      return `Something went wrong: ${error.message || error.code}`;
   }
+}
+
+const WRONG = "Email or password is wrong.";
+
+function notAuthorized(error, step) {
+  if (/exceeded|disabled|expired/i.test(error.message)) return `${error.message}.`.replace("..", ".");
+  if (step === "forgotten") {
+    return "This password cannot be reset: sign in with the one from your invitation, or request a new invitation.";
+  }
+  return step === "SOFTWARE_TOKEN_MFA" ? "The code is wrong." : WRONG;
 }

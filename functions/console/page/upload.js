@@ -1,18 +1,29 @@
-// Choosing a file, and bringing it to the upload bucket. It is always uploaded as a preview first.
+// Choosing a file to import. It is always uploaded as a preview first.
 
-import { ApiError, get, post } from "./api.js";
+import { action, unavailable } from "./actions.js";
 import { announce, fill, h } from "./dom.js";
 import * as format from "./format.js";
+import { folded, importsTable, keepShowing } from "./imports.js";
+import { address } from "./router.js";
 import * as session from "./session.js";
-import { importsTable, keepShowing } from "./history.js";
-import { action, empty, heading, loading, notice, progress, viewerNotice } from "./ui.js";
+import { transfer, unfit } from "./transfer.js";
+import { crumb, heading, loading, muted, notice, paragraph, progress, titled } from "./ui.js";
 
-const MAX_FILE = 2 * 2 ** 30;
 // What Excel saves as CSV in most countries; any other encoding can be set by API or object metadata.
-const ENCODINGS = ["UTF-8", "Windows-1250", "Windows-1251", "Windows-1252", "Windows-1253", "Windows-1254", "ISO-8859-2", "Mac Roman", "Shift_JIS", "EUC-KR", "GB18030", "Big5", "UTF-16LE"];
-const MAX_WORKBOOK = 100 * 2 ** 20;
+const ENCODINGS = [
+  ...["UTF-8", "Windows-1250", "Windows-1251", "Windows-1252", "Windows-1253", "Windows-1254", "ISO-8859-2"],
+  ...["Mac Roman", "Shift_JIS", "EUC-KR", "GB18030", "Big5", "UTF-16LE"],
+];
+const SEPARATORS = [
+  ["", "Detect"],
+  ["comma", "Comma"],
+  ["semicolon", "Semicolon"],
+  ["tab", "Tab"],
+];
+const READ_ONLY = "Read-only: importing needs the “operators” role. Ask your administrator.";
 
-// The one upload of this tab. It goes on while other pages are looked at.
+// The one upload of this tab. It goes on while other pages are shown.
+/** @type {any} */
 let running = null;
 
 addEventListener("beforeunload", (event) => {
@@ -24,59 +35,88 @@ addEventListener("dragover", (event) => event.preventDefault());
 addEventListener("drop", (event) => event.preventDefault());
 
 export function view(root, { signal }) {
+  titled("Import file");
   const place = h("section", { class: "card", "aria-labelledby": "upload-title" });
-  const recent = h("section", { class: "card", "aria-labelledby": "recent-title" });
-  fill(root, heading("Import"), place, recent);
-  if (!session.isOperator()) fill(place, h("h2", { id: "upload-title" }, "Redeem what was paid"), viewerNotice());
-  else if (running) showUpload(place, signal);
+  const recent = h("section", { class: "card", "aria-labelledby": "recent-title" }, loading());
+  fill(root, crumb(address("imports"), "Imports"), heading("Import file"), place, recent);
+  if (running) showUpload(place, signal);
   else showChoice(place, signal);
-  fill(recent, loading());
   keepShowing(recent, "/import/history/list?limit=5", signal, ({ data }) => {
-    const list = data.length ? [importsTable(data), h("p", {}, h("a", { href: "#/history" }, "All imports"))] : empty("No imports yet", "What you import is listed here.");
-    return [h("h2", { id: "recent-title" }, "Lately"), list];
+    const none = muted("Nothing was imported yet. The imports of all users are listed here.");
+    const list = data.length
+      ? [importsTable(folded(data)), paragraph(h("a", { href: address("imports") }, "All imports"))]
+      : none;
+    return [h("h2", { id: "recent-title" }, "Recent imports"), list];
   });
 }
 
-function showChoice(place, signal, problem = "") {
-  const input = h("input", { type: "file", id: "file", class: "unseen", accept: ".csv,.txt,.tsv,.xlsx", on: { change: choose } });
+const title = () => h("h2", { id: "upload-title" }, "Redeem paid amounts");
+
+function select(id, choices) {
+  return h(
+    "select",
+    { id },
+    choices.map(([value, name]) => h("option", { value }, name)),
+  );
+}
+
+function fileOptions(encoding, separator) {
+  return h(
+    "details",
+    {},
+    h("summary", {}, "File options"),
+    muted("For text files only. Set them if a preview shows wrong letters or columns."),
+    h(
+      "div",
+      { class: "row" },
+      labelled("encoding", "Encoding", encoding),
+      labelled("separator", "Separator", separator),
+    ),
+  );
+}
+
+function labelled(id, label, input) {
+  return h("div", { class: "field" }, h("label", { for: id }, label), input);
+}
+
+function duplicateCheck(input) {
+  const hint =
+    "Rows without a rowId or a reference are redeemed again. Select this only if a second payment is meant. " +
+    "Otherwise a file with the same rows as an import of the last 35 days is rejected.";
+  const label = h("label", { for: "allow-duplicate" }, "Import even if the same rows were imported before");
+  return h(
+    "div",
+    { class: "field check" },
+    h("div", {}, input, label),
+    h("p", { class: "hint", id: "allow-duplicate-hint" }, hint),
+  );
+}
+
+function showChoice(place, signal) {
+  const accept = ".csv,.txt,.tsv,.xlsx";
+  const input = h("input", { type: "file", id: "file", class: "unseen", accept, on: { change: choose } });
+  const button = session.isOperator()
+    ? [input, h("label", { for: "file", class: "button primary" }, "Choose file")]
+    : unavailable("Choose file", READ_ONLY, "primary");
   const zone = h(
     "div",
     { class: "drop", on: { dragover: over, dragleave: () => zone.classList.remove("over"), drop } },
     h("p", { class: "strong" }, "Drop the filled-in report here"),
-    input,
-    h("label", { for: "file", class: "button primary" }, "Choose a file"),
-    h("p", { class: "mute" }, "CSV (.csv, .txt, .tsv) up to 2 GiB, Excel workbook (.xlsx) up to 512 MiB"),
+    button,
+    muted("CSV (.csv, .txt, .tsv) up to 2 GiB, Excel workbook (.xlsx) up to 512 MiB"),
   );
-  const encoding = h("select", { id: "encoding" }, h("option", { value: "" }, "Detect"), ENCODINGS.map((name) => h("option", { value: name }, name)));
-  const separators = [["", "Detect"], ["comma", "Comma"], ["semicolon", "Semicolon"], ["tab", "Tab"]];
-  const separator = h("select", { id: "separator" }, separators.map(([value, name]) => h("option", { value }, name)));
-  const options = h(
-    "details",
-    {},
-    h("summary", {}, "File options"),
-    h("p", { class: "mute" }, "For text files only. Set them if a preview shows wrong letters or columns."),
-    h("p", {}, h("label", { for: "encoding" }, "Encoding"), " ", encoding),
-    h("p", {}, h("label", { for: "separator" }, "Separator"), " ", separator),
-  );
-  const again = h("input", { type: "checkbox", id: "allow-duplicate", "aria-describedby": "allow-duplicate-hint" });
-  const duplicates = h(
-    "div",
-    { class: "field check" },
-    h("div", {}, again, h("label", { for: "allow-duplicate" }, "Import even if the same rows were imported before")),
-    h("p", { class: "hint", id: "allow-duplicate-hint" }, "Rows without a rowId or a reference are redeemed again. Select this only if a second payment is meant. Otherwise a file with the same rows as an import of the last 35 days is rejected."),
-  );
-  const said = h("div", { role: "alert" }, problem ? notice("bad", null, h("p", {}, problem)) : null);
-  fill(
-    place,
-    h("h2", { id: "upload-title" }, "Redeem what was paid"),
-    h("p", { class: "mute" }, "First you see what would happen. Nothing is redeemed before you start it."),
-    zone,
-    duplicates,
-    options,
-    said,
-  );
+  const encoding = select("encoding", [["", "Detect"], ...ENCODINGS.map((name) => [name, name])]);
+  const separator = select("separator", SEPARATORS);
+  const again = h("input", {
+    type: "checkbox",
+    id: "allow-duplicate",
+    "aria-describedby": "allow-duplicate-hint",
+  });
+  const said = h("div", { role: "alert" });
+  const words = "First you see a preview. Nothing is redeemed before you start the import.";
+  fill(place, title(), muted(words), zone, duplicateCheck(again), fileOptions(encoding, separator), said);
 
-  // Emptied at once, or the same file, mended and chosen again, would be no change.
+  // Emptied at once, or the same file, corrected and chosen again, would be no change.
   function choose() {
     const files = [...input.files];
     input.value = "";
@@ -91,49 +131,54 @@ function showChoice(place, signal, problem = "") {
   function drop(event) {
     event.preventDefault();
     zone.classList.remove("over");
-    take(event.dataTransfer.files);
+    if (session.isOperator()) take(event.dataTransfer.files);
   }
 
   function take(files) {
-    const wrong = files.length === 0 ? null : files.length > 1 ? "That is more than one file. Import them one after the other." : unfit(files[0]);
-    if (wrong) return fill(said, notice("bad", null, h("p", {}, wrong)));
-    if (!files.length) return undefined;
-    const text = !/\.xlsx$/i.test(files[0].name);
-    running = { file: files[0], options: text ? chosen({ encoding, separator }) : {} };
+    const problem = problemOf(files);
+    if (problem) fill(said, notice("bad", null, paragraph(problem)));
+    if (problem || !files.length) return;
+    const isText = !/\.xlsx$/i.test(files[0].name);
+    running = { file: files[0], options: isText ? chosen({ encoding, separator }) : {} };
     if (again.checked) running.options.allowDuplicate = true;
     showUpload(place, signal);
-    return undefined;
   }
+}
+
+function problemOf(files) {
+  if (files.length > 1) return "More than one file was chosen. Import them one after the other.";
+  return files.length ? unfit(files[0], format.bytes) : null;
 }
 
 // The options that are set, by name.
 function chosen(fields) {
-  return Object.fromEntries(Object.entries(fields).flatMap(([name, field]) => (field.value ? [[name, field.value]] : [])));
-}
-
-// Why a file need not be sent, or null.
-function unfit(file) {
-  const ending = /\.(csv|txt|tsv|xlsx)$/i.exec(file.name)?.[1].toLowerCase();
-  if (!ending) return `“${file.name}” is neither a .csv nor an .xlsx file (nor .txt or .tsv). Save it as CSV (UTF-8) or as an Excel workbook.`;
-  if (file.size === 0) return `“${file.name}” is empty. Was it saved?`;
-  const limit = ending === "xlsx" ? MAX_WORKBOOK : MAX_FILE;
-  if (file.size > limit) return `“${file.name}” has ${format.bytes(file.size)}. Split it, or save a workbook as CSV: that may have up to 2 GiB.`;
-  return null;
+  return Object.fromEntries(
+    Object.entries(fields).flatMap(([name, field]) => (field.value ? [[name, field.value]] : [])),
+  );
 }
 
 function showUpload(place, signal) {
   const own = running;
   const meter = progress(`Uploading ${own.file.name}`);
-  const stop = action("Cancel the upload", () => (own.stopped = true) && own.request?.abort());
-  fill(place, h("h2", { id: "upload-title" }, "Redeem what was paid"), meter.box, h("div", { class: "buttons" }, stop));
-  own.onProgress = (part, sent) => meter.show(part, `${format.bytes(sent)} of ${format.bytes(own.file.size)}`);
+  const stop = action("Cancel upload", () => {
+    own.stopped = true;
+    own.request?.abort();
+  });
+  const leave = muted(
+    "You can visit other pages of the console meanwhile. Keep this tab open until the upload is done.",
+  );
+  fill(place, title(), meter.box, leave, h("div", { class: "buttons" }, stop));
+  own.onProgress = (part, sent) => {
+    const sizes = `${format.bytes(sent)} of ${format.bytes(own.file.size)}`;
+    meter.show(part, `${sizes} (${format.percent(part)})`);
+  };
   own.onProgress(0, 0);
   own.work ||= transfer(own);
   own.work.then(
     (id) => {
       if (running === own) running = null;
       announce("The file is uploaded");
-      if (!signal.aborted) location.hash = `#/import/${id}`;
+      if (!signal.aborted) location.hash = address("import", id);
     },
     (error) => {
       own.work = null;
@@ -146,44 +191,29 @@ function showUpload(place, signal) {
 }
 
 function showBroken(place, signal, own, error) {
-  const again = h("button", { type: "button", class: "primary", id: "retry", on: { click: () => showUpload(place, signal) } }, "Try again");
-  const other = h("button", { type: "button", on: { click: () => ((running = null), showChoice(place, signal)) } }, "Choose another file");
-  const box = notice("bad", `“${own.file.name}” did not arrive`, h("p", {}, error.message), h("p", {}, "Nothing was redeemed. The file is still here: you need not choose it again."));
+  const retry = {
+    type: "button",
+    class: "primary",
+    id: "retry",
+    on: { click: () => showUpload(place, signal) },
+  };
+  const again = h("button", retry, "Try again");
+  const other = h("button", { type: "button", on: { click: another } }, "Choose another file");
+  const kept = "Nothing was redeemed. The file is still selected: you need not choose it again.";
+  const id = error.requestId ? paragraph(`Request id: ${error.requestId}`) : null;
+  const box = notice(
+    "bad",
+    `“${own.file.name}” was not uploaded`,
+    paragraph(error.message),
+    paragraph(kept),
+    id,
+  );
   box.setAttribute("role", "alert");
-  fill(place, h("h2", { id: "upload-title" }, "Redeem what was paid"), box, h("div", { class: "buttons" }, again, other));
+  fill(place, title(), box, h("div", { class: "buttons" }, again, other));
   again.focus();
-}
 
-// Orders an import and sends the file; the import's id. Tried again, it goes on with the same import.
-async function transfer(own) {
-  if (own.order && (await get(`/import/${own.order.id}`)).status !== "PENDING") return own.order.id; // it had arrived
-  own.order ||= await post("/import", { type: "REDEEMABLE_REWARD_BALANCE", fileName: own.file.name, dryRun: true, ...own.options });
-  if (own.stopped) throw new Error("stopped");
-  await send(own, own.order.upload);
-  return own.order.id;
-}
-
-// fetch() tells nothing of what it has sent; XMLHttpRequest does.
-function send(own, form) {
-  const body = new FormData();
-  for (const [name, text] of Object.entries(form.fields)) body.append(name, text);
-  body.append("file", own.file); // S3 wants it last
-  return new Promise((resolve, reject) => {
-    const request = new XMLHttpRequest();
-    own.request = request;
-    request.upload.onprogress = (event) => own.onProgress(Math.min(event.loaded / event.total, 1), Math.min(event.loaded, own.file.size));
-    request.onload = () => (request.status < 300 ? resolve() : reject(refused(request, own)));
-    request.onerror = () => reject(new ApiError(0, "OFFLINE", "The connection was lost, or the file was changed while it was sent."));
-    request.onabort = () => reject(new Error("stopped"));
-    request.onloadend = () => (own.request = null);
-    request.open("POST", form.url);
-    request.send(body);
-  });
-}
-
-function refused(request, own) {
-  const code = /<Code>(\w+)<\/Code>/.exec(request.responseText)?.[1] || String(request.status);
-  if (code === "EntityTooLarge") return new Error("The file is larger than is allowed for its format.");
-  own.order = null; // most likely the form is too old: the next try gets a new one
-  return new Error(`The storage refused the file (${code}).`);
+  function another() {
+    running = null;
+    showChoice(place, signal);
+  }
 }

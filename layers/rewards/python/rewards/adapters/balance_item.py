@@ -1,4 +1,4 @@
-"""A balance as one DynamoDB item, and its size (docs/data-model.md shows real ones).
+"""A balance as one DynamoDB item, and its size (docs/reference/data-model.md shows real ones).
 
 The rewards and redemptions are one JSON text each: botocore decodes nested maps ten times
 slower than a flat string, and an item near 1 KB costs one write unit.

@@ -277,8 +277,11 @@ class Jobs:
         results: Iterable[RowResult],
         expires: int,
         backoff: Backoff,
+        rejected: Mapping[str, int] | None = None,
     ) -> None:
         """Add a chunk's answers to the import's counts, once, and only for the owner of its lease.
+
+        `rejected` is what its failed rows requested, in credits by unit.
 
         From then on the part that the owner wrote is the one that counts. `expires` (Unix seconds) is
         when the chunk's own record may go. Raises ConditionFailedError if the lease is lost.
@@ -287,7 +290,13 @@ class Jobs:
         names = {"#done": "chunksDone", "#rows": "processed"}
         values: dict[str, Any] = {":one": {"N": "1"}, ":rows": {"N": str(processed)}}
         adds = ["#done :one", "#rows :rows"]
-        for prefix, counts in (("outcomes", outcomes), ("redeemed", redeemed), ("warnings", warnings)):
+        counted = {
+            "outcomes": outcomes,
+            "redeemed": redeemed,
+            "rejected": rejected or {},
+            "warnings": warnings,
+        }
+        for prefix, counts in counted.items():
             for place, (name, count) in enumerate(counts.items()):
                 names[f"#{prefix}"], names[f"#{prefix}{place}"] = prefix, name
                 values[f":{prefix}{place}"] = {"N": str(count)}

@@ -1,6 +1,6 @@
 """A balance: what one participant has in one unit, and what was redeemed from it.
 
-It is one stored item (docs/data-model.md), so a redemption is one conditional write: the
+It is one stored item (docs/reference/data-model.md), so a redemption is one conditional write: the
 rewards shrink and the redemption is recorded together, or neither happens. That record is
 what makes a retry, a redelivery or a second upload find its own trace.
 

@@ -108,6 +108,18 @@ class RowChecker:
         """The row's cell of valueToRedeem."""
         return restore(row[self._value]) if self._value < len(row) else ""
 
+    def requested(self, row: Sequence[str]) -> tuple[str, int] | None:
+        """The unit of a row and the value it requests (credits), whatever else is wrong with the row.
+
+        None without a valid positive value or a usable unit.
+        """
+        row = [*row, *[""] * (self._width - len(row))]
+        unit = self._shown(row).unit
+        if not unit or len(unit.encode()) > MAX_UNIT_BYTES or problem_of_id(unit) is not None:
+            return None
+        value = read_value(self.value_cell(row), unit, self._number_format)
+        return None if isinstance(value, BadValue) or value <= 0 else (unit, int(value))
+
     def check(self, row: Sequence[str], line: int) -> RedemptionRequest | RowResult:
         """Return the row's redemption request, or its result if that needs no balance."""
         if len(row) < self._width:

@@ -128,7 +128,9 @@ def new_record(kind: str, dry_run: bool, name: str, file_name: str, now: int) ->
         "chunks": 0,
         "chunksDone": 0,
         "outcomes": {},
+        "requested": {},
         "redeemed": {},
+        "rejected": {},
         "warnings": {},
         "fileWarnings": {},
     }

@@ -19,8 +19,9 @@ from rewards.domain import ids, invisible, row_ids
 from rewards.domain.balance import Balance, Redemption, RedemptionRequest, needs_history
 from rewards.domain.chunks import Chunk
 from rewards.domain.messages import finish_import
-from rewards.domain.outcomes import Outcome, RowResult, StopReason
+from rewards.domain.outcomes import SETTLED, Outcome, RowResult, StopReason
 from rewards.domain.redeem_row import history_needed_since, redeem_row, with_warnings
+from rewards.domain.unit_totals import rejected_totals
 from rewards.flows.imports import is_complete
 from rewards.flows.load_rewards import Loader
 from rewards.flows.reversals import Reverser
@@ -93,7 +94,10 @@ class ChunkProcessor:
                 results = self._result(chunk, backoff, stop_reason, owner, again=lease is Lease.AGAIN)
                 self._files.put_part(chunk.import_id, part_name("chunk", chunk.number, owner), results)
                 expires = self._now() // 1000 + _CHUNK_SECONDS
-                self._jobs.count_chunk(chunk.import_id, chunk.number, owner, results, expires, backoff)
+                rejected = self._rejected(chunk, results)
+                self._jobs.count_chunk(
+                    chunk.import_id, chunk.number, owner, results, expires, backoff, rejected
+                )
             except UnknownOutcomeError:
                 raise  # a write may still be under way: nobody else before the lease has run out
             except UnfinishedChunkError:
@@ -103,6 +107,17 @@ class ChunkProcessor:
                 self._jobs.end_chunk_lease(chunk.import_id, chunk.number, owner)
                 raise
         self._ask_to_finish_if_complete(chunk.import_id)
+
+    def _rejected(self, chunk: Chunk, results: Sequence[RowResult]) -> dict[str, int]:
+        """What the chunk's failed rows requested, by unit, for a record that counts it."""
+        if not chunk.requests or chunk.grants or chunk.reverses:
+            return {}
+        if all(result.outcome in SETTLED for result in results):
+            return {}
+        record = self._jobs.get(IMPORT, chunk.import_id) or {}
+        if "rejected" not in record:  # made by an earlier version
+            return {}
+        return rejected_totals(chunk.requests, results, record["requested"])
 
     def _result(
         self, chunk: Chunk, backoff: Backoff, stop_reason: StopReason | None, owner: str, again: bool

@@ -31,6 +31,7 @@ from rewards.domain.result_columns import has_result_columns, is_old_results_fil
 from rewards.domain.reward_rows import ID_COLUMNS, NEEDED, USED, USED_OF_USER, Grant, read_grant
 from rewards.domain.row_ids import RowIdKeys
 from rewards.domain.spreadsheet import restore
+from rewards.domain.unit_totals import RequestedTotals
 from rewards.domain.values import NumberFormat, shown_mark
 from rewards.flows.imports import REWARD_TYPE
 from rewards.flows.open_upload import detect_encoding, open_sheet
@@ -64,6 +65,7 @@ class _Found:
     row_set: RowSet = field(default_factory=RowSet)
     exports: dict[str, None] = field(default_factory=dict)
     outcomes: dict[str, int] = field(default_factory=dict)
+    totals: RequestedTotals = field(default_factory=RequestedTotals)
     warnings: Mapping[WarningCode, str] = field(default_factory=dict)
 
 
@@ -125,6 +127,8 @@ class Validation:
             "rows": found.rows,
             "processed": found.rows - found.chunked_rows,
             "outcomes": found.outcomes,
+            "requested": found.totals.requested,
+            "rejected": found.totals.rejected,
             "warnings": dict.fromkeys(found.warnings, 1),
             "fileWarnings": dict(found.warnings),
             "chunks": found.chunks,
@@ -220,7 +224,9 @@ class Validation:
                 found.encoding = sheet.encoding
                 found.separator = sheet.separator if sheet.encoding else None
                 priors = _Priors(self._jobs)
-                checked = _check_rows(record, sheet, self._row_id_keys, reports, priors, found.exports)
+                checked = _check_rows(
+                    record, sheet, self._row_id_keys, reports, priors, found.exports, found.totals
+                )
                 rows = _rows_to_send(checked, found)
                 for body in chunk_messages.bodies(import_id, record["dryRun"], rows):
                     found.chunks += 1
@@ -272,6 +278,7 @@ def _rows_to_send(
         found.chunked_rows += 1
         if isinstance(row, RedemptionRequest):
             found.row_set.add(row)
+            found.totals.request(row.unit, row.value)
         yield row
 
 
@@ -282,8 +289,12 @@ def _check_rows(
     reports: Reports,
     priors: Mapping[str, tuple[str, bool] | None],
     exports: dict[str, None],
+    totals: RequestedTotals | None = None,
 ) -> Iterator[RedemptionRequest | Grant | RowResult]:
-    """What each row of an upload asks for, or its result, in order; the same at every reading."""
+    """What each row of an upload asks for, or its result, in order; the same at every reading.
+
+    What rejected rows request is added to `totals`.
+    """
     uploaded = record["dateCreated"]
     detected = record["encoding"] if record.get("encodingDetected") else None
     if record["type"] == REWARD_TYPE:
@@ -301,7 +312,12 @@ def _check_rows(
     )
     checker = RowChecker(sheet.header, uploaded, keys, number_format, reports, priors, detected)
     for line, row in chain(first, sheet.rows):
-        yield checker.check(row, line)
+        checked = checker.check(row, line)
+        if totals is not None and isinstance(checked, RowResult) and checked.outcome is not Outcome.UNCHANGED:
+            requested = checker.requested(row)
+            if requested is not None:
+                totals.reject(*requested)
+        yield checked
     exports.update(checker.exports)
 
 

@@ -1,6 +1,6 @@
 """The encodings of text files: their names, and which one a file that is not Unicode has.
 
-A library detects the encoding (docs/decisions.md has the figures). It gets only the cells that are not
+A library detects the encoding (docs/decisions has the figures). It gets only the cells that are not
 ASCII: ids and amounts tell it nothing. Of its guesses, those count in which
 the fewest words look as a wrong encoding makes them look.
 """

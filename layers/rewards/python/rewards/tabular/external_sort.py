@@ -1,6 +1,6 @@
 """Sorting more than memory holds: sorted runs in temporary files, merged as they are read.
 
-Measured against a list in memory and SQLite: docs/decisions.md.
+Measured against a list in memory and SQLite: docs/decisions.
 """
 
 import heapq

@@ -1,0 +1,90 @@
+// A preview that has ended: what the import would do, and the button that starts it.
+
+import { operatorAction } from "./actions.js";
+import { post } from "./api.js";
+import { confirmStart } from "./confirm.js";
+import { announce, h } from "./dom.js";
+import * as format from "./format.js";
+import * as outcomes from "./outcomes.js";
+import { address } from "./router.js";
+import { moneyTable } from "./table.js";
+import { card, notice, paragraph } from "./ui.js";
+
+export function previewed(state, record, explained) {
+  if (record.status === "ABORTED") {
+    return h("section", { class: "card" }, outcomes.rejection(record, explained), allowed(record), another());
+  }
+  if (record.status === "CANCELLED") {
+    const words = "The preview was cancelled. Nothing was redeemed.";
+    return h("section", { class: "card" }, notice("info", "Preview cancelled", paragraph(words)), another());
+  }
+  const redeems = outcomes.count(record, "REDEEMED");
+  const isOpen = redeems > 0 && !record.startedAs;
+  return [
+    card(
+      "What would happen",
+      known(outcomes.count(record, "ALREADY_REDEEMED"), redeems),
+      outcomes.figures(record),
+      moneyTable("Amounts by unit", record.stats, "To redeem"),
+      redeems || record.startedAs ? null : nothing(record),
+      record.startedAs ? started(record) : buttons(state, record, explained, isOpen),
+    ),
+    outcomes.warningsCard(record, explained),
+    outcomes.problemsCard(explained, fix(isOpen)),
+  ];
+}
+
+function buttons(state, record, explained, isOpen) {
+  const work = () => start(state, record, explained);
+  const button = isOpen ? operatorAction("Start import", work, { kind: "primary", id: "start" }) : null;
+  return h("div", { class: "buttons" }, button, another("button"));
+}
+
+function started(record) {
+  const link = h("a", { href: address("import", record.startedAs) }, "Show the import");
+  return notice("info", null, paragraph("This preview was started. ", link));
+}
+
+function fix(isOpen) {
+  const later =
+    " Or start the import and correct failed.csv afterwards: redeemed rows are not redeemed twice.";
+  return `Correct the rows in your file and import it again.${isOpen ? later : ""}`;
+}
+
+/** How to import a file that was rejected as a duplicate, where a second payment is meant. */
+export function allowed(record) {
+  if (record.error?.code !== "DUPLICATE_FILE") return null;
+  return paragraph(
+    "To redeem these rows again, choose the file again and select ",
+    "“Import even if the same rows were imported before”.",
+  );
+}
+
+// A file that was imported before, in whole or in part.
+function known(repeated, redeems) {
+  if (!repeated) return null;
+  const title = redeems === 0 ? "This file was imported before" : "A part of this file was imported before";
+  const verb = repeated === 1 ? "was" : "were";
+  const words = `${format.rows(repeated)} ${verb} redeemed by an earlier import and will not be redeemed again.`;
+  return notice("warn", title, paragraph(words));
+}
+
+function nothing(record) {
+  const blank = record.stats.rows > 0 && outcomes.count(record, "UNCHANGED") === record.stats.rows;
+  const words = blank
+    ? "valueToRedeem is blank or 0 in every row. Enter the paid amounts, save the file, and choose it again."
+    : "This file has no row that can be redeemed.";
+  return notice("info", "Nothing to redeem", paragraph(words));
+}
+
+function another(kind = "") {
+  const link = h("a", { href: address("new-import"), class: kind }, "Choose another file");
+  return kind ? link : h("p", {}, link);
+}
+
+async function start(state, record, explained) {
+  if (!(await confirmStart(record, explained))) return;
+  const made = await post(`/import/${state.id}/start`);
+  announce("The import has started");
+  if (!state.signal.aborted) location.hash = address("import", made.id);
+}

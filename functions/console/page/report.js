@@ -1,0 +1,139 @@
+// The page of one report.
+
+import { download } from "./actions.js";
+import { ApiError, follow } from "./api.js";
+import { fill, h } from "./dom.js";
+import { failure, unreachable } from "./errors.js";
+import * as format from "./format.js";
+import { address } from "./router.js";
+import { badge, reportStatus } from "./status.js";
+import { table } from "./table.js";
+import { card, crumb, heading, loading, notice, paragraph, progress, titled, who } from "./ui.js";
+
+// Other names of the same reports, as the API takes them.
+const ALIASES = {
+  USER_REWARD_BALANCE: "REWARD_BALANCE",
+  "QUERY/REDEEMABLE_REWARD_BALANCE": "REDEEMABLE_REWARD_BALANCE",
+};
+
+export const TYPES = {
+  REDEEMABLE_REWARD_BALANCE: ["Available reward balances by user", "To pay from, fill in and import again."],
+  REWARD_BALANCE: ["Reward balances by user", "Every balance with its totals, for reference."],
+  REWARD: ["Reward details", "Every reward. Its CSV file can be loaded again."],
+};
+
+export function view(root, { parts: [id], signal }) {
+  const place = h("div", { class: "stack" }, h("section", { class: "card" }, loading(5)));
+  const status = h("span", { class: "headstatus" });
+  const title = heading("Report", status);
+  const about = h("p", { class: "mute about" });
+  fill(root, crumb(address("reports"), "Reports"), title, about, place);
+  watch({ id, signal, place, status, about, title: title.firstChild });
+}
+
+function watch(state) {
+  const { id, signal, place } = state;
+  follow(
+    `/export/${encodeURIComponent(id)}`,
+    signal,
+    (record) => {
+      state.title.textContent = record.name;
+      titled(record.name);
+      fill(state.status, badge(reportStatus(record)));
+      fill(state.about, format.moment(record.dateCreated), " · ", who(record));
+      fill(place, record.status === "PENDING" ? underway() : ended(record));
+      return record.status !== "PENDING";
+    },
+    (error, now) => error && fill(place, unreachable("The report is created without this page. ", now)),
+  ).catch((error) =>
+    fill(
+      place,
+      failure(explained(error), () => watch(state)),
+    ),
+  );
+}
+
+function explained(error) {
+  if (error.status !== 404) return error;
+  const words = "No report has this id. It belongs to another stack, or is no longer kept.";
+  return new ApiError(404, error.code, words, error.requestId);
+}
+
+function underway() {
+  const meter = progress("Creating the report…");
+  meter.show(null, "A few seconds, or some minutes with millions of balances");
+  const leave = h("p", { class: "mute" }, "You can leave this page; we'll email you when it's done.");
+  return h("section", { class: "card", "aria-label": "Progress" }, meter.box, leave);
+}
+
+function ended(record) {
+  const again = paragraph(h("a", { href: address("reports") }, "Create a new report"));
+  if (record.error)
+    return card(
+      "Failed",
+      notice("bad", "The report could not be created", paragraph(record.error.message)),
+      again,
+    );
+  const expired = record.status === "EXPIRED";
+  return [
+    card(
+      "File",
+      h(
+        "dl",
+        { class: "facts" },
+        facts(record).map(([name, shown]) => [h("dt", {}, name), h("dd", {}, shown)]),
+      ),
+      expired ? [notice("info", null, paragraph("The file is no longer kept.")), again] : null,
+      h("div", { class: "buttons" }, reportDownload(record, "primary")),
+    ),
+    amounts(record),
+  ];
+}
+
+function facts(record) {
+  return [
+    ["Type", TYPES[ALIASES[record.type] || record.type]?.[0] || record.type],
+    ["Filters", limits(record.params).join(" · ")],
+    ["Format", record.format],
+    ["Rows", record.recordCount === null ? "–" : format.count(record.recordCount)],
+    ["Created", format.moment(record.dateCreated)],
+    ["Ready", format.moment(record.dateCompleted)],
+    ["Kept until", format.moment(record.dateExpires)],
+  ];
+}
+
+function amounts(record) {
+  const found = format.totals(record.totals);
+  if (!found.length) return null;
+  const columns = [
+    { name: "Unit", of: ([unit]) => unit },
+    {
+      name: "Available",
+      number: true,
+      of: ([unit, credits]) => format.value(credits, record.decimals?.[unit]),
+    },
+  ];
+  return card("Available by unit", h("div", { class: "money" }, table("Available by unit", columns, found)));
+}
+
+export function reportDownload(record, kind = "") {
+  if (record.status !== "COMPLETED") return null;
+  return download("Download", `/export/${record.id}/download`, { id: `download-${record.id}`, kind });
+}
+
+/** What a report is, below its name. */
+export function subtitle(record) {
+  const type = TYPES[ALIASES[record.type] || record.type]?.[0];
+  return [type === record.name ? null : type, ...limits(record.params), record.format]
+    .filter(Boolean)
+    .join(" · ");
+}
+
+// The filters of a report: ["CASH/USD", "createdSince 2026-11-01T00:00:00.000Z"].
+function limits({ unit, programId, filter, ...others }) {
+  const filters = Object.entries(filter || {}).map(([name, value]) => `${name} ${[value].flat().join(", ")}`);
+  const isDate = (name) => /(Since|Before|Until)$/.test(name);
+  const shown = ([name, value]) => `${name} ${isDate(name) ? new Date(Number(value)).toISOString() : value}`;
+  const given = [unit, programId, ...filters, ...Object.entries(others).map(shown)].filter(Boolean);
+  return unit || filter ? given : ["all units", ...given];
+}

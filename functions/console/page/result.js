@@ -1,0 +1,91 @@
+// An import that has ended: its result, its files, and its reversal.
+
+import { download, operatorAction } from "./actions.js";
+import { post } from "./api.js";
+import { confirmReverse } from "./confirm.js";
+import { announce, h } from "./dom.js";
+import * as outcomes from "./outcomes.js";
+import { allowed } from "./preview.js";
+import { address } from "./router.js";
+import { importStatus } from "./status.js";
+import { moneyTable, returnedTable } from "./table.js";
+import { card, notice, paragraph } from "./ui.js";
+
+const CANCELLED_UNREAD = "The import was cancelled before its rows were checked. Nothing was redeemed.";
+const FIX = "Download failed.csv, correct the rows, and import it again.";
+
+export function imported(state, record, explained) {
+  const failed = outcomes.failedRows(explained);
+  const hasRows = record.stats.rows > 0;
+  const file =
+    failed && !record.reverses
+      ? download("Download failed.csv", `/import/${state.id}/failed`, { id: "failed" })
+      : null;
+  return [
+    card(
+      importStatus(record, isReversed(state.reversal)),
+      record.error ? [outcomes.rejection(record, explained), allowed(record)] : null,
+      record.status === "CANCELLED" && !hasRows ? paragraph(CANCELLED_UNREAD) : null,
+      hasRows ? outcomes.figures(record) : null,
+      hasRows ? money(record) : null,
+      reversalNotice(state.reversal),
+      h("div", { class: "buttons" }, hasRows ? results(state) : null, reverseButton(state, record)),
+    ),
+    outcomes.warningsCard(record, explained),
+    outcomes.problemsCard(explained, record.reverses ? "" : FIX, file),
+  ];
+}
+
+function money(record) {
+  return record.reverses
+    ? returnedTable(record.stats)
+    : moneyTable("Amounts by unit", record.stats, "Redeemed");
+}
+
+function results(state) {
+  return download("Download results.csv", `/import/${state.id}/results`, { id: "results" });
+}
+
+// --- Reversal ---
+
+/** Whether a reversal returned everything that an import redeemed. */
+export function isReversed(reversal) {
+  return Boolean(reversal && reversal.dateCompleted !== null && !leftSome(reversal));
+}
+
+// Whether a reversal has ended without returning everything.
+function leftSome({ dateCompleted, stats }) {
+  const settled = ["REVERSED", "ALREADY_REVERSED", "UNCHANGED"];
+  const others = Object.keys(stats.outcomes).some((name) => !settled.includes(name));
+  return dateCompleted !== null && (stats.processed < stats.rows || others);
+}
+
+function isReversible(record, reversal) {
+  if (record.type === "REWARD" || record.reverses || outcomes.count(record, "REDEEMED") === 0) return false;
+  return !reversal || leftSome(reversal);
+}
+
+function reverseButton(state, record) {
+  if (!isReversible(record, state.reversal)) return null;
+  const label = state.reversal ? "Reverse remaining rows" : "Reverse import";
+  return operatorAction(label, () => reverse(state, record), { kind: "danger", id: "reverse" });
+}
+
+function reversalNotice(reversal) {
+  if (!reversal) return null;
+  const link = h("a", { href: address("import", reversal.id) }, "Show the reversal");
+  return notice("warn", null, paragraph(reversalWords(reversal), " ", link));
+}
+
+function reversalWords(reversal) {
+  if (reversal.dateCompleted === null) return "This import is being reversed.";
+  if (leftSome(reversal)) return "A reversal returned a part of what this import redeemed.";
+  return "This import was reversed: what it redeemed was returned to the rewards.";
+}
+
+async function reverse(state, record) {
+  if (!(await confirmReverse(record, Boolean(state.reversal)))) return;
+  const made = await post(`/import/${state.id}/reverse`);
+  announce("The reversal has started");
+  if (!state.signal.aborted) location.hash = address("import", made.id);
+}

@@ -1,0 +1,55 @@
+"""Credits requested and rejected per unit, bounded so that a file of many units fits an import's record."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+
+from rewards.domain.balance import RedemptionRequest
+from rewards.domain.outcomes import SETTLED, RowResult
+from rewards.domain.texts import normalised
+
+MAX_UNITS = 100
+# Rows of further units are counted under this name (contract section 3.4).
+OTHER = "OTHER"
+
+
+@dataclass(slots=True)
+class RequestedTotals:
+    """What the rows of one file request, and what of it validation rejects, in credits by unit.
+
+    Covers every row whose value is a valid positive number, whatever its outcome.
+    """
+
+    requested: dict[str, int] = field(default_factory=dict)
+    rejected: dict[str, int] = field(default_factory=dict)
+
+    def request(self, unit: str, value: int) -> None:
+        """Count a row that travels on."""
+        unit = normalised(unit)
+        known = unit in self.requested or len(self.requested.keys() - {OTHER}) < MAX_UNITS
+        _add(self.requested, unit if known else OTHER, value if known else 1)
+
+    def reject(self, unit: str, value: int) -> None:
+        """Count a row that validation rejects."""
+        self.request(unit, value)
+        _count(self.rejected, unit, value, self.requested)
+
+
+def rejected_totals(
+    requests: Iterable[RedemptionRequest], results: Iterable[RowResult], units: Collection[str]
+) -> dict[str, int]:
+    """Sum what failed rows of a chunk requested; `units` are those that the import counts by name."""
+    found: dict[str, int] = {}
+    for row, result in zip(requests, results, strict=True):
+        if result.outcome not in SETTLED:
+            _count(found, row.unit, row.value, units)
+    return found
+
+
+def _count(totals: dict[str, int], unit: str, value: int, units: Collection[str]) -> None:
+    unit = normalised(unit)
+    known = unit in units
+    _add(totals, unit if known else OTHER, value if known else 1)
+
+
+def _add(totals: dict[str, int], unit: str, value: int) -> None:
+    totals[unit] = totals.get(unit, 0) + value

@@ -1,0 +1,235 @@
+"""Pages of the console that the whole process does not show: errors, paging, confirmation, second factor."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import NARROW, ZOOMED
+from tests.browser.test_process import (
+    HEADER,
+    changed,
+    confirm,
+    figures,
+    one_time_code,
+    order_import,
+    preview,
+)
+
+UNITS = 40
+
+
+@pytest.fixture(scope="module", autouse=True)
+def rewards(service):
+    units = "".join(f"unit-{n},CREDIT,UNIT{n:02d},100,ann,units,,Ann,Many\n" for n in range(UNITS))
+    people = "".join(f"crowd-{n:03d},CREDIT,POINT,{n + 1},user-{n:03d},crowd,,Ann,Many\n" for n in range(500))
+    others = "stale-1,CREDIT,CASH/USD,1000,ann,stale,,Ann,Stale\n"
+    others += "slow-1,CREDIT,POINT,10,ann,slow,,Ann,Slow\n"
+    service.upload("rewards/rewards.csv", HEADER + units + people + others)
+
+
+def sideways(page, size):
+    page.set_viewport_size(size)
+    return page.evaluate("document.documentElement.scrollWidth") > size["width"]
+
+
+def test_an_unknown_address_shows_page_not_found_with_a_link_home(harness):
+    page = harness.open(path="#/no-such-page")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Page not found")
+    expect(page.get_by_role("heading", name="Available balances")).to_have_count(0)
+    page.get_by_role("link", name="Go to Balances").click()
+    expect(page.get_by_role("heading", name="Available balances")).to_be_visible()
+
+
+def test_an_unknown_import_says_so_with_the_request_id(harness):
+    page = harness.open(path="#/import/06h0000000000000")
+    alert = page.get_by_role("alert")
+    expect(alert).to_contain_text("No import has this id")
+    expect(alert).to_contain_text(re.compile("Request id: [0-9a-f-]{8,}"))
+
+
+def test_a_server_error_shows_its_message_and_request_id_and_is_retried_on_request(harness):
+    page = harness.open()
+    failing = re.compile("/import/history/list")
+    answer = {"statusCode": 500, "message": "Something broke in the test.", "apiErrorCode": "INTERNAL_ERROR"}
+    page.route(
+        failing,
+        lambda route: route.fulfill(status=500, json=answer, headers={"X-Request-Id": "request-1234"}),
+    )
+    page.get_by_role("link", name="Imports", exact=True).click()
+    alert = page.get_by_role("alert")
+    expect(alert).to_contain_text("Something broke in the test.")
+    expect(alert).to_contain_text("Request id: request-1234")
+    expect(page.get_by_text("Connection lost")).to_have_count(0)
+    page.unroute(failing)
+    alert.get_by_role("button", name="Try again").click()
+    expect(page.get_by_role("table", name="Imports, newest first")).to_be_visible()
+
+
+def test_a_network_failure_says_connection_lost_and_recovers(harness):
+    page = harness.open()
+    failing = re.compile("/import/history/list")
+    page.route(failing, lambda route: route.abort("connectionreset"))
+    page.get_by_role("link", name="Imports", exact=True).click()
+    expect(page.get_by_text("Connection lost")).to_be_visible()
+    page.unroute(failing)
+    page.get_by_role("button", name="Try again now").click()
+    expect(page.get_by_role("table", name="Imports, newest first")).to_be_visible()
+    expect(page.get_by_text("Connection lost")).to_have_count(0)
+
+
+def test_an_account_of_500_participants_is_paged(harness):
+    page = harness.open(path="#/account/crowd")
+    rows = page.get_by_role("table", name="Participants of the account").get_by_role("row")
+    expect(rows).to_have_count(51)
+    pages = page.get_by_role("navigation", name="Pages of the list")
+    expect(pages).to_contain_text("Page 1 of 10 · 500 participants")
+    assert page.evaluate("document.documentElement.scrollHeight") < 6_000
+    pages.get_by_role("link", name="Next").click()
+    expect(page.get_by_role("row", name="user-050 51 POINT 1")).to_be_visible()
+    assert page.url.endswith("#/account/crowd?page=2")
+    page.get_by_role("link", name="user-050").click()
+    expect(
+        page.get_by_role("table", name="Balances by unit").get_by_role("row", name=re.compile("POINT 51"))
+    ).to_be_visible()
+    assert page.faults == []
+
+
+def test_the_confirmation_of_40_units_is_a_table_and_says_what_will_not_happen(harness):
+    page = harness.open()
+    rows = "".join(f"units,ann,UNIT{n:02d},{60 + n % 60}\n" for n in range(UNITS))
+    bad = "units,ann,UNIT00,5\nunits,ann,UNITXX,7\n"
+    preview(page, harness.file("units.csv", f"accountId,userId,unit,valueToRedeem\n{rows}{bad}"))
+    page.get_by_role("button", name="Start import").click()
+    dialog = page.get_by_role("dialog", name="Start import?")
+    expect(dialog).to_contain_text("File: units.csv")
+    table = dialog.get_by_role("table", name="Amounts")
+    expect(table.get_by_role("row")).to_have_count(UNITS + 2)
+    expect(table.get_by_role("columnheader")).to_have_text(["Unit", "Requested", "To redeem", "Rejected"])
+    expect(table.get_by_role("row", name="UNIT00 65 60 5")).to_be_visible()
+    expect(table.get_by_role("row", name="UNITXX 7 0 7")).to_be_attached()
+    expect(dialog).to_contain_text("2 rows with errors will not be redeemed.")
+    expect(dialog).to_contain_text("No participant is paid")
+    for size in (NARROW, ZOOMED):
+        assert not sideways(page, size)
+        button = dialog.get_by_role("button", name="Start import")
+        button.scroll_into_view_if_needed()
+        expect(button).to_be_in_viewport()
+    dialog.get_by_role("button", name="Cancel").click()
+    expect(dialog).to_have_count(0)
+
+
+def test_a_preview_in_progress_can_be_left_and_cancelled(harness, service, chunks):
+    page = harness.open()
+    chunks.hold()
+    page.goto(f"{harness.address}#/import")
+    page.get_by_label("Choose file").set_input_files(
+        harness.file("slow.csv", "accountId,userId,unit,valueToRedeem\nslow,ann,POINT,7\n")
+    )
+    expect(page.get_by_text("You can leave this page; find the preview under Imports.")).to_be_visible()
+    expect(page.get_by_text("0 of 1 row")).to_be_visible()
+    page.get_by_role("button", name="Cancel preview").click()
+    expect(page.get_by_text("Cancelling…")).to_be_visible()
+    chunks.let_go()
+    expect(page.get_by_text("The preview was cancelled. Nothing was redeemed.")).to_be_visible()
+    expect(page.get_by_role("button", name="Start import")).to_have_count(0)
+    (record,) = [each for each in service.imports() if each["fileName"] == "slow.csv"]
+    assert (record["dryRun"], record["status"]) == (True, "CANCELLED")
+
+
+def test_a_running_import_says_that_one_can_leave_and_that_an_email_follows(harness, service):
+    page = harness.open(path=f"#/import/{order_import(service, 'leave.csv')}")
+    expect(page.get_by_text("You can leave this page; we'll email you when it's done.")).to_be_visible()
+
+
+def test_a_preview_made_in_the_console_sends_no_email(harness, service):
+    before = len(service.local.aws.outbox())
+    page = harness.open()
+    preview(page, harness.file("quiet.csv", "accountId,userId,unit,valueToRedeem\nslow,ann,POINT,1\n"))
+    assert figures(page)["to redeem"] == "1"
+    (record,) = [each for each in service.imports() if each["fileName"] == "quiet.csv"]
+    assert (record["dryRun"], record["status"]) == (True, "COMPLETED")
+    assert len(service.local.aws.outbox()) == before
+
+
+def test_balances_are_read_again_after_an_import(harness):
+    page = harness.open()
+    button = page.get_by_role("button", name=re.compile("Refresh|Calculate totals"))
+    button.click()
+    row = page.get_by_role("table", name="Available balances by unit").get_by_role(
+        "row", name=re.compile("CASH/USD")
+    )
+    expect(row).to_contain_text("10.00")
+    preview(page, harness.file("stale.csv", "accountId,userId,unit,valueToRedeem\nstale,ann,CASH/USD,4\n"))
+    page.get_by_role("button", name="Start import").click()
+    confirm(page, "Start import")
+    expect(page.get_by_role("heading", name="Completed", exact=True)).to_be_visible()
+    page.get_by_role("link", name="Balances", exact=True).click()
+    expect(row).to_contain_text("6.00")
+
+
+def test_a_started_preview_is_folded_into_its_import(harness):
+    page = harness.open(path="#/imports")
+    expect(page.get_by_role("link", name="stale.csv", exact=True)).to_have_count(1)
+    page.get_by_role("link", name="Preview of stale.csv").click()
+    expect(page.get_by_text("This preview was started")).to_be_visible()
+    page.get_by_role("link", name="Show the import").click()
+    expect(page.get_by_role("heading", name="Completed", exact=True)).to_be_visible()
+
+
+def test_an_email_link_opens_the_page_of_its_report(harness, service):
+    order = {"type": "REDEEMABLE_REWARD_BALANCE", "name": "Linked report"}
+    made = service.call("POST", "/export", order).json["id"]
+    mail = service.mail_about("Linked report")
+    (link,) = re.findall(rf"\S+#/reports/{made}", mail.text)
+    page = harness.open(path=link.removeprefix(harness.address))
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Linked report")
+    expect(page.get_by_role("table", name="Available by unit")).to_be_visible()
+    expect(page.get_by_role("button", name="Download")).to_be_visible()
+
+
+def test_a_user_sets_up_and_turns_off_a_second_factor(harness, service):
+    service.local.users.add("tom@example.com", "viewers")
+    page = harness.arrive()
+    harness.sign_in(page, "tom@example.com")
+    page.get_by_role("link", name="Sign-in security of tom@example.com").click()
+    page.get_by_role("button", name="Set up authenticator app").click()
+    secret = page.locator(".secret code").inner_text().replace(" ", "")
+    link = page.get_by_role("link", name="Open in an authenticator app")
+    expect(link).to_have_attribute(
+        "href", f"otpauth://totp/Reward%20balances%3Atom%40example.com?secret={secret}&issuer=Reward+balances"
+    )
+    page.get_by_label("Code").fill("000000")
+    page.get_by_role("button", name="Turn on").click()
+    expect(page.get_by_text("The code is wrong.")).to_be_visible()
+    page.get_by_label("Code").fill(one_time_code(secret))
+    page.get_by_role("button", name="Turn on").click()
+    expect(page.get_by_text("The second factor is on.")).to_be_visible()
+
+    page.get_by_role("button", name="Sign out").click()
+    harness.sign_in(page, "tom@example.com")
+    page.get_by_label("Code").fill(one_time_code(secret))
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("link", name="Sign-in security of tom@example.com").click()
+    page.get_by_role("button", name="Turn off").click()
+    confirm(page, "Turn off")
+    expect(page.get_by_text("The second factor is off.")).to_be_visible()
+
+
+def test_shares_have_one_format(harness):
+    page = harness.open()
+    changed(
+        page,
+        "/balance/overview$",
+        lambda found: found.update(
+            status="READY",
+            asOf=4102444800000,
+            units=[
+                {"unit": unit, "decimals": 0, "participants": 1, "available": 1000, "expiring": expiring}
+                for unit, expiring in (("A", 0), ("B", 5), ("C", 123), ("D", 1000))
+            ],
+        ),
+    )
+    page.goto("about:blank")
+    page.goto(harness.address)
+    expect(page.locator(".percent")).to_have_text(["0.0%", "0.5%", "12.3%", "100.0%"])
