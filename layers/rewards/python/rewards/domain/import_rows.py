@@ -9,7 +9,7 @@ from unicodedata import normalize
 from rewards.domain import ids, invisible, row_ids
 from rewards.domain.balance import CLOCK_MARGIN, RedemptionRequest
 from rewards.domain.damage import is_damage, unquoted
-from rewards.domain.duplicate_index import DuplicateIndex
+from rewards.domain.duplicate_index import DuplicateIndex, fingerprint
 from rewards.domain.encoding_doubt import encoding_doubt, first_beyond_ascii
 from rewards.domain.header import find_columns, listed
 from rewards.domain.outcomes import Outcome, RowResult, WarningCode
@@ -164,7 +164,7 @@ class RowChecker:
         problem = _problem_of_reference(reference)
         if problem:
             return RowResult(line, Outcome.INVALID_VALUE, problem, true.unit)
-        earlier = self._duplicate_index.first(_fingerprint(*map(_normalised, true)), line)
+        earlier = self._duplicate_index.first(fingerprint(*map(_normalised, true)), line)
         if earlier != line:
             return _repeated(line, earlier)
         prior = self._prior_of(row) if row_id is None else None
@@ -240,7 +240,7 @@ class RowChecker:
             return None
         whose = (account_id, user_id, unit, program)
         key = whose if cells.isascii() else map(normalised, whose)
-        earlier = self._duplicate_index.first(_fingerprint(*key), line)
+        earlier = self._duplicate_index.first(fingerprint(*key), line)
         if earlier != line:
             return _repeated(line, earlier)
         return RedemptionRequest(line, account_id, user_id, unit, value, program_id, row_id)
@@ -453,11 +453,3 @@ def _fits(identity: Identity) -> bool:
         len(text) * 4 <= limit or len(text.encode()) <= limit  # the first tells of most
         for text, limit in zip(texts, limits, strict=True)
     )
-
-
-def _fingerprint(account_id: str, user_id: str, unit: str, program_id: str | None) -> int:
-    """64 bits for a row's balance and program; a collision would reject a row, never redeem one.
-
-    Python's own hashes of texts have a key of this process, so nobody can write a file full of collisions.
-    """
-    return hash((account_id, user_id, unit, program_id or None)) & 0xFFFF_FFFF_FFFF_FFFF

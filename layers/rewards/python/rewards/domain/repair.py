@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from rewards.domain.damage import unquoted
+from rewards.domain.duplicate_index import fingerprint
 from rewards.domain.invisible import visible
 from rewards.domain.texts import normalised
 
@@ -76,13 +77,13 @@ class Survey:
     def __init__(self, *, has_program: bool) -> None:
         self.has_program = has_program
         self.others: list[tuple[str, Identity]] = []  # rowId and what is shown
-        self.fitting = array("q")  # hashes: 8 bytes a row
+        self.fitting = array("Q")  # fingerprints: 8 bytes per row
         self.too_many = False
         self._texts: dict[str, str] = {}
 
     def fits(self, shown: Identity) -> None:
         """A row that fits its rowId."""
-        self.fitting.append(hash(_key(shown)))
+        self.fitting.append(fingerprint(*_key(shown)))
 
     def differs(self, row_id: str, shown: Identity) -> None:
         """A row that does not fit its rowId."""
@@ -120,20 +121,20 @@ class Reports:
         if survey.too_many:
             return found
         row_ids = {row_id: row_id for row_id, _ in survey.others}
-        shown = {hash((row_id[:17], *_key(shown))) for row_id, shown in survey.others}
+        shown = {fingerprint(row_id[:17], *_key(shown)) for row_id, shown in survey.others}
         identities: dict[str, Identity] = {}
         of_report: dict[int, str | None] = {}
         for _, row_id, true in rows:
             if row_id in row_ids:
                 identities[row_ids[row_id]] = true
-            key = hash((row_id[:17], *_key(true)))
+            key = fingerprint(row_id[:17], *_key(true))
             if key in shown:  # of several rows that look alike, each is another row for all of them
                 of_report[key] = None if key in of_report else row_id
-        in_file = {hash(_key(shown)) for _, shown in survey.others}.intersection(survey.fitting)
+        in_file = {fingerprint(*_key(shown)) for _, shown in survey.others}.intersection(survey.fitting)
         found.identities = identities
         found._of_report, found._in_file = of_report, frozenset(in_file)
         found._moved = frozenset(
-            hash((column, plain(meant)))
+            fingerprint(column, plain(meant))
             for row_id, shown in survey.others
             if row_id in identities
             for column, text, meant in differences(shown, identities[row_id], has_program=survey.has_program)
@@ -148,12 +149,12 @@ class Reports:
         """
         found = list(found)
         if any(each.column != "programId" for each in found):
-            if self._of_report.get(hash((row_id[:17], *_key(shown))), row_id) != row_id:
+            if self._of_report.get(fingerprint(row_id[:17], *_key(shown)), row_id) != row_id:
                 return "another row of the report has this account, user and unit"
-            if hash(_key(shown)) in self._in_file:
+            if fingerprint(*_key(shown)) in self._in_file:
                 return "another row of the file has this account, user and unit"
         for column, text, meant in found:
-            if plain(text) != plain(meant) and hash((column, plain(text))) in self._moved:
+            if plain(text) != plain(meant) and fingerprint(column, plain(text)) in self._moved:
                 return f"another row of the file should have this {column} and shows a different one"
         return ""
 
