@@ -15,7 +15,7 @@ SOURCES := $(sort $(TEMPLATE) $(shell find functions layers -type f -not -name '
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup build build-aws demo up down sample token env logs test simulate bench lint format pictures \
+.PHONY: help setup build build-aws demo up down sample token env logs test test-fast simulate bench lint format pictures \
 	lint-console rotate-row-id-key requeue-chunks pins chromium gnumeric exceljs typescript clean FORCE
 
 help: ## List the targets
@@ -48,6 +48,9 @@ env: $(VENV) ## Print commands that set the variables of the guides for the loca
 
 logs: $(VENV) ## Print the logs of the local stack's functions
 	@$(BIN)/python -m infra.local logs
+
+test-fast: $(VENV) ## Run the unit and property tests only, in less than a minute
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile tests/unit tests/property
 
 test: lint $(LOCAL_STACK) chromium gnumeric exceljs typescript ## Run lint and all tests: unit, integration, end to end, in a browser
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from rewards.bootstrap import Flows, Settings
+from rewards.flows import create_report, finish_import, process_chunk
 from rewards.settings import load
 
 ROOT = Path(__file__).parents[2]
@@ -64,6 +65,27 @@ def test_a_function_needs_every_setting_that_its_flows_read(name):
     flows = Flows(load(Settings, environment, only=needed(name)), client=lambda *_: Client())
     for flow in USED[name]:
         assert getattr(flows, flow) is getattr(flows, flow)
+
+
+@pytest.mark.parametrize(
+    ("lease", "name"), [(process_chunk.LEASE, "redeem"), (process_chunk.DEAD_LETTER_LEASE, "finish")]
+)
+def test_the_lease_of_a_chunk_outlives_its_function_by_a_minute(lease, name):
+    """Clocks may differ, and a request of a function that timed out may still be on its way."""
+    assert lease >= (function(name)["Timeout"] + 60) * 1000
+
+
+@pytest.mark.parametrize(
+    ("lease", "name", "queue"),
+    [
+        (process_chunk.LEASE, "redeem", "RedemptionQueue"),
+        (finish_import.LEASE, "finish", "FinishQueue"),
+        (create_report.LEASE, "report", "ExportQueue"),
+    ],
+)
+def test_a_lease_ends_after_its_function_and_before_its_message_comes_again(lease, name, queue):
+    visibility = template()["Resources"][queue]["Properties"]["VisibilityTimeout"]
+    assert function(name)["Timeout"] * 1000 <= lease < visibility * 1000
 
 
 class Client:
