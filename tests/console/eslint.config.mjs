@@ -37,4 +37,8 @@ export default [
       "prefer-const": "error",
     },
   },
+  {
+    files: ["tests/console/*.mjs"],
+    languageOptions: { globals: { Buffer: "readonly", process: "readonly" } },
+  },
 ];

@@ -21,8 +21,8 @@ function challengeOf(b, salt) {
 async function theirSignature(own, challenge, password) {
   const helper = new AuthenticationHelper(POOL);
   helper.smallAValue = new BigInteger(own.secret.toString(16), 16);
-  helper.largeAValue = helper.g.modPow(helper.smallAValue, helper.N);
-  assert.equal(helper.largeAValue.toString(16), own.shared);
+  helper.largeAValue = new BigInteger(own.shared, 16);
+  helper.g.modPow(helper.smallAValue, helper.N, (_, a) => assert.equal(a.toString(16), own.shared));
   const [b, salt] = [challenge.SRP_B, challenge.SALT].map((hex) => new BigInteger(hex, 16));
   const key = await new Promise((resolve, reject) => {
     const done = (error, found) => (error ? reject(error) : resolve(found));
