@@ -542,7 +542,7 @@ def test_a_read_only_user_sees_each_control_with_the_reason_beside_it(harness):
     def expect_reason(name):
         button = page.get_by_role("button", name=name)
         expect(button).to_have_attribute("aria-disabled", "true")
-        expect(button).to_have_accessible_description(re.compile("Read-only: .*“operators” role"))
+        expect(button).to_have_accessible_description(re.compile("Read-only: .*group “operators”"))
         expect(page.get_by_text("Read-only: ").first).to_be_visible()
         button.focus()
         expect(button).to_be_focused()

@@ -5,7 +5,7 @@ import { announce, h, newId } from "./dom.js";
 import { tell } from "./errors.js";
 import * as session from "./session.js";
 
-const READ_ONLY = "Read-only: this needs the “operators” role. Ask your administrator.";
+const READ_ONLY = "Read-only: only users in the group “operators” can do this. Ask your administrator.";
 
 /**
  * A button that is busy while its work runs, and does nothing else meanwhile.

@@ -95,7 +95,7 @@ function body(overview) {
   return [failed, h("div", { class: "overview" }, overviewTable(overview.units), chart(overview.units))];
 }
 
-const FAILED = "The balances could not be read the last time. Try again in a few minutes.";
+const FAILED = "The last attempt to read the balances failed. Try again in a few minutes.";
 
 function overviewTable(units) {
   const columns = [

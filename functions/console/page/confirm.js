@@ -1,4 +1,4 @@
-// The dialogs before an import is started, cancelled or reversed: the file, the money, and what will not happen.
+// The dialogs before an import is started, cancelled or reversed: the file, the money, and what to know.
 
 import { h } from "./dom.js";
 import { dialog } from "./errors.js";
@@ -34,7 +34,7 @@ export function confirmStart(record, explained) {
     again ? `${format.rows(again)} redeemed by an earlier import will not be redeemed again.` : null,
     skipped ? `${format.rows(skipped)} with 0 or a blank amount will be skipped.` : null,
     "No participant is paid: payments are made outside this system.",
-    "A balance that no longer covers its row is not reduced; the row is rejected.",
+    "A balance that is lower than the amount in its row is not reduced; the row fails.",
   );
   return dialog(
     "Start import?",
@@ -56,7 +56,8 @@ export function confirmStart(record, explained) {
 }
 
 function duplicates() {
-  const words = "The check for duplicate files is off: rows that were imported before are redeemed again.";
+  const words =
+    "The check for duplicate files is off: rows without a rowId that were imported before are redeemed again.";
   return notice("warn", null, h("p", {}, words));
 }
 
@@ -106,7 +107,7 @@ export function confirmCancel(record) {
 export function confirmReverse(record, isRest) {
   const redeemed = outcomes.count(record, "REDEEMED");
   const words = isRest
-    ? "This returns what the last reversal left, each amount to the reward it came from. Nothing is returned twice."
+    ? "This returns the amounts that the last reversal did not return. Nothing is returned twice."
     : `This returns the redeemed amounts of ${format.rows(redeemed)}, each to the reward it came from.`;
   return dialog(
     "Reverse import?",
@@ -114,10 +115,10 @@ export function confirmReverse(record, isRest) {
       file(record),
       h("p", {}, words),
       scrolled("Amounts", moneyTable("Amounts", record.stats, "Redeemed")),
-      h("p", { class: "strong" }, "What will not happen"),
+      h("p", { class: "strong" }, "Before you reverse"),
       list(
         "Payments made outside this system are not recalled.",
-        "Rewards that have expired since then get their credit back and stay expired: it cannot be redeemed.",
+        "Amounts returned to rewards that have expired or were cancelled since then cannot be redeemed.",
         "A reversal cannot be reversed. Reversed rows can be redeemed again, by the same file or another one.",
       ),
     ],

@@ -5,7 +5,8 @@ import { announce, h, newId } from "./dom.js";
 // How to fix an error that the API does not explain, by its kind.
 function remedy(error) {
   if (error.status === 0) return "Check your network, then try again.";
-  if (error.status === 403) return "Ask your administrator for the “operators” role, then sign in again.";
+  if (error.status === 403)
+    return "Ask your administrator to add you to the group “operators”, then sign in again.";
   if (error.status === 404) return "Check the address, or open the list again.";
   if (error.status === 409) return "Reload the page to see the current status.";
   if (error.status === 429) return "Wait a moment, then try again.";
@@ -43,7 +44,7 @@ export function copyable(text, label = "Copy") {
       announce("Copied");
     } catch {
       getSelection()?.selectAllChildren(shown); // without the right to copy, the text is at least selected
-      announce("Selected. Press the keys for copying.");
+      announce("Selected. Press Ctrl+C or Command+C to copy.");
     }
   }
 }

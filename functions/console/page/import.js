@@ -42,7 +42,7 @@ function watch(state) {
     fill(place, h("section", { class: "card" }, loading(5)));
     watch(state);
   };
-  const goesOn = "The import goes on without this page. ";
+  const goesOn = "The service continues the import. ";
   follow(
     `/import/${encodeURIComponent(id)}`,
     signal,
@@ -149,7 +149,7 @@ async function cancel(state) {
 }
 
 function waiting(record) {
-  if (record.startedFrom || record.reverses) return "It starts in a moment";
+  if (record.startedFrom || record.reverses) return "Processing starts in a moment";
   return "Waiting for the file. If the upload was interrupted, choose the file again.";
 }
 

@@ -30,14 +30,14 @@ function importButton() {
   if (mayChange()) return h("a", { class: "button primary", href: address("new-import") }, "Import file");
   return unavailable(
     "Import file",
-    "Read-only: importing needs the “operators” role. Ask your administrator.",
+    "Read-only: only users in the group “operators” can import files. Ask your administrator.",
     "primary",
   );
 }
 
 function nothing() {
   const words =
-    "Imports book what was paid outside this system: a report that was filled in reduces the balances. " +
+    "An import records payments made outside this system: it reduces balances by the amounts in a report. " +
     "Create a report first.";
   return empty("No imports yet", words, h("p", {}, h("a", { href: address("reports") }, "Create report")));
 }
@@ -109,7 +109,7 @@ function fileCell(record) {
 function statusCell(record) {
   return [
     badge(importStatus(record)),
-    record.reversedBy ? h("span", { class: "id" }, "with a reversal") : null,
+    record.reversedBy ? h("span", { class: "id" }, "has a reversal") : null,
   ];
 }
 

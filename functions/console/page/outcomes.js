@@ -127,7 +127,7 @@ export function warningsCard(record, explained) {
   );
   return card(
     "Warnings",
-    muted("Warnings change no outcome. Check them before you rely on the result."),
+    muted("Warnings do not stop a row. Check them before you rely on the result."),
     groups,
   );
 }

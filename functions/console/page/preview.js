@@ -48,7 +48,7 @@ function started(record) {
 function fix(isOpen) {
   const later =
     " Or start the import and correct failed.csv afterwards: redeemed rows are not redeemed twice.";
-  return `Correct the rows in your file and import it again.${isOpen ? later : ""}`;
+  return `Correct the rows in your file and preview it again.${isOpen ? later : ""}`;
 }
 
 /** How to import a file that was rejected as a duplicate, where a second payment is meant. */

@@ -17,9 +17,12 @@ const ALIASES = {
 };
 
 export const TYPES = {
-  REDEEMABLE_REWARD_BALANCE: ["Available reward balances by user", "To pay from, fill in and import again."],
+  REDEEMABLE_REWARD_BALANCE: [
+    "Available reward balances by user",
+    "What can be paid out. Fill it in, then import it.",
+  ],
   REWARD_BALANCE: ["Reward balances by user", "Every balance with its totals, for reference."],
-  REWARD: ["Reward details", "Every reward. Its CSV file can be loaded again."],
+  REWARD: ["Reward details", "Every reward with its dates and amounts, for reference."],
 };
 
 export function view(root, { parts: [id], signal }) {
@@ -44,7 +47,7 @@ function watch(state) {
       fill(place, record.status === "PENDING" ? underway() : ended(record));
       return record.status !== "PENDING";
     },
-    (error, now) => error && fill(place, unreachable("The report is created without this page. ", now)),
+    (error, now) => error && fill(place, unreachable("The service continues to create the report. ", now)),
   ).catch((error) =>
     fill(
       place,

@@ -27,7 +27,7 @@ function show(place, signal, note = "") {
 
 function turnedOff(place, signal) {
   const words =
-    "Signing in needs your password only. With an authenticator app it also needs a code from your telephone.";
+    "Signing in needs your password only. With an authenticator app it also needs a code from your phone.";
   const button = action("Set up authenticator app", () => setUp(place, signal), { kind: "primary" });
   return [notice("info", "Off", paragraph(words)), h("div", { class: "buttons" }, button)];
 }
@@ -100,7 +100,7 @@ async function setUp(place, signal) {
       return;
     }
     announce("The second factor is on");
-    show(place, signal, "The second factor is on. You enter a code when you sign in next time.");
+    show(place, signal, "The second factor is on. The next time you sign in, you need a code from the app.");
   }
 }
 
@@ -109,13 +109,13 @@ function steps(secret, link) {
   return h(
     "ol",
     {},
-    h("li", {}, "Install an authenticator app on your telephone, for example from its app store."),
+    h("li", {}, "Install an authenticator app on your phone, for example from its app store."),
     h(
       "li",
       {},
-      "On this telephone: ",
+      "On this phone: ",
       link,
-      ". On another one: add an account by hand, with this key (time-based, six digits): ",
+      ". On another one: add an account manually with this key (time-based, six digits): ",
       h("p", { class: "secret" }, copyable(spaced, "Copy key")),
     ),
     h("li", {}, "Enter the code that the app shows."),

@@ -4,7 +4,7 @@
 import * as cognito from "./cognito.js";
 import { announce, fill, h, newId } from "./dom.js";
 
-const PASSWORD_RULE = "At least 12 characters, with a capital letter, a small letter and a digit.";
+const PASSWORD_RULE = "At least 12 characters, with an uppercase letter, a lowercase letter and a digit.";
 
 const STEPS = {
   password: {

@@ -20,7 +20,7 @@ const SEPARATORS = [
   ["semicolon", "Semicolon"],
   ["tab", "Tab"],
 ];
-const READ_ONLY = "Read-only: importing needs the “operators” role. Ask your administrator.";
+const READ_ONLY = "Read-only: only users in the group “operators” can import files. Ask your administrator.";
 
 // The one upload of this tab. It goes on while other pages are shown.
 /** @type {any} */
@@ -42,7 +42,7 @@ export function view(root, { signal }) {
   if (running) showUpload(place, signal);
   else showChoice(place, signal);
   keepShowing(recent, "/import/history/list?limit=5", signal, ({ data }) => {
-    const none = muted("Nothing was imported yet. The imports of all users are listed here.");
+    const none = muted("No imports yet. This list shows the imports of all users.");
     const list = data.length
       ? [importsTable(folded(data)), paragraph(h("a", { href: address("imports") }, "All imports"))]
       : none;
@@ -81,7 +81,7 @@ function labelled(id, label, input) {
 
 function duplicateCheck(input) {
   const hint =
-    "Rows without a rowId or a reference are redeemed again. Select this only if a second payment is meant. " +
+    "Rows without a rowId are redeemed again. Select this only if a second payment is meant. " +
     "Otherwise a file with the same rows as an import of the last 35 days is rejected.";
   const label = h("label", { for: "allow-duplicate" }, "Import even if the same rows were imported before");
   return h(
@@ -199,7 +199,7 @@ function showBroken(place, signal, own, error) {
   };
   const again = h("button", retry, "Try again");
   const other = h("button", { type: "button", on: { click: another } }, "Choose another file");
-  const kept = "Nothing was redeemed. The file is still selected: you need not choose it again.";
+  const kept = "Nothing was redeemed. The file is still selected; you do not have to choose it again.";
   const id = error.requestId ? paragraph(`Request id: ${error.requestId}`) : null;
   const box = notice(
     "bad",
