@@ -170,6 +170,7 @@ def test_every_page_is_accessible_and_fits_in_light_and_dark_wide_and_narrow(har
     expect(page.get_by_role("heading", name="Completed with errors")).to_be_visible()
     eye.look("result")
     page.get_by_role("link", name="Imports", exact=True).first.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Imports")  # the result had two tables
     expect(page.get_by_role("table")).to_be_visible()
     eye.look("imports")
     page.goto(f"{harness.address}#/nothing-here")
