@@ -25,7 +25,7 @@ class RequestedTotals:
     def request(self, unit: str, value: int) -> None:
         """Count a row that travels on."""
         unit = normalised(unit)
-        known = unit in self.requested or len(self.requested.keys() - {OTHER}) < MAX_UNITS
+        known = unit in self.requested or len(self.requested) - (OTHER in self.requested) < MAX_UNITS
         _add(self.requested, unit if known else OTHER, value if known else 1)
 
     def reject(self, unit: str, value: int) -> None:
