@@ -385,7 +385,15 @@ class Auditor(LedgerModel):
         )
         self._must(record.get("dateMailed") or record.get("mailError"), f"nobody was told of {described}")
         if record["status"] == "ABORTED":
-            self._must(self._kernel.count["dead letters"], f"{described} was aborted without a dead letter")
+            if record["error"]["code"] == "REPORT_TOO_LARGE":
+                # Reports are small here: only a run that stood still has no time left.
+                self._must(
+                    self._kernel.count["fault stalled"], f"{described} ran out of time without a stall"
+                )
+            else:
+                self._must(
+                    self._kernel.count["dead letters"], f"{described} was aborted without a dead letter"
+                )
             return
         header, *rows = self._file(f"exports/{export_id}/available-reward-balances-by-user.csv", described)
         self._must(

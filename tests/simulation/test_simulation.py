@@ -77,6 +77,23 @@ def test_the_audit_finds_an_answer_that_was_lost():
             auditor.check_end()
 
 
+def test_a_report_may_run_out_of_time_only_where_a_run_stalled():
+    # Seed 103103: a run stood still for as long as its function lives, so its report ended as too large.
+    world = World(0, FaultProfile({}))
+    with world:
+        auditor = worked_by_one_operator(world)
+        auditor.check_end()
+        jobs = world.dynamodb.tables["jobs"].items
+        export = next(item for (pk, _), item in jobs.items() if pk.startswith("EXPORT#"))
+        assert export["status"] == {"S": "COMPLETED"}
+        error = {"code": {"S": "REPORT_TOO_LARGE"}, "message": {"S": "One run took longer than it may."}}
+        export |= {"status": {"S": "ABORTED"}, "error": {"M": error}}
+        with pytest.raises(ProblemError, match="ran out of time without a stall"):
+            auditor.check_end()
+        world.kernel.count["fault stalled"] += 1
+        auditor.check_end()
+
+
 def test_the_seeds_meet_all_faults_and_all_that_can_become_of_a_row():
     count: Counter[str] = Counter()
     for seed in SEEDS:

@@ -259,7 +259,7 @@ class _Clock:
     @property
     def advice(self) -> str:
         other = "as CSV, or " if self.workbook else ""
-        return f"Order it {other}for one unit or one program."
+        return f"Create it {other}for one unit or one program."
 
     def expect(self, rows: int) -> None:
         """So many rows are to be written."""
@@ -288,7 +288,8 @@ class _Clock:
 
     def too_large(self) -> ReportTooLargeError:
         return ReportTooLargeError(
-            f"The time of one run was up after {self.rows:,} rows were written. {self.advice}"
+            f"The time limit of one run was reached after {self.rows:,} rows were written. Create the report "
+            f"again. If that reaches the limit, too: {self.advice}"
         )
 
 
