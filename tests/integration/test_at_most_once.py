@@ -21,8 +21,7 @@ from rewards.domain import ids
 from rewards.domain.balance import RedemptionRequest, redeem
 from rewards.domain.chunks import Chunk
 from rewards.domain.outcomes import FileProblem
-from rewards.flows import process_chunk as redeem_flow
-from rewards.flows.finish_import import LEASE
+from rewards.flows import leases
 from tests.integration.world import AGAIN, quick, row, sheet
 from tests.row_ids import make_row_id
 
@@ -261,7 +260,7 @@ def test_a_worker_that_is_killed_leaves_its_chunk_to_the_next_after_a_while(worl
     if step != "count_chunk":
         with pytest.raises(LeaseTakenError):
             world.deliver("redeem", bodies[0])
-    world.now.ahead = redeem_flow.LEASE + 1
+    world.now.ahead = leases.CHUNK + 1
     for body in bodies:
         world.deliver("redeem", body)
     world.run()
@@ -485,10 +484,10 @@ def test_who_finds_an_import_being_finished_keeps_the_message(world, file):
     import_id = world.validate(world.put("redemptions/a.csv", file))
     for body in world.take("redeem"):
         world.deliver("redeem", body)
-    assert world.jobs.lease(import_id, "somebody", world.now(), world.now() + LEASE)
+    assert world.jobs.lease(import_id, "somebody", world.now(), world.now() + leases.FINISH)
     with pytest.raises(LeaseTakenError):
         world.finisher.run(import_id)
-    world.now.ahead = LEASE + 1
+    world.now.ahead = leases.FINISH + 1
     world.finisher.run(import_id)
     check_whole(world, import_id)
 
@@ -497,7 +496,7 @@ def test_an_import_that_another_worker_finishes_does_not_fail_meanwhile(world, f
     import_id = world.validate(world.put("redemptions/a.csv", file))
     for body in world.take("redeem"):
         world.deliver("redeem", body)
-    assert world.jobs.lease(import_id, "somebody", world.now(), world.now() + LEASE)
+    assert world.jobs.lease(import_id, "somebody", world.now(), world.now() + leases.FINISH)
     with pytest.raises(LeaseTakenError):
         world.finisher.fail(import_id)
     world.jobs.end_lease(import_id, "somebody")
@@ -642,7 +641,7 @@ def test_a_late_request_does_not_change_how_an_import_ended(world, processed, mo
     with pytest.raises(UnknownOutcomeError):
         getattr(world.finisher, late)(processed)
     monkeypatch.setattr(world.jobs, "update", update)
-    world.now.ahead = LEASE + 1
+    world.now.ahead = leases.FINISH + 1
     getattr(world.finisher, "fail" if late == "run" else "run")(processed)
     ended = world.record(processed)
     for args, expected in requests:

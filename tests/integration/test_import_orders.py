@@ -10,7 +10,7 @@ from rewards.adapters.errors import UploadGoneError
 from rewards.adapters.jobs import Lease
 from rewards.domain.messages import finish_import
 from rewards.flows import imports as imports_flow
-from rewards.flows import process_chunk as redeem_flow
+from rewards.flows import leases
 from rewards.flows.imports import REDEMPTION_TYPE, ImportStateError, StillWorkingError
 from rewards.flows.uploaded_imports import Uploaded
 from tests.integration.world import row, sheet
@@ -309,11 +309,11 @@ def test_cancelling_reports_a_worker_that_does_not_stop(world, monkeypatch):
     monkeypatch.setattr(imports_flow, "_CANCEL_SECONDS", 0)
     record = order(world)
     arrive(world, record)
-    until = world.now() + redeem_flow.LEASE
+    until = world.now() + leases.CHUNK
     assert world.jobs.lease_chunk(record["id"], 1, "a dead worker", world.now(), until) is Lease.FIRST
     with pytest.raises(StillWorkingError):
         world.imports.cancel(record["id"])
-    world.now.ahead = redeem_flow.LEASE + 1
+    world.now.ahead = leases.CHUNK + 1
     assert world.imports.cancel(record["id"])["status"] == "CANCELLED"
 
 
@@ -321,7 +321,7 @@ def test_who_cancels_does_not_wait_for_workers_that_came_later(world, monkeypatc
     """They have seen that the import is cancelled; of a large one there is always one at work."""
     record = order(world)
     arrive(world, record)
-    until = world.now() + redeem_flow.LEASE
+    until = world.now() + leases.CHUNK
     world.jobs.lease_chunk(record["id"], 1, "before", world.now(), until)
     live_leases = world.jobs.live_leases
 

@@ -21,7 +21,7 @@ from rewards.domain.report import (
     file_key,
 )
 from rewards.domain.reward_rows import PARTICIPANT_FACTS
-from rewards.flows import create_report
+from rewards.flows import create_report, leases
 from rewards.tabular import xlsx_writer
 from rewards.tabular.external_sort import ExternalSort
 from tests.integration.world import AGAIN, DAY, quick, row, sheet
@@ -249,7 +249,7 @@ def test_a_failed_attempt_keeps_its_lease_until_its_late_requests_have_arrived(w
         world.deliver("export", body)
     ((content, *where),) = late
     stream(iter([content]), *where)
-    world.now.ahead = create_report.LEASE + 1
+    world.now.ahead = leases.EXPORT + 1
     world.deliver("export", body)
     record = world.exports.get(order["id"])
     rows = world.csv(file_key(order["id"], "CSV"))

@@ -302,14 +302,14 @@ INJECTED_BUGS: dict[str, tuple[Change, ...]] = {
     "create a report beside another worker": (
         (
             "rewards.flows.create_report",
-            "if not self._jobs.lease(export_id, owner, self._now(), self._now() + LEASE, EXPORT):",
+            "if not self._jobs.lease(export_id, owner, self._now(), self._now() + leases.EXPORT, EXPORT):",
             "if False:",
         ),
     ),
     "fail an import beside a worker that finishes it": (
         (
             "rewards.flows.finish_import",
-            "if not self._jobs.lease(import_id, owner, self._now(), self._now() + LEASE):",
+            "if not self._jobs.lease(import_id, owner, self._now(), self._now() + leases.FINISH):",
             "if False:",
         ),
         (

@@ -95,10 +95,10 @@ class World:
         dead, export_dead = "dead-letter-queue", "export-dead-letter-queue"
         return {
             "redemption-queue": Queue(720 * SECOND, dead, 5),
-            "finish-queue": Queue(960 * SECOND, dead, 5),
-            "export-queue": Queue(960 * SECOND, export_dead, 3),
-            dead: Queue(960 * SECOND),
-            export_dead: Queue(960 * SECOND),
+            "finish-queue": Queue(1020 * SECOND, dead, 5),
+            "export-queue": Queue(1020 * SECOND, export_dead, 3),
+            dead: Queue(1020 * SECOND),
+            export_dead: Queue(1020 * SECOND),
         }
 
     # --- The product meets this world instead of the real one ---

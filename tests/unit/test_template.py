@@ -1,14 +1,17 @@
 """The template and the code agree."""
 
 import ast
+import re
+from functools import cache
 from pathlib import Path
 
 import pytest
 import yaml
 
 from rewards.bootstrap import Flows, Settings
-from rewards.flows import create_report, finish_import, process_chunk
+from rewards.flows import leases
 from rewards.settings import load
+from tests.simulation.world import World
 
 ROOT = Path(__file__).parents[2]
 
@@ -25,6 +28,7 @@ def as_plain(node):
     return type(node)(f"tag:yaml.org,2002:{tag}", node.value)
 
 
+@cache
 def template():
     return yaml.load((ROOT / "infra/template.yaml").read_text(), Loader)  # noqa: S506 - a subclass of SafeLoader
 
@@ -67,25 +71,59 @@ def test_a_function_needs_every_setting_that_its_flows_read(name):
         assert getattr(flows, flow) is getattr(flows, flow)
 
 
-@pytest.mark.parametrize(
-    ("lease", "name"), [(process_chunk.LEASE, "redeem"), (process_chunk.DEAD_LETTER_LEASE, "finish")]
-)
-def test_the_lease_of_a_chunk_outlives_its_function_by_a_minute(lease, name):
-    """Clocks may differ, and a request of a function that timed out may still be on its way."""
-    assert lease >= (function(name)["Timeout"] + 60) * 1000
+# The functions and queues of work that is done under a lease, by the names of the leases.
+LEASED = {
+    "CHUNK": ("RedeemFunction", ["RedemptionQueue"]),
+    "DEAD_LETTER_CHUNK": ("FinishFunction", ["DeadLetterQueue"]),
+    "FINISH": ("FinishFunction", ["FinishQueue", "DeadLetterQueue"]),
+    "EXPORT": ("ReportFunction", ["ExportQueue"]),
+}
 
 
-@pytest.mark.parametrize(
-    ("lease", "name", "queue"),
-    [
-        (process_chunk.LEASE, "redeem", "RedemptionQueue"),
-        (finish_import.LEASE, "finish", "FinishQueue"),
-        (create_report.LEASE, "report", "ExportQueue"),
-    ],
-)
-def test_a_lease_ends_after_its_function_and_before_its_message_comes_again(lease, name, queue):
-    visibility = template()["Resources"][queue]["Properties"]["VisibilityTimeout"]
-    assert function(name)["Timeout"] * 1000 <= lease < visibility * 1000
+def test_every_lease_is_compared_with_the_template():
+    assert {name for name in vars(leases) if name.isupper()} == LEASED.keys()
+
+
+@pytest.mark.parametrize("name", LEASED)
+def test_a_lease_outlives_its_function_by_a_minute(name):
+    """Clocks may differ, and a request of a function that timed out may still arrive."""
+    holder, _ = LEASED[name]
+    timeout = template()["Resources"][holder]["Properties"]["Timeout"]
+    assert getattr(leases, name) >= (timeout + 60) * 1000
+
+
+@pytest.mark.parametrize("name", LEASED)
+def test_a_lease_has_expired_when_its_message_comes_again(name):
+    resources = template()["Resources"]
+    holder, queues = LEASED[name]
+    sources = [each["Properties"].get("Queue") for each in resources[holder]["Properties"]["Events"].values()]
+    for queue in queues:
+        assert f"{queue}.Arn" in sources
+        assert resources[queue]["Properties"]["VisibilityTimeout"] * 1000 > getattr(leases, name)
+
+
+@pytest.mark.parametrize("queue", ["RedemptionQueue", "FinishQueue", "ExportQueue"])
+def test_the_dead_letters_of_a_queue_are_hidden_as_long_as_the_longest_lease(queue):
+    resources = template()["Resources"]
+    dead = resources[queue]["Properties"]["RedrivePolicy"]["deadLetterTargetArn"].removesuffix(".Arn")
+    assert resources[dead]["Properties"]["VisibilityTimeout"] * 1000 > max(leases.FINISH, leases.EXPORT)
+
+
+def test_the_simulation_has_the_time_outs_of_the_template():
+    resources = template()["Resources"]
+    with World(seed=0) as world:
+        for name, simulated in world.functions.items():
+            assert simulated.timeout == function(name)["Timeout"] * 1000
+        for url, simulated in world.sqs.queues.items():
+            queue = resources["".join(part.title() for part in url.split("-"))]["Properties"]
+            assert simulated.visibility == queue["VisibilityTimeout"] * 1000
+            assert simulated.max_receives == queue.get("RedrivePolicy", {}).get("maxReceiveCount", 0)
+
+
+def test_the_architecture_names_every_lease_as_it_is():
+    text = (ROOT / "docs/architecture.md").read_text()
+    listed = re.findall(r"^\| lease of .* \| (\d+) s \| `flows/leases` \|$", text, re.MULTILINE)
+    assert listed == [str(getattr(leases, name) // 1000) for name in LEASED]
 
 
 class Client:

@@ -22,6 +22,7 @@ from rewards.domain.filters import Filters, described
 from rewards.domain.report import REDEEMABLE, REPORT_DEFINITIONS, TYPES, Cell, Table, file_key
 from rewards.domain.row_ids import RowIdKeys
 from rewards.email import messages
+from rewards.flows import leases
 from rewards.flows.notifications import Notifications
 from rewards.flows.overviews import Overviews
 from rewards.flows.report_builders import (
@@ -37,10 +38,6 @@ CONTENT_TYPES = {
     "CSV": "text/csv; charset=utf-8",
     "XLSX": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
-
-# As long as the function may run (milliseconds), and most of a minute for a request that arrives late; its
-# queue shows the message again only later.
-LEASE = 950_000
 
 # One sheet, of the report that comes back: an import reads one, so rows on a second one would be left out
 # without a word. Other reports have as many sheets as they need.
@@ -168,7 +165,7 @@ class Reporter:
 
     def _make_alone(self, export_id: str, time_left: Callable[[], float]) -> None:
         owner = token_hex(8)
-        if not self._jobs.lease(export_id, owner, self._now(), self._now() + LEASE, EXPORT):
+        if not self._jobs.lease(export_id, owner, self._now(), self._now() + leases.EXPORT, EXPORT):
             raise LeaseTakenError(export_id)
         try:
             record = self._jobs.get(EXPORT, export_id)  # as it is now that nobody else makes it

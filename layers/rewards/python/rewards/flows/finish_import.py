@@ -26,13 +26,11 @@ from rewards.domain.spreadsheet import restore
 from rewards.domain.texts import writable
 from rewards.domain.units import format_value
 from rewards.email import messages
+from rewards.flows import leases
 from rewards.flows.imports import REWARD_TYPE, cancelled_unread, is_complete, sends_email
 from rewards.flows.notifications import Notifications
 from rewards.flows.open_upload import open_sheet
 from rewards.tabular.sheet import Sheet
-
-# As long as the function may run (milliseconds); its queue shows the message again only later.
-LEASE = 900_000
 
 
 class ResultsError(Exception):
@@ -107,7 +105,7 @@ class Finisher:
             yield None
             return
         owner = token_hex(8)
-        if not self._jobs.lease(import_id, owner, self._now(), self._now() + LEASE):
+        if not self._jobs.lease(import_id, owner, self._now(), self._now() + leases.FINISH):
             raise LeaseTakenError(import_id)
         try:
             yield self._unfinished(import_id, repeats)

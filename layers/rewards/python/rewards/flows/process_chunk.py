@@ -22,16 +22,11 @@ from rewards.domain.messages import finish_import
 from rewards.domain.outcomes import SETTLED, Outcome, RowResult, StopReason
 from rewards.domain.redeem_row import history_needed_since, redeem_row, with_warnings
 from rewards.domain.unit_totals import rejected_totals
+from rewards.flows import leases
 from rewards.flows.imports import is_complete
 from rewards.flows.load_rewards import Loader
 from rewards.flows.reversals import Reverser
 from rewards.flows.spellings import as_stored
-
-# Longer than a worker lives (its function times out after 120 s), with a minute for clocks that
-# differ and for a request that is still on its way; shorter than its message stays invisible.
-LEASE = 180_000
-# The same for a dead letter, whose function lives 900 s.
-DEAD_LETTER_LEASE = 960_000
 
 # A chunk's own record outlives its import, every copy of its message, and the parts that it names (a
 # reversal reads them).
@@ -84,7 +79,7 @@ class ChunkProcessor:
         Raises LeaseTakenError while another copy of the message is processed: two that decide at
         once could give a row two results. From when an import is cancelled nothing more of it is redeemed.
         """
-        until = (now := self._now()) + (LEASE if stop_reason is None else DEAD_LETTER_LEASE)
+        until = (now := self._now()) + (leases.CHUNK if stop_reason is None else leases.DEAD_LETTER_CHUNK)
         owner = token_hex(8)
         lease = self._jobs.lease_chunk(chunk.import_id, chunk.number, owner, now, until)
         if lease is Lease.TAKEN:
