@@ -29,6 +29,7 @@ from rewards.email import messages
 from rewards.flows.imports import REWARD_TYPE, cancelled_unread, is_complete, sends_email
 from rewards.flows.notifications import Notifications
 from rewards.flows.open_upload import open_sheet
+from rewards.flows.outcome_summary import purpose_of
 from rewards.tabular.sheet import Sheet
 
 # As long as the function may run (milliseconds); its queue shows the message again only later.
@@ -227,14 +228,12 @@ class Finisher:
             file_name=record["fileName"],
             import_id=import_id,
             console_url=self._notifications.console(f"import/{import_id}"),
-            dry_run=record["dryRun"],
-            loads_rewards=record["type"] == REWARD_TYPE,
+            purpose=purpose_of(record),
             cancelled=record["status"] == "CANCELLED",
             outcomes=record["outcomes"],
             warnings=record.get("warnings", {}),
             file_warnings=record.get("fileWarnings", {}),
             redeemed=record["redeemed"],
-            reverses=bool(record.get("reverses")),
         )
         if record["status"] == "ABORTED":
             email = messages.import_rejected(summary, record["error"]["code"], record["error"]["message"])
