@@ -18,10 +18,10 @@ from rewards.adapters.errors import UploadGoneError
 from rewards.clock import now
 from rewards.domain.download_names import results_name
 from rewards.domain.file_names import clean, format_of
-from rewards.domain.outcomes import any_failed
+from rewards.domain.outcomes import Group, any_failed, count_groups
 from rewards.flows.finish_import import examples_key
 from rewards.flows.imports import REWARD_TYPE, ImportStateError, StillWorkingError
-from rewards.flows.outcome_summary import summarise_outcomes
+from rewards.flows.outcome_summary import purpose_of, summarise_outcomes
 from rewards.flows.reversals import NotKeptError, NotReversibleError
 from rewards.tabular.csv_reader import separator_named
 from rewards.tabular.encodings import encoding_name
@@ -102,12 +102,24 @@ class ImportOrder(RequestObject):
         return setting
 
 
+class RowsOfGroup(BaseModel):
+    """The rows of an import in one group of outcomes."""
+
+    group: Group = Field(
+        description="DONE (redeemed, loaded or reversed), FAILED (in failed.csv), REPEATED (done by an "
+        "earlier import) or SKIPPED."
+    )
+    label: str = Field(description="The group in words, for example: with errors.")
+    rows: int
+
+
 class ImportStats(WithDecimalsByUnit):
-    """Counts so far."""
+    """Counts of the rows that are processed."""
 
     rows: int
     processed: int
     outcomes: dict[str, int] = Field(description="Rows by outcome.")
+    summary: list[RowsOfGroup] = Field(description="Rows by group of outcomes, without empty groups.")
     requested: dict[str, int] = Field(
         default={},
         description="Credits by unit of all rows with a valid positive value, whatever their outcome. Of at "
@@ -164,40 +176,43 @@ class ExampleRow(BaseModel):
 
 
 class OutcomeOfRows(BaseModel):
-    """What became of some rows."""
+    """The rows with one outcome."""
 
     outcome: str
     rows: int
-    failed: bool = Field(description="Whether these rows are in failed.csv, to be mended.")
+    failed: bool = Field(description="Whether these rows are in failed.csv.")
+    retryable: bool = Field(description="Whether these rows can be imported again without a correction.")
+    title: str = Field(description="The outcome in a few words.")
     meaning: str
-    mending: str | None = Field(description="What to do about them.")
-    examples: list[ExampleRow] = Field(description="The first of them, once the import has ended.")
+    remedy: str | None = Field(description="How to fix these rows. Null if nothing is wrong.")
+    examples: list[ExampleRow] = Field(description="The first of these rows, once the import has ended.")
 
 
 class WarningOfRows(BaseModel):
-    """What a person should know of some rows, or of the file; it changed no outcome."""
+    """The rows with one warning, or a warning about the whole file. It changed no outcome."""
 
     warning: str
     rows: int
+    title: str = Field(description="The warning in a few words.")
     meaning: str
     remedy: str = Field(description="What to do about it.")
-    examples: list[ExampleRow] = Field(description="The first of them, once the import has ended.")
+    examples: list[ExampleRow] = Field(description="The first of these rows, once the import has ended.")
 
 
-class FileRefusal(BaseModel):
-    """Why the whole file was rejected, in few words, and how to fix it."""
+class FileRejection(BaseModel):
+    """Why the whole file was rejected, in a few words, and how to fix it."""
 
     reason: str
-    mending: str
+    remedy: str
 
 
 class ImportOutcomes(BaseModel):
-    """What became of an import's rows, in words. `columns` name the cells of the example rows."""
+    """The outcomes of an import's rows in words. `columns` name the cells of the example rows."""
 
     columns: list[str]
     outcomes: list[OutcomeOfRows]
     warnings: list[WarningOfRows]
-    refusal: FileRefusal | None
+    rejection: FileRejection | None
 
 
 class Form(BaseModel):
@@ -400,4 +415,6 @@ def _found(import_id: str, record: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def _shown(record: dict[str, Any]) -> dict[str, Any]:
-    return {**record, "stats": record}
+    counts = count_groups(record["outcomes"], purpose_of(record))
+    summary = [{"group": each.group, "label": each.label, "rows": each.rows} for each in counts if each.rows]
+    return {**record, "stats": {**record, "summary": summary}}

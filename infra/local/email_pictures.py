@@ -15,6 +15,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from rewards.domain.outcomes import Purpose
 from rewards.email import messages
 from rewards.email.layout import Email
 
@@ -48,8 +49,7 @@ def emails() -> Iterator[tuple[str, Email]]:
         file_name="available-reward-balances-by-user (November, paid).xlsx",
         import_id="06gzzx7rv0b59snh",
         console_url=f"{_ADDRESS}/#/import/06gzzx7rv0b59snh",
-        dry_run=False,
-        loads_rewards=False,
+        purpose=Purpose.REDEMPTION,
         cancelled=False,
         outcomes={
             "REDEEMED": 21_804,
@@ -75,8 +75,7 @@ def emails() -> Iterator[tuple[str, Email]]:
         file_name="december.csv",
         import_id="06h0a2m4t8q1d7xk",
         console_url=f"{_ADDRESS}/#/import/06h0a2m4t8q1d7xk",
-        dry_run=False,
-        loads_rewards=False,
+        purpose=Purpose.REDEMPTION,
         cancelled=False,
         outcomes={},
         redeemed={},

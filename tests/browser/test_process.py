@@ -195,16 +195,22 @@ def test_shows_an_error_instead_of_an_amount_whose_decimals_are_missing(harness)
 
 def test_shows_warnings_in_preview_confirmation_and_result(harness):
     page = harness.open()
-    counted = {"NO_ROW_ID": 2, "REPEATED_VALUE": 1}
     worded = {
         "warning": "NO_ROW_ID",
         "rows": 2,
+        "title": "No rowId",
         "meaning": "These rows have no rowId.",
         "remedy": "Start from a report.",
         "examples": [{"line": 2, "cells": ["run", "007", "POINT", "1"], "message": "No rowId."}],
     }
-    changed(page, r"/import/[0-9a-z]{16}$", lambda found: found["stats"].update(warnings=counted))
-    changed(page, r"/import/[0-9a-z]{16}/outcomes$", lambda found: found.update(warnings=[worded]))
+    other = {
+        **worded,
+        "warning": "REPEATED_VALUE",
+        "rows": 1,
+        "title": "Same amount as a recent redemption",
+        "examples": [],
+    }
+    changed(page, r"/import/[0-9a-z]{16}/outcomes$", lambda found: found.update(warnings=[worded, other]))
     rows = "accountId,userId,unit,valueToRedeem\nrun,007,POINT,1\nrun,cid,POINT,1\n"
     preview(page, harness.file("warned.csv", rows))
 
@@ -245,7 +251,7 @@ def test_a_duplicate_file_is_imported_on_request_only(harness):
 
     page.goto(f"{harness.address}#/import")
     page.get_by_label("Choose file").set_input_files(file)
-    expect(page.get_by_text("select “Import even if the same rows were imported before”")).to_be_visible()
+    expect(page.get_by_text("import the file with “Import even if the same rows were")).to_be_visible()
     page.get_by_role("link", name="Choose another file").click()
     page.route(re.compile("/import$"), reject)
     box = page.get_by_role("checkbox", name="Import even if the same rows were imported before")

@@ -37,20 +37,22 @@ def test_outcomes_are_explained_with_the_first_rows_of_each(world, call):
     ]
     unread = found["outcomes"][0]
     assert (unread["rows"], unread["failed"]) == (1, True)
-    assert "plain numbers" in unread["mending"]
+    assert "plain numbers" in unread["remedy"]
+    assert unread["title"] == "Invalid amount or id"
     assert found["columns"] == ["accountId", "userId", "unit", "valueToRedeem"]
     (example,) = unread["examples"]
     assert (example["line"], example["cells"]) == (3, ["acme", "bob", "POINT", "x"])
-    meaning = "The value would be redeemed in one step, without digits beyond the unit's decimals."
-    assert found["outcomes"][-1]["meaning"] == meaning
-    assert found["refusal"] is None
+    redeemed = found["outcomes"][-1]
+    assert redeemed["meaning"].startswith("The value would be redeemed.")
+    assert (redeemed["title"], redeemed["remedy"]) == ("To redeem", None)
+    assert found["rejection"] is None
 
 
 def test_a_rejected_file_is_explained(world, call):
     record = world.upload("preview/a.csv", "accountId,userId\nacme,ann\n")
     found = call(f"/import/{record['id']}/outcomes")[1]
-    assert found["refusal"]["reason"] == "columns are missing"
-    assert "fresh report" in found["refusal"]["mending"]
+    assert found["rejection"]["reason"] == "columns are missing"
+    assert "new report" in found["rejection"]["remedy"]
 
 
 def test_outcomes_are_explained_though_the_examples_are_deleted(world, call):

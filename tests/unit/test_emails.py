@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from rewards.domain.outcomes import SETTLED, FileProblem, Outcome
+from rewards.domain.outcomes import SETTLED, FileProblem, Outcome, Purpose
 from rewards.email.address import deliverable
 from rewards.email.layout import DARK, LIGHT, shortened
 from rewards.email.messages import (
@@ -32,8 +32,7 @@ def summary(outcomes=None, redeemed=None, **changes):
         "file_name": "november.csv",
         "import_id": "06gzzx7rv0b59snh",
         "console_url": IMPORT_PAGE,
-        "dry_run": False,
-        "loads_rewards": False,
+        "purpose": Purpose.REDEMPTION,
         "cancelled": False,
         "outcomes": outcomes if outcomes is not None else {"REDEEMED": 1204, "INVALID_VALUE": 9},
         "redeemed": redeemed if redeemed is not None else {"CASH/USD": 1_659_450},
@@ -62,10 +61,10 @@ EMAILS = {
     "finished": finished(),
     "finished-well": import_finished(summary({"REDEEMED": 3}), LINK + "r", None, UNTIL),
     "every-outcome": finished(EVERY_OUTCOME),
-    "preview": finished(EVERY_OUTCOME, dry_run=True),
+    "preview": finished(EVERY_OUTCOME, purpose=Purpose.PREVIEW),
     "cancelled": finished({"REDEEMED": 1, "CANCELLED": 2}, cancelled=True),
-    "reversal": finished({"REVERSED": 4, "NOT_PROCESSED": 1}, {"POINT": -40}, reverses=True),
-    "loaded": finished({"LOADED": 4, "ID_IN_USE": 1}, {}, loads_rewards=True),
+    "reversal": finished({"REVERSED": 4, "NOT_PROCESSED": 1}, {"POINT": -40}, purpose=Purpose.REVERSAL),
+    "loaded": finished({"LOADED": 4, "ID_IN_USE": 1}, {}, purpose=Purpose.REWARDS),
     "misplaced": upload_misplaced("uploads", "Redemptions/a.csv", CONSOLE + "import"),
     "without-results": import_without_results(summary(), "results.csv could not be written."),
     **{code.value: import_rejected(summary({}, {}), code, "Line 3 <is> “wrong”.") for code in FileProblem},
@@ -197,9 +196,9 @@ def test_a_link_stands_on_a_line_of_its_own_and_can_be_read_in_both_parts():
 def test_subjects_say_the_result():
     assert ready(25_112).subject == "Report ready: Mine, 25,112 rows"
     assert failed_report().subject == "Report failed: Mine"
-    assert finished().subject == "Import finished: November payout, 1,204 redeemed, 9 failed"
-    preview = finished({"REDEEMED": 1}, dry_run=True)
-    assert preview.subject == "Preview finished: November payout, 1 would be redeemed"
+    assert finished().subject == "Import finished: November payout, 1,204 redeemed, 9 with errors"
+    preview = finished({"REDEEMED": 1}, purpose=Purpose.PREVIEW)
+    assert preview.subject == "Preview finished: November payout, 1 to redeem"
     rejected = import_rejected(summary(), "EMPTY_FILE", "The file has no bytes.").subject
     assert rejected == "Import rejected: November payout, no rows (EMPTY_FILE)"
 
@@ -209,13 +208,13 @@ def test_a_long_name_leaves_the_result_in_the_subject():
     subjects = [
         ready(10**6, name=name).subject,
         failed_report(name).subject,
-        finished({"REDEEMED": 10**7, "INVALID_VALUE": 10**7}, name=name, dry_run=True).subject,
-        import_without_results(summary(name=name, dry_run=True, cancelled=True), "").subject,
+        finished({"REDEEMED": 10**7, "INVALID_VALUE": 10**7}, name=name, purpose=Purpose.PREVIEW).subject,
+        import_without_results(summary(name=name, purpose=Purpose.PREVIEW, cancelled=True), "").subject,
         *(import_rejected(summary(name=name), code, "").subject for code in FileProblem),
     ]
     assert max(map(len, subjects)) <= 150
     assert len(subjects[0]) == len("Report ready: ") + 60 + len(", 1,000,000 rows")
-    assert "10,000,000 would be redeemed, 10,000,000 failed" in subjects[2]
+    assert "10,000,000 to redeem, 10,000,000 with errors" in subjects[2]
     assert ".csv" in subjects[0], "the end of a name tells as much as its beginning"
 
 
@@ -265,7 +264,7 @@ def test_an_email_of_any_number_of_units_is_not_clipped():
 def test_every_failed_outcome_says_what_to_do_and_no_other_does():
     text = finished(EVERY_OUTCOME).text
     assert set(re.findall(r"^\* (\w+) \(", text, flags=re.MULTILINE)) == set(Outcome) - SETTLED
-    assert "* INVALID_VALUE (1,004 rows): See the message: enter plain numbers" in text
+    assert "* INVALID_VALUE (1,004 rows): Correct the column that the message names." in text
 
 
 @pytest.mark.parametrize("outcome", ["CANCELLED", "NOT_PROCESSED"])
@@ -276,11 +275,11 @@ def test_rows_that_need_no_correction_are_not_to_be_corrected(outcome):
 
 
 def test_a_rewards_file_is_fixed_in_its_own_words():
-    text = finished({"INVALID_VALUE": 1, "MISSING_FIELD": 1}, {}, loads_rewards=True).text
+    text = finished({"INVALID_VALUE": 1, "MISSING_FIELD": 1}, {}, purpose=Purpose.REWARDS).text
     assert "ISO 8601" in text
     assert "valueToRedeem" not in text
     assert "load it in the same way as this file" in text
-    rejected = import_rejected(summary(loads_rewards=True), "MISSING_COLUMNS", "x").text
+    rejected = import_rejected(summary(purpose=Purpose.REWARDS), "MISSING_COLUMNS", "x").text
     assert "assignedCredit" in rejected
 
 
@@ -293,7 +292,7 @@ def test_only_the_report_that_comes_back_says_how():
 
 
 def test_a_preview_never_says_that_something_was_redeemed():
-    email = import_finished(summary({"REDEEMED": 5}, dry_run=True), LINK, None, UNTIL)
+    email = import_finished(summary({"REDEEMED": 5}, purpose=Purpose.PREVIEW), LINK, None, UNTIL)
     assert "no balance was changed" in email.text
     assert "open the preview in the console and select Start import" in email.text
     assert not re.search(r"was redeemed|Total redeemed", email.text)
@@ -323,11 +322,11 @@ def test_only_one_address_that_ses_takes_is_an_address(text, address):
 
 
 def test_a_preview_without_a_row_to_redeem_does_not_offer_the_start():
-    assert "Start import" not in finished({"INVALID_VALUE": 5}, {}, dry_run=True).text
+    assert "Start import" not in finished({"INVALID_VALUE": 5}, {}, purpose=Purpose.PREVIEW).text
 
 
 def test_a_reversal_says_what_was_returned():
-    email = finished({"REVERSED": 4, "UNCHANGED": 2}, {"CASH/USD": -40_050}, reverses=True)
+    email = finished({"REVERSED": 4, "UNCHANGED": 2}, {"CASH/USD": -40_050}, purpose=Purpose.REVERSAL)
     assert email.subject == "Reversal finished: November payout, 4 reversed"
     assert "Total returned to rewards" in email.text
     assert "400.50" in email.text

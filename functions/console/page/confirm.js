@@ -45,7 +45,7 @@ export function confirmStart(record, explained) {
       h("p", { class: "strong" }, "What will not happen"),
       none,
       record.allowDuplicate ? duplicates() : null,
-      warned(record, explained),
+      warned(explained),
     ],
     [
       ["Cancel", "", ""],
@@ -61,17 +61,11 @@ function duplicates() {
   return notice("warn", null, h("p", {}, words));
 }
 
-function warned(record, explained) {
-  const found = outcomes.warnings(record, explained);
+function warned(explained) {
+  const found = explained.warnings;
   if (!found.length) return null;
   const line = (each) =>
-    h(
-      "li",
-      {},
-      h("span", { class: "strong" }, each.title),
-      `: ${format.rows(each.rows)}. `,
-      each.meaning || "",
-    );
+    h("li", {}, h("span", { class: "strong" }, each.title), `: ${format.rows(each.rows)}. ${each.meaning}`);
   return notice("warn", "Warnings", h("ul", {}, found.map(line)));
 }
 

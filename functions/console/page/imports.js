@@ -121,11 +121,11 @@ function redeemedCell(record) {
 
 function summary(record) {
   if (record.error) return record.error.message;
-  const found = outcomes.tally(record);
+  const found = record.stats.summary;
   if (!found.length) return "–";
   return h(
     "ul",
     { class: "values" },
-    found.map(([rows, words]) => h("li", {}, `${format.count(rows)} ${words}`)),
+    found.map(({ rows, label }) => h("li", {}, `${format.count(rows)} ${label}`)),
   );
 }

@@ -12,7 +12,7 @@ import { card, notice, paragraph } from "./ui.js";
 
 export function previewed(state, record, explained) {
   if (record.status === "ABORTED") {
-    return h("section", { class: "card" }, outcomes.rejection(record, explained), allowed(record), another());
+    return h("section", { class: "card" }, outcomes.rejection(record, explained), another());
   }
   if (record.status === "CANCELLED") {
     const words = "The preview was cancelled. Nothing was redeemed.";
@@ -29,7 +29,7 @@ export function previewed(state, record, explained) {
       redeems || record.startedAs ? null : nothing(record),
       record.startedAs ? started(record) : buttons(state, record, explained, isOpen),
     ),
-    outcomes.warningsCard(record, explained),
+    outcomes.warningsCard(explained),
     outcomes.problemsCard(explained, fix(isOpen)),
   ];
 }
@@ -49,15 +49,6 @@ function fix(isOpen) {
   const later =
     " Or start the import and correct failed.csv afterwards: redeemed rows are not redeemed twice.";
   return `Correct the rows in your file and preview it again.${isOpen ? later : ""}`;
-}
-
-/** How to import a file that was rejected as a duplicate, where a second payment is meant. */
-export function allowed(record) {
-  if (record.error?.code !== "DUPLICATE_FILE") return null;
-  return paragraph(
-    "To redeem these rows again, choose the file again and select ",
-    "“Import even if the same rows were imported before”.",
-  );
 }
 
 // A file that was imported before, in whole or in part.

@@ -5,7 +5,6 @@ import { post } from "./api.js";
 import { confirmReverse } from "./confirm.js";
 import { announce, h } from "./dom.js";
 import * as outcomes from "./outcomes.js";
-import { allowed } from "./preview.js";
 import { address } from "./router.js";
 import { importStatus } from "./status.js";
 import { moneyTable, returnedTable } from "./table.js";
@@ -24,14 +23,14 @@ export function imported(state, record, explained) {
   return [
     card(
       importStatus(record, isReversed(state.reversal)),
-      record.error ? [outcomes.rejection(record, explained), allowed(record)] : null,
+      record.error ? outcomes.rejection(record, explained) : null,
       record.status === "CANCELLED" && !hasRows ? paragraph(CANCELLED_UNREAD) : null,
       hasRows ? outcomes.figures(record) : null,
       hasRows ? money(record) : null,
       reversalNotice(state.reversal),
       h("div", { class: "buttons" }, hasRows ? results(state) : null, reverseButton(state, record)),
     ),
-    outcomes.warningsCard(record, explained),
+    outcomes.warningsCard(explained),
     outcomes.problemsCard(explained, record.reverses ? "" : FIX, file),
   ];
 }
@@ -54,10 +53,9 @@ export function isReversed(reversal) {
 }
 
 // Whether a reversal has ended without returning everything.
-function leftSome({ dateCompleted, stats }) {
-  const settled = ["REVERSED", "ALREADY_REVERSED", "UNCHANGED"];
-  const others = Object.keys(stats.outcomes).some((name) => !settled.includes(name));
-  return dateCompleted !== null && (stats.processed < stats.rows || others);
+function leftSome(reversal) {
+  const { dateCompleted, stats } = reversal;
+  return dateCompleted !== null && (stats.processed < stats.rows || outcomes.anyFailed(reversal));
 }
 
 function isReversible(record, reversal) {

@@ -10,18 +10,17 @@ from dataclasses import replace
 from typing import Any
 
 from rewards.domain.balance import Balance, Page, Redemption, how, unarchive
-from rewards.domain.outcomes import Outcome, RowResult, StopReason
+from rewards.domain.outcomes import Outcome, RowResult, StopReason, any_failed
 from rewards.domain.redemption import Reward, Status, redemption_order, statuses
 
 
 def is_complete_reversal(reversal: Mapping[str, Any]) -> bool:
     """Whether a reversal, by its record, has ended and returned everything that it had to."""
-    outcomes = {Outcome(name) for name, rows in reversal["outcomes"].items() if rows}
     return (
         reversal["dateCompleted"] is not None
         # No row is processed of a chunk whose results could not be read.
         and reversal["processed"] == reversal["rows"]
-        and outcomes <= {Outcome.REVERSED, Outcome.ALREADY_REVERSED, Outcome.UNCHANGED}
+        and not any_failed(reversal["outcomes"])
     )
 
 

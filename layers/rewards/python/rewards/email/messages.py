@@ -5,8 +5,17 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from rewards.domain.dates import to_the_minute
-from rewards.domain.outcomes import SETTLED, FileProblem, Outcome, WarningCode
-from rewards.domain.remedy import file_remedy, meaning, reason, remedy, warning_meaning, warning_remedy
+from rewards.domain.outcomes import (
+    FILE_PROBLEMS,
+    OUTCOMES,
+    WARNINGS,
+    FileProblem,
+    Group,
+    Outcome,
+    Purpose,
+    WarningCode,
+    count_groups,
+)
 from rewards.domain.report import BALANCES, REDEEMABLE, REWARDS
 from rewards.domain.units import format_value
 from rewards.email.layout import (
@@ -55,22 +64,20 @@ _WHY = (
 
 @dataclass(frozen=True, slots=True)
 class ImportSummary:
-    """What the emails say about an import; `redeemed` in credits by unit, negative for a reversal.
+    """What the emails say about an import.
 
-    `console_url` opens the import in the console. `warnings` are rows by warning, `file_warnings` the
-    explanations of those about the whole file.
+    `console_url` opens the import in the console. `outcomes` and `warnings` are rows by code; `redeemed` are
+    credits by unit, negative for a reversal. `file_warnings` explain the warnings about the whole file.
     """
 
     name: str
     file_name: str
     import_id: str
     console_url: str
-    dry_run: bool
-    loads_rewards: bool
+    purpose: Purpose
     cancelled: bool
     outcomes: Mapping[str, int]
     redeemed: Mapping[str, int]
-    reverses: bool = False
     warnings: Mapping[str, int] = field(default_factory=dict)
     file_warnings: Mapping[str, str] = field(default_factory=dict)
 
@@ -170,17 +177,17 @@ def import_without_results(summary: ImportSummary, reason: str) -> Email:
 
 def import_rejected(summary: ImportSummary, code: str, message: str) -> Email:
     """Say that a file was rejected as a whole."""
-    problem, what = FileProblem(code), _what(summary)
+    problem, what = FILE_PROBLEMS[FileProblem(code)], _what(summary)
     blocks: list[Block] = [
         Paragraph(f"The file “{shortened(summary.file_name, _NAME)}” was rejected. Nothing was changed."),
         Facts("Why", [("Reason", message), ("Code", code)]),
         Heading("How to fix it"),
-        Paragraph(file_remedy(problem, summary.loads_rewards)),
+        Paragraph(problem.remedy_for(summary.purpose)),
         _in_console(summary),
         _about(summary),
     ]
-    subject = f"{what} rejected: {shortened(summary.name, _NAME_IN_SUBJECT)}, {reason(problem)} ({code})"
-    return compose(subject, "bad", f"{what} rejected: {reason(problem)}", blocks, _WHY.format("import"))
+    subject = f"{what} rejected: {shortened(summary.name, _NAME_IN_SUBJECT)}, {problem.reason} ({code})"
+    return compose(subject, "bad", f"{what} rejected: {problem.reason}", blocks, _WHY.format("import"))
 
 
 def upload_misplaced(bucket: str, key: str, console_url: str) -> Email:
@@ -217,22 +224,17 @@ def _about_import(summary: ImportSummary, how: str, tone: Tone, blocks: Sequence
 
 
 def _what(summary: ImportSummary) -> str:
-    return "Preview" if summary.dry_run else "Reversal" if summary.reverses else "Import"
+    return {Purpose.PREVIEW: "Preview", Purpose.REVERSAL: "Reversal"}.get(summary.purpose, "Import")
 
 
 def _result(summary: ImportSummary) -> str:
-    done, verb = Outcome.REDEEMED, "redeemed"
-    if summary.loads_rewards:
-        done, verb = Outcome.LOADED, "loaded"
-    elif summary.reverses:
-        done, verb = Outcome.REVERSED, "reversed"
-    would = "would be " if summary.dry_run else ""
-    failed = _failed(summary)
-    return f"{summary.outcomes.get(done, 0):,} {would}{verb}" + (f", {failed:,} failed" if failed else "")
+    counts = {each.group: each for each in count_groups(summary.outcomes, summary.purpose)}
+    done, failed = counts[Group.DONE], counts[Group.FAILED]
+    return f"{done.rows:,} {done.label}" + (f", {failed.rows:,} {failed.label}" if failed.rows else "")
 
 
 def _failed(summary: ImportSummary) -> int:
-    return sum(count for outcome, count in summary.outcomes.items() if Outcome(outcome) not in SETTLED)
+    return sum(count for outcome, count in summary.outcomes.items() if OUTCOMES[Outcome(outcome)].is_failed)
 
 
 def _in_console(summary: ImportSummary) -> Link:
@@ -244,7 +246,7 @@ def _ended(summary: ImportSummary) -> Paragraph:
     state = "was cancelled" if summary.cancelled else "has finished"
     failed = _failed(summary)
     rest = ""
-    if summary.dry_run:
+    if summary.purpose is Purpose.PREVIEW:
         rest = " This was a preview: no balance was changed."
     elif failed:
         rest = (
@@ -258,16 +260,16 @@ def _counts(summary: ImportSummary) -> list[Block]:
         Figure(
             f"{summary.outcomes[outcome]:,}",
             outcome,
-            meaning(outcome, summary.loads_rewards, summary.dry_run, summary.reverses),
+            OUTCOMES[outcome].texts_for(summary.purpose).meaning,
         )
         for outcome in Outcome
         if summary.outcomes.get(outcome)
     ]
     blocks: list[Block] = [Figures("Rows by outcome", ("Rows", "Outcome"), rows)] if rows else []
     if summary.redeemed:
-        caption = "Total that would be redeemed" if summary.dry_run else "Total redeemed"
+        caption = "Total to redeem" if summary.purpose is Purpose.PREVIEW else "Total redeemed"
         totals = summary.redeemed
-        if summary.reverses:
+        if summary.purpose is Purpose.REVERSAL:
             caption = "Total returned to rewards"
             totals = {unit: -credits for unit, credits in totals.items()}
         blocks.append(_amounts(caption, totals, "results.csv shows all of them"))
@@ -275,7 +277,7 @@ def _counts(summary: ImportSummary) -> list[Block]:
         Figure(
             f"{summary.warnings[warning]:,}",
             warning,
-            summary.file_warnings.get(warning) or f"{warning_meaning(warning)} {warning_remedy(warning)}",
+            f"{summary.file_warnings.get(warning) or WARNINGS[warning].meaning} {WARNINGS[warning].remedy}",
         )
         for warning in WarningCode
         if summary.warnings.get(warning)
@@ -289,15 +291,19 @@ def _next_steps(summary: ImportSummary) -> list[Block]:
     points = [
         (
             f"{outcome} ({_count(summary.outcomes[outcome], 'row')})",
-            remedy(outcome, summary.loads_rewards, summary.reverses),
+            OUTCOMES[outcome].texts_for(summary.purpose).remedy,
         )
         for outcome in Outcome
-        if summary.outcomes.get(outcome) and outcome not in SETTLED
+        if summary.outcomes.get(outcome) and OUTCOMES[outcome].is_failed
     ]
     blocks: list[Block] = [Heading("What to do about the failed rows"), Points(points)] if points else []
-    if points and not summary.reverses:
-        blocks.append(Paragraph(_CORRECT_REWARDS if summary.loads_rewards else _CORRECT))
-    if summary.dry_run and not summary.cancelled and summary.outcomes.get(Outcome.REDEEMED):
+    if points and summary.purpose is not Purpose.REVERSAL:
+        blocks.append(Paragraph(_CORRECT_REWARDS if summary.purpose is Purpose.REWARDS else _CORRECT))
+    if (
+        summary.purpose is Purpose.PREVIEW
+        and not summary.cancelled
+        and summary.outcomes.get(Outcome.REDEEMED)
+    ):
         blocks.append(Paragraph(_START))
     return blocks
 

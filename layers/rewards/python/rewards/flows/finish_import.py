@@ -30,6 +30,7 @@ from rewards.flows import leases
 from rewards.flows.imports import REWARD_TYPE, cancelled_unread, is_complete, sends_email
 from rewards.flows.notifications import Notifications
 from rewards.flows.open_upload import open_sheet
+from rewards.flows.outcome_summary import purpose_of
 from rewards.tabular.sheet import Sheet
 
 
@@ -225,14 +226,12 @@ class Finisher:
             file_name=record["fileName"],
             import_id=import_id,
             console_url=self._notifications.console(f"import/{import_id}"),
-            dry_run=record["dryRun"],
-            loads_rewards=record["type"] == REWARD_TYPE,
+            purpose=purpose_of(record),
             cancelled=record["status"] == "CANCELLED",
             outcomes=record["outcomes"],
             warnings=record.get("warnings", {}),
             file_warnings=record.get("fileWarnings", {}),
             redeemed=record["redeemed"],
-            reverses=bool(record.get("reverses")),
         )
         if record["status"] == "ABORTED":
             email = messages.import_rejected(summary, record["error"]["code"], record["error"]["message"])
