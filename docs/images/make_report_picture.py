@@ -17,8 +17,9 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "layers/rewards/python")]
 
+from rewards.domain.cells import Table  # noqa: E402
 from rewards.domain.ids import make_id  # noqa: E402
-from rewards.domain.report import COLUMNS, Table  # noqa: E402
+from rewards.domain.report import COLUMNS  # noqa: E402
 from rewards.domain.units import currency, decimals, unit_name  # noqa: E402
 from rewards.tabular.xlsx_writer import write_workbook  # noqa: E402  (the path above comes first)
 from tests.libreoffice import LibreOffice  # noqa: E402

@@ -12,7 +12,11 @@ PACKAGE = ROOT / "layers/rewards/python/rewards"
 # What a folder may import besides the standard library.
 ALLOWED = {
     "domain": ("rewards.domain",),
-    "tabular": ("rewards.domain", "rewards.tabular", "chardet", "xlsxwriter"),
+    "tabular": (
+        # What tables and rejections are made of, and how columns are found; no rule of rewards.
+        *("rewards.domain.cells", "rewards.domain.header", "rewards.domain.outcomes"),
+        *("rewards.tabular", "chardet", "xlsxwriter"),
+    ),
     "email": ("rewards.domain", "rewards.email"),
     "adapters": (
         *("rewards.domain", "rewards.tabular", "rewards.email", "rewards.adapters"),

@@ -10,6 +10,7 @@ from rewards.adapters import balance_item
 from rewards.adapters.scanner import Page
 from rewards.domain import balance as balances
 from rewards.domain.balance import Balance, Redemption, Totals
+from rewards.domain.cells import Table
 from rewards.domain.filters import FilterError, Filters
 from rewards.domain.redemption import Reward
 from rewards.domain.report import (
@@ -19,7 +20,6 @@ from rewards.domain.report import (
     REDEEMABLE,
     REWARD_COLUMNS,
     REWARDS,
-    Table,
 )
 from rewards.flows.create_report import csv_pieces
 from rewards.flows.report_builders import TornScanError, report_builder

@@ -5,6 +5,7 @@ import pytest
 from rewards.domain.header import MAX_NAMES
 from rewards.domain.outcomes import Outcome, WarningCode
 from rewards.domain.reward_rows import MAX_DATE, Grant, read_grant, unknown_columns
+from rewards.domain.spreadsheet import neutralise
 from rewards.tabular.json_lines import read_json_lines
 
 NOW = 1_795_000_000_000
@@ -196,7 +197,7 @@ def test_the_list_of_unknown_columns_has_an_end():
 
 def lines(*texts):
     stream = io.BufferedReader(io.BytesIO("".join(texts).encode("utf-8", "surrogatepass")))
-    sheet = read_json_lines(stream, ["id", "user.id", "dateExpires"], unknown_columns)
+    sheet = read_json_lines(stream, ["id", "user.id", "dateExpires"], unknown_columns, neutralise)
     return sheet, list(sheet.rows)
 
 

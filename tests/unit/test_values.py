@@ -2,8 +2,9 @@
 
 import pytest
 
+from rewards.domain.cells import NumberCell
 from rewards.domain.outcomes import Outcome
-from rewards.domain.values import BadValue, NumberCell, NumberFormat, read_value, shown_mark
+from rewards.domain.values import BadValue, NumberFormat, read_value, shown_mark
 
 INVALID, NEGATIVE, TOO_SMALL = Outcome.INVALID_VALUE, Outcome.NOT_POSITIVE, Outcome.TRUNCATES_TO_ZERO
 

@@ -7,8 +7,10 @@ from decimal import Decimal
 import pytest
 from openpyxl import load_workbook
 
-from rewards.domain.report import COLUMNS, Table
+from rewards.domain.cells import Table
+from rewards.domain.report import COLUMNS
 from rewards.domain.spreadsheet import inert
+from rewards.domain.units import MAX_DECIMALS
 from rewards.tabular import xlsx_writer as module
 from rewards.tabular.xlsx_reader import read_workbook
 from rewards.tabular.xlsx_writer import write_workbook
@@ -51,7 +53,7 @@ def cell(sheet, column, number=2):
 
 def users(path):
     with path.open("rb") as file:
-        (_, header), *rows = read_workbook(file, NEEDED).rows
+        (_, header), *rows = read_workbook(file, NEEDED, inert).rows
         return [cells[header.index("userId")] for _, cells in rows]
 
 
@@ -281,3 +283,11 @@ def test_a_table_with_nothing_to_fill_in_has_no_tint_and_no_check(written):
     assert sheet["A2"].fill.fill_type is None
     assert not sheet.data_validations.dataValidation
     assert (sheet.freeze_panes, sheet.auto_filter.ref, sheet["A1"].font.bold) == ("A2", "A1:E3", True)
+
+
+def test_shows_all_decimals_that_a_unit_may_have(written):
+    smallest = Decimal(1).scaleb(-MAX_DECIMALS)
+    path = written([row(available=str(smallest), places=MAX_DECIMALS)])
+    shown = cell(load_workbook(path).active, "availableValue")
+    assert shown.value == pytest.approx(float(smallest))
+    assert shown.number_format.endswith("0." + "0" * MAX_DECIMALS)

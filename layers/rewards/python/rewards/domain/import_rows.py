@@ -8,6 +8,7 @@ from unicodedata import normalize
 
 from rewards.domain import ids, invisible, row_ids
 from rewards.domain.balance import CLOCK_MARGIN, RedemptionRequest
+from rewards.domain.cells import RoundedNumber
 from rewards.domain.damage import is_damage, unquoted
 from rewards.domain.duplicate_index import DuplicateIndex, fingerprint
 from rewards.domain.encoding_doubt import encoding_doubt, first_beyond_ascii
@@ -32,7 +33,6 @@ from rewards.domain.values import (
     DEFAULT_NUMBER_FORMAT,
     BadValue,
     NumberFormat,
-    RoundedNumber,
     TruncatedValue,
     read_value,
 )

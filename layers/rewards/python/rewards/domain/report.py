@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 
+from rewards.domain.cells import Cell
 from rewards.domain.dates import iso
 from rewards.domain.redemption import Reward, is_available
 from rewards.domain.reward_rows import MAX_DATE, NEEDED, USED, USED_OF_USER
@@ -22,8 +23,6 @@ from rewards.domain.units import currency, decimals, unit_name
 REDEEMABLE = "REDEEMABLE_REWARD_BALANCE"
 BALANCES = "REWARD_BALANCE"
 REWARDS = "REWARD"
-
-Cell = str | Decimal | int
 
 # What is known of a participant, in the order of PARTICIPANT_FACTS.
 Facts = Sequence[str]
@@ -38,16 +37,6 @@ class ReportDefinition:
     sheet_title: str
     columns: tuple[str, ...]
     mark: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """What a workbook or a CSV file is made of: texts, decimals with their unit's places, and whole
-    numbers."""
-
-    columns: tuple[str, ...]
-    rows: Iterable[list[Cell]]
-    sheet_title: str
 
 
 COLUMNS = (

@@ -19,6 +19,7 @@ without spaces or a currency is what people write for "nothing" or "unknown", an
 import re
 from dataclasses import dataclass
 
+from rewards.domain.cells import NumberCell
 from rewards.domain.outcomes import Outcome
 from rewards.domain.units import currency, decimals, format_value, symbols
 
@@ -39,18 +40,6 @@ class BadValue:
 
     outcome: Outcome
     message: str
-
-
-class NumberCell(str):
-    """The text of a workbook's number; its point is always the decimal mark."""
-
-    __slots__ = ()
-
-
-class RoundedNumber(NumberCell):
-    """The text of a workbook's number of which only 15 digits were kept: as an id it may be another one."""
-
-    __slots__ = ()
 
 
 class TruncatedValue(int):

@@ -17,9 +17,10 @@ from rewards.adapters.files import Files
 from rewards.adapters.jobs import EXPORT, Jobs, Record
 from rewards.adapters.retry import OutOfTimeError
 from rewards.adapters.scanner import Scanner
+from rewards.domain.cells import Cell, Table
 from rewards.domain.download_names import report_name
 from rewards.domain.filters import Filters, described
-from rewards.domain.report import REDEEMABLE, REPORT_DEFINITIONS, TYPES, Cell, Table, file_key
+from rewards.domain.report import REDEEMABLE, REPORT_DEFINITIONS, TYPES, file_key
 from rewards.domain.row_ids import RowIdKeys
 from rewards.email import messages
 from rewards.flows import leases

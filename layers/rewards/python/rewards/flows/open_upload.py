@@ -55,7 +55,7 @@ def open_sheet(files: Files, record: Record, digest: Any = None) -> Iterator[She
         suffix = _suffix(record["fileName"], rewards)
         if suffix == "jsonl":
             _reject_compressed(stream, ".jsonl")
-            yield read_json_lines(stream, REWARD_COLUMNS, reward_rows.unknown_columns)
+            yield read_json_lines(stream, REWARD_COLUMNS, reward_rows.unknown_columns, neutralise)
         elif suffix == "xlsx":
             with tempfile.TemporaryFile() as local:
                 shutil.copyfileobj(stream, local)

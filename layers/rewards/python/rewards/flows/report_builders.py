@@ -13,10 +13,11 @@ from rewards.adapters import balance_item
 from rewards.adapters.batch_get import Item
 from rewards.adapters.scanner import Page
 from rewards.domain import report
+from rewards.domain.cells import Cell
 from rewards.domain.filters import Filters
 from rewards.domain.overview import Overview
 from rewards.domain.redemption import Reward
-from rewards.domain.report import Cell, Facts, Sums
+from rewards.domain.report import Facts, Sums
 from rewards.domain.reward_rows import PARTICIPANT_FACTS
 from rewards.domain.row_ids import RowIdKeys, RowIdKeysError, RowIds
 from rewards.tabular.external_sort import ExternalSort

@@ -8,7 +8,6 @@ from typing import Any
 
 from rewards.domain.header import MAX_NAMES, normalise
 from rewards.domain.outcomes import FileProblem, FileRejectedError, WarningCode
-from rewards.domain.spreadsheet import neutralise
 from rewards.tabular.csv_reader import MAX_LINE
 from rewards.tabular.sheet import Sheet
 
@@ -20,15 +19,16 @@ def read_json_lines(
     stream: BufferedReader,
     columns: Sequence[str],
     explain_unknown: Callable[[Sequence[str]], str | None],
+    safe: Callable[[str], str],
 ) -> Sheet:
     """JSON Lines with (some of) these names, flat (`user.id`) or as objects in objects.
 
-    The sheet's warnings are complete when its last row was read: `explain_unknown` says what is to be said of
-    the names found.
+    `safe` makes a text a cell that no spreadsheet runs. The sheet's warnings are complete when its last row
+    was read: `explain_unknown` says what is to be said of the names found.
     """
     warnings: dict[WarningCode, str] = {}
     names = _Names(explain_unknown, warnings)
-    rows = _json_rows(stream, columns, names)
+    rows = _json_rows(stream, columns, names, safe)
     return Sheet(list(columns), rows, mark=False, neutralised=True, warnings=warnings)
 
 
@@ -63,7 +63,7 @@ class _Names:
 
 
 def _json_rows(
-    stream: BufferedReader, columns: Sequence[str], names: _Names
+    stream: BufferedReader, columns: Sequence[str], names: _Names, safe: Callable[[str], str]
 ) -> Iterator[tuple[int, list[str]]]:
     for number, line in enumerate(iter(partial(stream.readline, MAX_LINE), b""), start=1):
         if len(line) == MAX_LINE and not line.endswith(b"\n"):
@@ -83,7 +83,7 @@ def _json_rows(
             raise FileRejectedError(FileProblem.UNREADABLE_FILE, f"Line {number} is not a JSON object.")
         names.look_at(value)
         found = _flat(value, number)
-        yield number, [_json_cell(found.get(_comparable(name)), name) for name in columns]
+        yield number, [safe(_json_cell(found.get(_comparable(name)), name)) for name in columns]
 
 
 _comparable = lru_cache(maxsize=4096)(normalise)  # the same names stand in every line
@@ -116,9 +116,9 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _json_cell(found: Any, name: str) -> str:
-    """A value of an object as a cell, neutralised."""
+    """A value of an object as the text of a cell."""
     if found is None:
         return ""
     if isinstance(found, list | dict) and not name.endswith("segments"):
         return ""  # no id, unit or date; the row will be told that it is missing
-    return neutralise(found if isinstance(found, str) else json.dumps(found, ensure_ascii=False))
+    return found if isinstance(found, str) else json.dumps(found, ensure_ascii=False)

@@ -21,8 +21,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 import xlsxwriter
 from xlsxwriter.utility import xl_col_to_name, xl_rowcol_to_cell
 
-from rewards.domain.report import Cell, Table
-from rewards.domain.units import MAX_DECIMALS
+from rewards.domain.cells import Cell, Table
 
 ROWS_PER_SHEET = 1_048_575  # a sheet's 1,048,576 less the header
 PART_BYTES = 1_900 << 20  # of a sheet's XML; an import reads up to 2 GiB, unpacked
@@ -33,7 +32,7 @@ _COMPRESSION = 3  # of 9; 1 is not faster here, 6 takes twice as long
 _BATCH = 200  # rows that are compressed together
 
 _TO_FILL, _AT_MOST = "valueToRedeem", "availableValue"
-_DECIMALS = range(MAX_DECIMALS + 1)
+_DECIMALS = range(5)  # numbers with 0 to 4 decimals have a style each; no unit has more
 _SAMPLE = 500  # rows that tell how wide the columns are, and which have numbers
 _NARROW, _WIDE, _NUMBER_WIDTH = 10, 42, 22  # characters; 999 999 999 999.999 takes 19
 

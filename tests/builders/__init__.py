@@ -1,0 +1,1 @@
+"""Builders of what tests need: one way to make each thing."""
