@@ -16,13 +16,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
 from infra.local.ministack import MiniStack
-from tests.bench import cold, prices, validate
-from tests.bench.imports import Measured, ours, sample_app, transactions
+from tests.bench import prices, waits
+from tests.bench.budgets import MILLION, Figures, Million, all_budgets
+from tests.bench.imports import Measured, after_redemptions, ours
+from tests.bench.other_designs import sample_app, transactions
 from tests.simulation.limits import Run, run_import
 
 PAGE = Path(__file__).parents[2] / "docs/performance.md"
@@ -55,49 +59,46 @@ def growth(found: list[Measured]) -> str:
     return f"{math.log(last.seconds / first.seconds) / math.log(last.rows / first.rows):.2f}"
 
 
-def budgets(import_: Measured, other: Measured, balances: int, pages: Path | None) -> str:
-    """Every budget that a run can tell of."""
-    work, thousands = import_.work, import_.rows / 1000
-    cost = sum(prices.per_million(work).values())
-    colds = cold.ratios()
-    million = 1_000_000
-    each = (validate.peak(200_000) - validate.peak(100_000)) / 100_000
-    memory = (validate.peak(100_000) + 900_000 * each) / 1e6
-    reports = [_report(balances, file_format, pages) for file_format in ("CSV", "XLSX")]
-    scale = million / balances
-    cpu = " / ".join(f"{each['cpu s'] * scale:.0f}" for each in reports)
-    peak = " / ".join(f"{each['peak MB']}" for each in reports)
-    written, read = f"{work.write_units / work.rows:.3f}", f"{work.read_units / work.rows:.3f}"
-    imported = f"{colds['redeem']:.2f} / {colds['api']:.2f} x"
-    faster = f"{import_.per_second / other.per_second:.1f} x"
-    asked = f"{sum(import_.requests.values()) / thousands:.1f}"
+def budgets(found: Figures) -> str:
+    rows = [budget.row() for budget in all_budgets(found)]
+    return table(("what", "floor", "budget", "ours", ""), *rows)
+
+
+def with_waits(found: list[Measured]) -> str:
+    """What a worker does in a second where every request waits."""
+    first = found[0]
     return table(
-        ("what", "floor", "budget", "ours"),
-        ("write units a redeemed row, balances of 1-8 open rewards, all tables", 1.0, 1.2, written),
-        ("read units a redeemed row, all tables", 1.0, 1.2, read),
-        (f"AWS requests per 1,000 rows, validate to finish, {import_.rows:,} rows", 52, 70, asked),
-        ("list price per million redeemed rows", "$0.75", "$0.90", f"${cost:.2f}"),
+        ("with waits", *(each.name for each in found)),
+        ("rows redeemed a second, one worker", *(f"{each.redeemed_a_second:,.0f}" for each in found)),
+        ("milliseconds for 500 rows", *(f"{500_000 / each.redeemed_a_second:,.0f}" for each in found)),
+        ("our CPU in them, milliseconds", *(f"{_cpu_of(each, 'redeem') / 2:,.0f}" for each in found)),
         (
-            "1 million rows on a new table, 4,000 units a second (modelled)",
-            "250 s",
-            "300 s",
-            _whole(import_, 4_000),
+            "this service's speed over it",
+            *(f"{first.redeemed_a_second / each.redeemed_a_second:.1f} x" for each in found),
         ),
-        ("the same with 40,000 units a second", "25 s", "60 s", _whole(import_, 40_000)),
-        ("validation: CPU over a bare csv.reader pass", "1 x", "3 x", f"{validate.ratio(100_000):.1f} x"),
-        ("validation: bytes of memory a further row", "", 90, f"{each:.0f}"),
-        ("validation: peak memory, 1 million rows (from two sizes)", "", "160 MB", f"{memory:.0f} MB"),
-        ("redeem: rows a second over the sample app's", "", "8 x", faster),
-        (f"report, 1 million balances (from {balances:,}): CPU s, CSV / XLSX", "4 / 8", "15 / 30", cpu),
-        (f"the same: peak memory at {balances:,} balances, MB", "", 384, peak),
-        ("cold import over boto3 with a client: redeem / api", "1 x", "1.5 x", imported),
     )
 
 
-def _whole(import_: Measured, units: int) -> str:
-    """Validation and finish by our CPU here, the redemption by the table's units."""
-    alone = import_.phases["validate"] + import_.phases["finish"]
-    return f"{alone / import_.rows * 1e6 + import_.work.write_units / import_.rows * 1e6 / units:.0f} s"
+def _cpu_of(measured: Measured, phase: str) -> float:
+    """Microseconds of CPU a row."""
+    return measured.phases[phase].row_cpu * 1e6
+
+
+def modelled(model: Million) -> str:
+    sizes = [(rows, units) for rows in (MILLION, 100 * MILLION) for units in (4_000, 40_000)]
+    return table(
+        ("model, seconds", "validate", "redeem", "finish", "in all"),
+        *(
+            (
+                f"{rows // MILLION} million rows at {units:,} units a second",
+                f"{model.part('validate', rows):,.0f}",
+                f"{model.redeem(rows, units):,.0f}",
+                f"{model.part('finish', rows):,.0f}",
+                f"{model.seconds(rows, units):,.0f}",
+            )
+            for rows, units in sizes
+        ),
+    )
 
 
 def _report(balances: int, file_format: str, pages: Path | None) -> dict[str, float]:
@@ -112,7 +113,10 @@ def _report(balances: int, file_format: str, pages: Path | None) -> dict[str, fl
 def designs(found: list[Measured]) -> str:
     return table(
         ("what", *(each.name for each in found)),
-        ("rows a second, one worker", *(f"{each.per_second:,.0f}" for each in found)),
+        (
+            "rows redeemed a second, one worker on the emulator",
+            *(f"{each.redeemed_a_second:,.0f}" for each in found),
+        ),
         *(
             (name, *(f"{count(each) / each.rows * 1000:,.1f}" for each in found))
             for name, count in _PER_THOUSAND
@@ -144,11 +148,19 @@ def idle() -> str:
 
 def speed(found: list[Measured]) -> str:
     rows = [
-        (f"{each.rows:,}", f"{each.per_second:,.0f}", f"{each.cpu / each.rows * 1e6:,.0f}") for each in found
+        (
+            f"{each.rows:,}",
+            f"{each.rows / each.seconds:,.0f}",
+            *(f"{_cpu_of(each, phase):,.0f}" for phase in ("validate", "redeem", "finish")),
+        )
+        for each in found
     ]
-    return table(("rows", "rows a second", "our CPU, microseconds a row"), *rows) + (
-        f"\n\nGrowth exponent of the time, smallest to largest: {growth(found)}."
+    header = (
+        "rows",
+        "rows a second",
+        *(f"{phase}: CPU, µs a row" for phase in ("validate", "redeem", "finish")),
     )
+    return table(header, *rows) + (f"\n\nGrowth exponent of the time, smallest to largest: {growth(found)}.")
 
 
 def throttled() -> str:
@@ -189,22 +201,23 @@ def main() -> None:
     parts = {"machine": machine()}
     progress("A throttled table, simulated")
     parts |= {"throttled": throttled(), "idle": idle()}
-    aws = MiniStack.start()
-    try:
-        mine = []
-        for rows in chosen.rows:
-            progress(f"An import of {rows:,} rows")
-            mine.append(ours(aws, rows))
-        others = []
-        for design in (sample_app, transactions):
-            progress(f"An alternative design: {design.__name__}, {min(chosen.rows):,} rows")
-            others.append(design(aws, min(chosen.rows)))
-    finally:
-        aws.stop()
+    few, many = min(chosen.rows), max(chosen.rows)
+    with running(MiniStack.start) as aws:
+        mine = [measured(ours, aws, rows) for rows in chosen.rows]
+        others = [measured(design, aws, few) for design in (sample_app, transactions)]
+        progress("50 earlier redemptions of each balance")
+        repeated = [after_redemptions(aws, by_reference) for by_reference in (False, True)]
+    with running(waits.start) as aws:
+        small, large = (fastest([measured(ours, aws, rows) for _ in range(3)]) for rows in (few, many))
+        waiting = [measured(design, aws, few // 2) for design in (sample_app, transactions)]
+    model = Million(small, large, mine[-1].work.write_units / mine[-1].rows)
     side_by_side = [mine[-1], *others]
     parts |= {"speed": speed(mine), "designs": designs(side_by_side), "costs": costs(side_by_side)}
+    parts |= {"waits": with_waits([large, *waiting]), "model": modelled(model)}
+    reports = [_report(chosen.balances, file_format, chosen.pages) for file_format in ("CSV", "XLSX")]
     progress("Cold starts, memory of the validation")
-    parts["budgets"] = budgets(mine[-1], others[0], chosen.balances, chosen.pages)
+    found = Figures(mine[-1], others[0], model, waiting[0], repeated, reports, chosen.balances)
+    parts["budgets"] = budgets(found)
     for name, text in parts.items():
         print(f"\n{name}\n\n{text}")
     if chosen.publish:
@@ -212,6 +225,30 @@ def main() -> None:
         print(f"\nWritten: {PAGE}")
     else:
         print("\ndocs/performance.md is unchanged; PUBLISH=1 writes these tables into it.")
+
+
+@contextmanager
+def running(start: Callable[[], MiniStack]) -> Iterator[MiniStack]:
+    """An AWS, until the end of the block."""
+    aws = start()
+    try:
+        yield aws
+    finally:
+        aws.stop()
+
+
+def measured(design: Callable[[MiniStack, int], Measured], aws: MiniStack, rows: int) -> Measured:
+    progress(f"{design.__name__}, {rows:,} rows")
+    return design(aws, rows)
+
+
+def fastest(runs: Sequence[Measured]) -> Measured:
+    """Several runs of the same import, each phase as in the run where it took the least time."""
+    phases = {
+        name: min((run.phases[name] for run in runs), key=lambda phase: phase.row_seconds)
+        for name in runs[0].phases
+    }
+    return replace(runs[0], phases=phases)
 
 
 def progress(step: str) -> None:

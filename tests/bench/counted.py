@@ -12,6 +12,7 @@ from rewards.adapters.balance_item import item_bytes
 
 _KB = 1024
 _SQS_PIECE = 64 * _KB
+_WRITES = ("PutItem", "UpdateItem", "TransactWriteItems")  # whose units the emulator tells
 
 
 def write_units(size: int) -> int:
@@ -23,17 +24,47 @@ def read_units(size: int) -> int:
 
 
 class Counted:
-    """Hooks into clients; `requests` by service and operation, as sent, retries too."""
+    """Hooks into clients; `requests` by service and operation, as sent, retries too.
+
+    Units are computed from kept requests and responses, after the work that is measured.
+    """
 
     def __init__(self, *clients: Any) -> None:
         self.requests: Counter[str] = Counter()
-        self.written = self.read = 0.0
         self.sqs = 0  # as billed
+        self._statements: list[Any] = []
+        self._responses: list[tuple[str, Any]] = []
         for client in clients:
             events, service = client.meta.events, client.meta.service_model.service_name
             events.register(f"before-send.{service}", self._sent)
             events.register(f"provide-client-params.{service}", self._asked)
             events.register(f"after-call.{service}", self._answered)
+
+    @property
+    def written(self) -> float:
+        """Write units."""
+        units: float = sum(_size_after(each["Parameters"]) for each in self._statements)
+        for name, response in self._responses:
+            if name in _WRITES:
+                found = response.get("ConsumedCapacity") or []
+                units += sum(
+                    each["CapacityUnits"] for each in (found if isinstance(found, list) else [found])
+                )
+        return units
+
+    @property
+    def read(self) -> float:
+        """Read units."""
+        units = 0
+        for name, response in self._responses:
+            if name == "GetItem":
+                units += read_units(item_bytes(_flat(response.get("Item", {}))))
+            elif name == "BatchGetItem":
+                for items in response.get("Responses", {}).values():
+                    units += sum(read_units(item_bytes(item)) for item in items)
+            elif name == "Query":
+                units += read_units(sum(item_bytes(_flat(item)) for item in response.get("Items", [])))
+        return units
 
     def _sent(self, request: Any, event_name: str, **_: Any) -> None:
         _, service, operation = event_name.split(".")
@@ -42,25 +73,15 @@ class Counted:
             self.sqs += max(1, -(-len(request.body or b"") // _SQS_PIECE))
 
     def _asked(self, params: Any, model: Any, **_: Any) -> Any:
-        if model.name in ("PutItem", "UpdateItem", "TransactWriteItems"):
+        if model.name in _WRITES:
             return {**params, "ReturnConsumedCapacity": "TOTAL"}
         if model.name == "BatchExecuteStatement":
-            self.written += sum(_size_after(each["Parameters"]) for each in params["Statements"])
+            self._statements += params["Statements"]
         return params
 
     def _answered(self, parsed: Any, model: Any, **_: Any) -> None:
-        if model.name == "GetItem":
-            self.read += read_units(item_bytes(_flat(parsed.get("Item", {}))))
-        elif model.name == "BatchGetItem":
-            for items in parsed.get("Responses", {}).values():
-                self.read += sum(read_units(item_bytes(item)) for item in items)
-        elif model.name == "Query":
-            self.read += read_units(sum(item_bytes(item) for item in parsed.get("Items", [])))
-        elif model.name in ("PutItem", "UpdateItem", "TransactWriteItems"):
-            found = parsed.get("ConsumedCapacity") or []
-            self.written += sum(
-                each["CapacityUnits"] for each in (found if isinstance(found, list) else [found])
-            )
+        if model.name in _WRITES or model.name in ("GetItem", "BatchGetItem", "Query"):
+            self._responses.append((model.name, parsed))
 
 
 def _size_after(parameters: Any) -> int:

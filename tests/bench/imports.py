@@ -1,9 +1,10 @@
-"""Imports of many rows, ours and two alternatives, on the same data and the same emulated AWS.
+"""An import of many rows by this service, on an emulated AWS or on one that waits.
 
     .venv/bin/python -m tests.bench.imports [rows ...]
 
 One process does the work of all functions, one message after another; the emulator is a process of its own.
 So rows a second are those of one worker and an emulator on one machine, and only their ratios carry over.
+What Lambda's pollers do, receiving and deleting messages, is in no phase.
 """
 
 import csv
@@ -21,34 +22,73 @@ from rewards.adapters import balance_item
 from rewards.domain import ids, report
 from rewards.domain.balance import Balance
 from rewards.domain.redemption import Reward
+from tests.bench import waits
 from tests.bench.counted import Counted
 from tests.bench.prices import Work
 from tests.integration.conftest import new_world
-from tests.row_ids import KEYS
+from tests.row_ids import KEYS, make_row_id
 
 UNIT = "CASH/USD"
 DAY = 86_400_000
 CREDITS = 1_000  # of each reward
-_LATENCY = 0.008  # seconds that a request to AWS takes, assumed
-_CPU_SHARE = 1024 / 1769  # of a whole CPU that a worker of 1 GB has
-_LOGGED = 1_200  # bytes an invocation: our line and Lambda's own
+CPU_SHARE = 1024 / 1769  # of a whole CPU that a worker of 1 GB has
+LOGGED = 1_200  # bytes an invocation: our line and Lambda's own
+
+
+@dataclass(slots=True)
+class Phase:
+    """What a part of the work took: seconds, and seconds of our CPU; and a row of its fastest message.
+
+    Machines are shared, so the fastest message says most about the work.
+    """
+
+    seconds: float = 0.0
+    cpu: float = 0.0
+    row_seconds: float = float("inf")
+    row_cpu: float = float("inf")
+
+
+@dataclass(slots=True)
+class Timer:
+    """Measures messages, each of a phase; what happens between two of them does not count."""
+
+    phases: dict[str, Phase] = field(default_factory=dict)
+
+    @contextmanager
+    def message(self, name: str, rows: int) -> Iterator[None]:
+        """Measure a message of a phase, and with it what so many rows take."""
+        wall, cpu = time.perf_counter(), time.process_time()
+        yield
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+        phase = self.phases.setdefault(name, Phase())
+        phase.seconds += wall
+        phase.cpu += cpu
+        phase.row_seconds = min(phase.row_seconds, wall / rows)
+        phase.row_cpu = min(phase.row_cpu, cpu / rows)
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What a design took for some rows."""
+    """What a design took for some rows; `redeem` is the phase that all designs have."""
 
     name: str
     rows: int
-    seconds: float
-    cpu: float
+    phases: dict[str, Phase]
     requests: dict[str, int]
     work: Work
-    phases: dict[str, float] = field(default_factory=dict)  # CPU seconds of each function's part
 
     @property
-    def per_second(self) -> float:
-        return self.rows / self.seconds
+    def seconds(self) -> float:
+        return sum(phase.seconds for phase in self.phases.values())
+
+    @property
+    def cpu(self) -> float:
+        return sum(phase.cpu for phase in self.phases.values())
+
+    @property
+    def redeemed_a_second(self) -> float:
+        """The rows that one worker redeems in a second."""
+        return 1 / self.phases["redeem"].row_seconds
 
 
 def balances(rows: int, now: int) -> Iterator[Balance]:
@@ -96,7 +136,7 @@ def file_of(rows: int, now: int) -> bytes:
     return text.getvalue().encode()
 
 
-def _fill(client: Any, table: str, items: Iterator[Any]) -> None:
+def fill(client: Any, table: str, items: Iterator[Any]) -> None:
     batch: list[Any] = []
     for item in items:
         batch.append({"PutRequest": {"Item": item}})
@@ -107,41 +147,22 @@ def _fill(client: Any, table: str, items: Iterator[Any]) -> None:
         client.batch_write_item(RequestItems={table: batch})
 
 
-@contextmanager
-def _measured() -> Iterator[list[float]]:
-    figures: list[float] = []
-    wall, cpu = time.perf_counter(), time.process_time()
-    yield figures
-    figures += [time.perf_counter() - wall, time.process_time() - cpu]
-
-
 def ours(aws: MiniStack, rows: int) -> Measured:
     """Validate, redeem, finish: the product's own flows, to COMPLETED and its email."""
     world = new_world(aws)
     dynamodb, now = world.clients("dynamodb"), world.now()
-    _fill(
-        dynamodb,
-        world.names["accounts"],
-        (
-            {
-                **balance_item.key_of(b.account_id, b.user_id, b.unit),
-                "version": {"N": "1"},
-                **balance_item.encode(b),
-            }
-            for b in balances(rows, now)
-        ),
-    )
+    fill(dynamodb, world.names["accounts"], map(_item, balances(rows, now)))
     upload = world.put("redemptions/a.csv", file_of(rows, now))
     counted = Counted(dynamodb, world.clients("s3"), world.clients("sqs"))
-    with _measured() as figures:
-        begun = time.process_time()
+    timer = Timer()
+    with timer.message("validate", rows):
         import_id = world.validate(upload)
-        validated = time.process_time()
-        for body in world.take("redeem"):
+    for body in world.take("redeem"):
+        with timer.message("redeem", len(json.loads(body)["rows"])):
             world.deliver("redeem", body)
-        redeemed = time.process_time()
-        world.run()
-        ended = time.process_time()
+    for body in world.take("finish"):
+        with timer.message("finish", rows):
+            world.deliver("finish", body)
     record = world.record(import_id)
     assert record["outcomes"] == {"REDEEMED": rows}, record
     # What Lambda's poller would ask for; here the harness did.
@@ -172,199 +193,56 @@ def ours(aws: MiniStack, rows: int) -> Measured:
         ),
         s3_gets=sum(n for name, n in requests.items() if name.startswith(("s3 Get", "s3 Head"))),
         invocations=messages + 1,
-        lambda_seconds=figures[1] / _CPU_SHARE + total * _LATENCY,
+        lambda_seconds=sum(phase.cpu for phase in timer.phases.values()) / CPU_SHARE + total * waits.DYNAMODB,
         memory=1.0,
-        log_bytes=(messages + 1) * _LOGGED,
+        log_bytes=(messages + 1) * LOGGED,
         emails=1,
     )
-    phases = {"validate": validated - begun, "redeem": redeemed - validated, "finish": ended - redeemed}
-    return Measured("this service", rows, *figures, requests, work, phases)
+    return Measured("this service", rows, timer.phases, requests, work)
 
 
-def _table(aws: MiniStack, name: str) -> Any:
-    client = aws.client("dynamodb")
-    client.create_table(
-        TableName=name,
-        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-        AttributeDefinitions=[{"AttributeName": k, "AttributeType": "S"} for k in ("pk", "sk")],
-        BillingMode="PAY_PER_REQUEST",
-    )
-    return client
+def after_redemptions(
+    aws: MiniStack, by_reference: bool, earlier: int = 50, rows: int = 40, imports: int = 10
+) -> Measured:
+    """Redeem from balances that were redeemed from before, each time by another import.
 
-
-def _send_rows(sqs: Any, url: str, rows: int, now: int) -> None:
-    waiting: list[Any] = []
-    for number, balance in enumerate(balances(rows, now)):
-        body = json.dumps([number, balance.account_id, balance.user_id, UNIT, wanted(balance)])
-        waiting.append({"Id": str(number % 10), "MessageBody": body})
-        if len(waiting) == 10:
-            sqs.send_message_batch(QueueUrl=url, Entries=waiting)
-            waiting = []
-    if waiting:
-        sqs.send_message_batch(QueueUrl=url, Entries=waiting)
-
-
-def _batches(sqs: Any, url: str) -> Iterator[list[Any]]:
-    """Messages, ten at a time, as an event source hands them to a function; then they are deleted."""
-    while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
-        yield [json.loads(message["Body"]) for message in messages]
-        entries = [{"Id": str(n), "ReceiptHandle": m["ReceiptHandle"]} for n, m in enumerate(messages)]
-        sqs.delete_message_batch(QueueUrl=url, Entries=entries)
-
-
-def _other(aws: MiniStack, name: str, rows: int, fill: Any, redeem: Any) -> Measured:
-    now = time.time_ns() // 1_000_000
-    table = f"{name.replace(' ', '-')}-{time.time_ns()}"
-    dynamodb, sqs = _table(aws, table), aws.client("sqs")
-    url = sqs.create_queue(QueueName=table)["QueueUrl"]
-    _fill(dynamodb, table, fill(balances(rows, now)))
-    counted = Counted(dynamodb, sqs)
-    done = invocations = 0
-    with _measured() as figures:
-        _send_rows(sqs, url, rows, now)
-        for batch in _batches(sqs, url):
-            invocations += 1
-            for row in batch:
-                redeem(dynamodb, table, *row)
-                done += 1
-    assert done == rows
-    requests = dict(counted.requests)
-    work = Work(
-        rows=rows,
-        write_units=counted.written,
-        read_units=counted.read,
-        sqs=counted.sqs,
-        s3_puts=0,
-        s3_gets=1,
-        invocations=invocations,
-        lambda_seconds=figures[1] / _CPU_SHARE + sum(requests.values()) * _LATENCY,
-        memory=1.0,
-        log_bytes=invocations * _LOGGED,
-        emails=1,
-    )
-    return Measured(name, rows, *figures, requests, work)
-
-
-def sample_app(aws: MiniStack, rows: int) -> Measured:
-    """The usual sample application: a message a row, get_item, update_item, put a ledger entry.
-
-    Its balance is one number: no expiry, no order of rewards, and a crash between update and ledger loses
-    the trace, so a redelivery redeems twice.
+    The rows have rowIds of a new report, or references and no rowIds.
     """
-
-    def fill(found: Iterator[Balance]) -> Iterator[Any]:
+    world = new_world(aws)
+    found = list(balances(rows, world.now()))
+    fill(world.clients("dynamodb"), world.names["accounts"], map(_item, found))
+    counted, timer = Counted(world.clients("dynamodb")), Timer()
+    before = (0.0, 0.0)
+    for number in range(earlier + imports):
+        export_id = ids.new_id(world.now())
+        lines = ["accountId,userId,unit,valueToRedeem,rowId,reference"]
         for balance in found:
-            credits = str(len(balance.rewards) * CREDITS)
-            yield {
-                **balance_item.key_of(balance.account_id, balance.user_id, UNIT),
-                "available": {"N": credits},
-            }
-
-    def redeem(client: Any, table: str, number: int, account: str, user: str, unit: str, value: int) -> None:
-        key = balance_item.key_of(account, user, unit)
-        item = client.get_item(TableName=table, Key=key, ConsistentRead=True)["Item"]
-        if int(item["available"]["N"]) < value:
-            return
-        client.update_item(
-            TableName=table,
-            Key=key,
-            UpdateExpression="SET available = available - :v",
-            ConditionExpression="available >= :v",
-            ExpressionAttributeValues={":v": {"N": str(value)}},
-        )
-        entry = {
-            "pk": key["pk"],
-            "sk": {"S": f"L#{number:010d}"},
-            "user": {"S": user},
-            "value": {"N": str(value)},
-        }
-        client.put_item(TableName=table, Item=entry)
-
-    return _other(aws, "sample app", rows, fill, redeem)
+            key = (balance.account_id, balance.user_id, UNIT)
+            named = f",payment {number}" if by_reference else f"{make_row_id(export_id, *key)},"
+            lines.append(",".join((*key, "0.10", named)))
+        if number == earlier:
+            before = counted.written, counted.read
+        with timer.message("redeem", rows):
+            record = world.upload(f"redemptions/{number}.csv", "\n".join(lines))
+        assert record["outcomes"] == {"REDEEMED": rows}, record
+    written, read = counted.written - before[0], counted.read - before[1]
+    work = Work(rows * imports, written, read, 0, 0, 0, 0, 0, 0, 0, 0)
+    return Measured("after redemptions", rows * imports, timer.phases, dict(counted.requests), work)
 
 
-def transactions(aws: MiniStack, rows: int) -> Measured:
-    """A reward an item, and a transaction over the rewards that give, the balance, and a ledger entry.
-
-    As careful as ours: at most once by the ledger's key, in the contract's order.
-    """
-
-    def fill(found: Iterator[Balance]) -> Iterator[Any]:
-        for balance in found:
-            key = balance_item.key_of(balance.account_id, balance.user_id, UNIT)
-            yield {**key, "available": {"N": str(len(balance.rewards) * CREDITS)}}
-            for reward in balance.rewards:
-                yield {
-                    "pk": key["pk"],
-                    "sk": {"S": f"R#{balance.user_id}#{UNIT}#{reward.date_expires:013d}#{reward.id}"},
-                    "left": {"N": str(reward.left)},
-                    "program": {"S": reward.program_id or ""},
-                }
-
-    def redeem(client: Any, table: str, number: int, account: str, user: str, unit: str, value: int) -> None:
-        rewards = client.query(
-            TableName=table,
-            KeyConditionExpression="pk = :a AND begins_with(sk, :r)",
-            ConsistentRead=True,
-            ExpressionAttributeValues={":a": {"S": account}, ":r": {"S": f"R#{user}#{unit}#"}},
-        )["Items"]
-        actions, still = [], value
-        for reward in rewards:
-            left = int(reward["left"]["N"])
-            part = min(left, still)
-            if not part:
-                continue
-            still -= part
-            actions.append(_update(table, {"pk": reward["pk"], "sk": reward["sk"]}, "#left", left, part))
-        key = balance_item.key_of(account, user, unit)
-        actions.append(
-            {
-                "Update": {
-                    "TableName": table,
-                    "Key": key,
-                    "UpdateExpression": "SET available = available - :v",
-                    "ConditionExpression": "available >= :v",
-                    "ExpressionAttributeValues": {":v": {"N": str(value)}},
-                }
-            }
-        )
-        entry = {
-            "pk": key["pk"],
-            "sk": {"S": f"L#{number:010d}"},
-            "user": {"S": user},
-            "value": {"N": str(value)},
-        }
-        actions.append(
-            {"Put": {"TableName": table, "Item": entry, "ConditionExpression": "attribute_not_exists(pk)"}}
-        )
-        client.transact_write_items(TransactItems=actions)
-
-    return _other(aws, "transactions", rows, fill, redeem)
-
-
-def _update(table: str, key: Any, name: str, seen: int, part: int) -> Any:
-    return {
-        "Update": {
-            "TableName": table,
-            "Key": key,
-            "UpdateExpression": f"SET {name} = :new",
-            "ConditionExpression": f"{name} = :seen",
-            "ExpressionAttributeNames": {name: name.strip("#")},
-            "ExpressionAttributeValues": {":new": {"N": str(seen - part)}, ":seen": {"N": str(seen)}},
-        }
-    }
+def _item(balance: Balance) -> dict[str, Any]:
+    key = balance_item.key_of(balance.account_id, balance.user_id, balance.unit)
+    return {**key, "version": {"N": "1"}, **balance_item.encode(balance)}
 
 
 def main() -> None:
-    sizes = [int(each) for each in sys.argv[1:]] or [1_000]
-    aws = MiniStack.start()
-    try:
-        for rows in sizes:
-            for design in (ours, sample_app, transactions):
-                found = design(aws, rows)
-                print(found.name, rows, round(found.per_second), "rows/s", found.requests, found.work)
-    finally:
-        aws.stop()
+    for rows in [int(each) for each in sys.argv[1:]] or [1_000]:
+        for start in (MiniStack.start, waits.start):
+            aws = start()
+            try:
+                print(ours(aws, rows))
+            finally:
+                aws.stop()
 
 
 if __name__ == "__main__":

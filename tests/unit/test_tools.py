@@ -13,6 +13,9 @@ from infra import pins
 from infra.local.__main__ import in_order, variables
 from infra.requeue_chunks import requeue
 from tests.bench import __main__ as measuring
+from tests.bench.budgets import Budget, Million
+from tests.bench.imports import CPU_SHARE, Measured, Phase
+from tests.bench.prices import Work
 
 ROOT = Path(__file__).parents[2]
 
@@ -87,18 +90,53 @@ def test_measurements_change_the_page_only_when_they_are_published(published, mo
     page = tmp_path / "performance.md"
     page.write_text("Before.\n<!-- speed -->\nold\n<!-- end -->\nAfter.\n")
     monkeypatch.setattr(measuring, "PAGE", page)
-    for name in ("machine", "throttled", "idle", "speed", "designs", "costs", "budgets"):
+    work = Work(1_000, 1_010, 1_004, 6, 3, 2, 4, 1.0, 1.0, 900, 1)
+    phases = {name: Phase(1.0, 0.1, 0.001, 0.0001) for name in ("validate", "redeem", "finish")}
+    run = Measured("this service", 1_000, phases, {"dynamodb GetItem": 4}, work)
+    for name in ("machine", "throttled", "idle", "speed", "budgets"):
         monkeypatch.setattr(measuring, name, lambda *_, name=name: f"new {name}")
-    for name in ("ours", "sample_app", "transactions"):
-        monkeypatch.setattr(measuring, name, lambda *_: None)
-    monkeypatch.setattr(measuring.MiniStack, "start", lambda: SimpleNamespace(stop=lambda: None))
+    for name in ("ours", "sample_app", "transactions", "after_redemptions"):
+        monkeypatch.setattr(measuring, name, named(name, lambda *_: run))
+    monkeypatch.setattr(measuring, "_report", lambda *_: {})
+    for module in (measuring.MiniStack, measuring.waits):
+        monkeypatch.setattr(module, "start", lambda: SimpleNamespace(stop=lambda: None))
     monkeypatch.setattr(sys, "argv", ["bench", *["--publish"][: int(published)]])
     measuring.main()
     said = capsys.readouterr()
     assert "new speed" in said.out
-    assert "An import of 10,000 rows" in said.err
+    assert "ours, 10,000 rows" in said.err
     table = "\nnew speed\n\n" if published else "old\n"
     assert page.read_text() == f"Before.\n<!-- speed -->\n{table}<!-- end -->\nAfter.\n"
+
+
+def named(name, function):
+    function.__name__ = name
+    return function
+
+
+def test_a_budget_says_whether_it_is_met():
+    def row(figures, least=False):
+        return Budget("requests", "1", (2, 3), figures, least=least).row()
+
+    assert row((2, 3)) == ("requests", "1", "≤ 2 / ≤ 3", "2 / 3", "met")
+    assert row((2, 4))[-1] == "**missed**"
+    assert row((2, 4), least=True)[2:] == ("≥ 2 / ≥ 3", "2 / 4", "met")
+    assert row((1, 4), least=True)[-1] == "**missed**"
+
+
+def run_of(rows, **seconds):
+    phases = {name: Phase(each, each / 2, each / rows, each / rows / 2) for name, each in seconds.items()}
+    return Measured("this service", rows, phases, {}, Work(rows, rows, rows, 0, 0, 0, 0, 0, 0, 0, 0))
+
+
+def test_the_model_adds_to_a_large_import_what_rows_take_beyond_what_each_import_takes():
+    small, large = run_of(1_000, validate=2, finish=1), run_of(11_000, validate=3, finish=1.5, redeem=11)
+    model = Million(small, large, write_units=1.0)
+    assert model.part("validate", 1_011_000) == pytest.approx(3 + 100)
+    assert model.part("finish", 1_011_000) == pytest.approx(1.5 + 50)
+    assert model.redeem(1_000_000, units=1_000) == 1_000  # bound by the table
+    # A row takes a worker half a millisecond of waiting, and half of CPU at its share of a core.
+    assert model.redeem(1_000_000, units=10**9) == pytest.approx((0.5 + 0.5 / CPU_SHARE) / 20 * 1_000)
 
 
 @pytest.mark.parametrize(("path", "text"), list(pins.all_pins()), ids=lambda given: str(given)[-40:])
