@@ -5,7 +5,6 @@ Nothing else in the template changes; a test holds it against `sam package` itse
 
 import hashlib
 import io
-import json
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,8 +20,8 @@ CODE_PROPERTIES = ("CodeUri", "ContentUri")
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
-def package(build: Path, s3: "S3Client", bucket: str) -> str:
-    """The template that stands in `build`, as JSON, its code in the bucket under names made from content."""
+def package(build: Path, s3: "S3Client", bucket: str) -> dict[str, Any]:
+    """Upload the code of the template in `build`, under names made from its content; the template with them."""
     template: dict[str, Any] = yaml.load((build / "template.yaml").read_text(), yaml.CSafeLoader)
     for resource in template["Resources"].values():
         properties = resource.get("Properties", {})
@@ -32,7 +31,7 @@ def package(build: Path, s3: "S3Client", bucket: str) -> str:
                 key = hashlib.sha256(archive).hexdigest()
                 s3.put_object(Bucket=bucket, Key=key, Body=archive)
                 properties[name] = f"s3://{bucket}/{key}"
-    return json.dumps(template)
+    return template
 
 
 def zip_folder(folder: Path) -> bytes:

@@ -6,6 +6,7 @@
 For one that stays, to use by hand, see __main__.py.
 """
 
+import json
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from infra.local.adapt import adapted
 from infra.local.iam import allow_ministacks_own_actions
 from infra.local.ministack import ROOT, MiniStack
 from infra.local.package import package
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 BUILD = ROOT / ".build" / "local" / "stack"
 NAME = "rewards"
 ARTIFACTS_BUCKET = "artifacts"
+TEMPLATE = "template.json"
 PARAMETERS = {
     "SenderEmail": "rewards@example.com",
     "NotificationEmail": "operators@example.com",
@@ -134,10 +137,14 @@ def deploy(aws: MiniStack, build: Path = BUILD, parameters: Mapping[str, str] | 
     template_parameters: list[ParameterTypeDef] = [
         {"ParameterKey": key, "ParameterValue": value} for key, value in values.items()
     ]
+    s3 = aws.client("s3")
+    template = adapted(package(build, s3, ARTIFACTS_BUCKET), values)
+    # As `sam deploy` does: CloudFormation takes templates beyond 51,200 bytes only from a bucket.
+    s3.put_object(Bucket=ARTIFACTS_BUCKET, Key=TEMPLATE, Body=json.dumps(template).encode())
     try:
         change(
             StackName=NAME,
-            TemplateBody=_with_number(package(build, aws.client("s3"), ARTIFACTS_BUCKET), values),
+            TemplateURL=f"{aws.endpoint}/{ARTIFACTS_BUCKET}/{TEMPLATE}",
             Parameters=template_parameters,
             Tags=[{"Key": "ms-custom-id", "Value": NAME}],
             Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
@@ -147,15 +154,6 @@ def deploy(aws: MiniStack, build: Path = BUILD, parameters: Mapping[str, str] | 
             raise DeploymentError(str(error)) from error
     _wait_until_complete(cloudformation)
     return inspect(aws)
-
-
-def _with_number(template: str, values: Mapping[str, str]) -> str:
-    """Put the number of workers into the template: CloudFormation converts the parameter's text to a number,
-    MiniStack does not, and its poller then fails."""
-    number = int(values["MaxConcurrency"])
-    return template.replace(
-        '"MaximumConcurrency": {"Ref": "MaxConcurrency"}', f'"MaximumConcurrency": {number}'
-    )
 
 
 def inspect(aws: MiniStack) -> Stack:

@@ -216,6 +216,8 @@ def test_the_stack_tells_what_the_contract_names(service):
         "ApiKeySecret",
         "RedemptionQueueUrl",
         "DeadLetterQueueUrl",
+        "RowIdKeySecret",
+        "DashboardUrl",
     }
     assert outputs <= set(service.local.outputs)
     parameters = {"TenantAlias", "SenderEmail", "NotificationEmail", "RetentionDays", "MaxConcurrency"}

@@ -30,7 +30,7 @@ def aws() -> Iterator[MiniStack]:
 
 
 def test_packages_what_sam_package_does(aws: MiniStack, tmp_path: Path) -> None:
-    ours = without_notes(json.loads(package(BUILD, aws.client("s3"), BUCKET)))
+    ours = without_notes(package(BUILD, aws.client("s3"), BUCKET))
     theirs = without_notes(sam_package(aws, tmp_path / "packaged.yaml"))
 
     our_code, their_code = take_code(aws, ours), take_code(aws, theirs)
