@@ -64,10 +64,15 @@ simulate: $(VENV) ## Run SEEDS=1000 random histories with faults, or only SEED=1
 bench: $(VENV) $(MINISTACK_VENV) ## Measure everything (a quarter of an hour); PUBLISH=1 writes docs/performance.md
 	@PYTHONPATH=layers/rewards/python $(BIN)/python -m tests.bench $(BENCH) $(if $(filter 1,$(PUBLISH)),--publish)
 
+# Dead code: once without tests, because code that only tests use is dead, too.
+OWN_CODE := functions infra layers
+
 lint: $(VENV) ## Check style, types, the template and the links between documents
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/vulture $(OWN_CODE)
+	$(BIN)/vulture $(OWN_CODE) tests
 	$(BIN)/python -m infra.documents
 	$(BIN)/cfn-lint $(TEMPLATE)
 	$(SAM) validate --lint --template $(TEMPLATE)

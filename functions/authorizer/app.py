@@ -77,7 +77,7 @@ def _by_token(token: str) -> dict[str, str]:
 
 
 @lru_cache(maxsize=1)
-def _api_key(minute: int) -> str:
+def _api_key(_minute: int) -> str:
     """The API key, asked for again each minute so that it can be rotated."""
     key: str = client("secretsmanager").get_secret_value(SecretId=load(Settings).api_key_secret)[
         "SecretString"

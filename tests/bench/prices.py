@@ -7,8 +7,6 @@ others. Free tiers are left out. Change a price here, and `make bench` writes th
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-DATE = "2026-11"
-
 WRITE_UNIT = 0.625e-6
 READ_UNIT = 0.125e-6
 SQS_REQUEST = 0.40e-6  # of 64 KB each

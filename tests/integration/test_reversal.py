@@ -37,7 +37,8 @@ def small_chunks(monkeypatch):
     monkeypatch.setattr(chunk_messages, "_REVERSAL_MESSAGES", 2)
 
 
-def test_every_amount_goes_back_to_its_reward(world, small_chunks):
+@pytest.mark.usefixtures("small_chunks")
+def test_every_amount_goes_back_to_its_reward(world):
     soon = world.now() + DAY
     world.load(
         [{"id": f"a{n}", "user.id": f"u{n}", "assignedCredit": 10, "dateExpires": soon} for n in range(USERS)]
@@ -65,7 +66,8 @@ def test_every_amount_goes_back_to_its_reward(world, small_chunks):
     assert world.record(done["id"])["reversedBy"] == reversal["id"]
 
 
-def test_reversing_twice_does_nothing(world, small_chunks):
+@pytest.mark.usefixtures("small_chunks")
+def test_reversing_twice_does_nothing(world):
     world.load([{"id": "r", "assignedCredit": 100}])
     done = world.upload("redemptions/a.csv", sheet([row(60)]))
     first = reverse(world, done)
@@ -74,7 +76,8 @@ def test_reversing_twice_does_nothing(world, small_chunks):
     assert world.available() == 100
 
 
-def test_a_reversal_delivered_twice_returns_once(world, small_chunks):
+@pytest.mark.usefixtures("small_chunks")
+def test_a_reversal_delivered_twice_returns_once(world):
     world.load([{"id": f"r{n}", "user.id": f"u{n}", "assignedCredit": 100} for n in range(USERS)])
     done = world.upload("redemptions/a.csv", sheet([row(60, user=f"u{n}") for n in range(USERS)]))
     order(world, done)

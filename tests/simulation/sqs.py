@@ -27,7 +27,6 @@ class Message:
     received: int = 0
     first_received: int = 0
     receipt: str = ""
-    deleted: bool = False
 
 
 @dataclass

@@ -18,6 +18,6 @@ _S3_CONFIG = _CONFIG.merge(Config(signature_version="s3v4", s3={"addressing_styl
 
 
 @cache
-def client(service: str, purpose: str = "") -> Any:  # noqa: ARG001 - what the cache tells apart
+def client(service: str, _purpose: str = "") -> Any:
     """The client of a service, the same one at every call; a client of its own for each purpose."""
     return boto3.client(service, config=_S3_CONFIG if service == "s3" else _CONFIG)  # type: ignore[call-overload]
