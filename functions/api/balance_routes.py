@@ -1,7 +1,8 @@
 """`/reward/balance`, `/balance/overview`, `/credit/bulkredeem`, `/units`: balances in sums, and redeeming
 from them."""
 
-from typing import Annotated, Literal
+from dataclasses import asdict
+from typing import Annotated, Any, Literal
 
 from aws_lambda_powertools.event_handler.openapi.params import Query
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
@@ -24,6 +25,7 @@ from http_responses import AnyLimit, Offset, part
 from known import RequestObject
 from request import caller_of
 from reward_routes import RewardType
+from rewards.domain import overview
 from rewards.domain.units import currency
 from rewards.flows.ledger_commands import RejectionCode
 
@@ -138,7 +140,7 @@ def redeem_balance(_tenant: str, debit: BulkDebit, key: IdempotencyKey = None) -
 @router.get("/balance/overview", summary="Show what all balances hold", tags=_TAGS)
 def show_overview(_tenant: str) -> BalanceOverview:
     """As of the last report of all available balances, or the last overview that was ordered."""
-    return BalanceOverview.model_validate(wiring.flows().overviews.get())
+    return BalanceOverview.model_validate(_shown(wiring.flows().overviews.get()))
 
 
 @router.post(
@@ -151,11 +153,20 @@ def show_overview(_tenant: str) -> BalanceOverview:
 def order_overview(_tenant: str) -> tuple[BalanceOverview, int]:
     """Every balance is read once. Ask until the status is no longer PENDING."""
     flows = wiring.flows()
-    record = flows.overviews.request(flows.queues, flows.settings.export_queue_url)
-    return BalanceOverview.model_validate(record), 202
+    requested = flows.overviews.request(flows.queues, flows.settings.export_queue_url)
+    return BalanceOverview.model_validate(_shown(requested)), 202
 
 
 @router.get("/units", summary="List units", tags=_TAGS, description="The units in use, with their decimals.")
 def list_units(_tenant: str, limit: AnyLimit = None, offset: Offset = 0) -> list[UnitInUse]:
-    found = part(wiring.flows().jobs.units(), limit, offset)
+    found = part(wiring.flows().units_in_use.all(), limit, offset)
     return [UnitInUse.model_validate({"unit": unit, "currency": currency(unit)}) for unit in found]
+
+
+def _shown(found: overview.BalanceOverview) -> dict[str, Any]:
+    return {
+        "status": found.status.value,
+        "dateOrdered": found.date_ordered,
+        "asOf": found.as_of,
+        "units": [asdict(unit) for unit in found.units],
+    }

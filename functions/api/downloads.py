@@ -23,16 +23,15 @@ _KEPT = "Reports and results are kept for a limited time only."
 
 @router.route("/download/<token>", method=["GET", "HEAD"])
 def download(token: str) -> Response[str]:
-    link = wiring.flows().jobs.link(token)
+    link = wiring.flows().download_links.find(token)
     if link is None:
         return opens_nothing()
-    if link["expires"] <= now() // 1000:
-        return _page(410, "This link has expired", f"{_KEPT} {_again(link['key'])}")
-    if not wiring.flows().files.exists(link["key"]):
-        return _page(410, "The file is gone", f"{_KEPT} This one was deleted. {_again(link['key'])}")
+    if link.expires <= now() // 1000:
+        return _page(410, "This link has expired", f"{_KEPT} {_again(link.key)}")
+    if not wiring.flows().files.exists(link.key):
+        return _page(410, "The file is gone", f"{_KEPT} This one was deleted. {_again(link.key)}")
     head = router.current_event.http_method == "HEAD"
-    name = link.get("name") or link["key"].rpartition("/")[2]
-    response = redirect(wiring.flows().files.signed_url(link["key"], wiring.SIGNED_SECONDS, name, head))
+    response = redirect(wiring.flows().files.signed_url(link.key, wiring.SIGNED_SECONDS, link.name, head))
     response.headers.update(_HEADERS)
     return response
 

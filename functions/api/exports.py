@@ -16,7 +16,9 @@ from known import RequestObject
 from request import Caller, caller_of
 from reward_routes import RewardType
 from rewards.domain.download_names import report_name
+from rewards.domain.export_job import ExportJob, ExportStatus
 from rewards.domain.filters import DATES, FilterError
+from rewards.domain.job_error import JobFailure
 from rewards.domain.report import BALANCES, REDEEMABLE, TYPES, file_key
 from rewards.domain.reward_rows import MAX_DATE, MIN_DATE
 
@@ -185,7 +187,7 @@ def order_export(_tenant: str, wanted: ExportOrder) -> Export:
     caller = caller_of(router.current_event.raw_event)
     chosen = wanted.params.model_dump(exclude_none=True) if wanted.params else {}
     try:
-        record = wiring.flows().exports.create(
+        job = wiring.flows().exports.create(
             wanted.type,
             wanted.format,
             (wanted.name or "")[:200],
@@ -195,14 +197,14 @@ def order_export(_tenant: str, wanted: ExportOrder) -> Export:
         )
     except FilterError as error:
         raise invalid([{"field": f"params.{error.name}", "message": str(error)}]) from error
-    return Export.model_validate(record)
+    return Export.model_validate(_shown(job))
 
 
 @router.get("/export/history/list", summary="List exports", tags=_TAGS)
 def list_exports(_tenant: str, limit: Limit = 10, offset: Offset = 0) -> ExportPage:
     """Newest first."""
-    records, total = wiring.flows().exports.history(limit, offset)
-    found = [Export.model_validate(record) for record in records]
+    jobs, total = wiring.flows().exports.history(limit, offset)
+    found = [Export.model_validate(_shown(job)) for job in jobs]
     return ExportPage(data=found, count=len(found), totalCount=total)
 
 
@@ -214,7 +216,7 @@ def list_exports(_tenant: str, limit: Limit = 10, offset: Offset = 0) -> ExportP
 )
 def show_export(_tenant: str, export_id: str) -> Export:
     """Ask until the status is no longer PENDING."""
-    return Export.model_validate(_export(export_id))
+    return Export.model_validate(_shown(_found(export_id)))
 
 
 @router.get(
@@ -234,13 +236,13 @@ def show_export(_tenant: str, export_id: str) -> Export:
 )
 def download_export(_tenant: str, export_id: str, redirected: Redirected = True) -> Response[str]:
     """The address in the answer needs no authentication and works for five minutes."""
-    record = _export(export_id)
-    if record["status"] in ("PENDING", "ABORTED"):
-        raise ApiError(409, f"EXPORT_{record['status']}", f"The export is {record['status'].lower()}.")
-    key = file_key(export_id, record["format"], record["type"])
-    if record["status"] == "EXPIRED" or not wiring.flows().files.exists(key):
+    job = _found(export_id)
+    if job.status in (ExportStatus.PENDING, ExportStatus.ABORTED):
+        raise ApiError(409, f"EXPORT_{job.status}", f"The export is {job.status.lower()}.")
+    key = file_key(export_id, job.format, job.type)
+    if job.status is ExportStatus.EXPIRED or not wiring.flows().files.exists(key):
         raise ApiError(410, "EXPORT_EXPIRED", "The file is gone: order the report again.")
-    name = report_name(record["name"], record["dateCreated"], record["format"])
+    name = report_name(job.name, job.date_created, job.format)
     return handed_over(wiring.flows().files.signed_url(key, wiring.SIGNED_SECONDS, name), redirected)
 
 
@@ -249,8 +251,33 @@ def mailto(caller: Caller) -> str:
     return caller.email or wiring.settings().notification_email
 
 
-def _export(export_id: str) -> dict[str, Any]:
-    record = wiring.flows().exports.get(export_id)
-    if record is None:
+def problem(failure: JobFailure | None) -> dict[str, str] | None:
+    """The error of a job as the API shows it."""
+    return {"code": failure.code.value, "message": failure.message} if failure else None
+
+
+def _found(export_id: str) -> ExportJob:
+    job = wiring.flows().exports.get(export_id)
+    if job is None:
         raise ApiError(404, "EXPORT_NOT_FOUND", f"There is no export {shortened(export_id)!r}.")
-    return record
+    return job
+
+
+def _shown(job: ExportJob) -> dict[str, Any]:
+    """An export with the names of CONTRACT section 5."""
+    return {
+        "id": job.id,
+        "type": job.type,
+        "format": job.format,
+        "name": job.name,
+        "requester": job.requester,
+        "params": job.params,
+        "mailtoEmail": job.mailto_email,
+        "status": job.status.value,
+        "dateCreated": job.date_created,
+        "dateCompleted": job.date_completed,
+        "dateExpires": job.date_expires,
+        "recordCount": job.record_count,
+        "totals": job.totals,
+        "error": problem(job.error),
+    }

@@ -1,5 +1,6 @@
 """`/import`: order, start and cancel imports, ask after them, download their results."""
 
+from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 from aws_lambda_powertools.event_handler import Response
@@ -10,7 +11,7 @@ import wiring
 from amounts import DecimalsByUnit, WithDecimalsByUnit
 from crediting import time_to_respond
 from errors import ApiError
-from exports import Problem, mailto
+from exports import Problem, mailto, problem
 from http_responses import FileAddress, Limit, Offset, Redirected, handed_over, shortened
 from known import RequestObject
 from request import caller_of, is_from_console
@@ -18,10 +19,11 @@ from rewards.adapters.errors import UploadGoneError
 from rewards.clock import now
 from rewards.domain.download_names import results_name
 from rewards.domain.file_names import clean, format_of
-from rewards.domain.outcomes import Group, any_failed, count_groups
+from rewards.domain.import_job import ImportJob, ImportType
+from rewards.domain.outcomes import Group, count_groups
 from rewards.flows.finish_import import examples_key
-from rewards.flows.imports import REWARD_TYPE, ImportStateError, StillWorkingError
-from rewards.flows.outcome_summary import purpose_of, summarise_outcomes
+from rewards.flows.imports import ImportStateError, StillWorkingError
+from rewards.flows.outcome_summary import summarise_outcomes
 from rewards.flows.reversals import NotKeptError, NotReversibleError
 from rewards.tabular.csv_reader import separator_named
 from rewards.tabular.encodings import encoding_name
@@ -47,7 +49,7 @@ class ImportOrder(RequestObject):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "if": {"properties": {"type": {"const": REWARD_TYPE}}},
+            "if": {"properties": {"type": {"const": ImportType.REWARDS.value}}},
             "then": {"properties": {"fileName": _REWARDS_FILE, "dryRun": {"const": False}}},
             "else": {"properties": {"fileName": _BALANCES_FILE}},
         }
@@ -83,13 +85,13 @@ class ImportOrder(RequestObject):
     @classmethod
     def _is_in_a_known_format(cls, file_name: str, info: ValidationInfo) -> str:
         if "type" in info.data:
-            format_of(file_name, info.data["type"] == REWARD_TYPE)
+            format_of(file_name, info.data["type"] == ImportType.REWARDS)
         return file_name
 
     @field_validator("dryRun")
     @classmethod
     def _is_possible(cls, dry_run: bool, info: ValidationInfo) -> bool:
-        if dry_run and info.data.get("type") == REWARD_TYPE:
+        if dry_run and info.data.get("type") == ImportType.REWARDS:
             raise ValueError("rewards are loaded without a dry run; loading one again changes nothing")
         return dry_run
 
@@ -246,8 +248,8 @@ class ImportPage(BaseModel):
 def order_import(_tenant: str, wanted: ImportOrder) -> OrderedImport:
     """The form takes one file, up to 2 GiB, workbooks 512 MiB. The import begins when it arrives."""
     caller = caller_of(router.current_event.raw_event)
-    record, form = wiring.flows().imports.create(
-        wanted.type,
+    job, form = wiring.flows().imports.create(
+        ImportType(wanted.type),
         wanted.fileName,
         wanted.name or "",
         wanted.dryRun,
@@ -259,14 +261,14 @@ def order_import(_tenant: str, wanted: ImportOrder) -> OrderedImport:
         # Whoever previews a file in the console sees the result there.
         sends_email=not (wanted.dryRun and is_from_console(router.current_event.raw_event)),
     )
-    return OrderedImport.model_validate({**_shown(record), "upload": form})
+    return OrderedImport.model_validate({**_shown(job), "upload": asdict(form)})
 
 
 @router.get("/import/history/list", summary="List imports", tags=_TAGS)
 def list_imports(_tenant: str, limit: Limit = 10, offset: Offset = 0) -> ImportPage:
     """Newest first."""
-    records, total = wiring.flows().imports.history(limit, offset)
-    found = [Import.model_validate(_shown(record)) for record in records]
+    jobs, total = wiring.flows().imports.history(limit, offset)
+    found = [Import.model_validate(_shown(job)) for job in jobs]
     return ImportPage(data=found, count=len(found), totalCount=total)
 
 
@@ -297,14 +299,14 @@ def start_import(_tenant: str, import_id: str) -> Import:
     """Import, for real, the very file that was uploaded as a dry run. A dry run starts one import only."""
     caller = caller_of(router.current_event.raw_event)
     try:
-        record = wiring.flows().imports.start(import_id, caller.user, caller.email)
+        job = wiring.flows().imports.start(import_id, caller.user, caller.email)
     except ImportStateError as error:
         raise ApiError(409, error.code, error.message) from error
     except UploadGoneError as error:
         raise ApiError(
             410, "UPLOAD_GONE", "The uploaded file was deleted, or access to it is denied: upload it again."
         ) from error
-    return Import.model_validate(_shown(_found(import_id, record)))
+    return Import.model_validate(_shown(_found(import_id, job)))
 
 
 @router.post(
@@ -321,13 +323,13 @@ def start_import(_tenant: str, import_id: str) -> Import:
 def cancel_import(_tenant: str, import_id: str) -> Import:
     """Rows that are not redeemed yet are answered CANCELLED. Asked again, the answer is the same."""
     try:
-        record = wiring.flows().imports.cancel(import_id)
+        job = wiring.flows().imports.cancel(import_id)
     except ImportStateError as error:
         raise ApiError(409, error.code, error.message) from error
     except StillWorkingError as error:
         message = "The import is cancelled, but a worker may still be finishing some rows. Ask again."
         raise ApiError(503, "STILL_WORKING", message) from error
-    return Import.model_validate(_shown(_found(import_id, record)))
+    return Import.model_validate(_shown(_found(import_id, job)))
 
 
 @router.post(
@@ -348,12 +350,12 @@ def reverse_import(_tenant: str, import_id: str) -> Import:
     caller = caller_of(router.current_event.raw_event)
     original = _found(import_id, wiring.flows().imports.get(import_id))
     try:
-        record = wiring.flows().reversals.create(original, caller.user, mailto(caller), time_to_respond())
+        reversal = wiring.flows().reversals.create(original, caller.user, mailto(caller), time_to_respond())
     except NotReversibleError as error:
         raise ApiError(409, "NOT_REVERSIBLE", str(error)) from error
     except NotKeptError as error:
         raise ApiError(410, "IMPORT_EXPIRED", str(error)) from error
-    return Import.model_validate(_shown(record))
+    return Import.model_validate(_shown(reversal))
 
 
 @router.get(
@@ -364,9 +366,9 @@ def reverse_import(_tenant: str, import_id: str) -> Import:
 )
 def explain_outcomes(_tenant: str, import_id: str) -> ImportOutcomes:
     """What became of the rows, by outcome: what that means, what to do about it, and the first of them."""
-    record = _found(import_id, wiring.flows().imports.get(import_id))
-    kept = wiring.flows().files.record(examples_key(import_id)) if record.get("results") else None
-    return ImportOutcomes.model_validate(summarise_outcomes(record, kept))
+    job = _found(import_id, wiring.flows().imports.get(import_id))
+    kept = wiring.flows().files.record(examples_key(import_id)) if job.results else None
+    return ImportOutcomes.model_validate(summarise_outcomes(job, kept))
 
 
 _FILE: Any = {
@@ -394,27 +396,56 @@ def download_failed(_tenant: str, import_id: str, redirected: Redirected = True)
 
 
 def _file(import_id: str, name: str, redirected: bool) -> Response[str]:
-    record = _found(import_id, wiring.flows().imports.get(import_id))
-    if record["dateCompleted"] is None:
+    job = _found(import_id, wiring.flows().imports.get(import_id))
+    if job.date_completed is None:
         raise ApiError(409, "IMPORT_NOT_FINISHED", "The import is not finished yet.")
-    # Of a reversal there is none: uploaded, it would redeem what could not be returned.
-    failed = any_failed(record["outcomes"]) and not record.get("reverses")
-    if not record.get("results") or (name == "failed.csv" and not failed):
+    if not job.results or (name == "failed.csv" and not job.has_failed_file):
         raise ApiError(404, "NO_SUCH_FILE", f"This import has no {name}.")
-    key = f"imports/{record['id']}/{name}"
-    if record["dateExpires"] <= now() or not wiring.flows().files.exists(key):
+    key = f"imports/{job.id}/{name}"
+    if not job.is_kept(now()) or not wiring.flows().files.exists(key):
         raise ApiError(410, "IMPORT_EXPIRED", "The file is gone; it is kept for a limited time only.")
-    url = wiring.flows().files.signed_url(key, wiring.SIGNED_SECONDS, results_name(record["name"], name))
+    url = wiring.flows().files.signed_url(key, wiring.SIGNED_SECONDS, results_name(job.name, name))
     return handed_over(url, redirected)
 
 
-def _found(import_id: str, record: dict[str, Any] | None) -> dict[str, Any]:
-    if record is None:
+def _found(import_id: str, job: ImportJob | None) -> ImportJob:
+    if job is None:
         raise ApiError(404, "IMPORT_NOT_FOUND", f"There is no import {shortened(import_id)!r}.")
-    return record
+    return job
 
 
-def _shown(record: dict[str, Any]) -> dict[str, Any]:
-    counts = count_groups(record["outcomes"], purpose_of(record))
-    summary = [{"group": each.group, "label": each.label, "rows": each.rows} for each in counts if each.rows]
-    return {**record, "stats": {**record, "summary": summary}}
+def _shown(job: ImportJob) -> dict[str, Any]:
+    """An import with the names of CONTRACT section 5. What an earlier version did not count is empty."""
+    groups = [each for each in count_groups(job.outcomes, job.purpose) if each.rows]
+    return {
+        "id": job.id,
+        "type": job.type.value,
+        "name": job.name,
+        "fileName": job.file_name,
+        "dryRun": job.dry_run,
+        "requester": job.requester,
+        "mailtoEmail": job.mailto_email,
+        "status": job.status.value,
+        "error": problem(job.error),
+        "allowDuplicate": job.allow_duplicate,
+        "encoding": job.encoding,
+        "encodingDetected": bool(job.encoding_detected),
+        "separator": job.separator,
+        "dateCreated": job.date_created,
+        "dateCompleted": job.date_completed,
+        "dateExpires": job.date_expires,
+        "startedFrom": job.started_from,
+        "startedAs": job.started_as,
+        "reverses": job.reverses,
+        "reversedBy": job.reversed_by,
+        "stats": {
+            "rows": job.rows,
+            "processed": job.processed,
+            "outcomes": job.outcomes,
+            "summary": [{"group": each.group, "label": each.label, "rows": each.rows} for each in groups],
+            "requested": job.requested,
+            "redeemed": job.redeemed,
+            "rejected": job.rejected or {},
+            "warnings": job.warnings,
+        },
+    }

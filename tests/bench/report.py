@@ -25,7 +25,7 @@ import boto3
 from botocore.awsrequest import AWSResponse
 
 from rewards.adapters import balance_item
-from rewards.adapters.jobs import EXPORT
+from rewards.adapters.jobs_table import EXPORT
 from rewards.bootstrap import Flows, Settings
 from rewards.domain.balance import Balance, Page, Redemption, Totals
 from rewards.domain.redemption import Reward, redemption_order
@@ -207,7 +207,7 @@ class OneRecord:
     def __init__(self, kind: str, file_format: str, params: dict[str, str]) -> None:
         self.record: dict[str, Any] = {
             "type": kind, "format": file_format, "name": "Bench", "params": params, "status": "PENDING",
-            "mailtoEmail": None, "dateCreated": NOW, "error": None,
+            "mailtoEmail": None, "dateCreated": NOW, "error": None, "requester": "bench",
         }  # fmt: skip
 
     def get(self, kind: str, _id: str) -> dict[str, Any] | None:
@@ -219,15 +219,9 @@ class OneRecord:
     def lease(self, *_: Any) -> bool:
         return True
 
-    def end_lease(self, *_: Any) -> None:
-        pass
-
     def update(self, _kind: str, _id: str, changes: dict[str, Any], **_expected: Any) -> bool:
         self.record.update(changes)
         return True
-
-    def create_link(self, _key: str, _expires: int, _name: str) -> str:
-        return "token"
 
 
 def run(folder: Path, kind: str, file_format: str, params: dict[str, str]) -> None:
@@ -265,7 +259,7 @@ def reporter_on(
     }
     settings = load(Settings, variables, only={name.lower() for name in variables})
     flows: Any = Flows(settings, client=lambda service, *_: wire.client(service), now=now)
-    flows.jobs, flows.row_id_keys = jobs, keys
+    flows.jobs_table, flows.row_id_keys = jobs, keys
     flows.mailer = SimpleNamespace(send=lambda *_: "id")
     return flows.reporter, jobs, wire
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from rewards.adapters.jobs import EXPORT
+from rewards.domain.export_job import ExportJob, ExportStatus
 from rewards.domain.result_columns import RESULT_COLUMNS
 from tests.corpus import make
 
@@ -36,8 +36,12 @@ def loaded(request):
         ]
         assert world.load(rows)["outcomes"] == {"LOADED": len(rows)}
         for name in EXPECTED:  # their records stay, their files are no longer kept
-            gone = {"status": "COMPLETED", "dateExpires": make.JANUARY_2025}
-            assert world.jobs.create(EXPORT, make.export_id(name), gone)
+            gone = ExportJob(
+                id=make.export_id(name), type="REDEEMABLE_REWARD_BALANCE", format="CSV", name=name,
+                requester="test", params={}, mailto_email=None, status=ExportStatus.COMPLETED,
+                date_created=make.JANUARY_2025, date_expires=make.JANUARY_2025,
+            )  # fmt: skip
+            assert world.export_jobs.create(gone)
         _kept.append(world)
     return _kept[0]
 

@@ -25,8 +25,9 @@ from infra.local.iam import allow_ministacks_own_actions
 from infra.local.ministack import REGION
 from rewards.adapters import upload_bucket
 from rewards.adapters.balance_item import balance_key, participant_key
+from rewards.adapters.chunk_records import ChunkRecords
 from rewards.adapters.files import Files
-from rewards.adapters.jobs import EXPORT, IMPORT, Jobs, Lease
+from rewards.adapters.jobs_table import EXPORT, IMPORT, JobsTable, Lease
 from tests.e2e.conftest import Service, links
 
 LOCAL_ONLY = "asked-by-ministack-only"  # infra/local/iam.py
@@ -73,7 +74,7 @@ class Harness:
         self.service = service
         self.aws, self.resources = service.local.aws, service.local.resources
         self.sqs, self.lambdas = self.aws.client("sqs"), self.aws.client("lambda")
-        self.jobs = Jobs(self.aws.client("dynamodb"), self.resources["JobsTable"])
+        self.jobs = JobsTable(self.aws.client("dynamodb"), self.resources["JobsTable"])
         self._numbers = itertools.count(1)
         service.upload("rewards/rewards.csv", REWARDS + "r1,CREDIT,POINT,100000,ann,0007,Ann\n")
         service.call("POST", "/export", {"type": "REDEEMABLE_REWARD_BALANCE", "name": "Kept"})
@@ -256,7 +257,7 @@ def rows_are_redeemed(harness):
 def a_chunk_in_other_hands_is_requeued(harness):
     record = harness.validate("redemptions/", row())
     moment = time.time_ns() // 1_000_000
-    lease = harness.jobs.lease_chunk(record["id"], 1, "somebody", moment, moment + 60_000)
+    lease = ChunkRecords(harness.jobs).lease_chunk(record["id"], 1, "somebody", moment, moment + 60_000)
     must(lease is Lease.FIRST, "no lease")
     harness.deliver("Redeem", "RedemptionQueue", harness.message("RedemptionQueue", record["id"]))
     must(harness.record(record)["chunksDone"] == 0, "a chunk that somebody else has was counted")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rewards.adapters import chunk_messages
 from rewards.adapters.files import Upload
-from rewards.adapters.jobs import Lease, RowsClaim
+from rewards.adapters.jobs_table import Lease
 from rewards.bootstrap import Flows, Settings
 from rewards.domain.balance import Balance, grant
 from rewards.domain.outcomes import FileProblem
@@ -27,14 +27,15 @@ PROBLEMS = {problem.value for problem in FileProblem} - {"VALIDATION_FAILED"}
 
 
 class Harness:
-    """In place of Jobs, Files, Queues, Accounts and Delivery, for one import of these bytes."""
+    """In place of JobsTable, ChunkRecords, Files, Queues, Accounts and Notifications, for one import of these
+    bytes."""
 
     def __init__(self, name, content):
         self.name, self.content = name, content
         self.record, self.parts, self.sent, self.saved, self.mails = {}, {}, [], {}, 0
         self.stored = {}
 
-    # Jobs
+    # JobsTable
     def create(self, kind, import_id, record):
         if kind == "IMPORT":
             self.record = dict(record)
@@ -43,10 +44,10 @@ class Harness:
     def get(self, kind, import_id=None):
         if import_id is None:  # of Files
             return self.stored.get(kind)
+        if kind == "FILE":
+            digest = hashlib.sha256(self.content).hexdigest()
+            assert import_id == digest, "the digest is not that of the upload"
         return dict(self.record) if kind == "IMPORT" else None
-
-    def import_of_object(self, object_name, import_id):
-        return import_id
 
     def update(self, kind, import_id, changes, **expected):
         if any(self.record.get(name) != value for name, value in expected.items()):
@@ -54,18 +55,13 @@ class Harness:
         self.record.update(changes)
         return True
 
-    def rows_claim(self, digest):
-        return RowsClaim(digest, 0, ())
-
-    def file_owner(self, digest):
-        assert digest == hashlib.sha256(self.content).hexdigest(), "the digest is not that of the upload"
-
-    def seal(self, import_id, changes, claim):
-        return self.update("IMPORT", import_id, changes, status="VALIDATING")
+    def update_together(self, kind, import_id, changes, actions, **expected):
+        return self.update(kind, import_id, changes, **expected)
 
     def lease(self, *_):
         return True
 
+    # ChunkRecords
     def lease_chunk(self, *_):
         return Lease.FIRST
 
@@ -164,7 +160,8 @@ def run(name, content):
     """Import these bytes; (status, error code or outcomes). Raises where a promise is broken."""
     harness = Harness(name, content)
     flows = Flows(SETTINGS, now=lambda: NOW)
-    flows.jobs = flows.files = flows.queues = flows.accounts = flows.notifications = harness
+    flows.jobs_table = flows.chunk_records = harness
+    flows.files = flows.queues = flows.accounts = flows.notifications = harness
     flows.loader = flows.reverser = None
     flows.row_id_keys = keys
     import_id = flows.validation.run(Uploaded("bucket", f"redemptions/{name}", "v1"), quick())

@@ -3,11 +3,13 @@
 import base64
 import json
 import re
+from dataclasses import replace
 
 import jsonschema
 import pytest
 
 from rewards.adapters.errors import ThrottledError
+from rewards.domain.export_job import ExportJob, ExportStatus
 from tests.integration import test_handlers
 from tests.integration.conftest import new_world
 from tests.integration.test_handlers import CONTEXT, event, handlers
@@ -118,7 +120,7 @@ def test_who_is_unknown_gets_a_message_before_which_tenant_there_is(call):
 
 def test_an_order_is_mailed_to_who_asks(call, world):
     export_id = json.loads(call("POST", "/export", ORDER)["body"])["id"]
-    assert world.exports.get(export_id)["mailtoEmail"] == "ann@example.com"
+    assert world.exports.get(export_id).mailto_email == "ann@example.com"
     wanted = {"type": "REWARD", "fileName": "rewards.csv"}
     shown = json.loads(call("POST", "/import", wanted)["body"])
     assert (shown["mailtoEmail"], shown["requester"]) == ("ann@example.com", "ann")
@@ -152,15 +154,16 @@ def test_an_answer_that_lambda_could_not_return_is_rejected_and_names_limit_and_
     import wiring
 
     # Each é takes 7 bytes of what Lambda counts: the JSON of an answer that contains JSON.
-    record = {"name": "é" * 40, "unit": "POINT", "status": "PENDING", "id": "x", "type": "REWARD"}
-    record |= {"format": "CSV", "requester": "r", "params": {}, "mailtoEmail": None, "dateCreated": 1}
-    record |= dict.fromkeys(("dateCompleted", "dateExpires", "recordCount", "error"))
-    several = [record] * 1_000
-    monkeypatch.setattr(wiring.flows().jobs, "history", lambda *_: (several, 10_000))
+    job = ExportJob(
+        id="x", type="REWARD", format="CSV", name="é" * 40, requester="r", params={}, mailto_email=None,
+        status=ExportStatus.PENDING, date_created=wiring.flows().now(),
+    )  # fmt: skip
+    several = [job] * 1_000
+    monkeypatch.setattr(wiring.flows().export_jobs, "history", lambda *_: (several, 10_000))
     response = call(query="limit=1000")
     assert (response["statusCode"], json.loads(response["body"])["count"]) == (200, 1_000)
     monkeypatch.setattr(
-        wiring.flows().jobs, "history", lambda *_: ([record | {"name": "é" * 900}] * 1_000, 10_000)
+        wiring.flows().export_jobs, "history", lambda *_: ([replace(job, name="é" * 900)] * 1_000, 10_000)
     )
     for method in ("GET", "HEAD"):
         response = call(method, query="limit=1000")
@@ -169,7 +172,7 @@ def test_an_answer_that_lambda_could_not_return_is_rejected_and_names_limit_and_
     assert too_large["apiErrorCode"] == "RESPONSE_TOO_LARGE"
     assert "limit" in too_large["message"]
     assert "offset" in too_large["message"]
-    monkeypatch.setattr(wiring.flows().exports, "get", lambda *_: record | {"name": "é" * 900_000})
+    monkeypatch.setattr(wiring.flows().exports, "get", lambda *_: replace(job, name="é" * 900_000))
     response = call(path="/export/x")
     assert code(response) == (413, "RESPONSE_TOO_LARGE")
     assert "limit" not in response["body"], "this route has none"
@@ -397,7 +400,7 @@ def test_filters_of_an_export_are_kept_as_they_apply(call, world):
         "programId": None,
     }
     made = json.loads(call("POST", "/export", {"type": "REWARD", "params": params})["body"])
-    assert made["params"] == world.exports.get(made["id"])["params"]
+    assert made["params"] == world.exports.get(made["id"]).params
     assert made["params"] == {
         "unit": "POINT",
         "filter": {"unit_in": ["POINT", "USD"]},
@@ -504,7 +507,7 @@ def test_a_fault_tells_nothing_and_a_busy_table_asks_to_come_again(call, monkeyp
     import wiring
 
     def fail(error):
-        monkeypatch.setattr(wiring.flows().jobs, "history", lambda *_: (_ for _ in ()).throw(error))
+        monkeypatch.setattr(wiring.flows().export_jobs, "history", lambda *_: (_ for _ in ()).throw(error))
         return call()
 
     response = fail(RuntimeError("secret"))
@@ -513,8 +516,7 @@ def test_a_fault_tells_nothing_and_a_busy_table_asks_to_come_again(call, monkeyp
     response = fail(ThrottledError("secret"))
     assert code(response) == (503, "TRY_AGAIN")
     assert response["headers"]["Retry-After"] == "5"
-    wrong_record = ({"id": 1}, 1)
-    monkeypatch.setattr(wiring.flows().jobs, "history", lambda *_: wrong_record)
+    monkeypatch.setattr(wiring.flows().jobs_table, "history", lambda *_: ([{"id": 1}], 1))
     assert code(call()) == (500, "INTERNAL_ERROR")
 
 

@@ -4,6 +4,7 @@ import contextlib
 import json
 import threading
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -15,11 +16,12 @@ from rewards.adapters.errors import (
     UnknownOutcomeError,
     UploadGoneError,
 )
-from rewards.adapters.jobs import Lease
+from rewards.adapters.jobs_table import Lease
 from rewards.adapters.retry import Backoff, OutOfTimeError
 from rewards.domain import ids
 from rewards.domain.balance import RedemptionRequest, redeem
 from rewards.domain.chunks import Chunk
+from rewards.domain.import_job import ImportStatus, ImportType, new_import
 from rewards.domain.outcomes import FileProblem
 from rewards.flows import leases
 from tests.integration.world import AGAIN, quick, row, sheet
@@ -101,7 +103,7 @@ def test_messages_delivered_twice_and_out_of_order_change_nothing(world, file):
     [
         ("accounts", "write"),
         ("files", "put_part"),
-        ("jobs", "count_chunk"),
+        ("chunk_records", "count_chunk"),
         ("queues", "send"),
     ],
 )
@@ -121,19 +123,19 @@ def test_a_worker_that_dies_at_any_step_is_repeated_without_harm(world, file, mo
 def test_lists_imports_of_one_second_in_the_order_of_their_creation(world):
     events = [world.put(f"redemptions/{n}.csv", sheet([row(0, note=str(n))])) for n in range(6)]
     made = [world.validate(event) for event in events]
-    assert [each["id"] for each in world.imports.history(6, 0)[0]] == made[::-1]
+    assert [each.id for each in world.imports.history(6, 0)[0]] == made[::-1]
 
 
 def test_of_two_deliveries_at_once_one_names_the_import(world, file, monkeypatch):
     event = world.put("redemptions/a.csv", file)
-    create, made = world.jobs.create, []
+    create, made = world.import_jobs.create, []
 
     def create_after_another_delivery(*args):
         monkeypatch.undo()
         made.append(world.validate(event))
         return create(*args)
 
-    monkeypatch.setattr(world.jobs, "create", create_after_another_delivery)
+    monkeypatch.setattr(world.import_jobs, "create", create_after_another_delivery)
     assert [world.validate(event)] == made
     world.run()
     check_whole(world, *made)
@@ -144,7 +146,7 @@ def test_an_event_that_is_delivered_again_after_an_update_finds_the_import_of_ve
     event = world.put("redemptions/a.csv", file)
     upload = world.files.describe(event.bucket, event.key, event.version_id)
     import_id = ids.id_of_object(upload.modified, upload.bucket, upload.key, upload.version_id)
-    world.jobs.create("IMPORT", import_id, world.uploaded_imports._record(upload, "redemptions/"))
+    world.import_jobs.create(replace(world.uploaded_imports._new(upload, "redemptions/"), id=import_id))
     assert world.validate(event) == import_id
     world.run()
     check_whole(world, import_id)
@@ -154,13 +156,13 @@ def test_an_event_that_is_delivered_again_after_an_update_finds_the_import_of_ve
 @pytest.mark.parametrize(
     ("part", "name"),
     [
-        ("jobs", "import_of_object"),
-        ("jobs", "create"),
+        ("import_jobs", "id_of_object"),
+        ("import_jobs", "create"),
         ("files", "put"),
-        ("jobs", "rows_claim"),
-        ("jobs", "seal"),
+        ("row_claims", "read"),
+        ("import_jobs", "seal"),
         ("files", "get"),
-        ("jobs", "update"),
+        ("import_jobs", "update"),
         ("queues", "send_all"),
     ],
 )
@@ -178,7 +180,7 @@ def test_a_validation_that_dies_at_any_step_is_repeated_without_harm(
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize(("part", "name"), [("files", "save"), ("jobs", "update"), ("mailer", "send")])
+@pytest.mark.parametrize(("part", "name"), [("files", "save"), ("import_jobs", "update"), ("mailer", "send")])
 def test_a_finish_that_dies_at_any_step_is_repeated_without_harm(world, file, monkeypatch, part, name, after):
     import_id = world.validate(world.put("redemptions/a.csv", file))
     for body in world.take("redeem"):
@@ -244,7 +246,7 @@ def test_while_one_copy_of_a_chunk_is_processed_no_other_may_decide(world, file,
 @pytest.mark.parametrize("step", ["write", "put_part", "count_chunk"])
 def test_a_worker_that_is_killed_leaves_its_chunk_to_the_next_after_a_while(world, file, monkeypatch, step):
     import_id = world.validate(world.put("redemptions/a.csv", file))
-    part = {"write": world.accounts, "put_part": world.files, "count_chunk": world.jobs}[step]
+    part = {"write": world.accounts, "put_part": world.files, "count_chunk": world.chunk_records}[step]
     real = getattr(part, step)
 
     def killed(*args):
@@ -351,7 +353,7 @@ def test_a_late_write_of_a_part_does_not_replace_the_part_that_counts(world, mon
     (body,) = world.take("redeem")
     late, put_part = [], world.files.put_part
     monkeypatch.setattr(world.files, "put_part", lambda *args: late.append(args))
-    crash_at(monkeypatch, world.jobs, "count_chunk", after=False)
+    crash_at(monkeypatch, world.chunk_records, "count_chunk", after=False)
     with pytest.raises(CrashError):
         world.deliver("redeem", body)
     monkeypatch.setattr(world.files, "put_part", put_part)
@@ -400,12 +402,12 @@ def test_a_chunk_that_could_not_be_handled_is_redeemed_when_it_is_moved_back(wor
 def test_who_lost_the_lease_counts_nothing(world, file):
     import_id = world.validate(world.put("redemptions/a.csv", file))
     now = world.now()
-    assert world.jobs.lease_chunk(import_id, 1, "slow", now, now + 10) is Lease.FIRST
-    assert world.jobs.lease_chunk(import_id, 1, "next", now + 20, now + 30) is Lease.AGAIN
+    assert world.chunk_records.lease_chunk(import_id, 1, "slow", now, now + 10) is Lease.FIRST
+    assert world.chunk_records.lease_chunk(import_id, 1, "next", now + 20, now + 30) is Lease.AGAIN
     with pytest.raises(ConditionFailedError):
-        world.jobs.count_chunk(import_id, 1, "slow", [], 0, quick())
-    world.jobs.count_chunk(import_id, 1, "next", [], 0, quick())
-    world.jobs.count_chunk(import_id, 1, "next", [], 0, quick())
+        world.chunk_records.count_chunk(import_id, 1, "slow", [], 0, quick())
+    world.chunk_records.count_chunk(import_id, 1, "next", [], 0, quick())
+    world.chunk_records.count_chunk(import_id, 1, "next", [], 0, quick())
     assert world.record(import_id)["chunksDone"] == 1
 
 
@@ -413,12 +415,12 @@ def test_a_validation_that_dies_for_good_before_its_chunks_are_sent_aborts_the_i
     world, file, monkeypatch
 ):
     upload = world.put("redemptions/a.csv", file)
-    crash_at(monkeypatch, world.jobs, "rows_claim", after=True)
+    crash_at(monkeypatch, world.row_claims, "read", after=True)
     with pytest.raises(CrashError):
         world.validate(upload)
     world.dead_letters.handle(dead_validation(upload), quick())
     world.run()
-    record = world.jobs.history("IMPORT", 1, 0)[0][0]
+    record = world.jobs_table.history("IMPORT", 1, 0)[0][0]
     assert (record["status"], record["error"]["code"]) == ("ABORTED", "VALIDATION_FAILED")
     assert "VALIDATION_FAILED" in world.mailer.sent[-1][1].subject
     assert world.available("acme", "u1", "POINT") == 100
@@ -448,19 +450,19 @@ def test_a_validation_that_dies_for_good_while_sending_is_carried_to_its_end(wor
         world.validate(upload)
     world.dead_letters.handle(dead_validation(upload), quick())
     world.run()
-    check_whole(world, world.jobs.history("IMPORT", 1, 0)[0][0]["id"])
+    check_whole(world, world.jobs_table.history("IMPORT", 1, 0)[0][0]["id"])
 
 
 def test_an_import_that_is_aborted_while_it_is_read_sends_not_one_chunk(world, file, monkeypatch):
     upload = world.put("redemptions/a.csv", file)
-    seal = world.jobs.seal
+    seal = world.import_jobs.seal
 
     def seal_while_another_delivery_dies(import_id, *rest):
         monkeypatch.undo()
         world.uploaded_imports.abort(import_id, FileProblem.VALIDATION_FAILED, "")
         return seal(import_id, *rest)
 
-    monkeypatch.setattr(world.jobs, "seal", seal_while_another_delivery_dies)
+    monkeypatch.setattr(world.import_jobs, "seal", seal_while_another_delivery_dies)
     import_id = world.validate(upload)
     assert world.take("redeem") == []
     assert world.record(import_id)["status"] == "ABORTED"
@@ -474,7 +476,7 @@ def test_a_validation_that_is_run_again_later_sends_the_chunks_that_were_sealed(
     upload = world.put("redemptions/a.csv", body)
     import_id = world.validate(upload)
     sent = world.take("redeem")
-    world.jobs.update("IMPORT", import_id, {"sent": False, "sentFiles": 0})
+    world.jobs_table.update("IMPORT", import_id, {"sent": False, "sentFiles": 0})
     world.now.ahead = 3_600_000
     world.validate(upload)
     assert world.take("redeem") == sent
@@ -484,7 +486,7 @@ def test_who_finds_an_import_being_finished_keeps_the_message(world, file):
     import_id = world.validate(world.put("redemptions/a.csv", file))
     for body in world.take("redeem"):
         world.deliver("redeem", body)
-    assert world.jobs.lease(import_id, "somebody", world.now(), world.now() + leases.FINISH)
+    assert world.import_jobs.lease(import_id, "somebody", world.now(), world.now() + leases.FINISH)
     with pytest.raises(LeaseTakenError):
         world.finisher.run(import_id)
     world.now.ahead = leases.FINISH + 1
@@ -496,10 +498,10 @@ def test_an_import_that_another_worker_finishes_does_not_fail_meanwhile(world, f
     import_id = world.validate(world.put("redemptions/a.csv", file))
     for body in world.take("redeem"):
         world.deliver("redeem", body)
-    assert world.jobs.lease(import_id, "somebody", world.now(), world.now() + leases.FINISH)
+    assert world.import_jobs.lease(import_id, "somebody", world.now(), world.now() + leases.FINISH)
     with pytest.raises(LeaseTakenError):
         world.finisher.fail(import_id)
-    world.jobs.end_lease(import_id, "somebody")
+    world.import_jobs.end_lease(import_id, "somebody")
     world.finisher.run(import_id)
     world.finisher.fail(import_id)
     check_whole(world, import_id)
@@ -510,14 +512,14 @@ def test_who_waited_for_the_lease_does_not_finish_what_is_finished(world, file, 
     import_id = world.validate(world.put("redemptions/a.csv", file))
     for body in world.take("redeem"):
         world.deliver("redeem", body)
-    lease, mails = world.jobs.lease, len(world.mailer.sent)
+    lease, mails = world.import_jobs.lease, len(world.mailer.sent)
 
     def lease_after_another(*args):
         monkeypatch.undo()
         world.finisher.run(import_id)
         return lease(*args)
 
-    monkeypatch.setattr(world.jobs, "lease", lease_after_another)
+    monkeypatch.setattr(world.import_jobs, "lease", lease_after_another)
     world.finisher.run(import_id)
     assert len(world.mailer.sent) == mails + 1
 
@@ -629,7 +631,7 @@ def without_lease(record):
 
 @pytest.mark.parametrize("late", ["run", "fail"])
 def test_a_late_request_does_not_change_how_an_import_ended(world, processed, monkeypatch, late):
-    update, requests, before = world.jobs.update, [], world.record(processed)
+    update, requests, before = world.import_jobs.update, [], world.record(processed)
 
     def update_without_an_answer(*args, **expected):
         if expected.get("status", before["status"]) != before["status"]:
@@ -637,10 +639,10 @@ def test_a_late_request_does_not_change_how_an_import_ended(world, processed, mo
         requests.append((args, expected))
         raise UnknownOutcomeError
 
-    monkeypatch.setattr(world.jobs, "update", update_without_an_answer)
+    monkeypatch.setattr(world.import_jobs, "update", update_without_an_answer)
     with pytest.raises(UnknownOutcomeError):
         getattr(world.finisher, late)(processed)
-    monkeypatch.setattr(world.jobs, "update", update)
+    monkeypatch.setattr(world.import_jobs, "update", update)
     world.now.ahead = leases.FINISH + 1
     getattr(world.finisher, "fail" if late == "run" else "run")(processed)
     ended = world.record(processed)
@@ -652,7 +654,7 @@ def test_a_late_request_does_not_change_how_an_import_ended(world, processed, mo
 
 def test_an_email_that_was_sent_is_not_recorded_as_failed_by_a_late_request(world, processed):
     world.finisher.run(processed)
-    world.finisher._notifications.record_failure("IMPORT", processed, "SES refused")
+    world.finisher._notifications.record_failure(world.import_jobs, processed, "SES refused")
     assert world.record(processed)["mailError"] is None
 
 
@@ -710,7 +712,8 @@ def test_threads_that_race_for_one_balance_never_overdraw_it(world):
 
     import_ids = [ids.new_id(world.now()) for _ in range(4)]
     for import_id in import_ids:
-        world.jobs.create("IMPORT", import_id, {"status": "PROCESSING"})
+        job = new_import(import_id, ImportType.REDEMPTIONS, False, "", "a.csv", world.now())
+        world.import_jobs.create(replace(job, status=ImportStatus.PROCESSING))
     results = []
     threads = [threading.Thread(target=race, args=(n,)) for n in range(4)]
     for thread in threads:

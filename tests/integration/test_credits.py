@@ -380,9 +380,9 @@ def test_a_page_that_was_written_after_the_balance_was_read_is_not_counted_twice
 
 def test_units_in_use_are_those_of_loaded_and_created_rewards(world):
     world.load([{"id": "a", "assignedCredit": 1, "unit": "CASH/USD"}, {"id": "b", "assignedCredit": 1}])
-    assert world.jobs.units() == ["CASH/USD", "POINT"]
+    assert world.units_in_use.all() == ["CASH/USD", "POINT"]
 
 
 def test_creating_a_reward_checks_its_unit_too(world):
     create(world)
-    assert world.jobs.units() == ["POINT"]
+    assert world.units_in_use.all() == ["POINT"]

@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from rewards.adapters.download_links import DownloadLink
 from rewards.adapters.errors import EmailNotSentError
-from rewards.adapters.jobs import EXPORT, IMPORT, LINK
+from rewards.adapters.jobs_table import EXPORT, IMPORT
 from rewards.domain import ids
 from tests.integration.test_handlers import CONTEXT, event, handler
 from tests.integration.world import DAY, row, sheet
@@ -38,10 +39,10 @@ def visit(world, handler):
 def report_link(world):
     """A report that was made; the token in its email and the file's key."""
     world.load([{"id": "r1", "assignedCredit": 100}])
-    record = world.exports.create("REDEEMABLE_REWARD_BALANCE", "CSV", "Mine", "test", {})
+    job = world.exports.create("REDEEMABLE_REWARD_BALANCE", "CSV", "Mine", "test", {})
     world.run()
     token = world.mailer.sent[-1][1].text.split("/download/")[1].split()[0]
-    return token, f"exports/{record['id']}/available-reward-balances-by-user.csv"
+    return token, f"exports/{job.id}/available-reward-balances-by-user.csv"
 
 
 def check_headers(response):
@@ -115,8 +116,8 @@ def saved_as(response):
 
 def test_a_link_to_a_report_saves_it_under_its_name_and_date(world, visit):
     token, _ = report_link(world)
-    (record,), _ = world.exports.history(1, 0)
-    day = datetime.fromtimestamp(record["dateCreated"] / 1000, UTC).date()
+    (job,), _ = world.exports.history(1, 0)
+    day = datetime.fromtimestamp(job.date_created / 1000, UTC).date()
     assert saved_as(visit(token)) == f'attachment; filename="mine-{day}.csv"'
 
 
@@ -131,34 +132,34 @@ def test_links_to_the_files_of_an_import_save_them_under_its_name(world, visit):
 
 def test_a_link_of_an_earlier_version_saves_the_file_under_the_name_of_its_key(world, visit):
     token, key = report_link(world)
-    world.jobs.update(LINK, hashlib.sha256(token.encode()).hexdigest(), {"name": None})
+    world.jobs_table.update("LINK", hashlib.sha256(token.encode()).hexdigest(), {"name": None})
     assert saved_as(visit(token)) == f'attachment; filename="{key.rpartition("/")[2]}"'
 
 
 def test_a_link_is_forgotten_a_month_after_it_expired(world):
-    token = world.jobs.create_link("exports/x/y.csv", 1_000_000, "y.csv")
-    record = world.jobs.link(token)
+    token = world.download_links.create(DownloadLink("exports/x/y.csv", "y.csv", 1_000_000))
+    record = world.jobs_table.get("LINK", hashlib.sha256(token.encode()).hexdigest())
     assert (record["expires"], record["ttl"]) == (1_000_000, 1_000_000 + 30 * 86_400)
-    assert world.jobs.get(LINK, token) is None, "only the token's digest is stored"
+    assert world.jobs_table.get("LINK", token) is None, "only the token's digest is stored"
 
 
 def test_a_report_whose_email_cannot_be_sent_is_kept_and_the_email_tried_again(world):
     world.load([{"id": "r1", "assignedCredit": 100}])
-    record = world.exports.create("REDEEMABLE_REWARD_BALANCE", "CSV", "Mine", "test", {})
+    job = world.exports.create("REDEEMABLE_REWARD_BALANCE", "CSV", "Mine", "test", {})
     (body,) = world.take("export")
     world.mailer.rejects = True
     for _ in range(2):
         with pytest.raises(EmailNotSentError):
             world.deliver("export", body)
-    kept = world.exports.get(record["id"])
-    assert (kept["status"], kept["recordCount"]) == ("COMPLETED", 1)
+    kept = world.exports.get(job.id)
+    assert (kept.status, kept.record_count) == ("COMPLETED", 1)
     world.dead_letters.handle(body, None)
-    assert world.exports.get(record["id"])["mailError"] == "SES refused"
+    assert world.exports.get(job.id).mail_error == "SES refused"
     world.mailer.rejects = False
     world.deliver("export", body)
-    told = world.exports.get(record["id"])
-    assert (told["mailError"], told["dateCompleted"]) == (None, kept["dateCompleted"])
-    assert told["dateMailed"]
+    told = world.exports.get(job.id)
+    assert (told.mail_error, told.date_completed) == (None, kept.date_completed)
+    assert told.date_mailed
     mails = len(world.mailer.sent)
     world.deliver("export", body)
     assert len(world.mailer.sent) == mails, "who was told is not told again"
@@ -184,6 +185,9 @@ def fill(world, kind, count, moment):
         "dateCreated": {"N": str(world.now())},
         "dateExpires": {"NULL": True},
         "status": {"S": "PENDING"},
+        "mailtoEmail": {"NULL": True},
+        "params": {"M": {}},
+        **{name: {"S": "x"} for name in ("type", "format", "name", "requester")},
     }
     for start in range(0, count, 25):
         puts = [
@@ -198,9 +202,9 @@ def test_a_history_of_a_thousand_is_paged_in_one_stable_order(world):
     made = sorted(fill(world, EXPORT, 1030, world.now()), reverse=True)
     fill(world, IMPORT, 30, world.now())
     pages = [world.exports.history(100, offset) for offset in range(0, 1030, 100)]
-    assert [record["id"] for records, _ in pages for record in records] == made
+    assert [job.id for jobs, _ in pages for job in jobs] == made
     assert {total for _, total in pages} == {1030}
-    assert [record["id"] for record in world.exports.history(7, 99)[0]] == made[99:106]
+    assert [job.id for job in world.exports.history(7, 99)[0]] == made[99:106]
 
 
 @pytest.mark.parametrize("offset", [25, 26, 10**9])
@@ -211,8 +215,8 @@ def test_beyond_the_end_of_a_history_is_nothing_and_it_is_still_counted(world, o
 
 def test_a_new_export_stands_before_all_older_ones(world):
     fill(world, EXPORT, 25, world.now() - 1000)
-    new = world.exports.create("REDEEMABLE_REWARD_BALANCE", "CSV", "", "test", {})["id"]
-    assert world.exports.history(1, 0)[0][0]["id"] == new
+    new = world.exports.create("REDEEMABLE_REWARD_BALANCE", "CSV", "", "test", {}).id
+    assert world.exports.history(1, 0)[0][0].id == new
 
 
 def test_an_email_of_an_import_has_every_unit_in_its_results(world):

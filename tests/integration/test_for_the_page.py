@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from rewards.domain.import_job import ImportType
+from rewards.domain.overview import Overview
 from tests.integration.test_handlers import CONTEXT, event, handlers
 from tests.integration.world import DAY, row, sheet
 
@@ -69,11 +71,11 @@ def test_outcomes_of_no_import_are_not_found(call):
 
 def test_a_started_preview_names_its_import(world, call):
     world.load([{"id": "r1", "assignedCredit": 100}])
-    ordered, _ = world.imports.create("REDEEMABLE_REWARD_BALANCE", "a.csv", "", True, "ann", None)
-    world.validate(world.put(ordered["key"], sheet([row("60")])))
+    ordered, _ = world.imports.create(ImportType.REDEMPTIONS, "a.csv", "", True, "ann", None)
+    world.validate(world.put(ordered.key, sheet([row("60")])))
     world.run()
-    started = world.imports.start(ordered["id"], "ann", None)
-    assert call(f"/import/{ordered['id']}")[1]["startedAs"] == started["id"]
+    started = world.imports.start(ordered.id, "ann", None)
+    assert call(f"/import/{ordered.id}")[1]["startedAs"] == started.id
 
 
 def test_the_overview_is_made_on_demand_and_one_at_a_time(world, call):
@@ -105,7 +107,7 @@ def test_an_older_overview_does_not_replace_a_younger_one(world):
     world.load([{"id": "r1", "assignedCredit": 100}])
     world.report()
     kept = world.overviews.get()
-    world.overviews.keep(type("Empty", (), {"record": list}), kept["asOf"] - 1)
+    world.overviews.keep(Overview(), kept.as_of - 1)
     assert world.overviews.get() == kept
 
 
@@ -120,7 +122,7 @@ def test_an_overview_that_fails_says_so_and_can_be_requested_again(world, call):
 def test_an_overview_request_that_stays_without_a_result_fails(world, call):
     call("/balance/overview", "POST")
     world.now.ahead = DAY
-    assert world.overviews.get()["status"] == "FAILED"
+    assert world.overviews.get().status == "FAILED"
 
 
 def test_the_address_of_a_file_is_returned_where_no_redirect_can_be_followed(world, call):

@@ -30,7 +30,7 @@ def create(world, unit="POINT", user="ann"):
 
 def loader(world):
     """The one of another container."""
-    return Loader(world.accounts, world.registry, world.jobs, world.now)
+    return Loader(world.accounts, world.registry, world.units_in_use, world.now)
 
 
 def store(world, user="ann", unit="POINT", reward_id="old", program=None):
@@ -41,7 +41,8 @@ def store(world, user="ann", unit="POINT", reward_id="old", program=None):
     grant(balance, [reward])
     claim = world.registry.claim(Grant(1, "acme", user, unit, reward), "06gzzx7rv0b59snh")
     assert world.accounts.write_together([balance], [claim], world.now())
-    world.jobs._client.put_item(TableName=world.names["jobs"], Item={"pk": {"S": "UNITS"}, "sk": {"S": unit}})
+    item = {"pk": {"S": "UNITS"}, "sk": {"S": unit}}
+    world.jobs_table.client.put_item(TableName=world.names["jobs"], Item=item)
 
 
 # --- Units ---
@@ -56,7 +57,7 @@ def test_rejects_another_spelling_of_a_unit_from_a_file_and_names_the_right_one(
     record = world.load([{"id": f"r{n}", "assignedCredit": 1, "unit": unit} for n in range(2)])
     assert record["outcomes"] == {"INVALID_UNIT": 2}
     assert right in world.results(record)[0]["message"]
-    assert world.jobs.units() == ["POINT"]
+    assert world.units_in_use.all() == ["POINT"]
     assert world.load([{"id": "r0", "assignedCredit": 1}])["outcomes"] == {"LOADED": 1}
 
 
@@ -65,13 +66,13 @@ def test_rejects_another_spelling_of_a_unit_from_the_api(world):
     with pytest.raises(RequestRejectedError, match="use 'POINT'") as error:
         create(world, "point")
     assert error.value.code == "INVALID_UNIT"
-    assert world.jobs.units() == ["POINT"]
+    assert world.units_in_use.all() == ["POINT"]
 
 
 def test_the_second_spelling_in_one_file_is_rejected(world):
     record = world.load([{"id": unit, "assignedCredit": 1, "unit": unit} for unit in ("Ticket", "TICKET")])
     assert record["outcomes"] == {"LOADED": 1, "INVALID_UNIT": 1}
-    assert world.jobs.units() == ["Ticket"]
+    assert world.units_in_use.all() == ["Ticket"]
 
 
 def test_of_two_first_grants_at_once_one_spelling_wins(world):
@@ -87,7 +88,7 @@ def test_of_two_first_grants_at_once_one_spelling_wins(world):
         results = [result for found in pool.map(load, range(4)) for result in found]
     assert sorted(result.outcome for result in results) == ["INVALID_UNIT"] * 3 + ["LOADED"]
     (winner,) = [result.unit for result in results if result.outcome == "LOADED"]
-    assert world.jobs.units() == [winner]
+    assert world.units_in_use.all() == [winner]
 
 
 def test_a_first_grant_that_lost_the_race_is_decided_again_and_leaves_nothing(world, monkeypatch):
@@ -115,13 +116,13 @@ def test_units_in_use_before_the_claims_stay_valid_as_they_are_spelt(world):
         ]
     )
     assert record["outcomes"] == {"LOADED": 3, "INVALID_UNIT": 1}
-    assert world.jobs.units() == ["POINT", "Point", "cash/usd"]
+    assert world.units_in_use.all() == ["POINT", "Point", "cash/usd"]
 
 
 def test_a_grant_that_fails_claims_no_unit(world):
     world.load([{"id": "a", "assignedCredit": 1}])
     assert world.load([{"id": "a", "assignedCredit": 1, "unit": "TICKET"}])["outcomes"] == {"ID_IN_USE": 1}
-    assert world.jobs.units() == ["POINT"]
+    assert world.units_in_use.all() == ["POINT"]
 
 
 # --- Blocked participants ---
@@ -258,7 +259,7 @@ def test_a_row_that_redeemed_from_the_given_form_is_not_redeemed_again_from_the_
 
 
 def test_a_load_that_failed_permanently_reads_no_more_than_the_reward_ids(world, monkeypatch):
-    monkeypatch.setattr(world.jobs, "units", lambda: 1 / 0)
+    monkeypatch.setattr(world.units_in_use, "all", lambda: 1 / 0)
     stop_reason = StopReason(Outcome.NOT_PROCESSED, "given up")
     grants = [new_grant(world, NFD, NFD, line=1)]
     (result,) = loader(world).load("06gzzx7rv0b59snh", grants, quick(), stop_reason)
@@ -300,14 +301,14 @@ def test_a_workbook_of_rewards_is_loaded_as_it_is_meant(world):
 def test_only_a_new_balance_costs_a_check_and_only_a_new_unit_a_claim(world, monkeypatch):
     kinds, reads = [], []
     client = world.accounts._client
-    real_write, real_query = client.transact_write_items, world.jobs.units
+    real_write, real_query = client.transact_write_items, world.units_in_use.all
 
     def write(**request):
         kinds.append(sorted(next(iter(each)) for each in request["TransactItems"]))
         return real_write(**request)
 
     monkeypatch.setattr(client, "transact_write_items", write)
-    monkeypatch.setattr(world.jobs, "units", lambda: reads.append(1) or real_query())
+    monkeypatch.setattr(world.units_in_use, "all", lambda: reads.append(1) or real_query())
     for number, expected in enumerate((3, 2, 2)):
         kinds.clear()
         loader(world).load("06gzzx7rv0b59snh", [new_grant(world, line=1, user=f"u{number % 2}")], quick())

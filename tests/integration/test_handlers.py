@@ -111,7 +111,7 @@ def test_validate_takes_an_s3_event_whose_key_is_url_encoded(world, handler):
     handler("validate")(uploaded(world, sheet([row("60")])), CONTEXT)
     (body,) = world.take("redeem")
     assert chunk_messages.parse(body)[0].requests[0].value == 60
-    assert world.jobs.history("IMPORT", 1, 0)[0][0]["fileName"] == "2026-11 payout (final).csv"
+    assert world.jobs_table.history("IMPORT", 1, 0)[0][0]["fileName"] == "2026-11 payout (final).csv"
 
 
 def test_redeem_takes_a_chunk(world, handler):
@@ -156,12 +156,12 @@ def test_finish_rejects_a_message_from_a_queue_that_it_does_not_know(world, hand
 
 
 def test_finish_handles_dead_letters_of_reports(world, handler):
-    export_id = world.exports.create("REDEEMABLE_REWARD_BALANCE", "CSV", "", "test", {})["id"]
+    export_id = world.exports.create("REDEEMABLE_REWARD_BALANCE", "CSV", "", "test", {}).id
     (body,) = world.take("export")
     dead = with_body("report-order", body)
     dead["Records"][0]["eventSourceARN"] = "arn:aws:sqs:us-east-1:000000000000:rewards-ExportDeadLetterQueue"
     handler("finish")(dead, CONTEXT)
-    assert world.exports.get(export_id)["status"] == "ABORTED"
+    assert world.exports.get(export_id).status == "ABORTED"
 
 
 def test_finish_ends_a_dead_validation(world, handler):
@@ -169,14 +169,14 @@ def test_finish_ends_a_dead_validation(world, handler):
     body = json.loads(dead["Records"][0]["body"])
     body["requestPayload"] = uploaded(world, sheet([row("60")]))
     handler("finish")(with_body("dead-letter-validate", body), CONTEXT)
-    assert world.jobs.history("IMPORT", 1, 0)[0][0]["error"]["code"] == "VALIDATION_FAILED"
+    assert world.jobs_table.history("IMPORT", 1, 0)[0][0]["error"]["code"] == "VALIDATION_FAILED"
 
 
 def test_report_takes_an_order(world, handler):
-    record = world.exports.create("REDEEMABLE_REWARD_BALANCE", "CSV", "", "test", {})
+    job = world.exports.create("REDEEMABLE_REWARD_BALANCE", "CSV", "", "test", {})
     (body,) = world.take("export")
     handler("report")(with_body("report-order", body), CONTEXT)
-    assert world.exports.get(record["id"])["status"] == "COMPLETED"
+    assert world.exports.get(job.id).status == "COMPLETED"
 
 
 def test_the_api_takes_an_order_and_passes_it_on(world, handler):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rewards.adapters.jobs import IMPORT
+from rewards.adapters.jobs_table import IMPORT
 from rewards.domain import ids
 from rewards.domain.outcomes import Outcome
 from rewards.domain.row_ids import RowIdKeys
@@ -168,13 +168,13 @@ def test_a_rejected_file_redeems_nothing_however_late_the_fault_stands(world, na
 def test_an_aborted_import_does_not_keep_its_file_from_being_uploaded_again(world, monkeypatch):
     body = sheet([row("60")])
     event = world.put("redemptions/a.csv", body)
-    claim = world.jobs.rows_claim
+    claim = world.row_claims.read
 
     def claim_and_die(digest):
         claim(digest)
         raise RuntimeError("died after the claim")
 
-    monkeypatch.setattr(world.jobs, "rows_claim", claim_and_die)
+    monkeypatch.setattr(world.row_claims, "read", claim_and_die)
     with pytest.raises(RuntimeError):
         world.validate(event)
     monkeypatch.undo()
@@ -188,7 +188,7 @@ def test_a_folder_made_in_the_console_is_no_upload(world):
 
 def test_a_cancelled_import_redeems_no_more_and_keeps_what_it_redeemed(world):
     import_id = world.validate(world.put("redemptions/a.csv", sheet([row("60")])))
-    world.jobs.update(IMPORT, import_id, {"status": "CANCELLED"}, status="PROCESSING")
+    world.jobs_table.update(IMPORT, import_id, {"status": "CANCELLED"}, status="PROCESSING")
     world.run()
     record = world.record(import_id)
     assert (record["status"], outcomes(record)) == ("CANCELLED", {"CANCELLED": 1})

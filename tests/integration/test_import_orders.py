@@ -7,11 +7,12 @@ import pytest
 
 from rewards.adapters import chunk_messages
 from rewards.adapters.errors import UploadGoneError
-from rewards.adapters.jobs import Lease
+from rewards.adapters.jobs_table import Lease
+from rewards.domain.import_job import ImportType
 from rewards.domain.messages import finish_import
 from rewards.flows import imports as imports_flow
 from rewards.flows import leases
-from rewards.flows.imports import REDEMPTION_TYPE, ImportStateError, StillWorkingError
+from rewards.flows.imports import ImportStateError, StillWorkingError
 from rewards.flows.uploaded_imports import Uploaded
 from tests.integration.world import row, sheet
 
@@ -29,14 +30,15 @@ def world(world, monkeypatch):
 
 def order(world, **more):
     wanted = {
-        "kind": REDEMPTION_TYPE,
+        "import_type": ImportType.REDEMPTIONS,
         "file_name": "payout.csv",
         "name": "",
         "dry_run": False,
         "requester": "olivia",
         "email": "olivia@example.com",
     }
-    return world.imports.create(**{**wanted, **more})[0]
+    job, _ = world.imports.create(**{**wanted, **more})
+    return world.record(job.id)
 
 
 def arrive(world, record, body=BODY):
@@ -52,7 +54,7 @@ def dry_run(world, body=BODY):
 
 
 def listed(world):
-    return [record["id"] for record in world.imports.history(100, 0)[0]]
+    return [job.id for job in world.imports.history(100, 0)[0]]
 
 
 def outcomes(world, import_id):
@@ -158,7 +160,7 @@ def test_an_order_whose_form_has_run_out_shows_that_nothing_came(world):
     record = order(world)
     world.now.ahead = 3 * HOUR
     shown = world.imports.get(record["id"])
-    assert (shown["status"], shown["error"]["code"]) == ("ABORTED", "UPLOAD_EXPIRED")
+    assert (shown.status, shown.error.code) == ("ABORTED", "UPLOAD_EXPIRED")
     with pytest.raises(ImportStateError):
         world.imports.cancel(record["id"])
     assert arrive(world, record) == record["id"], "a slow upload still counts"
@@ -168,16 +170,16 @@ def test_a_dry_run_is_started_once_however_often_it_is_asked(world):
     source = dry_run(world)
     assert world.available() == 100
     started = [world.imports.start(source, "bob", None) for _ in range(2)]
-    assert started[0]["id"] == started[1]["id"]
-    assert started[0]["startedFrom"] == source
+    assert started[0].id == started[1].id
+    assert started[0].started_from == source
     for version in world.s3.list_object_versions(Bucket=world.names["upload"], Prefix="redemptions/")[
         "Versions"
     ]:
         world.validate(Uploaded(world.names["upload"], version["Key"], version["VersionId"]))
     world.run()
-    assert outcomes(world, started[0]["id"]) == {"REDEEMED": 2, "INVALID_VALUE": 1}
+    assert outcomes(world, started[0].id) == {"REDEEMED": 2, "INVALID_VALUE": 1}
     assert world.available() == 40
-    assert world.imports.start(source, "bob", None)["status"] == "COMPLETED"
+    assert world.imports.start(source, "bob", None).status == "COMPLETED"
 
 
 def test_two_starts_at_once_start_one_import(world, monkeypatch):
@@ -191,7 +193,7 @@ def test_two_starts_at_once_start_one_import(world, monkeypatch):
 
     monkeypatch.setattr(world.uploads, "exists", another_click_meanwhile)
     outer = world.imports.start(source, "bob", None)
-    assert outer["id"] == inner[0]["id"]
+    assert outer.id == inner[0].id
 
 
 def test_only_a_completed_dry_run_can_be_started(world):
@@ -219,13 +221,13 @@ def test_a_start_that_died_before_the_copy_is_ended_by_the_next_one(world, monke
         world.imports.start(source, "bob", None)
     monkeypatch.undo()
     started = world.imports.start(source, "bob", None)
-    assert world.s3.head_object(Bucket=started["bucket"], Key=started["key"])
+    assert world.s3.head_object(Bucket=started.bucket, Key=started.key)
     assert len(listed(world)) == 3
 
 
 def test_an_order_that_is_cancelled_takes_no_file_any_more(world):
     record = order(world)
-    assert world.imports.cancel(record["id"])["status"] == "CANCELLED"
+    assert world.imports.cancel(record["id"]).status == "CANCELLED"
     assert arrive(world, record) is None
     world.run()
     assert world.available() == 100
@@ -235,14 +237,14 @@ def test_an_order_that_is_cancelled_takes_no_file_any_more(world):
 
 def test_an_import_cancelled_while_it_is_read_sends_nothing_and_says_so(world, monkeypatch):
     record = order(world)
-    seal = world.jobs.seal
+    seal = world.import_jobs.seal
 
     def cancel_first(*args):
         monkeypatch.undo()
         world.imports.cancel(record["id"])
         return seal(*args)
 
-    monkeypatch.setattr(world.jobs, "seal", cancel_first)
+    monkeypatch.setattr(world.import_jobs, "seal", cancel_first)
     arrive(world, record)
     assert world.take("redeem") == []
     world.run()
@@ -261,8 +263,8 @@ def test_a_cancelled_import_answers_every_row_and_redeems_no_more(world):
     first, second = world.take("redeem")
     world.deliver("redeem", first)
     shown = world.imports.cancel(record["id"])
-    assert (shown["status"], shown["dateCompleted"]) == ("CANCELLED", None)
-    assert world.imports.cancel(record["id"])["status"] == "CANCELLED"
+    assert (shown.status, shown.date_completed) == ("CANCELLED", None)
+    assert world.imports.cancel(record["id"]).status == "CANCELLED"
     world.deliver("redeem", second)
     world.run()
     done = world.record(record["id"])
@@ -286,7 +288,7 @@ def test_who_cancels_waits_for_the_worker_that_has_rows_in_hand(world, monkeypat
         cancelled.wait()
         return write(*args)
 
-    looks, live_leases = [], world.jobs.live_leases
+    looks, live_leases = [], world.chunk_records.live_leases
 
     def look(*args):
         looks.append(world.available())
@@ -296,7 +298,7 @@ def test_who_cancels_waits_for_the_worker_that_has_rows_in_hand(world, monkeypat
         return live_leases(*args)
 
     monkeypatch.setattr(world.accounts, "write", slow_write)
-    monkeypatch.setattr(world.jobs, "live_leases", look)
+    monkeypatch.setattr(world.chunk_records, "live_leases", look)
     worker = threading.Thread(target=world.deliver, args=("redeem", first), daemon=True)
     worker.start()
     assert about_to_write.wait(60)
@@ -310,11 +312,12 @@ def test_cancelling_reports_a_worker_that_does_not_stop(world, monkeypatch):
     record = order(world)
     arrive(world, record)
     until = world.now() + leases.CHUNK
-    assert world.jobs.lease_chunk(record["id"], 1, "a dead worker", world.now(), until) is Lease.FIRST
+    lease = world.chunk_records.lease_chunk(record["id"], 1, "a dead worker", world.now(), until)
+    assert lease is Lease.FIRST
     with pytest.raises(StillWorkingError):
         world.imports.cancel(record["id"])
     world.now.ahead = leases.CHUNK + 1
-    assert world.imports.cancel(record["id"])["status"] == "CANCELLED"
+    assert world.imports.cancel(record["id"]).status == "CANCELLED"
 
 
 def test_who_cancels_does_not_wait_for_workers_that_came_later(world, monkeypatch):
@@ -322,17 +325,17 @@ def test_who_cancels_does_not_wait_for_workers_that_came_later(world, monkeypatc
     record = order(world)
     arrive(world, record)
     until = world.now() + leases.CHUNK
-    world.jobs.lease_chunk(record["id"], 1, "before", world.now(), until)
-    live_leases = world.jobs.live_leases
+    world.chunk_records.lease_chunk(record["id"], 1, "before", world.now(), until)
+    live_leases = world.chunk_records.live_leases
 
     def the_next_one_comes(*args):
         found = live_leases(*args)
-        world.jobs.end_chunk_lease(record["id"], 1, "before")
-        world.jobs.lease_chunk(record["id"], 2, "after", world.now(), until)
+        world.chunk_records.end_chunk_lease(record["id"], 1, "before")
+        world.chunk_records.lease_chunk(record["id"], 2, "after", world.now(), until)
         return found
 
-    monkeypatch.setattr(world.jobs, "live_leases", the_next_one_comes)
-    assert world.imports.cancel(record["id"])["status"] == "CANCELLED"
+    monkeypatch.setattr(world.chunk_records, "live_leases", the_next_one_comes)
+    assert world.imports.cancel(record["id"]).status == "CANCELLED"
 
 
 def test_a_chunk_that_loses_its_race_sees_that_the_import_was_cancelled(world, monkeypatch):
@@ -343,7 +346,7 @@ def test_a_chunk_that_loses_its_race_sees_that_the_import_was_cancelled(world, m
 
     def lose_once(changed, now):
         monkeypatch.undo()
-        world.jobs.update("IMPORT", record["id"], {"status": "CANCELLED"}, status="PROCESSING")
+        world.jobs_table.update("IMPORT", record["id"], {"status": "CANCELLED"}, status="PROCESSING")
         return [False] * len(changed)
 
     monkeypatch.setattr(world.accounts, "write", lose_once)
@@ -387,7 +390,7 @@ def test_an_import_cancelled_while_it_is_finished_says_cancelled(world, monkeypa
     save = world.files.save
 
     def cancel_meanwhile(*args):
-        world.jobs.update("IMPORT", record["id"], {"status": "CANCELLED"}, status="PROCESSING")
+        world.jobs_table.update("IMPORT", record["id"], {"status": "CANCELLED"}, status="PROCESSING")
         save(*args)
 
     monkeypatch.setattr(world.files, "save", cancel_meanwhile)

@@ -171,7 +171,7 @@ def test_the_report_shows_what_is_available_now_and_nothing_else(world):
     formula, money = world.report()
     assert list(money) == list(COLUMNS)
     export = world.exports.history(1, 0)[0][0]
-    assert row_ids.export_of(money.pop("rowId")) == export["id"]
+    assert row_ids.export_of(money.pop("rowId")) == export.id
     assert money.pop("nextExpiry").startswith("20")
     assert money == {
         "firstName": "", "lastName": "", "email": "", "dateBlocked": "", "segments": "", "programId": "",
@@ -235,7 +235,7 @@ def test_the_workbook_keeps_ids_as_text_and_values_as_numbers(world):
     world.run()
     export = world.exports.history(1, 0)[0][0]
     book = load_workbook(
-        io.BytesIO(world.bytes(f"exports/{export['id']}/available-reward-balances-by-user.xlsx"))
+        io.BytesIO(world.bytes(f"exports/{export.id}/available-reward-balances-by-user.xlsx"))
     )
     cells = {c.value: book.active.cell(2, place) for place, c in enumerate(book.active[1], start=1)}
     assert tuple(cells) == COLUMNS
@@ -250,17 +250,17 @@ def test_reports_expire_after_the_retention_time(world):
     world.load([{"id": "a", "assignedCredit": 5}])
     world.report()
     export = world.exports.history(1, 0)[0][0]
-    assert export["status"] == "COMPLETED"
+    assert export.status == "COMPLETED"
     world.now.ahead = 31 * DAY
-    assert world.exports.get(export["id"])["status"] == "EXPIRED"
+    assert world.exports.get(export.id).status == "EXPIRED"
     assert world.exports.get(ids.new_id(0)) is None
 
 
 def test_a_report_that_fails_for_good_says_so_and_tells_the_person(world):
-    record = world.exports.create("REDEEMABLE_REWARD_BALANCE", "CSV", "Mine", "test", {})
+    job = world.exports.create("REDEEMABLE_REWARD_BALANCE", "CSV", "Mine", "test", {})
     (body,) = world.take("export")
     world.dead_letters.handle(body, None)
-    assert world.exports.get(record["id"])["status"] == "ABORTED"
+    assert world.exports.get(job.id).status == "ABORTED"
     assert world.mailer.sent[-1][1].subject == "Report failed: Mine"
 
 
@@ -269,9 +269,9 @@ def test_loads_a_report_of_rewards_again_with_its_ids_as_they_are(world, another
     ids = {"id": text, "user.id": text, "user.accountId": text, "unit": text, "programId": text}
     world.load([{**ids, "assignedCredit": 5}])
     export = world.export("REWARD", "CSV")
-    (shown,) = world.csv(file_key(export["id"], "CSV", "REWARD"))
+    (shown,) = world.csv(file_key(export.id, "CSV", "REWARD"))
     assert {name: shown[name] for name in ids} == ids
-    report = world.bytes(file_key(export["id"], "CSV", "REWARD"))
+    report = world.bytes(file_key(export.id, "CSV", "REWARD"))
     assert world.upload("rewards/again.csv", report)["outcomes"] == {"UNCHANGED": 1}
     assert another_world.upload("rewards/new.csv", report)["outcomes"] == {"LOADED": 1}
     assert another_world.available(text, text, text) == 5

@@ -160,8 +160,8 @@ def test_each_report_is_looked_up_once_however_many_rows_name_it(world, monkeypa
         row("1", user=f"u{n}", rowId=make_row_id(exports[n % 3], "acme", "somebody else", "POINT"))
         for n in range(60)
     ]
-    looked_up, get = [], world.jobs.get
-    monkeypatch.setattr(world.jobs, "get", lambda kind, key: (looked_up.append(key), get(kind, key))[1])
+    looked_up, get = [], world.jobs_table.get
+    monkeypatch.setattr(world.jobs_table, "get", lambda kind, key: (looked_up.append(key), get(kind, key))[1])
     record = world.upload("redemptions/a.csv", sheet(rows, COLUMNS))
     assert record["outcomes"] == {"UNKNOWN_REPORT": 60}
     assert sorted(key for key in looked_up if key in exports) == exports

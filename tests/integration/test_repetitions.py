@@ -5,7 +5,7 @@ import io
 
 import pytest
 
-from rewards.adapters.jobs import IMPORT
+from rewards.adapters.jobs_table import IMPORT
 from tests.integration.world import BOM, DAY, row, sheet
 
 
@@ -122,7 +122,7 @@ def test_of_twelve_identical_uploads_at_once_one_redeems(world):
 
 
 def test_of_two_imports_that_seal_the_same_rows_at_once_one_wins(world, monkeypatch):
-    seal = world.jobs.seal
+    seal = world.import_jobs.seal
     rival = []
 
     def slow_seal(import_id, changes, claim):
@@ -131,7 +131,7 @@ def test_of_two_imports_that_seal_the_same_rows_at_once_one_wins(world, monkeypa
             rival[0] = world.validate(world.put("redemptions/rival.csv", sheet(ROWS)))
         return seal(import_id, changes, claim)
 
-    monkeypatch.setattr(world.jobs, "seal", slow_seal)
+    monkeypatch.setattr(world.import_jobs, "seal", slow_seal)
     late = world.validate(world.put("redemptions/late.csv", sheet(ROWS)))
     world.run()
     assert world.record(rival[0])["outcomes"] == {"REDEEMED": 2}
@@ -171,7 +171,7 @@ class TestResultsFileUploadedAgain:
     def test_a_row_that_was_redeemed_earlier_names_that_redemption(self, world, first):
         again = world.upload("redemptions/results.csv", self.corrected(world, first))
         places = [(each["importId"], each["line"]) for each in world.results(again)]
-        assert places == [(first["id"], "2"), (again["id"], "3")]
+        assert places == [(first.id, "2"), (again["id"], "3")]
 
     def test_the_results_of_a_preview_are_the_same_rows_also_when_its_start_was_rejected(self, world):
         rows = sheet([row("7", user="cat")])
@@ -241,12 +241,12 @@ class TestResultsFileUploadedAgain:
         assert "failed.csv" in record["error"]["message"]
 
     def test_columns_of_these_names_elsewhere_are_the_users_own(self, world, first):
-        mine = {"importId": first["id"], "line": "2", "outcome": "mine", **row("7", user="cat")}
+        mine = {"importId": first.id, "line": "2", "outcome": "mine", **row("7", user="cat")}
         record = world.upload("redemptions/mine.csv", sheet([mine]))
         assert record["outcomes"] == {"REDEEMED": 1}
         found = world.lines(f"imports/{record['id']}/results.csv")
         assert found[0][:3] == ["importId", "line", "outcome"]
-        assert found[1][:3] == [first["id"], "2", "mine"]
+        assert found[1][:3] == [first.id, "2", "mine"]
 
     def test_rejects_a_file_that_names_too_many_imports(self, world, first):
         rows = world.results(first)
@@ -271,10 +271,10 @@ def test_reference_is_checked_and_part_of_the_digest(world):
 def test_a_dry_run_may_be_started_again_only_if_nothing_came_of_it(world):
     preview = world.upload("preview/a.csv", sheet(ROWS))
     first = world.imports.start(preview["id"], "API", None)
-    assert world.imports.start(preview["id"], "API", None)["id"] == first["id"]
-    world.imports.cancel(first["id"])
+    assert world.imports.start(preview["id"], "API", None).id == first.id
+    world.imports.cancel(first.id)
     second = world.imports.start(preview["id"], "API", None)
-    assert second["id"] != first["id"]
-    world.arrive(world.record(second["id"]))
-    assert world.imports.start(preview["id"], "API", None)["id"] == second["id"]
-    assert world.jobs.get(IMPORT, second["id"])["outcomes"] == {"REDEEMED": 2}
+    assert second.id != first.id
+    world.arrive(world.record(second.id))
+    assert world.imports.start(preview["id"], "API", None).id == second.id
+    assert world.jobs_table.get(IMPORT, second.id)["outcomes"] == {"REDEEMED": 2}

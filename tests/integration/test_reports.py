@@ -8,7 +8,7 @@ import pytest
 from openpyxl import load_workbook
 
 from rewards.adapters.errors import LeaseTakenError
-from rewards.adapters.jobs import EXPORT
+from rewards.adapters.jobs_table import EXPORT
 from rewards.domain.balance import RedemptionRequest, grant, redeem
 from rewards.domain.redemption import Reward
 from rewards.domain.report import (
@@ -127,7 +127,7 @@ def test_a_workbook_says_the_same_as_the_csv_file(world, kind):
 
 def test_an_order_has_the_name_of_its_report(world):
     orders = [world.exports.create(kind, "CSV", "", "test", {}) for kind in REPORT_DEFINITIONS]
-    assert [order["name"] for order in orders] == [
+    assert [order.name for order in orders] == [
         "Available reward balances by user",
         "Reward balances by user",
         "Reward details",
@@ -135,7 +135,7 @@ def test_an_order_has_the_name_of_its_report(world):
 
 
 def files_of(world, export):
-    listed = world.s3.list_objects_v2(Bucket=world.names["files"], Prefix=f"exports/{export['id']}/")
+    listed = world.s3.list_objects_v2(Bucket=world.names["files"], Prefix=f"exports/{export.id}/")
     return [found["Key"].rpartition("/")[2] for found in listed.get("Contents", [])]
 
 
@@ -143,13 +143,13 @@ def test_a_report_that_cannot_be_made_in_time_says_so_once_and_is_not_tried_agai
     world.load([{"id": "a", "assignedCredit": 5}])
     order = world.exports.create(REDEEMABLE, "XLSX", "", "test", {})
     (body,) = world.take("export")
-    world.reporter.run(order["id"], lambda: 15.0)
-    record = world.jobs.get(EXPORT, order["id"])
+    world.reporter.run(order.id, lambda: 15.0)
+    record = world.jobs_table.get(EXPORT, order.id)
     assert (record["status"], record["error"]["code"]) == ("ABORTED", "REPORT_TOO_LARGE")
     for word in ("time", "as CSV", "one unit or one program"):
         assert word in record["error"]["message"]
     world.deliver("export", body)
-    assert world.jobs.get(EXPORT, order["id"]) == record
+    assert world.jobs_table.get(EXPORT, order.id) == record
     assert files_of(world, order) == []
     ((_, email),) = [sent for sent in world.mailer.sent if sent[1].subject.startswith("Report")]
     assert record["error"]["message"] in email.text
@@ -160,8 +160,8 @@ def test_time_that_runs_out_while_rows_are_written_leaves_no_file(world, monkeyp
     monkeypatch.setattr(create_report, "_AT_A_TIME", 2)
     order = world.exports.create(REDEEMABLE, "CSV", "", "test", {})
     looks = iter([60.0] * 6)  # four pages, two times two rows
-    world.reporter.run(order["id"], lambda: next(looks, 1.0))
-    record = world.jobs.get(EXPORT, order["id"])
+    world.reporter.run(order.id, lambda: next(looks, 1.0))
+    record = world.jobs_table.get(EXPORT, order.id)
     assert record["error"]["code"] == "REPORT_TOO_LARGE"
     assert files_of(world, order) == []
     assert not world.s3.list_multipart_uploads(Bucket=world.names["files"]).get("Uploads")
@@ -203,9 +203,9 @@ def test_an_order_delivered_twice_makes_one_report_and_sends_one_email(world):
     order = world.exports.create(REDEEMABLE, "CSV", "", "test", {})
     (body,) = world.take("export")
     world.deliver("export", body)
-    record = world.jobs.get(EXPORT, order["id"])
+    record = world.jobs_table.get(EXPORT, order.id)
     world.deliver("export", body)
-    assert world.jobs.get(EXPORT, order["id"]) == record
+    assert world.jobs_table.get(EXPORT, order.id) == record
     assert len([sent for sent in world.mailer.sent if sent[1].subject.startswith("Report")]) == 1
 
 
@@ -226,7 +226,7 @@ def test_while_one_copy_of_an_order_is_processed_no_other_writes_over_its_file(w
     world.deliver("export", body)
     world.deliver("export", body)
     record = world.exports.get(export["id"])
-    rows = world.csv(f"exports/{export['id']}/available-reward-balances-by-user.csv")
+    rows = world.csv(f"exports/{export.id}/available-reward-balances-by-user.csv")
     assert len(rows) == record["recordCount"] == 1
 
 
@@ -251,8 +251,8 @@ def test_a_failed_attempt_keeps_its_lease_until_its_late_requests_have_arrived(w
     stream(iter([content]), *where)
     world.now.ahead = leases.EXPORT + 1
     world.deliver("export", body)
-    record = world.exports.get(order["id"])
-    rows = world.csv(file_key(order["id"], "CSV"))
+    record = world.exports.get(order.id)
+    rows = world.csv(file_key(order.id, "CSV"))
     assert len(rows) == record["recordCount"] == 2
 
 
@@ -263,10 +263,10 @@ def test_an_email_that_failed_is_sent_by_the_next_delivery_and_the_report_is_not
     world.mailer.rejects = True
     with pytest.raises(Exception, match="SES refused"):
         world.deliver("export", body)
-    made = world.jobs.get(EXPORT, order["id"])
+    made = world.jobs_table.get(EXPORT, order.id)
     world.mailer.rejects = False
     world.deliver("export", body)
-    sent = world.jobs.get(EXPORT, order["id"])
+    sent = world.jobs_table.get(EXPORT, order.id)
     assert sent["dateMailed"]
     assert sent["dateCompleted"] == made["dateCompleted"] == sent["dateCompleted"]
 

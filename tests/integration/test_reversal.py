@@ -22,7 +22,7 @@ def state(world, *key):
 
 
 def order(world, record):
-    return world.reversals.create(world.record(record["id"]), "operator", "ops@example.com", quick())
+    return world.reversals.create(world.import_jobs.get(record["id"]), "operator", "ops@example.com", quick())
 
 
 def reverse(world, record):
@@ -204,7 +204,7 @@ def test_a_reversal_that_failed_has_no_file_that_would_redeem_again(world):
 
 def counted_part(world, import_id):
     """The object with the answers of an import's only chunk."""
-    (attempt,) = world.jobs.attempts(import_id).values()
+    (attempt,) = world.chunk_records.attempts(import_id).values()
     key = f"imports/{import_id}/parts/chunk-000001-{attempt}.jsonl"
     return {"Bucket": world.names["files"], "Key": key}
 

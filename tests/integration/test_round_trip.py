@@ -83,7 +83,7 @@ def trips(aws, tmp_path_factory):
     for name, kind, language, save_as in FORMATS:
         order = world.exports.create("REDEEMABLE_REWARD_BALANCE", kind, "", "test", {})
         world.run()
-        key = f"exports/{order['id']}/available-reward-balances-by-user"
+        key = f"exports/{order.id}/available-reward-balances-by-user"
         report = world.csv(f"{key}.csv")
         source = folder / f"{name.replace(' ', '-')}.{kind.lower()}"
         source.write_bytes(world.bytes(f"{key}.{kind.lower()}"))

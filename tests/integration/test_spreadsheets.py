@@ -110,7 +110,7 @@ def test_the_report_as_a_workbook_is_filled_in_and_redeemed(world):
     world.exports.create("REDEEMABLE_REWARD_BALANCE", "XLSX", "", "test", {})
     world.run()
     export = world.exports.history(1, 0)[0][0]
-    key = f"exports/{export['id']}/available-reward-balances-by-user.xlsx"
+    key = f"exports/{export.id}/available-reward-balances-by-user.xlsx"
     book = load_workbook(io.BytesIO(world.bytes(key)))
     places = {cell.value: cell.column for cell in book.active[1]}
     for number in range(2, book.active.max_row + 1):

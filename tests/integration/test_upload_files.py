@@ -14,6 +14,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from rewards.adapters.files import decoded
+from rewards.domain.import_job import ImportType
 from rewards.flows.uploaded_imports import Uploaded, uploads_in
 from tests.integration.world import quick
 
@@ -192,7 +193,7 @@ def test_accepts_text_files_by_their_other_endings(loaded, name):
 def test_ignores_files_that_programs_leave_behind(world, name, folder):
     assert world.validate(world.put(folder + name, PLAIN)) is None
     assert world.take("finish") == []
-    assert world.jobs.history("IMPORT", 10, 0)[1] == 0
+    assert world.jobs_table.history("IMPORT", 10, 0)[1] == 0
 
 
 def test_reports_an_upload_beside_the_folders_once_an_hour(world):
@@ -264,14 +265,12 @@ def test_an_upload_that_cannot_be_had_ends_its_import_and_is_reported(
 
 
 def test_a_denied_upload_by_a_form_is_reported_to_who_ordered_the_import(world, monkeypatch):
-    ordered, _ = world.imports.create(
-        "REDEEMABLE_REWARD_BALANCE", "a.csv", "", False, "ann", "ann@example.com"
-    )
-    upload = world.put(ordered["key"], PLAIN)
+    ordered, _ = world.imports.create(ImportType.REDEMPTIONS, "a.csv", "", False, "ann", "ann@example.com")
+    upload = world.put(ordered.key, PLAIN)
     monkeypatch.setattr(world.s3, "head_object", denied("403", 403))
-    assert world.validate(upload) == ordered["id"]
+    assert world.validate(upload) == ordered.id
     world.run()
-    assert world.record(ordered["id"])["error"]["code"] == "UPLOAD_UNREADABLE"
+    assert world.record(ordered.id)["error"]["code"] == "UPLOAD_UNREADABLE"
     assert [to for to, _ in world.mailer.sent] == ["ann@example.com"]
 
 
@@ -285,7 +284,7 @@ def test_a_late_event_of_an_upload_that_was_imported_and_deleted_changes_nothing
     loaded.run()
     assert loaded.record(import_id)["status"] == "COMPLETED"
     assert len(loaded.mailer.sent) == mails
-    assert loaded.jobs.history("IMPORT", 10, 0)[1] == 2  # the rewards, and this one
+    assert loaded.imports.history(10, 0)[1] == 2  # the rewards, and this one
 
 
 def test_the_dead_letter_of_a_deleted_upload_ends_with_an_import(world):
@@ -293,7 +292,7 @@ def test_the_dead_letter_of_a_deleted_upload_ends_with_an_import(world):
     world.s3.delete_object(Bucket=upload.bucket, Key=upload.key, VersionId=upload.version_id)
     world.uploaded_imports.fail(upload, quick())
     world.run()
-    (record,), _ = world.jobs.history("IMPORT", 10, 0)
+    (record,), _ = world.jobs_table.history("IMPORT", 10, 0)
     assert record["error"]["code"] == "UPLOAD_GONE"
 
 

@@ -5,7 +5,6 @@ import io
 import openpyxl
 import pytest
 
-from rewards.adapters.jobs import IMPORT
 from rewards.domain.outcomes import WarningCode
 from rewards.domain.report import REDEEMABLE, file_key
 from rewards.flows import create_report
@@ -96,7 +95,7 @@ def test_a_failed_file_of_a_filled_in_report_fits_its_row_ids(world):
 def warnings_of(world, content):
     """The warnings about a workbook as a whole."""
     record = world.upload("redemptions/a.xlsx", content)
-    with open_sheet(world.files, world.jobs.get(IMPORT, record["id"]), None) as sheet:
+    with open_sheet(world.files, world.import_jobs.get(record["id"])) as sheet:
         return sheet.warnings
 
 

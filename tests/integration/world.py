@@ -9,7 +9,7 @@ from typing import Any
 
 from rewards.adapters import chunk_messages
 from rewards.adapters.errors import EmailNotSentError
-from rewards.adapters.jobs import EXPORT, IMPORT
+from rewards.adapters.jobs_table import EXPORT, IMPORT
 from rewards.adapters.retry import Backoff
 from rewards.bootstrap import Flows, Settings
 from rewards.domain.balance import Balance, archive, leaving
@@ -122,16 +122,18 @@ class World:
 
     def reverse(self, record: dict[str, Any]) -> dict[str, Any]:
         """Reverse an import and let everything happen; the reversal's record."""
-        reversal = self.reversals.create(self.record(record["id"]), "operator", "ops@example.com", quick())
+        original = self.import_jobs.get(record["id"])
+        assert original is not None
+        reversal = self.reversals.create(original, "operator", "ops@example.com", quick())
         self.run()
-        return self.record(reversal["id"])
+        return self.record(reversal.id)
 
     def start(self, preview: dict[str, Any]) -> dict[str, Any]:
         """Start a preview and let everything happen; the record of the import that it became."""
-        record = self.imports.start(preview["id"], "operator", None)
-        assert record is not None
-        self.arrive(record)
-        return self.record(record["id"])
+        job = self.imports.start(preview["id"], "operator", None)
+        assert job is not None
+        self.arrive(self.record(job.id))
+        return self.record(job.id)
 
     def arrive(self, record: dict[str, Any]) -> None:
         """Let the file arrive that an import waits for, and everything happen."""
@@ -154,9 +156,9 @@ class World:
 
     def export(self, kind: str, file_format: str, **params: str) -> dict[str, Any]:
         """Order a report and let it be made; its record."""
-        export_id = self.exports.create(kind, file_format, "", "test", params)["id"]
+        export_id = self.exports.create(kind, file_format, "", "test", params).id
         self.run()
-        return {"id": export_id, **self.jobs.get(EXPORT, export_id)}
+        return {"id": export_id, **self.jobs_table.get(EXPORT, export_id)}
 
     # --- What AWS does ---
 
@@ -194,7 +196,8 @@ class World:
     # --- What can be seen ---
 
     def record(self, import_id: str) -> dict[str, Any]:
-        return {"id": import_id, **self.jobs.get(IMPORT, import_id)}
+        """An import as it is stored."""
+        return {"id": import_id, **self.jobs_table.get(IMPORT, import_id)}
 
     def results(self, record: dict[str, Any], name: str = "results.csv") -> list[dict[str, str]]:
         return self.csv(f"imports/{record['id']}/{name}")

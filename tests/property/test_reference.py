@@ -10,21 +10,22 @@ import itertools
 import json
 import os
 import zlib
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rewards.adapters import chunk_messages
-from rewards.adapters.jobs import Lease
+from rewards.adapters.jobs_table import Lease
 from rewards.bootstrap import Flows, Settings
 from rewards.domain import ids, units
 from rewards.domain.balance import Balance, RedemptionRequest, archive, grant, leaving
+from rewards.domain.import_job import ImportStatus, ImportType, new_import
 from rewards.domain.import_rows import NEEDED
 from rewards.domain.redemption import Reward
 from rewards.domain.repair import NO_REPORTS
 from rewards.domain.spreadsheet import neutralise
-from rewards.flows.imports import REDEMPTION_TYPE
 from rewards.flows.validate_import import _check_rows
 from rewards.settings import load
 from rewards.tabular.csv_reader import read_csv
@@ -171,7 +172,7 @@ def compare(said, outcome, redeemed, left, message):
 
 
 class Shelf:
-    """In place of Accounts, Jobs, Files and Queues; history is used as eagerly as can be."""
+    """In place of Accounts, ImportJobs, ChunkRecords and Files; history is used as eagerly as can be."""
 
     def __init__(self, held):
         self.balances, self.pages, self.results = {}, {}, []
@@ -203,8 +204,8 @@ class Shelf:
     def units_of(self, account, user, backoff):
         return sorted(unit for a, u, unit in self.balances if (a, u) == (account, user))
 
-    def get(self, kind, import_id):
-        return {"status": "PROCESSING", "chunks": 0, "chunksDone": -1}
+    def get(self, import_id):
+        return replace(self.job, id=import_id, status=ImportStatus.PROCESSING)
 
     def lease_chunk(self, *_):
         return Lease.FIRST
@@ -226,10 +227,10 @@ def imported(shelf, import_id, body, now, preview):
     shelf.results = []
     found = read_csv(io.BufferedReader(io.BytesIO(body)), NEEDED)
     sheet = Sheet(found.header, found.rows, found.separator)
-    record = {"type": REDEMPTION_TYPE, "dateCreated": now}
-    checked = list(_check_rows(record, sheet, keys, NO_REPORTS, {}, {}))
+    shelf.job = new_import(import_id, ImportType.REDEMPTIONS, preview, "", "a.csv", now)
+    checked = list(_check_rows(shelf.job, sheet, keys, NO_REPORTS, {}, {}))
     flows = Flows(load(Settings, {"FINISH_QUEUE_URL": "finish"}, only=("finish_queue_url",)), now=lambda: now)
-    flows.accounts = flows.jobs = flows.files = shelf
+    flows.accounts = flows.import_jobs = flows.chunk_records = flows.files = shelf
     flows.queues = flows.loader = flows.reverser = None
     worker = flows.chunk_processor
     requests = [row for row in checked if isinstance(row, RedemptionRequest)]

@@ -92,21 +92,21 @@ INJECTED_BUGS: dict[str, tuple[Change, ...]] = {
     ),
     "count a chunk twice": (
         (
-            "rewards.adapters.jobs",
+            "rewards.adapters.chunk_records",
             '"leaseOwner = :me AND attribute_not_exists(counted)"',
             '"leaseOwner = :me"',
         ),
         (
-            "rewards.adapters.jobs",
+            "rewards.adapters.jobs_table",
             '"attribute_not_exists(counted) AND "',
             '""',
         ),
     ),
     "count a chunk apart from saying so": (
         (
-            "rewards.adapters.jobs",
-            "self._client.transact_write_items(TransactItems=actions)",
-            ("[self._client.transact_write_items(TransactItems=[each]) for each in reversed(actions)]"),
+            "rewards.adapters.chunk_records",
+            "self._table.client.transact_write_items(TransactItems=actions)",
+            "[self._table.client.transact_write_items(TransactItems=[each]) for each in reversed(actions)]",
         ),
     ),
     "lose what send_message_batch did not take": (
@@ -169,13 +169,13 @@ INJECTED_BUGS: dict[str, tuple[Change, ...]] = {
         (
             "rewards.flows.process_chunk",
             (
-                "self._jobs.count_chunk(\n"
+                "self._chunks.count_chunk(\n"
                 "                    chunk.import_id, chunk.number, owner, results, expires, "
                 "backoff, rejected\n"
                 "                )\n"
             ),
             (
-                "self._jobs.count_chunk(\n"
+                "self._chunks.count_chunk(\n"
                 "                    chunk.import_id, chunk.number, owner, results, expires, "
                 "backoff, rejected\n"
                 "                )\n"
@@ -187,18 +187,18 @@ INJECTED_BUGS: dict[str, tuple[Change, ...]] = {
     ),
     "finish before all chunks are counted": (
         (
-            "rewards.flows.imports",
-            'record["chunksDone"] == record["chunks"]',
-            'record["chunksDone"] >= record["chunks"] - 1',
+            "rewards.domain.import_job",
+            "self.chunks_done == self.chunks",
+            "self.chunks_done >= self.chunks - 1",
         ),
         (
             "rewards.flows.finish_import",
-            'self._files.results(import_id, "chunk", record["chunks"],',
-            'self._files.results(import_id, "chunk", record["chunksDone"],',
+            'self._files.results(job.id, "chunk", job.chunks,',
+            'self._files.results(job.id, "chunk", job.chunks_done,',
         ),
         (
             "rewards.flows.finish_import",
-            'if row_result is not None or rows != record["rows"] or with_result != expected:',
+            "if row_result is not None or rows != job.rows or with_result != expected:",
             "if False:",
         ),
     ),
@@ -215,9 +215,9 @@ INJECTED_BUGS: dict[str, tuple[Change, ...]] = {
     "do not send the chunks that a failed validation left": (
         (
             "rewards.flows.validate_import",
-            "        self._uploads.continue_(import_id, record, backoff)\n",
-            '        if record["status"] == "VALIDATING":\n'
-            "            self._uploads.continue_(import_id, record, backoff)\n",
+            "        self._uploads.continue_(job, backoff)\n",
+            "        if job.status is ImportStatus.VALIDATING:\n"
+            "            self._uploads.continue_(job, backoff)\n",
         ),
     ),
     "import a duplicate file": (
@@ -302,7 +302,7 @@ INJECTED_BUGS: dict[str, tuple[Change, ...]] = {
     "create a report beside another worker": (
         (
             "rewards.flows.create_report",
-            "if not self._jobs.lease(export_id, owner, self._now(), self._now() + leases.EXPORT, EXPORT):",
+            "if not self._jobs.lease(export_id, owner, self._now(), self._now() + leases.EXPORT):",
             "if False:",
         ),
     ),
@@ -314,8 +314,11 @@ INJECTED_BUGS: dict[str, tuple[Change, ...]] = {
         ),
         (
             "rewards.flows.finish_import",
-            "update(IMPORT, import_id, {**ended, **changed}, status=status, dateCompleted=None)",
-            'update(IMPORT, import_id, {"status": "COMPLETED", **ended, **changed})',
+            "update(import_id, fields, status=status, date_completed=None)",
+            (
+                "_table.update('IMPORT', import_id, "
+                "__import__('rewards.adapters.job_items', fromlist=['attributes']).attributes(completed))"
+            ),
         ),
     ),
     "treat a retry as another import's redemption": (

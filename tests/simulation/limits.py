@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 from unittest import mock
 
-from rewards.adapters import accounts, balance_item, batch_get, chunk_messages, jobs, queues, sealed
+from rewards.adapters import accounts, balance_item, batch_get, chunk_messages, jobs_table, queues, sealed
 from rewards.domain.balance import Balance
 from rewards.domain.redemption import Reward
 from tests.simulation.dynamodb import DynamoDB
@@ -122,7 +122,7 @@ def run_import(rows: int, rate: float | None, reads: float | None = SAME) -> Run
             for item in limited.tables["jobs"].items.values()
             if item["pk"]["S"].startswith("IMPORT#") and item["sk"]["S"] == "META"
         )
-        record = jobs._record(item)
+        record = jobs_table.read_item(item)
     took = max(limited.written) - min(limited.written)
     return Run(
         record,

@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from rewards.adapters import clients
 from rewards.adapters.accounts import Accounts
 from rewards.adapters.batch_get import batch_get
+from rewards.adapters.chunk_records import ChunkRecords
 from rewards.adapters.errors import (
     ConditionFailedError,
     ThrottledError,
@@ -17,7 +18,7 @@ from rewards.adapters.errors import (
     translated,
 )
 from rewards.adapters.files import Files
-from rewards.adapters.jobs import Jobs
+from rewards.adapters.jobs_table import JobsTable
 from rewards.adapters.queues import Queues
 from rewards.adapters.retry import Backoff, OutOfTimeError
 from rewards.domain.balance import Balance
@@ -103,14 +104,14 @@ def test_a_write_that_dynamodb_will_never_take_is_an_error():
 
 def test_a_record_that_is_busy_is_updated_a_moment_later():
     client = Scripted(failing("TransactionConflictException"), {})
-    assert Jobs(client, "t").update("IMPORT", "id", {"sent": True})
+    assert JobsTable(client, "t").update("IMPORT", "id", {"sent": True})
     assert len(client.requests) == 2
 
 
 @pytest.mark.parametrize("problem", [failing("ThrottlingException"), ReadTimeoutError(endpoint_url="")])
 def test_a_lease_that_cannot_be_released_hides_no_other_problem_and_costs_no_time(problem):
     client = Scripted(problem)
-    Jobs(client, "t").end_chunk_lease("id", 1, "me")
+    ChunkRecords(JobsTable(client, "t")).end_chunk_lease("id", 1, "me")
     assert len(client.requests) == 1
 
 
@@ -179,7 +180,7 @@ def test_a_history_is_counted_over_pages_and_only_the_page_asked_for_travels():
         {"Count": 5},
         {"Responses": {"t": [key(1)]}, "UnprocessedKeys": {}},
     )
-    records, total = Jobs(client, "t").history("EXPORT", 1, 40_000)
+    records, total = JobsTable(client, "t").history("EXPORT", 1, 40_000)
     assert ([record["pk"] for record in records], total) == (["EXPORT#1"], 40_006)
     asked = [(r.get("Select"), r.get("Limit"), r.get("ExclusiveStartKey")) for r in client.requests[:4]]
     assert asked == [
@@ -192,4 +193,4 @@ def test_a_history_is_counted_over_pages_and_only_the_page_asked_for_travels():
 
 def test_a_short_history_is_one_query():
     client = Scripted({"Items": [key(1)]}, {"Responses": {"t": [key(1)]}, "UnprocessedKeys": {}})
-    assert Jobs(client, "t").history("EXPORT", 10, 0)[1] == 1
+    assert JobsTable(client, "t").history("EXPORT", 10, 0)[1] == 1

@@ -1,5 +1,7 @@
 """What all balances hold together, by unit."""
 
+from dataclasses import asdict
+
 from rewards.adapters.balance_item import encode_rewards, sum_rewards
 from rewards.domain import overview
 from rewards.domain.balance import Balance
@@ -24,7 +26,8 @@ def sums(*balances):
     for each in balances:
         value, _, _, soon = sum_rewards(encode_rewards(each.rewards), NOW, NOW + 10)
         found.add(each.unit, value, soon)
-    return {each.pop("unit"): each for each in found.record()}
+    shown = map(asdict, found.shown())
+    return {each.pop("unit"): each for each in shown}
 
 
 def test_participants_are_counted_and_credits_summed_by_unit():

@@ -13,13 +13,21 @@ from rewards.adapters import clients
 
 if TYPE_CHECKING:
     from rewards.adapters.accounts import Accounts
+    from rewards.adapters.chunk_records import ChunkRecords
+    from rewards.adapters.download_links import DownloadLinks
+    from rewards.adapters.export_jobs import ExportJobs
     from rewards.adapters.files import Files
     from rewards.adapters.idempotency import StoredResponses
-    from rewards.adapters.jobs import Jobs
+    from rewards.adapters.import_jobs import ImportJobs
+    from rewards.adapters.jobs_table import JobsTable
     from rewards.adapters.mailer import Mailer
+    from rewards.adapters.misplaced_reports import MisplacedReports
     from rewards.adapters.queues import Queues
     from rewards.adapters.reward_registry import RewardRegistry
+    from rewards.adapters.row_claims import RowClaims
     from rewards.adapters.scanner import Scanner
+    from rewards.adapters.stored_overview import StoredOverview
+    from rewards.adapters.units_in_use import UnitsInUse
     from rewards.adapters.upload_bucket import UploadBucket
     from rewards.domain.row_ids import RowIdKeys
     from rewards.flows.create_report import ReportEnding, Reporter
@@ -94,10 +102,58 @@ class Flows:
         return RewardRegistry(self.client("dynamodb"), self.settings.rewards_table)
 
     @cached_property
-    def jobs(self) -> "Jobs":
-        from rewards.adapters.jobs import Jobs
+    def jobs_table(self) -> "JobsTable":
+        from rewards.adapters.jobs_table import JobsTable
 
-        return Jobs(self.client("dynamodb"), self.settings.jobs_table, self.patience)
+        return JobsTable(self.client("dynamodb"), self.settings.jobs_table, self.patience)
+
+    @cached_property
+    def import_jobs(self) -> "ImportJobs":
+        from rewards.adapters.import_jobs import ImportJobs
+
+        return ImportJobs(self.jobs_table)
+
+    @cached_property
+    def export_jobs(self) -> "ExportJobs":
+        from rewards.adapters.export_jobs import ExportJobs
+
+        return ExportJobs(self.jobs_table)
+
+    @cached_property
+    def chunk_records(self) -> "ChunkRecords":
+        from rewards.adapters.chunk_records import ChunkRecords
+
+        return ChunkRecords(self.jobs_table)
+
+    @cached_property
+    def row_claims(self) -> "RowClaims":
+        from rewards.adapters.row_claims import RowClaims
+
+        return RowClaims(self.jobs_table)
+
+    @cached_property
+    def download_links(self) -> "DownloadLinks":
+        from rewards.adapters.download_links import DownloadLinks
+
+        return DownloadLinks(self.jobs_table)
+
+    @cached_property
+    def units_in_use(self) -> "UnitsInUse":
+        from rewards.adapters.units_in_use import UnitsInUse
+
+        return UnitsInUse(self.jobs_table)
+
+    @cached_property
+    def misplaced_reports(self) -> "MisplacedReports":
+        from rewards.adapters.misplaced_reports import MisplacedReports
+
+        return MisplacedReports(self.jobs_table)
+
+    @cached_property
+    def stored_overview(self) -> "StoredOverview":
+        from rewards.adapters.stored_overview import StoredOverview
+
+        return StoredOverview(self.jobs_table)
 
     @cached_property
     def responses(self) -> "StoredResponses":
@@ -149,33 +205,50 @@ class Flows:
     def imports(self) -> "Imports":
         from rewards.flows.imports import Imports
 
-        return Imports(self.jobs, self.uploads, self.queues, self.settings.finish_queue_url, self.now)
+        return Imports(
+            jobs=self.import_jobs,
+            chunks=self.chunk_records,
+            uploads=self.uploads,
+            queues=self.queues,
+            finish_queue_url=self.settings.finish_queue_url,
+            now=self.now,
+        )
 
     @cached_property
     def chunk_sender(self) -> "ChunkSender":
         from rewards.flows.send_chunks import ChunkSender
 
         redemption_queue, finish_queue = self.settings.redemption_queue_url, self.settings.finish_queue_url
-        return ChunkSender(self.jobs, self.files, self.queues, redemption_queue, finish_queue)
+        return ChunkSender(self.import_jobs, self.files, self.queues, redemption_queue, finish_queue)
 
     @cached_property
     def uploaded_imports(self) -> "UploadedImports":
         from rewards.flows.uploaded_imports import UploadedImports
 
         finish_queue = self.settings.finish_queue_url
-        return UploadedImports(self.jobs, self.files, self.queues, self.chunk_sender, finish_queue, self.now)
+        return UploadedImports(
+            self.import_jobs, self.files, self.queues, self.chunk_sender, finish_queue, self.now
+        )
 
     @cached_property
     def validation(self) -> "Validation":
         from rewards.flows.validate_import import Validation
 
-        return Validation(self.jobs, self.files, self.uploaded_imports, self.row_id_keys, self.now)
+        return Validation(
+            jobs=self.import_jobs,
+            exports=self.export_jobs,
+            claims=self.row_claims,
+            files=self.files,
+            uploads=self.uploaded_imports,
+            row_id_keys=self.row_id_keys,
+            now=self.now,
+        )
 
     @cached_property
     def loader(self) -> "Loader":
         from rewards.flows.load_rewards import Loader
 
-        return Loader(self.accounts, self.registry, self.jobs, self.now)
+        return Loader(self.accounts, self.registry, self.units_in_use, self.now)
 
     @cached_property
     def reverser(self) -> "Reverser":
@@ -189,7 +262,8 @@ class Flows:
 
         return ChunkProcessor(
             accounts=self.accounts,
-            jobs=self.jobs,
+            jobs=self.import_jobs,
+            chunks=self.chunk_records,
             files=self.files,
             queues=self.queues,
             finish_queue_url=self.settings.finish_queue_url,
@@ -202,19 +276,19 @@ class Flows:
     def finisher(self) -> "Finisher":
         from rewards.flows.finish_import import Finisher
 
-        return Finisher(self.jobs, self.files, self.notifications, self.now)
+        return Finisher(self.import_jobs, self.chunk_records, self.files, self.notifications, self.now)
 
     @cached_property
     def reversals(self) -> "Reversals":
         from rewards.flows.reversals import Reversals
 
-        return Reversals(self.jobs, self.queues, self.settings.redemption_queue_url, self.now)
+        return Reversals(self.import_jobs, self.queues, self.settings.redemption_queue_url, self.now)
 
     @cached_property
     def misplaced_uploads(self) -> "MisplacedUploads":
         from rewards.flows.misplaced_uploads import MisplacedUploads
 
-        return MisplacedUploads(self.jobs, self.notifications, self.now)
+        return MisplacedUploads(self.misplaced_reports, self.notifications, self.now)
 
     @cached_property
     def dead_letters(self) -> "DeadLetters":
@@ -240,20 +314,20 @@ class Flows:
     def exports(self) -> "Exports":
         from rewards.flows.exports import Exports
 
-        return Exports(self.jobs, self.queues, self.settings.export_queue_url, self.now)
+        return Exports(self.export_jobs, self.queues, self.settings.export_queue_url, self.now)
 
     @cached_property
     def overviews(self) -> "Overviews":
         from rewards.flows.overviews import Overviews
 
-        return Overviews(self.jobs, self.now)
+        return Overviews(self.stored_overview, self.now)
 
     @cached_property
     def notifications(self) -> "Notifications":
         from rewards.flows.notifications import Notifications
 
         return Notifications(
-            self.jobs,
+            self.download_links,
             self.mailer,
             self.settings.public_url,
             self.settings.notification_email,
@@ -265,7 +339,7 @@ class Flows:
     def report_ending(self) -> "ReportEnding":
         from rewards.flows.create_report import ReportEnding
 
-        return ReportEnding(self.jobs, self.notifications, self.now)
+        return ReportEnding(self.export_jobs, self.overviews, self.notifications, self.now)
 
     @cached_property
     def reporter(self) -> "Reporter":
@@ -273,7 +347,8 @@ class Flows:
 
         return Reporter(
             scanner=self.scanner,
-            jobs=self.jobs,
+            jobs=self.export_jobs,
+            overviews=self.overviews,
             files=self.files,
             ending=self.report_ending,
             now=self.now,
@@ -286,7 +361,7 @@ class Flows:
     def spellings(self) -> "Spellings":
         from rewards.flows.spellings import Spellings
 
-        return Spellings(self.accounts, self.registry, self.jobs)
+        return Spellings(self.accounts, self.registry, self.units_in_use)
 
     @cached_property
     def reward_queries(self) -> "RewardQueries":
@@ -298,4 +373,4 @@ class Flows:
     def ledger_commands(self) -> "LedgerCommands":
         from rewards.flows.ledger_commands import LedgerCommands
 
-        return LedgerCommands(self.accounts, self.registry, self.responses, self.jobs, self.now)
+        return LedgerCommands(self.accounts, self.registry, self.responses, self.units_in_use, self.now)

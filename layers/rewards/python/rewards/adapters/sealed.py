@@ -18,6 +18,7 @@ from secrets import token_hex
 from typing import Any
 
 from rewards.adapters.files import Files, decode_results, encode_results
+from rewards.domain.import_job import Seal
 from rewards.domain.outcomes import RowResult
 
 # A file of chunks is written when its bodies reach this size (bytes); 30 % of it when compressed.
@@ -30,18 +31,6 @@ _PARTS = "checked-{:06d}.jsonl"
 
 class SealBrokenError(Exception):
     """A file of a sealed import is missing, or is not the one that was sealed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Seal:
-    """What the sealing write stores: the attempt, and the SHA-256 of its manifest."""
-
-    attempt: str
-    manifest: str
-
-    def record(self) -> dict[str, str]:
-        """Return the seal as the import's record stores it."""
-        return {"attempt": self.attempt, "manifest": self.manifest}
 
 
 @dataclass
@@ -107,11 +96,11 @@ class Attempt:
 class Sealed:
     """Reads what a sealed import's attempt wrote. Raises SealBrokenError."""
 
-    def __init__(self, files: Files, import_id: str, seal: dict[str, str]) -> None:
+    def __init__(self, files: Files, import_id: str, seal: Seal) -> None:
         self._files = files
         self._import_id = import_id
-        self._attempt = seal["attempt"]
-        manifest: dict[str, Any] = json.loads(self._read("manifest.json", seal["manifest"]))
+        self._attempt = seal.attempt
+        manifest: dict[str, Any] = json.loads(self._read("manifest.json", seal.manifest))
         self._chunks: list[str] = manifest["chunks"]
         self._parts: list[str] = manifest["parts"]
 

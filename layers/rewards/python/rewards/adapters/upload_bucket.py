@@ -1,5 +1,6 @@
 """The upload bucket as the API uses it: forms that upload one file, and copies of what was uploaded."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from boto3.s3.transfer import TransferConfig
@@ -12,6 +13,14 @@ if TYPE_CHECKING:
 _COPY = TransferConfig(multipart_threshold=256 << 20, multipart_chunksize=128 << 20, max_concurrency=16)
 
 
+@dataclass(frozen=True, slots=True)
+class UploadForm:
+    """A form that uploads one file: multipart/form-data with all `fields`, then the file as `file`."""
+
+    url: str
+    fields: dict[str, str]
+
+
 class UploadBucket:
     """Signs forms for the upload bucket, and copies inside it."""
 
@@ -19,11 +28,12 @@ class UploadBucket:
         self._client = client
         self.bucket = bucket
 
-    def form(self, key: str, max_bytes: int, seconds: int) -> dict[str, Any]:
-        """`url` and `fields` of a form that uploads one file of limited size to this very key."""
-        return self._client.generate_presigned_post(
+    def form(self, key: str, max_bytes: int, seconds: int) -> UploadForm:
+        """A form that uploads one file of limited size to this very key."""
+        form = self._client.generate_presigned_post(
             self.bucket, key, Conditions=[["content-length-range", 0, max_bytes]], ExpiresIn=seconds
         )
+        return UploadForm(form["url"], form["fields"])
 
     def exists(self, key: str, version_id: str) -> bool:
         """Whether this version of an upload is still kept."""

@@ -5,16 +5,18 @@ of rows, the encoding or the format of the file.
 """
 
 import hashlib
-from collections.abc import Mapping
-from typing import Any
 
 from rewards.domain.balance import RedemptionRequest
+from rewards.domain.import_job import ImportJob, ImportStatus
 from rewards.domain.outcomes import Outcome
 from rewards.domain.reversal import is_complete_reversal
 from rewards.domain.texts import normalised
 
 # So long the same rows, and the same value of one balance, are taken for a repetition (milliseconds).
 REPEAT_WINDOW = 35 * 86_400_000
+
+# Imports in these states have redeemed no row.
+_REDEEMED_NOTHING = (ImportStatus.ABORTED, ImportStatus.PENDING, ImportStatus.VALIDATING)
 
 _MODULUS = 1 << 128
 _SEPARATOR = "\x1f"  # no control character stands in an id, a unit, a program or a reference
@@ -44,16 +46,16 @@ class RowSet:
         return f"{self._sum % _MODULUS:032x}"
 
 
-def counts_as_imported(earlier: Mapping[str, Any], reversal: Mapping[str, Any] | None, now: int) -> bool:
+def counts_as_imported(earlier: ImportJob, reversal: ImportJob | None, now: int) -> bool:
     """Whether an earlier import makes the same rows a repetition (`now` in Unix ms).
 
     It does while it is under way, and for 35 days after its end if it redeemed a row and was not completely
-    reversed. `reversal` is the record of the import that reversed it, if there is one.
+    reversed. `reversal` is the import that reversed it, if there is one.
     """
-    if earlier["dryRun"] or earlier["status"] in ("ABORTED", "PENDING", "VALIDATING"):
+    if earlier.dry_run or earlier.status in _REDEEMED_NOTHING:
         return False
-    if earlier["dateCompleted"] is None:
+    if earlier.date_completed is None:
         return True
-    if not earlier["outcomes"].get(Outcome.REDEEMED) or earlier["dateCompleted"] + REPEAT_WINDOW < now:
+    if not earlier.outcomes.get(Outcome.REDEEMED) or earlier.date_completed + REPEAT_WINDOW < now:
         return False
     return reversal is None or not is_complete_reversal(reversal)

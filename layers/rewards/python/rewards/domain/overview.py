@@ -1,12 +1,45 @@
 """What all balances hold together, by unit."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from enum import StrEnum
 
 SOON = 30 * 86_400_000
 
 # The record is one item of a table; beyond, the units with the fewest participants are left out.
 MAX_UNITS = 500
+
+
+class OverviewStatus(StrEnum):
+    """Whether there is an overview, and whether a new one is being made."""
+
+    NONE = "NONE"
+    PENDING = "PENDING"
+    READY = "READY"
+    FAILED = "FAILED"
+
+
+@dataclass(frozen=True, slots=True)
+class UnitOverview:
+    """What is available in one unit: credits, those of them that expire within SOON, and of how many
+    participants."""
+
+    unit: str
+    participants: int
+    available: int
+    expiring: int
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceOverview:
+    """The overview that is kept: the sums of a moment, and when a new one was requested (Unix ms)."""
+
+    status: OverviewStatus
+    date_ordered: int | None
+    as_of: int | None
+    units: tuple[UnitOverview, ...]
+
+
+NO_OVERVIEW = BalanceOverview(OverviewStatus.NONE, None, None, ())
 
 
 @dataclass(slots=True)
@@ -32,15 +65,10 @@ class Overview:
             sums.available += available
             sums.expiring += expiring
 
-    def record(self) -> list[dict[str, Any]]:
+    def shown(self) -> tuple[UnitOverview, ...]:
         """The units in their order, as MAX_UNITS allows."""
         largest = sorted(self.units.items(), key=lambda each: -each[1].participants)[:MAX_UNITS]
-        return [
-            {
-                "unit": unit,
-                "participants": sums.participants,
-                "available": sums.available,
-                "expiring": sums.expiring,
-            }
+        return tuple(
+            UnitOverview(unit, sums.participants, sums.available, sums.expiring)
             for unit, sums in sorted(largest)
-        ]
+        )

@@ -5,22 +5,22 @@ then is not available again, and the result names it. The redemption stays on re
 who reversed it, in the same write; that mark is what makes a second reversal do nothing.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
 
 from rewards.domain.balance import Balance, Page, Redemption, how, unarchive
+from rewards.domain.import_job import ImportJob
 from rewards.domain.outcomes import Outcome, RowResult, StopReason, any_failed
 from rewards.domain.redemption import Reward, Status, redemption_order, statuses
 
 
-def is_complete_reversal(reversal: Mapping[str, Any]) -> bool:
-    """Whether a reversal, by its record, has ended and returned everything that it had to."""
+def is_complete_reversal(reversal: ImportJob) -> bool:
+    """Whether a reversal has ended and returned everything that it had to."""
     return (
-        reversal["dateCompleted"] is not None
+        reversal.date_completed is not None
         # No row is processed of a chunk whose results could not be read.
-        and reversal["processed"] == reversal["rows"]
-        and not any_failed(reversal["outcomes"])
+        and reversal.processed == reversal.rows
+        and not any_failed(reversal.outcomes)
     )
 
 

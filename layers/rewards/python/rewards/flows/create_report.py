@@ -5,7 +5,7 @@ import errno
 import gc
 import io
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -13,13 +13,15 @@ from pathlib import Path
 from secrets import token_hex
 
 from rewards.adapters.errors import EmailNotSentError, LeaseTakenError
+from rewards.adapters.export_jobs import ExportJobs
 from rewards.adapters.files import Files
-from rewards.adapters.jobs import EXPORT, Jobs, Record
 from rewards.adapters.retry import OutOfTimeError
 from rewards.adapters.scanner import Scanner
 from rewards.domain.cells import Cell, Table
 from rewards.domain.download_names import report_name
+from rewards.domain.export_job import ExportFields, ExportJob, ExportStatus
 from rewards.domain.filters import Filters, described
+from rewards.domain.job_error import JobError, JobFailure
 from rewards.domain.report import REDEEMABLE, REPORT_DEFINITIONS, TYPES, file_key
 from rewards.domain.row_ids import RowIdKeys
 from rewards.email import messages
@@ -56,68 +58,94 @@ class ReportTooLargeError(Exception):
     """One run of the function cannot make this report; says which limit, and what to do."""
 
 
+@dataclass(frozen=True, slots=True)
+class CreatedReport:
+    """What is known of a report when its file is written. Moments are Unix milliseconds.
+
+    The balances were read between `as_of` and `read_until`; `totals` are the available credits by unit.
+    """
+
+    as_of: int
+    read_until: int
+    record_count: int
+    totals: Mapping[str, int]
+
+
 class ReportEnding:
     """How a report ends: what its record says, and the email. `now` gives Unix milliseconds."""
 
-    def __init__(self, jobs: Jobs, notifications: Notifications, now: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        jobs: ExportJobs,
+        overviews: Overviews,
+        notifications: Notifications,
+        now: Callable[[], int],
+    ) -> None:
         self._jobs = jobs
+        self._overviews = overviews
         self._notifications = notifications
         self._now = now
 
-    def complete(self, export_id: str, made: Record) -> None:
+    def complete(self, export_id: str, report: CreatedReport) -> None:
         """The file is there."""
         now = self._now()
-        completed = {
-            "status": "COMPLETED",
-            "dateCompleted": now,
-            "dateExpires": self._notifications.works_until(now),
+        completed: ExportFields = {
+            "status": ExportStatus.COMPLETED,
+            "date_completed": now,
+            "date_expires": self._notifications.works_until(now),
+            "as_of": report.as_of,
+            "read_until": report.read_until,
+            "record_count": report.record_count,
+            "totals": report.totals,
         }
-        self._jobs.update(EXPORT, export_id, {**completed, **made}, status="PENDING")
+        self._jobs.update(export_id, completed, status=ExportStatus.PENDING)
 
-    def abort(self, export_id: str, code: str, message: str) -> None:
+    def abort(self, export_id: str, code: JobError, message: str) -> None:
         """There will be no file."""
-        problem = {"code": code, "message": message}
-        aborted = {"status": "ABORTED", "error": problem, "dateCompleted": self._now()}
-        self._jobs.update(EXPORT, export_id, aborted, status="PENDING")
+        aborted: ExportFields = {
+            "status": ExportStatus.ABORTED,
+            "error": JobFailure(code, message),
+            "date_completed": self._now(),
+        }
+        self._jobs.update(export_id, aborted, status=ExportStatus.PENDING)
 
     def mail(self, export_id: str) -> None:
         """Tell the person, once."""
-        record = self._jobs.get(EXPORT, export_id)
-        if record is None or record["status"] == "PENDING" or record.get("dateMailed"):
+        job = self._jobs.get(export_id)
+        if job is None or job.status is ExportStatus.PENDING or job.date_mailed:
             return
         console_url = self._notifications.console(f"reports/{export_id}")
-        if record["status"] == "COMPLETED":
-            until = record["dateExpires"]
-            key = file_key(export_id, record["format"], record["type"])
-            name = report_name(record["name"], record["dateCreated"], record["format"])
-            link = self._notifications.link(key, until, name)
+        if job.error is not None:
+            email = messages.report_failed(job.name, job.error.message, console_url)
+        else:
+            until = job.date_expires or 0
+            name = report_name(job.name, job.date_created, job.format)
+            link = self._notifications.link(file_key(export_id, job.format, job.type), until, name)
             email = messages.report_ready(
-                record["name"],
-                record["recordCount"],
-                record["totals"],
-                record["asOf"],
+                job.name,
+                job.record_count or 0,
+                job.totals or {},
+                job.as_of or 0,
                 link,
                 until,
                 console_url=console_url,
-                kind=TYPES[record["type"]],
-                file_format=record["format"],
-                filters=described(record["params"]),
+                kind=TYPES[job.type],
+                file_format=job.format,
+                filters=described(job.params),
             )
-        else:
-            email = messages.report_failed(record["name"], record["error"]["message"], console_url)
-        self._notifications.mail(EXPORT, export_id, record["mailtoEmail"], email)
+        self._notifications.mail(self._jobs, export_id, job.mailto_email, email)
 
     def fail(self, export_id: str) -> None:
         """The report failed permanently: its record says so, and the person is told if that is possible."""
-        self.abort(export_id, "EXPORT_FAILED", "The report could not be made. Order it again later.")
+        self.abort(export_id, JobError.EXPORT_FAILED, "The report could not be made. Order it again later.")
         try:
             self.mail(export_id)
         except EmailNotSentError as error:
-            self._notifications.record_failure(EXPORT, export_id, str(error))
+            self._notifications.record_failure(self._jobs, export_id, str(error))
 
     def fail_overview(self) -> None:
         """The overview of all balances failed permanently."""
-        Overviews(self._jobs, self._now).fail()
+        self._overviews.fail()
 
 
 # A reversal may take rewards back out of history while a report reads both.
@@ -134,7 +162,8 @@ class Reporter:
     def __init__(
         self,
         scanner: Scanner,
-        jobs: Jobs,
+        jobs: ExportJobs,
+        overviews: Overviews,
         files: Files,
         ending: ReportEnding,
         now: Callable[[], int],
@@ -144,7 +173,7 @@ class Reporter:
         self._jobs = jobs
         self._files = files
         self._ending = ending
-        self._overviews = Overviews(jobs, now)
+        self._overviews = overviews
         self._row_id_keys = row_id_keys
         self._now = now
 
@@ -157,38 +186,38 @@ class Reporter:
         What does not fit into `time_left` (seconds) or into the temporary folder is aborted, and
         not tried again.
         """
-        record = self._jobs.get(EXPORT, export_id)
-        if record is None:
+        job = self._jobs.get(export_id)
+        if job is None:
             return
-        if record["status"] == "PENDING":
+        if job.status is ExportStatus.PENDING:
             self._make_alone(export_id, time_left)
         self._ending.mail(export_id)
 
     def _make_alone(self, export_id: str, time_left: Callable[[], float]) -> None:
         owner = token_hex(8)
-        if not self._jobs.lease(export_id, owner, self._now(), self._now() + leases.EXPORT, EXPORT):
+        if not self._jobs.lease(export_id, owner, self._now(), self._now() + leases.EXPORT):
             raise LeaseTakenError(export_id)
         try:
-            record = self._jobs.get(EXPORT, export_id)  # as it is now that nobody else makes it
-            if record is not None and record["status"] == "PENDING":
-                self._ending.complete(export_id, self._make_whole(export_id, record, time_left))
+            job = self._jobs.get(export_id)  # as it is now that nobody else makes it
+            if job is not None and job.status is ExportStatus.PENDING:
+                self._ending.complete(export_id, self._make_whole(job, time_left))
         except ReportTooLargeError as error:
-            self._ending.abort(export_id, "REPORT_TOO_LARGE", str(error))
+            self._ending.abort(export_id, JobError.REPORT_TOO_LARGE, str(error))
         except TornScanError:
-            self._ending.abort(export_id, "BALANCES_MOVED", _TORN)
+            self._ending.abort(export_id, JobError.BALANCES_MOVED, _TORN)
         # Nobody ends the lease: a late copy of the upload must not replace the file of a later attempt.
 
-    def _make_whole(self, export_id: str, record: Record, time_left: Callable[[], float]) -> Record:
+    def _make_whole(self, job: ExportJob, time_left: Callable[[], float]) -> CreatedReport:
         for _ in range(_TRIES - 1):
             with suppress(TornScanError):
-                return self._make(export_id, record, time_left)
-        return self._make(export_id, record, time_left)
+                return self._make(job, time_left)
+        return self._make(job, time_left)
 
-    def _make(self, export_id: str, record: Record, time_left: Callable[[], float]) -> Record:
-        """Write the file; the changes to the record."""
-        kind = TYPES[record["type"]]
-        found = report_builder(kind, export_id, Filters.read(kind, record["params"]), self._row_id_keys)
-        clock = _Clock(time_left, record["format"] == "XLSX", comes_back=kind == REDEEMABLE)
+    def _make(self, job: ExportJob, time_left: Callable[[], float]) -> CreatedReport:
+        """Write the file."""
+        kind = TYPES[job.type]
+        found = report_builder(kind, job.id, Filters.read(kind, job.params), self._row_id_keys)
+        clock = _Clock(time_left, job.format == "XLSX", comes_back=kind == REDEEMABLE)
         try:
             with tempfile.TemporaryDirectory() as directory, _no_garbage():
                 spool = ExternalSort(Path(directory))
@@ -199,7 +228,7 @@ class Reporter:
                     self._overviews.keep(found.overview, as_of)
                 clock.expect(found.rows)
                 rows = clock.watched(found.show(spool.sorted()))
-                self._write(export_id, record, rows, Path(directory), clock)
+                self._write(job, rows, Path(directory), clock)
         except OutOfTimeError:
             raise clock.too_large() from None
         except OSError as error:
@@ -207,7 +236,7 @@ class Reporter:
                 raise
             problem = f"The report needs more temporary storage than it has, after {clock.rows:,} rows."
             raise ReportTooLargeError(f"{problem} {clock.advice}") from error
-        return {"asOf": as_of, "readUntil": read_until, "recordCount": clock.rows, "totals": found.totals}
+        return CreatedReport(as_of, read_until, clock.rows, found.totals)
 
     def _collect(self, found: ReportBuilder, spool: ExternalSort, clock: "_Clock") -> None:
         for page in self._scanner.accounts(found.history, clock.spare, found.redemptions):
@@ -219,13 +248,11 @@ class Reporter:
                 clock.check()
                 found.collect_registry(page, spool)
 
-    def _write(
-        self, export_id: str, record: Record, rows: Iterator[list[Cell]], directory: Path, clock: "_Clock"
-    ) -> None:
-        kind = REPORT_DEFINITIONS[TYPES[record["type"]]]
+    def _write(self, job: ExportJob, rows: Iterator[list[Cell]], directory: Path, clock: "_Clock") -> None:
+        kind = REPORT_DEFINITIONS[TYPES[job.type]]
         table = Table(kind.columns, rows, kind.sheet_title)
-        if record["format"] == "CSV":
-            key = file_key(export_id, "CSV", record["type"])
+        if job.format == "CSV":
+            key = file_key(job.id, "CSV", job.type)
             self._files.stream(csv_pieces(table, kind.mark), key, CONTENT_TYPES["CSV"])
             return
         # Only here: the library is a quarter of a second of cold start.
@@ -233,14 +260,14 @@ class Reporter:
 
         formats = ["XLSX"]
         paths = {file_format: directory / f"report.{file_format.lower()}" for file_format in CONTENT_TYPES}
-        if TYPES[record["type"]] == REDEEMABLE:
+        if TYPES[job.type] == REDEEMABLE:
             # Kept beside the workbook: it repairs rows that a spreadsheet damaged.
             formats.append("CSV")
             table = replace(table, rows=_also_as_csv(table, paths["CSV"]))
         if write_workbook(paths["XLSX"], table) > 1 and clock.comes_back:
             raise ReportTooLargeError(f"The texts of the report do not fit into one sheet. {clock.advice}")
         for file_format in formats:
-            key = file_key(export_id, file_format, record["type"])
+            key = file_key(job.id, file_format, job.type)
             self._files.save(str(paths[file_format]), key, CONTENT_TYPES[file_format])
 
 

@@ -3,21 +3,21 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from rewards.adapters.jobs import EXPORT, Jobs, Record
+from rewards.adapters.export_jobs import ExportJobs
 from rewards.adapters.queues import Queues
 from rewards.domain import ids
+from rewards.domain.export_job import ExportJob, ExportStatus
 from rewards.domain.filters import Filters
 from rewards.domain.messages import create_report
 from rewards.domain.report import REPORT_DEFINITIONS, TYPES
-
-# A request that has not even failed by then never reached the function that creates reports.
-_LOST_AFTER = 86_400_000
 
 
 class Exports:
     """Requests and reads exports. `now` gives Unix milliseconds."""
 
-    def __init__(self, jobs: Jobs, queues: Queues, export_queue_url: str, now: Callable[[], int]) -> None:
+    def __init__(
+        self, jobs: ExportJobs, queues: Queues, export_queue_url: str, now: Callable[[], int]
+    ) -> None:
         self._jobs = jobs
         self._queues = queues
         self._export_queue_url = export_queue_url
@@ -31,48 +31,35 @@ class Exports:
         requester: str,
         params: Mapping[str, Any],
         email: str | None = None,
-    ) -> Record:
-        """Request an export; return its record. The report is being created when this returns.
+    ) -> ExportJob:
+        """Request an export, and return it. The report is being created when this returns.
 
         `asked_type` is one of report.TYPES; `email` is notified instead of the stack's operators. Raises
         FilterError for a filter in `params` that this type of report does not have.
         """
         kind = TYPES[asked_type]
         Filters.read(kind, params)
-        export_id = ids.new_id(self._now())
-        record: Record = {
-            "type": asked_type,
-            "format": file_format,
-            "name": name or REPORT_DEFINITIONS[kind].title,
-            "requester": requester,
-            "params": dict(params),
-            "mailtoEmail": email,
-            "status": "PENDING",
-            "dateCreated": self._now(),
-            "dateCompleted": None,
-            "dateExpires": None,
-            "recordCount": None,
-            "error": None,
-        }
-        self._jobs.create(EXPORT, export_id, record)
-        self._queues.send(self._export_queue_url, create_report(export_id))
-        return {"id": export_id, **record}
+        job = ExportJob(
+            id=ids.new_id(self._now()),
+            type=asked_type,
+            format=file_format,
+            name=name or REPORT_DEFINITIONS[kind].title,
+            requester=requester,
+            params=params,
+            mailto_email=email,
+            status=ExportStatus.PENDING,
+            date_created=self._now(),
+        )
+        self._jobs.create(job)
+        self._queues.send(self._export_queue_url, create_report(job.id))
+        return job
 
-    def get(self, export_id: str) -> Record | None:
-        """An export's record with its status as of now, or None."""
-        record = self._jobs.get(EXPORT, export_id) if ids.is_id(export_id) else None
-        return self._as_of_now(record) if record else None
+    def get(self, export_id: str) -> ExportJob | None:
+        """An export with its status as of now, or None."""
+        job = self._jobs.get(export_id) if ids.is_id(export_id) else None
+        return job.as_at(self._now()) if job else None
 
-    def history(self, limit: int, offset: int) -> tuple[list[Record], int]:
+    def history(self, limit: int, offset: int) -> tuple[list[ExportJob], int]:
         """Exports, newest first, and how many there are in all."""
-        records, total = self._jobs.history(EXPORT, limit, offset)
-        return [self._as_of_now(record) for record in records], total
-
-    def _as_of_now(self, record: Record) -> Record:
-        expires = record["dateExpires"]
-        if record["status"] == "COMPLETED" and expires is not None and expires <= self._now():
-            return {**record, "status": "EXPIRED"}
-        if record["status"] == "PENDING" and record["dateCreated"] + _LOST_AFTER <= self._now():
-            message = "The report was not made in a day. Order it again."
-            return {**record, "status": "ABORTED", "error": {"code": "EXPORT_FAILED", "message": message}}
-        return record
+        jobs, total = self._jobs.history(limit, offset)
+        return [job.as_at(self._now()) for job in jobs], total

@@ -15,9 +15,9 @@ from typing import Any, NoReturn
 from rewards.adapters.accounts import Accounts
 from rewards.adapters.errors import ThrottledError, TooManyWritesError, UnknownOutcomeError
 from rewards.adapters.idempotency import StoredResponse, StoredResponses
-from rewards.adapters.jobs import Jobs
 from rewards.adapters.retry import Backoff
 from rewards.adapters.reward_registry import RewardRegistry, claim_of
+from rewards.adapters.units_in_use import UnitsInUse
 from rewards.domain import ids
 from rewards.domain.account_credits import redeem_across, redeem_reward, uncancellable
 from rewards.domain.balance import Balance, grant
@@ -86,14 +86,14 @@ class LedgerCommands:
         accounts: Accounts,
         registry: RewardRegistry,
         responses: StoredResponses,
-        jobs: Jobs,
+        units_in_use: UnitsInUse,
         now: Callable[[], int],
     ) -> None:
         self._accounts = accounts
         self._registry = registry
         self._responses = responses
-        self._spellings = Spellings(accounts, registry, jobs)
-        self._units = UnitClaims(jobs)
+        self._spellings = Spellings(accounts, registry, units_in_use)
+        self._units = UnitClaims(units_in_use)
         self._queries = RewardQueries(accounts, registry, self._spellings, now)
         self._now = now
 

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from rewards.adapters.accounts import MAX_GRANTS, Accounts, BalanceKey
 from rewards.adapters.balance_item import encode_rewards
-from rewards.adapters.jobs import Jobs
 from rewards.adapters.retry import Backoff
 from rewards.adapters.reward_registry import Claim, RewardRegistry, claim_of
+from rewards.adapters.units_in_use import UnitsInUse
 from rewards.domain.balance import MAX_OPEN_BYTES, MAX_OPEN_REWARDS, Balance, grant, open_rewards
 from rewards.domain.outcomes import Outcome, RowResult, StopReason
 from rewards.domain.reward_rows import Grant
@@ -18,12 +18,12 @@ class Loader:
     """Loads grants. `now` gives Unix milliseconds."""
 
     def __init__(
-        self, accounts: Accounts, registry: RewardRegistry, jobs: Jobs, now: Callable[[], int]
+        self, accounts: Accounts, registry: RewardRegistry, units_in_use: UnitsInUse, now: Callable[[], int]
     ) -> None:
         self._accounts = accounts
         self._registry = registry
-        self._spellings = Spellings(accounts, registry, jobs)
-        self._units = UnitClaims(jobs)
+        self._spellings = Spellings(accounts, registry, units_in_use)
+        self._units = UnitClaims(units_in_use)
         self._now = now
 
     def load(

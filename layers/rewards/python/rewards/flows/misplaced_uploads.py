@@ -3,19 +3,20 @@
 from collections.abc import Callable
 from typing import Any
 
-from rewards.adapters.jobs import MISPLACED, Jobs
+from rewards.adapters.misplaced_reports import MisplacedReports
 from rewards.email.messages import upload_misplaced
 from rewards.flows.notifications import Notifications
 
 _HOUR = 3_600_000
-_ITEM = "UPLOADS"
 
 
 class MisplacedUploads:
     """Reports uploads that no folder takes. `now` gives Unix milliseconds."""
 
-    def __init__(self, jobs: Jobs, notifications: Notifications, now: Callable[[], int]) -> None:
-        self._jobs = jobs
+    def __init__(
+        self, reports: MisplacedReports, notifications: Notifications, now: Callable[[], int]
+    ) -> None:
+        self._reports = reports
         self._notifications = notifications
         self._now = now
 
@@ -25,13 +26,9 @@ class MisplacedUploads:
         Raises EmailNotSentError; then the same message may be tried again.
         """
         upload = "/".join((message["bucket"], message["key"], message["versionId"]))
-        self._jobs.create(MISPLACED, _ITEM, {"reported": None})
-        if not self._jobs.lease(_ITEM, upload, self._now(), self._now() + _HOUR, MISPLACED):
+        if not self._reports.begin(upload, self._now(), self._now() + _HOUR):
             return False
-        record = self._jobs.get(MISPLACED, _ITEM) or {}
-        if record.get("reported") == upload:
-            return False  # the message came twice
         console_url = self._notifications.console("import")
         self._notifications.notify(upload_misplaced(message["bucket"], message["key"], console_url))
-        self._jobs.update(MISPLACED, _ITEM, {"reported": upload}, leaseOwner=upload)
+        self._reports.end(upload)
         return True

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 
-from rewards.adapters.jobs import Jobs
+from rewards.adapters.download_links import DownloadLink, DownloadLinks
+from rewards.adapters.export_jobs import ExportJobs
+from rewards.adapters.import_jobs import ImportJobs
 from rewards.adapters.mailer import Mailer
 from rewards.email.address import deliverable
 from rewards.email.layout import Email
@@ -15,14 +17,14 @@ class Notifications:
 
     def __init__(
         self,
-        jobs: Jobs,
+        links: DownloadLinks,
         mailer: Mailer,
         public_url: str,
         notification_email: str,
         retention_days: int,
         now: Callable[[], int],
     ) -> None:
-        self._jobs = jobs
+        self._links = links
         self._mailer = mailer
         self._public_url = public_url.rstrip("/")
         self._notification_email = notification_email
@@ -35,29 +37,27 @@ class Notifications:
 
     def link(self, key: str, works_until: int, name: str) -> str:
         """A new link of the stack's own that opens one file, to be saved as `name`."""
-        token = self._jobs.create_link(key, works_until // 1000, name)
+        token = self._links.create(DownloadLink(key, name, works_until // 1000))
         return f"{self._public_url}/download/{token}"
 
     def console(self, page: str) -> str:
         """The address of a page of the console, such as `import/{id}`."""
         return f"{self._public_url}/#/{page}"
 
-    def mail(self, kind: str, identifier: str, to: str | None, email: Email) -> None:
-        """Send a job's email, and say so on its record.
+    def mail(self, jobs: ImportJobs | ExportJobs, job_id: str, to: str | None, email: Email) -> None:
+        """Send a job's email, and record that it was sent.
 
         It goes to `to` if that is one address, else to the stack's NotificationEmail. Where SES
         fails, EmailNotSentError is raised, so that the message is delivered again.
         """
         address = deliverable(to) or self._notification_email
         self._mailer.send(address, email)
-        self._jobs.update(
-            kind, identifier, {"mailtoEmail": address, "dateMailed": self._now(), "mailError": None}
-        )
+        jobs.update(job_id, {"mailto_email": address, "date_mailed": self._now(), "mail_error": None})
 
     def notify(self, email: Email) -> None:
         """Send an email that is about no job to the stack's NotificationEmail. Raises EmailNotSentError."""
         self._mailer.send(self._notification_email, email)
 
-    def record_failure(self, kind: str, identifier: str, error: str) -> None:
+    def record_failure(self, jobs: ImportJobs | ExportJobs, job_id: str, error: str) -> None:
         """Record that a job's email could not be sent after all retries, unless another worker sent it."""
-        self._jobs.update(kind, identifier, {"mailError": error[:500]}, dateMailed=None)
+        jobs.update(job_id, {"mail_error": error[:500]}, date_mailed=None)

@@ -10,13 +10,13 @@ from io import BufferedReader
 from typing import Any
 
 from rewards.adapters.files import Files
-from rewards.adapters.jobs import Record
 from rewards.domain import import_rows, reward_rows
 from rewards.domain.file_names import format_of
+from rewards.domain.import_job import ImportJob
 from rewards.domain.outcomes import FileProblem, FileRejectedError, WarningCode
 from rewards.domain.report import REWARD_COLUMNS
 from rewards.domain.spreadsheet import inert, neutralise
-from rewards.flows.imports import REWARD_TYPE, max_bytes
+from rewards.flows.imports import max_bytes
 from rewards.tabular.archives import compressed
 from rewards.tabular.csv_reader import read_csv, separator_named
 from rewards.tabular.encodings import Detected, Sample, encoding_name
@@ -40,19 +40,19 @@ _HOW_TO_SET = (
 
 
 @contextmanager
-def open_sheet(files: Files, record: Record, digest: Any = None) -> Iterator[Sheet]:
-    """The sheet in an import's upload, in the encoding and with the separator of its record, where set.
+def open_sheet(files: Files, job: ImportJob, digest: Any = None) -> Iterator[Sheet]:
+    """The sheet in an import's upload, in its encoding and with its separator, where set.
 
-    What is read is added to `digest`. Raises FileRefusedError, and NotUtf8Error where the record names no
-    encoding and the file is not UTF-8.
+    What is read is added to `digest`. Raises FileRefusedError, and NotUtf8Error where no encoding is
+    set and the file is not UTF-8.
     """
-    _check_size(record)
-    encoding = _named(encoding_name, record.get("encoding"), "encoding")
-    separator = _named(separator_named, record.get("separator"), "separator")
-    with closing(files.open_upload(record["bucket"], record["key"], record["versionId"], digest)) as stream:
-        rewards = record["type"] == REWARD_TYPE
+    _check_size(job)
+    encoding = _named(encoding_name, job.encoding, "encoding")
+    separator = _named(separator_named, job.separator, "separator")
+    with closing(files.open_upload(job.bucket, job.key, job.version_id, digest)) as stream:
+        rewards = job.loads_rewards
         needed = reward_rows.NEEDED if rewards else import_rows.NEEDED
-        suffix = _suffix(record["fileName"], rewards)
+        suffix = _suffix(job.file_name, rewards)
         if suffix == "jsonl":
             _reject_compressed(stream, ".jsonl")
             yield read_json_lines(stream, REWARD_COLUMNS, reward_rows.unknown_columns, neutralise)
@@ -71,7 +71,7 @@ def open_sheet(files: Files, record: Record, digest: Any = None) -> Iterator[She
                 found.separator,
                 mark=not found.plain_utf8,
                 encoding=found.encoding,
-                warnings=_warnings(record),
+                warnings=_warnings(job),
             )
             yield _with_unknown_columns(sheet) if rewards else sheet
 
@@ -84,9 +84,9 @@ def _with_unknown_columns(sheet: Sheet) -> Sheet:
     )
 
 
-def detect_encoding(files: Files, record: Record) -> Detected:
+def detect_encoding(files: Files, job: ImportJob) -> Detected:
     """The encoding of an upload that is not UTF-8. Raises FileRefusedError if there is none."""
-    with closing(files.open_upload(record["bucket"], record["key"], record["versionId"])) as stream:
+    with closing(files.open_upload(job.bucket, job.key, job.version_id)) as stream:
         sample = Sample().read(iter(partial(stream.read, _START), b""))
     found = None if sample.mostly_utf_8() else sample.detect()
     if found is None:
@@ -100,12 +100,12 @@ def detect_encoding(files: Files, record: Record) -> Detected:
     return found
 
 
-def _warnings(record: Record) -> dict[WarningCode, str]:
+def _warnings(job: ImportJob) -> dict[WarningCode, str]:
     """What people should know of a file whose encoding was detected."""
-    if not record.get("encodingDetected"):
+    if not job.encoding_detected:
         return {}
-    read = f"The file is not Unicode. It was read as {record['encoding']}, which was detected."
-    line = f" A line as it was read: {record['encodingLine']}" if record.get("encodingLine") else ""
+    read = f"The file is not Unicode. It was read as {job.encoding}, which was detected."
+    line = f" A line as it was read: {job.encoding_line}" if job.encoding_line else ""
     return {WarningCode.ENCODING_DETECTED: f"{read}{line}\n{_HOW_TO_SET}"}
 
 
@@ -119,8 +119,8 @@ def _named(read: Callable[[str], str], text: str | None, what: str) -> str | Non
         raise FileRejectedError(FileProblem.UNREADABLE_FILE, f"The {what} of the upload: {error}") from error
 
 
-def _check_size(record: Record) -> None:
-    size, limit = record["size"], max_bytes(record["fileName"])
+def _check_size(job: ImportJob) -> None:
+    size, limit = job.size, max_bytes(job.file_name)
     if size > limit:
         raise FileRejectedError(
             FileProblem.FILE_TOO_LARGE, f"The file has {size:,} bytes; {limit:,} are allowed for its format."

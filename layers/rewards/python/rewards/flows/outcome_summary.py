@@ -3,53 +3,36 @@
 from collections.abc import Sequence
 from typing import Any
 
-from rewards.adapters.jobs import Record
-from rewards.domain.outcomes import (
-    FILE_PROBLEMS,
-    OUTCOMES,
-    WARNINGS,
-    FileProblem,
-    Outcome,
-    Purpose,
-    WarningCode,
-)
-from rewards.flows.imports import REWARD_TYPE
+from rewards.adapters.jobs_table import Record
+from rewards.domain.import_job import ImportJob
+from rewards.domain.outcomes import FILE_PROBLEMS, OUTCOMES, WARNINGS, Outcome, WarningCode
 
 _NO_EXAMPLES: Record = {"columns": [], "rows": {}, "warned": {}}
 
 
-def purpose_of(record: Record) -> Purpose:
-    """Return what an import does with its rows."""
-    if record["type"] == REWARD_TYPE:
-        return Purpose.REWARDS
-    if record.get("reverses"):
-        return Purpose.REVERSAL
-    return Purpose.PREVIEW if record["dryRun"] else Purpose.REDEMPTION
-
-
-def summarise_outcomes(record: Record, examples: Record | None) -> Record:
-    """Explain the outcomes in an import's record: failed ones first, then in the order of the contract.
+def summarise_outcomes(job: ImportJob, examples: Record | None) -> Record:
+    """Explain the outcomes of an import: failed ones first, then in the order of the contract.
 
     `examples` is what domain.examples.Examples kept, None if it is not kept (any more).
     """
     kept = examples or _NO_EXAMPLES
-    found = [Outcome(name) for name, rows in record["outcomes"].items() if rows]
+    found = [Outcome(name) for name, rows in job.outcomes.items() if rows]
     found.sort(key=lambda outcome: (not OUTCOMES[outcome].is_failed, list(Outcome).index(outcome)))
-    warned = [WarningCode(name) for name, rows in record.get("warnings", {}).items() if rows]
+    warned = [WarningCode(name) for name, rows in job.warnings.items() if rows]
     return {
         "columns": kept["columns"],
-        "outcomes": [_outcome(record, outcome, kept["rows"].get(outcome, [])) for outcome in found],
-        "warnings": [_warning(record, warning, kept) for warning in warned],
-        "rejection": _rejection(record),
+        "outcomes": [_outcome(job, outcome, kept["rows"].get(outcome, [])) for outcome in found],
+        "warnings": [_warning(job, warning, kept) for warning in warned],
+        "rejection": _rejection(job),
     }
 
 
-def _outcome(record: Record, outcome: Outcome, rows: Sequence[Any]) -> Record:
+def _outcome(job: ImportJob, outcome: Outcome, rows: Sequence[Any]) -> Record:
     entry = OUTCOMES[outcome]
-    texts = entry.texts_for(purpose_of(record))
+    texts = entry.texts_for(job.purpose)
     return {
         "outcome": outcome.value,
-        "rows": record["outcomes"][outcome],
+        "rows": job.outcomes[outcome],
         "failed": entry.is_failed,
         "retryable": entry.may_retry,
         "title": texts.title,
@@ -59,25 +42,25 @@ def _outcome(record: Record, outcome: Outcome, rows: Sequence[Any]) -> Record:
     }
 
 
-def _warning(record: Record, warning: WarningCode, kept: Record) -> Record:
+def _warning(job: ImportJob, warning: WarningCode, kept: Record) -> Record:
     texts = WARNINGS[warning]
     return {
         "warning": warning.value,
-        "rows": record["warnings"][warning],
+        "rows": job.warnings[warning],
         "title": texts.title,
-        "meaning": record["fileWarnings"].get(warning) or texts.meaning,
+        "meaning": job.file_warnings.get(warning) or texts.meaning,
         "remedy": texts.remedy,
         # Files of version 0.1 kept no rows by warning.
         "examples": _shown(kept.get("warned", {}).get(warning, [])),
     }
 
 
-def _rejection(record: Record) -> Record | None:
-    code = (record["error"] or {}).get("code")
-    if code not in set(FileProblem):
+def _rejection(job: ImportJob) -> Record | None:
+    problem = job.error.code.file_problem if job.error else None
+    if problem is None:
         return None
-    entry = FILE_PROBLEMS[FileProblem(code)]
-    return {"reason": entry.reason, "remedy": entry.remedy_for(purpose_of(record))}
+    entry = FILE_PROBLEMS[problem]
+    return {"reason": entry.reason, "remedy": entry.remedy_for(job.purpose)}
 
 
 def _shown(rows: Sequence[Any]) -> list[Record]:

@@ -4,63 +4,59 @@ The report of all available balances reads the same items, so it brings the over
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from rewards.adapters import balance_item
-from rewards.adapters.jobs import OVERVIEW, Jobs, Record
 from rewards.adapters.queues import Queues
 from rewards.adapters.scanner import Scanner
+from rewards.adapters.stored_overview import StoredOverview
 from rewards.domain.messages import create_overview
-from rewards.domain.overview import Overview
+from rewards.domain.overview import BalanceOverview, Overview, OverviewStatus
 
 # An order that has not been answered for so long (ms) died on its way: another one may be made.
 _LOST_AFTER = 900_000
-_ID = "BALANCES"
-_NONE: Record = {"status": "NONE", "dateOrdered": None, "asOf": None, "units": []}
 
 
 class Overviews:
     """The one overview that is kept. `now` gives Unix milliseconds."""
 
-    def __init__(self, jobs: Jobs, now: Callable[[], int]) -> None:
-        self._jobs = jobs
+    def __init__(self, stored: StoredOverview, now: Callable[[], int]) -> None:
+        self._stored = stored
         self._now = now
 
-    def get(self) -> Record:
-        """`status` NONE, PENDING, READY or FAILED; `asOf` and `units` of the last one that was made."""
-        record = self._jobs.get(OVERVIEW, _ID) or _NONE
-        lost = record["status"] == "PENDING" and record["dateOrdered"] + _LOST_AFTER <= self._now()
-        return {**record, "status": "FAILED"} if lost else record
+    def get(self) -> BalanceOverview:
+        """The overview; FAILED if the one that is being made got lost."""
+        found = self._stored.get()
+        lost = (
+            found.status is OverviewStatus.PENDING
+            and found.date_ordered is not None
+            and found.date_ordered + _LOST_AFTER <= self._now()
+        )
+        return replace(found, status=OverviewStatus.FAILED) if lost else found
 
-    def request(self, queues: Queues, export_queue_url: str) -> Record:
-        """Have a new one made, unless one is being made; the record."""
-        record = self.get()
-        if record["status"] == "PENDING":
-            return record
-        changes: Record = {"status": "PENDING", "dateOrdered": self._now()}
-        if self._set(record, changes):
+    def request(self, queues: Queues, export_queue_url: str) -> BalanceOverview:
+        """Have a new one made, unless one is being made; the overview."""
+        found = self.get()
+        if found.status is OverviewStatus.PENDING:
+            return found
+        ordered = self._now()
+        if self._stored.order(found, ordered):
             queues.send(export_queue_url, create_overview())
-            return {**record, **changes}
+            return replace(found, status=OverviewStatus.PENDING, date_ordered=ordered)
         return self.get()  # somebody else was quicker
 
     def keep(self, found: Overview, as_of: int) -> None:
         """Keep an overview of a moment (Unix ms), unless a younger one is kept."""
         while True:
-            record = self.get()
-            if record["asOf"] is not None and record["asOf"] >= as_of:
+            kept = self.get()
+            if kept.as_of is not None and kept.as_of >= as_of:
                 return
-            if self._set(record, {"status": "READY", "asOf": as_of, "units": found.record()}):
+            if self._stored.keep(kept, as_of, found.shown()):
                 return
 
     def fail(self) -> None:
         """It could not be made, after all retries."""
-        self._jobs.update(OVERVIEW, _ID, {"status": "FAILED"}, status="PENDING")
-
-    def _set(self, record: Record, changes: Record) -> bool:
-        """Change the record; False if it is not as it was any more."""
-        if record["dateOrdered"] is None and record["asOf"] is None:
-            return self._jobs.create(OVERVIEW, _ID, {**_NONE, **changes})
-        expected = {name: record[name] for name in ("dateOrdered", "asOf")}
-        return self._jobs.update(OVERVIEW, _ID, changes, **expected)
+        self._stored.fail()
 
 
 def scan_overview(

@@ -10,20 +10,22 @@ from dataclasses import replace
 from secrets import token_hex
 
 from rewards.adapters.accounts import Accounts, BalanceKey
+from rewards.adapters.chunk_records import ChunkRecords
 from rewards.adapters.errors import LeaseTakenError, UnknownOutcomeError
 from rewards.adapters.files import Files, part_name
-from rewards.adapters.jobs import IMPORT, Jobs, Lease
+from rewards.adapters.import_jobs import ImportJobs
+from rewards.adapters.jobs_table import Lease
 from rewards.adapters.queues import Queues
 from rewards.adapters.retry import Backoff, OutOfTimeError
 from rewards.domain import ids, invisible, row_ids
 from rewards.domain.balance import Balance, Redemption, RedemptionRequest, needs_history
 from rewards.domain.chunks import Chunk
+from rewards.domain.import_job import ImportStatus
 from rewards.domain.messages import finish_import
 from rewards.domain.outcomes import SETTLED, Outcome, RowResult, StopReason
 from rewards.domain.redeem_row import history_needed_since, redeem_row, with_warnings
 from rewards.domain.unit_totals import rejected_totals
 from rewards.flows import leases
-from rewards.flows.imports import is_complete
 from rewards.flows.load_rewards import Loader
 from rewards.flows.reversals import Reverser
 from rewards.flows.spellings import as_stored
@@ -55,7 +57,8 @@ class ChunkProcessor:
     def __init__(
         self,
         accounts: Accounts,
-        jobs: Jobs,
+        jobs: ImportJobs,
+        chunks: ChunkRecords,
         files: Files,
         queues: Queues,
         finish_queue_url: str,
@@ -65,6 +68,7 @@ class ChunkProcessor:
     ) -> None:
         self._accounts = accounts
         self._jobs = jobs
+        self._chunks = chunks
         self._files = files
         self._queues = queues
         self._finish_queue_url = finish_queue_url
@@ -81,7 +85,7 @@ class ChunkProcessor:
         """
         until = (now := self._now()) + (leases.CHUNK if stop_reason is None else leases.DEAD_LETTER_CHUNK)
         owner = token_hex(8)
-        lease = self._jobs.lease_chunk(chunk.import_id, chunk.number, owner, now, until)
+        lease = self._chunks.lease_chunk(chunk.import_id, chunk.number, owner, now, until)
         if lease is Lease.TAKEN:
             raise LeaseTakenError(f"{chunk.import_id} chunk {chunk.number}")
         if lease is not Lease.COUNTED:
@@ -90,16 +94,16 @@ class ChunkProcessor:
                 self._files.put_part(chunk.import_id, part_name("chunk", chunk.number, owner), results)
                 expires = self._now() // 1000 + _CHUNK_SECONDS
                 rejected = self._rejected(chunk, results)
-                self._jobs.count_chunk(
+                self._chunks.count_chunk(
                     chunk.import_id, chunk.number, owner, results, expires, backoff, rejected
                 )
             except UnknownOutcomeError:
                 raise  # a write may still be under way: nobody else before the lease has run out
             except UnfinishedChunkError:
-                self._jobs.end_chunk_lease(chunk.import_id, chunk.number, owner, partial=True)
+                self._chunks.end_chunk_lease(chunk.import_id, chunk.number, owner, partial=True)
                 raise
             except Exception:
-                self._jobs.end_chunk_lease(chunk.import_id, chunk.number, owner)
+                self._chunks.end_chunk_lease(chunk.import_id, chunk.number, owner)
                 raise
         self._ask_to_finish_if_complete(chunk.import_id)
 
@@ -109,10 +113,10 @@ class ChunkProcessor:
             return {}
         if all(result.outcome in SETTLED for result in results):
             return {}
-        record = self._jobs.get(IMPORT, chunk.import_id) or {}
-        if "rejected" not in record:  # made by an earlier version
+        job = self._jobs.get(chunk.import_id)
+        if job is None or job.rejected is None:
             return {}
-        return rejected_totals(chunk.requests, results, record["requested"])
+        return rejected_totals(chunk.requests, results, job.requested)
 
     def _result(
         self, chunk: Chunk, backoff: Backoff, stop_reason: StopReason | None, owner: str, again: bool
@@ -129,7 +133,7 @@ class ChunkProcessor:
 
     def _reverse(self, chunk: Chunk, backoff: Backoff, stop_reason: StopReason | None) -> list[RowResult]:
         try:
-            counted = self._jobs.chunk(chunk.reverses, chunk.number).get("attempt", "")
+            counted = self._chunks.chunk(chunk.reverses, chunk.number).attempt
             then = list(self._files.part(chunk.reverses, part_name("chunk", chunk.number, counted)))
         except FileNotFoundError:
             if stop_reason is None:
@@ -147,7 +151,7 @@ class ChunkProcessor:
         again: bool = False,
     ) -> list[RowResult]:
         results: dict[int, RowResult] = {}
-        partial = self._jobs.chunk(chunk.import_id, chunk.number).get("partialAttempt") if again else None
+        partial = self._chunks.chunk(chunk.import_id, chunk.number).partial_attempt if again else ""
         if partial:
             # Earlier results stand, whichever copy of the message this is: a row that was rejected must
             # not be redeemed by the next. NOT_PROCESSED decides nothing: the row may be redeemed after all.
@@ -247,14 +251,14 @@ class ChunkProcessor:
 
     def _cancelled(self, import_id: str) -> StopReason | None:
         """Why an import's rows are not to be redeemed any more, if it is cancelled."""
-        record = self._jobs.get(IMPORT, import_id)
-        if record is None or record["status"] == "ABORTED":
+        job = self._jobs.get(import_id)
+        if job is None or job.status is ImportStatus.ABORTED:
             raise LookupError(f"no import {import_id} has chunks")  # not one was sent by us
-        return _CANCELLED if record["status"] == "CANCELLED" else None
+        return _CANCELLED if job.status is ImportStatus.CANCELLED else None
 
     def _ask_to_finish_if_complete(self, import_id: str) -> None:
-        record = self._jobs.get(IMPORT, import_id)
-        if record is not None and is_complete(record):
+        job = self._jobs.get(import_id)
+        if job is not None and job.is_complete:
             self._queues.send(self._finish_queue_url, finish_import(import_id))
 
 

@@ -4,17 +4,18 @@
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from rewards.adapters import chunk_messages
 from rewards.adapters.accounts import Accounts, BalanceKey
-from rewards.adapters.jobs import IMPORT, Jobs, Record
+from rewards.adapters.import_jobs import ImportJobs
 from rewards.adapters.queues import Queues
 from rewards.adapters.retry import Backoff
 from rewards.domain import ids
 from rewards.domain.balance import Balance
+from rewards.domain.import_job import ImportJob, ImportStatus, new_import
 from rewards.domain.outcomes import Outcome, RowResult, StopReason
 from rewards.domain.reversal import MovedError, Pages, is_complete_reversal, needs_pages, reverse
-from rewards.flows.imports import REDEMPTION_TYPE, new_record
 from rewards.flows.load_rewards import is_over_full
 
 _OVER_FULL = StopReason(
@@ -35,14 +36,16 @@ class NotKeptError(Exception):
 class Reversals:
     """Creates reversals. `now` gives Unix milliseconds."""
 
-    def __init__(self, jobs: Jobs, queues: Queues, redemption_queue_url: str, now: Callable[[], int]) -> None:
+    def __init__(
+        self, jobs: ImportJobs, queues: Queues, redemption_queue_url: str, now: Callable[[], int]
+    ) -> None:
         self._jobs = jobs
         self._queues = queues
         self._redemption_queue_url = redemption_queue_url
         self._now = now
 
-    def create(self, original: Record, requester: str, email: str | None, backoff: Backoff) -> Record:
-        """Create the reversal of an import; return the record of the import that reverses it.
+    def create(self, original: ImportJob, requester: str, email: str | None, backoff: Backoff) -> ImportJob:
+        """Create the reversal of an import; return the import that reverses it.
 
         Asked again, it is the same reversal, and one that did not get all its messages gets them; only
         when some rows of it could not be processed is there another one. Raises NotReversibleError and
@@ -51,61 +54,69 @@ class Reversals:
         problem = _rejected(original)
         if problem:
             raise NotReversibleError(problem)
-        if original["dateExpires"] <= self._now():
+        if not original.is_kept(self._now()):
             raise NotKeptError("What the import did is not kept any more, so it cannot be reversed.")
         while True:
-            earlier_id = original.get("reversedBy")
-            earlier = self._jobs.get(IMPORT, earlier_id) if earlier_id else None
+            earlier_id = original.reversed_by
+            earlier = self._jobs.get(earlier_id) if earlier_id else None
             if earlier is not None and is_complete_reversal(earlier):
                 return earlier
-            if earlier_id and (earlier is None or earlier["dateCompleted"] is None):
+            if earlier_id and (earlier is None or earlier.date_completed is None):
                 return self._begin(earlier_id, original, requester, email, backoff)
             fresh = ids.new_id(self._now())
-            if self._jobs.update(IMPORT, original["id"], {"reversedBy": fresh}, reversedBy=earlier_id):
+            if self._jobs.update(original.id, {"reversed_by": fresh}, reversed_by=earlier_id):
                 return self._begin(fresh, original, requester, email, backoff)
-            original = self._jobs.get(IMPORT, original["id"]) or original
+            original = self._jobs.get(original.id) or original
 
     def _begin(
-        self, reversal_id: str, original: Record, requester: str, email: str | None, backoff: Backoff
-    ) -> Record:
-        record = _record(original, requester, email, self._now())
-        self._jobs.create(IMPORT, reversal_id, record)
-        bodies = chunk_messages.reversal_bodies(reversal_id, original["id"], original["chunks"])
+        self, reversal_id: str, original: ImportJob, requester: str, email: str | None, backoff: Backoff
+    ) -> ImportJob:
+        job = _reversal(reversal_id, original, requester, email, self._now())
+        self._jobs.create(job)
+        bodies = chunk_messages.reversal_bodies(reversal_id, original.id, original.chunks)
         self._queues.send_all(self._redemption_queue_url, bodies, backoff)
-        return self._jobs.get(IMPORT, reversal_id) or {"id": reversal_id, **record}
+        return self._jobs.get(reversal_id) or job
 
 
-def _rejected(original: Record) -> str | None:
+def _rejected(original: ImportJob) -> str | None:
     """Why an import cannot be reversed, or None."""
-    if original["type"] != REDEMPTION_TYPE:
+    if original.loads_rewards:
         return "Only redemptions can be reversed, and this import loaded rewards."
-    if original["dryRun"]:
+    if original.dry_run:
         return "This was a preview: it changed nothing, so there is nothing to reverse."
-    if original.get("reverses"):
+    if original.reverses:
         return "This import is a reversal itself. To redeem again, upload a file with its rows."
-    if original["dateCompleted"] is None:
+    if original.date_completed is None:
         return "The import has not ended yet. Wait for its end, or cancel it first."
-    if not original["outcomes"].get(Outcome.REDEEMED):
+    if not original.outcomes.get(Outcome.REDEEMED):
         return "The import redeemed nothing, so there is nothing to reverse."
     return None
 
 
-def _record(original: Record, requester: str, email: str | None, now: int) -> Record:
-    """The reversal's record. It has been validated, so to say: its chunks are those of the original."""
-    copied = ("bucket", "key", "versionId", "etag", "size", "encoding", "rows", "chunks")
-    untouched = original["rows"] - original["outcomes"][Outcome.REDEEMED]
-    name = f"Reversal of {original['name']}"
-    return {
-        **new_record(REDEMPTION_TYPE, False, name, original["fileName"], now),
-        **{field: original[field] for field in copied},
-        "reverses": original["id"],
-        "requester": requester,
-        "mailtoEmail": email,
-        "status": "PROCESSING",
-        "sent": True,
-        "processed": untouched,
-        "outcomes": {Outcome.UNCHANGED.value: untouched} if untouched else {},
-    }
+def _reversal(
+    reversal_id: str, original: ImportJob, requester: str, email: str | None, now: int
+) -> ImportJob:
+    """The reversal as it begins. It has been validated, so to say: its chunks are those of the original."""
+    untouched = original.rows - original.outcomes[Outcome.REDEEMED]
+    name = f"Reversal of {original.name}"
+    return replace(
+        new_import(reversal_id, original.type, False, name, original.file_name, now),
+        status=ImportStatus.PROCESSING,
+        requester=requester,
+        mailto_email=email,
+        reverses=original.id,
+        bucket=original.bucket,
+        key=original.key,
+        version_id=original.version_id,
+        etag=original.etag,
+        size=original.size,
+        encoding=original.encoding,
+        rows=original.rows,
+        chunks=original.chunks,
+        sent=True,
+        processed=untouched,
+        outcomes={Outcome.UNCHANGED: untouched} if untouched else {},
+    )
 
 
 class Reverser:

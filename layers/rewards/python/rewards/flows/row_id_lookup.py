@@ -5,26 +5,23 @@ import io
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 
+from rewards.adapters.export_jobs import ExportJobs
 from rewards.adapters.files import Files
-from rewards.adapters.jobs import EXPORT, Jobs, Record
+from rewards.domain.export_job import ExportJob
 from rewards.domain.repair import Identity, Reports, Survey
 from rewards.domain.report import file_key
 from rewards.domain.spreadsheet import restore
 
 
-def known_exports(export_ids: Iterable[str], jobs: Jobs) -> dict[str, Record]:
-    """The records of those exports that this stack has; one read each."""
-    records = ((export_id, jobs.get(EXPORT, export_id)) for export_id in export_ids)
-    return {export_id: record for export_id, record in records if record is not None}
+def known_exports(export_ids: Iterable[str], exports: ExportJobs) -> dict[str, ExportJob]:
+    """Those exports that this stack has, by their ids; one read each."""
+    found = ((export_id, exports.get(export_id)) for export_id in export_ids)
+    return {export_id: job for export_id, job in found if job is not None}
 
 
-def find_reports(known: Mapping[str, Record], survey: Survey, files: Files, now: int) -> Reports:
+def find_reports(known: Mapping[str, ExportJob], survey: Survey, files: Files, now: int) -> Reports:
     """What the reports say of the rows of a surveyed file; each that is still kept is read once."""
-    kept = (
-        export_id
-        for export_id, record in known.items()
-        if record["status"] == "COMPLETED" and record["dateExpires"] > now
-    )
+    kept = (export_id for export_id, job in known.items() if job.is_kept(now))
     rows = ((export_id, *row) for export_id in kept for row in _read_report(files, export_id))
     return Reports.read(known, survey, rows)
 

@@ -2,19 +2,18 @@
 
 from rewards.adapters.errors import ThrottledError
 from rewards.adapters.files import Files
-from rewards.adapters.jobs import IMPORT, Jobs, Record
+from rewards.adapters.import_jobs import ImportJobs
 from rewards.adapters.queues import Queues
 from rewards.adapters.retry import Backoff, OutOfTimeError
 from rewards.adapters.sealed import Sealed
 from rewards.domain.messages import send_chunks
-from rewards.flows.imports import is_sealed
 
 
 class ChunkSender:
     """Sends the stored chunks of imports."""
 
     def __init__(
-        self, jobs: Jobs, files: Files, queues: Queues, redemption_queue_url: str, finish_queue_url: str
+        self, jobs: ImportJobs, files: Files, queues: Queues, redemption_queue_url: str, finish_queue_url: str
     ) -> None:
         self._jobs = jobs
         self._files = files
@@ -28,26 +27,16 @@ class ChunkSender:
         Running it again is harmless: a chunk that arrives twice is processed once. When the time is up, a
         message asks for the rest. Raises SealBrokenError.
         """
-        record = self._jobs.get(IMPORT, import_id)
-        if record is None or not has_unsent_chunks(record):
+        job = self._jobs.get(import_id)
+        if job is None or job.unsent is None:
             return
-        sealed = Sealed(self._files, import_id, record["seal"])
+        sealed = Sealed(self._files, import_id, job.unsent)
         try:
-            for number in range(record["sentFiles"] + 1, sealed.chunk_files + 1):
+            for number in range(job.sent_files + 1, sealed.chunk_files + 1):
                 backoff.check()
                 self._queues.send_all(self._redemption_queue_url, sealed.chunks(number), backoff)
-                self._jobs.update(IMPORT, import_id, {"sentFiles": number})
+                self._jobs.update(import_id, {"sent_files": number})
         except (OutOfTimeError, ThrottledError):
             self._queues.send(self._finish_queue_url, send_chunks(import_id))
             return
-        self._jobs.update(IMPORT, import_id, {"sent": True})
-
-
-def has_unsent_chunks(record: Record) -> bool:
-    """Whether chunks are to be sent. A sealed import that is cancelled needs them, too."""
-    return (
-        record["status"] in ("PROCESSING", "CANCELLED")
-        and is_sealed(record)
-        and not record["sent"]
-        and record.get("seal") is not None  # imports of version 0.1 stored no chunks
-    )
+        self._jobs.update(import_id, {"sent": True})

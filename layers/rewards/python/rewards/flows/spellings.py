@@ -8,9 +8,9 @@ from dataclasses import replace
 from itertools import product
 
 from rewards.adapters.accounts import Accounts
-from rewards.adapters.jobs import Jobs
 from rewards.adapters.retry import Backoff
 from rewards.adapters.reward_registry import RewardRegistry
+from rewards.adapters.units_in_use import UnitsInUse
 from rewards.domain.balance import Balance, RedemptionRequest, find, needs_history
 from rewards.domain.ids import time_of
 from rewards.domain.import_rows import MAX_ID_BYTES
@@ -21,10 +21,10 @@ from rewards.domain.texts import normalised
 class Spellings:
     """Finds the stored form of ids: the NFC form, unless only the given form is stored."""
 
-    def __init__(self, accounts: Accounts, registry: RewardRegistry, jobs: Jobs) -> None:
+    def __init__(self, accounts: Accounts, registry: RewardRegistry, units_in_use: UnitsInUse) -> None:
         self._accounts = accounts
         self._registry = registry
-        self._jobs = jobs
+        self._units_in_use = units_in_use
 
     def reward_id(self, given: str, backoff: Backoff) -> str:
         """The stored form of a reward's id."""
@@ -39,7 +39,7 @@ class Spellings:
         forms = _forms(given)
         if len(forms) == 1:
             return forms[0]
-        in_use = self._jobs.units()
+        in_use = self._units_in_use.all()
         return next((form for form in forms if form in in_use), forms[0])
 
     def account_or_participant(

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from rewards.adapters.jobs import Jobs
+from rewards.adapters.units_in_use import UnitsInUse
 from rewards.domain.units import problem_of_new_unit
 
 
@@ -13,8 +13,8 @@ class InvalidUnitError(Exception):
 class UnitClaims:
     """Knows the units in use. They only ever grow more, so what a container has read stays true."""
 
-    def __init__(self, jobs: Jobs) -> None:
-        self._jobs = jobs
+    def __init__(self, units_in_use: UnitsInUse) -> None:
+        self._units_in_use = units_in_use
         self._in_use: set[str] = set()
         self._read = False
 
@@ -28,14 +28,14 @@ class UnitClaims:
             return []
         # A unit that cannot be claimed today never can be, so what was read once is enough to reject it.
         if not (self._read and new_balance and problem_of_new_unit(unit, self._in_use)):
-            self._in_use.update(self._jobs.units())
+            self._in_use.update(self._units_in_use.all())
             self._read = True
         if unit in self._in_use:
             return []
         problem = problem_of_new_unit(unit, self._in_use) if new_balance else None
         if problem is not None:
             raise InvalidUnitError(problem)
-        return [self._jobs.claim_unit(unit)]
+        return [self._units_in_use.claim(unit)]
 
     def granted(self, unit: str) -> None:
         """Remember that a grant of this unit was written."""

@@ -3,21 +3,23 @@
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import unquote_plus
 
 from rewards.adapters.errors import UploadGoneError, UploadUnreadableError
 from rewards.adapters.files import Files, Upload
-from rewards.adapters.jobs import IMPORT, Jobs, Record
+from rewards.adapters.import_jobs import ImportJobs
 from rewards.adapters.queues import Queues
 from rewards.adapters.retry import Backoff
 from rewards.domain import ids
 from rewards.domain.file_names import clean, is_left_behind
+from rewards.domain.import_job import ImportFields, ImportJob, ImportStatus, new_import
+from rewards.domain.job_error import JobError, JobFailure
 from rewards.domain.messages import finish_import, report_misplaced
 from rewards.domain.outcomes import FileProblem
-from rewards.flows.imports import PREFIXES, import_id_in_key, new_record, sends_email
+from rewards.flows.imports import PREFIXES, import_id_in_key
 from rewards.flows.send_chunks import ChunkSender
 
 logger = logging.getLogger(__name__)
@@ -68,7 +70,7 @@ class UploadedImports:
 
     def __init__(
         self,
-        jobs: Jobs,
+        jobs: ImportJobs,
         files: Files,
         queues: Queues,
         sender: ChunkSender,
@@ -82,9 +84,10 @@ class UploadedImports:
         self._finish_queue_url = finish_queue_url
         self._now = now
 
-    def find(self, uploaded: Uploaded) -> tuple[str, Record] | None:
-        """The id and record of an upload's import, created if it does not exist; the same for every delivery
-        of its event. None for an upload that is not to be imported; one outside the folders is reported.
+    def find(self, uploaded: Uploaded) -> ImportJob | None:
+        """An upload's import, created if it does not exist; the same for every delivery of its event.
+
+        None for an upload that is not to be imported; one outside the folders is reported.
         """
         if uploaded.key.endswith("/") or is_left_behind(uploaded.key):
             return None  # a folder made in the S3 console, or a file that programs leave behind
@@ -99,58 +102,54 @@ class UploadedImports:
         except (UploadGoneError, UploadUnreadableError) as error:
             return self._unreadable(uploaded, prefix, *UNREADABLE[type(error)])
         of_form = self._import_of_form(upload)
-        if of_form is not None and of_form["versionId"] == upload.version_id:
-            return of_form["id"], of_form
+        if of_form is not None and of_form.version_id == upload.version_id:
+            return of_form
         if of_form is not None and _is_repeated(upload, of_form):
             return None
-        record = self._record(upload, prefix)
+        job = self._new(upload, prefix)
         if of_form is not None:
-            record |= self._rejected_by(of_form)
+            job = self._rejected_by(of_form, job)
         # An import of version 0.1 may still be at work; its id held only the second of the upload.
         old_id = ids.id_of_object(upload.modified, upload.bucket, upload.key, upload.version_id)
-        old = self._jobs.get(IMPORT, old_id)
-        return (old_id, old) if old else self._created(upload, record)
+        return self._jobs.get(old_id) or self._created(upload, job)
 
     def abort(self, import_id: str, code: FileProblem, message: str) -> None:
         """End an import of which nothing was sent. One that is sealed already stays as it is."""
-        changes = {
-            "status": "ABORTED",
-            "error": {"code": code.value, "message": message},
-            "dateCompleted": self._now(),
+        changes: ImportFields = {
+            "status": ImportStatus.ABORTED,
+            "error": JobFailure(JobError(code), message),
+            "date_completed": self._now(),
         }
-        self._jobs.update(IMPORT, import_id, changes, status="VALIDATING")
+        self._jobs.update(import_id, changes, status=ImportStatus.VALIDATING)
 
-    def continue_(self, import_id: str, record: Record, backoff: Backoff) -> None:
+    def continue_(self, job: ImportJob, backoff: Backoff) -> None:
         """Send the chunks of a sealed import, and ask to finish one that has none."""
-        self._sender.run(import_id, backoff)
-        record = self._jobs.get(IMPORT, import_id) or record
-        if record["status"] == "ABORTED" or record["chunks"] == 0:
+        self._sender.run(job.id, backoff)
+        job = self._jobs.get(job.id) or job
+        if job.status is ImportStatus.ABORTED or job.chunks == 0:
             # Otherwise whoever counts the last chunk asks.
-            self._queues.send(self._finish_queue_url, finish_import(import_id))
+            self._queues.send(self._finish_queue_url, finish_import(job.id))
 
     def fail(self, uploaded: Uploaded, backoff: Backoff) -> None:
         """End an upload's import whose validation failed permanently; if it is sealed, send its chunks."""
-        found = self.find(uploaded)
-        if found is not None:
-            import_id, record = found
+        job = self.find(uploaded)
+        if job is not None:
             problem = "The file could not be read after several tries."
-            self.abort(import_id, FileProblem.VALIDATION_FAILED, problem)
-            self.continue_(import_id, record, backoff)
+            self.abort(job.id, FileProblem.VALIDATION_FAILED, problem)
+            self.continue_(job, backoff)
 
-    def _created(self, upload: Upload, record: Record) -> tuple[str, Record]:
+    def _created(self, upload: Upload, job: ImportJob) -> ImportJob:
         """The import of an upload; later deliveries of its event find the same.
 
         Its id holds the exact time of its creation: S3 tells only the second of an upload.
         """
         object_name = (upload.bucket, upload.key, upload.version_id)
-        import_id = self._jobs.import_of_object(object_name, ids.new_id(self._now()))
-        if not self._jobs.create(IMPORT, import_id, record):
-            record = self._jobs.get(IMPORT, import_id) or record
-        return import_id, record
+        job = replace(job, id=self._jobs.id_of_object(object_name, job.id))
+        return job if self._jobs.create(job) else self._jobs.get(job.id) or job
 
     def _unreadable(
         self, uploaded: Uploaded, prefix: str, code: FileProblem, message: str
-    ) -> tuple[str, Record] | None:
+    ) -> ImportJob | None:
         """The import of an upload that cannot even be described, ended with the reason."""
         upload = Upload(
             bucket=uploaded.bucket,
@@ -162,69 +161,73 @@ class UploadedImports:
             etag=f'"{uploaded.etag}"' if uploaded.etag else "",
         )
         of_form = self._import_of_form(upload)
-        if of_form is not None and of_form["versionId"] != upload.version_id:
+        if of_form is not None and of_form.version_id != upload.version_id:
             return None  # the form's file came earlier, and there is nobody to report this one to
-        if of_form is not None:
-            import_id, record = of_form["id"], of_form
-        else:
-            import_id, record = self._created(upload, self._record(upload, prefix))
-        self.abort(import_id, code, message)
-        return import_id, self._jobs.get(IMPORT, import_id) or record
+        job = of_form or self._created(upload, self._new(upload, prefix))
+        self.abort(job.id, code, message)
+        return self._jobs.get(job.id) or job
 
-    def _import_of_form(self, upload: Upload) -> Record | None:
+    def _import_of_form(self, upload: Upload) -> ImportJob | None:
         """The import whose form an upload came by, or None. The first file that arrives there is its file."""
         import_id = import_id_in_key(upload.key)
-        record = self._jobs.get(IMPORT, import_id) if import_id else None
-        if import_id is None or record is None:
+        job = self._jobs.get(import_id) if import_id else None
+        if job is None or (job.bucket, job.key) != (upload.bucket, upload.key):
             return None
-        if (record["bucket"], record["key"]) != (upload.bucket, upload.key):
-            return None
-        if record["status"] == "PENDING":
-            arrived = {"status": "VALIDATING", **_place(upload)}
-            self._jobs.update(IMPORT, import_id, arrived, status="PENDING")
-            record = self._jobs.get(IMPORT, import_id) or record
-        return record
+        if job.status is ImportStatus.PENDING:
+            # The version is pinned from here on.
+            arrived: ImportFields = {
+                "status": ImportStatus.VALIDATING,
+                "bucket": upload.bucket,
+                "key": upload.key,
+                "version_id": upload.version_id,
+                "etag": upload.etag,
+                "size": upload.size,
+            }
+            self._jobs.update(job.id, arrived, status=ImportStatus.PENDING)
+            job = self._jobs.get(job.id) or job
+        return job
 
-    def _rejected_by(self, of_form: Record) -> Record:
-        """What the record of a second file by an import's form says: a form takes one file only."""
-        problem = {
-            "code": FileProblem.FORM_USED.value,
-            "message": f"The form of import {of_form['id']} has taken a file already. Nothing of this one "
-            "was imported: order a new import for it.",
-        }
-        same = {field: of_form[field] for field in ("name", "requester", "mailtoEmail")}
-        same["sendsEmail"] = sends_email(of_form)
-        return {**same, "status": "ABORTED", "error": problem, "dateCompleted": self._now()}
+    def _rejected_by(self, of_form: ImportJob, job: ImportJob) -> ImportJob:
+        """The import of a second file by an import's form: a form takes one file only."""
+        problem = (
+            f"The form of import {of_form.id} has taken a file already. Nothing of this one "
+            "was imported: order a new import for it."
+        )
+        return replace(
+            job,
+            name=of_form.name,
+            requester=of_form.requester,
+            mailto_email=of_form.mailto_email,
+            sends_email=of_form.sends_email,
+            status=ImportStatus.ABORTED,
+            error=JobFailure(JobError.FORM_USED, problem),
+            date_completed=self._now(),
+        )
 
-    def _record(self, upload: Upload, prefix: str) -> Record:
-        kind, dry_run = PREFIXES[prefix]
+    def _new(self, upload: Upload, prefix: str) -> ImportJob:
+        """The import of an upload as it begins."""
+        import_type, dry_run = PREFIXES[prefix]
         file_name = upload.key.rpartition("/")[2]
         with suppress(ValueError):
             file_name = clean(file_name)
-        return {
-            **new_record(kind, dry_run, upload.metadata.get("name", ""), file_name, self._now()),
-            "mailtoEmail": upload.metadata.get("email") or None,
-            "allowDuplicate": upload.metadata.get("allow-duplicate", "").strip().lower() == "true",
-            "encoding": upload.metadata.get("encoding") or None,
-            "separator": upload.metadata.get("separator") or None,
-            "status": "VALIDATING",
-            **_place(upload),
-        }
+        name, now = upload.metadata.get("name", ""), self._now()
+        return replace(
+            new_import(ids.new_id(now), import_type, dry_run, name, file_name, now),
+            status=ImportStatus.VALIDATING,
+            mailto_email=upload.metadata.get("email") or None,
+            allow_duplicate=upload.metadata.get("allow-duplicate", "").strip().lower() == "true",
+            encoding=upload.metadata.get("encoding") or None,
+            separator=upload.metadata.get("separator") or None,
+            bucket=upload.bucket,
+            key=upload.key,
+            version_id=upload.version_id,
+            etag=upload.etag,
+            size=upload.size,
+        )
 
 
-def _place(upload: Upload) -> Record:
-    """Where the upload is; its version is pinned from here on."""
-    return {
-        "bucket": upload.bucket,
-        "key": upload.key,
-        "versionId": upload.version_id,
-        "etag": upload.etag,
-        "size": upload.size,
-    }
-
-
-def _is_repeated(upload: Upload, of_form: Record) -> bool:
+def _is_repeated(upload: Upload, of_form: ImportJob) -> bool:
     """Whether an upload repeats what its import has accepted, or comes after the import was cancelled."""
-    same_bytes = (of_form["etag"], of_form["size"]) == (upload.etag, upload.size)
-    never_arrived = of_form["status"] == "CANCELLED" and not of_form["etag"]
-    return never_arrived or (same_bytes and of_form["status"] != "ABORTED")
+    same_bytes = (of_form.etag, of_form.size) == (upload.etag, upload.size)
+    never_arrived = of_form.status is ImportStatus.CANCELLED and not of_form.etag
+    return never_arrived or (same_bytes and of_form.status is not ImportStatus.ABORTED)

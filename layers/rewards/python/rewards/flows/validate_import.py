@@ -14,9 +14,11 @@ from typing import Any
 
 from rewards.adapters import chunk_messages
 from rewards.adapters.errors import UploadGoneError, UploadUnreadableError
+from rewards.adapters.export_jobs import ExportJobs
 from rewards.adapters.files import Files
-from rewards.adapters.jobs import IMPORT, Jobs, Record, RowsClaim
+from rewards.adapters.import_jobs import ImportJobs
 from rewards.adapters.retry import Backoff
+from rewards.adapters.row_claims import RowClaims, RowsClaim
 from rewards.adapters.sealed import Attempt
 from rewards.domain import ids
 from rewards.domain.balance import RedemptionRequest
@@ -24,6 +26,7 @@ from rewards.domain.dates import to_the_minute
 from rewards.domain.duplicates import RowSet, counts_as_imported
 from rewards.domain.encoding_doubt import encoding_doubt, first_beyond_ascii
 from rewards.domain.header import find_columns
+from rewards.domain.import_job import ImportFields, ImportJob, ImportStatus
 from rewards.domain.import_rows import RowChecker, rounded_id
 from rewards.domain.outcomes import FileProblem, FileRejectedError, Outcome, RowResult, WarningCode
 from rewards.domain.repair import NO_REPORTS, Reports
@@ -33,7 +36,6 @@ from rewards.domain.row_ids import RowIdKeys
 from rewards.domain.spreadsheet import restore
 from rewards.domain.unit_totals import RequestedTotals
 from rewards.domain.values import NumberFormat, shown_mark
-from rewards.flows.imports import REWARD_TYPE
 from rewards.flows.open_upload import detect_encoding, open_sheet
 from rewards.flows.row_id_lookup import find_reports, known_exports
 from rewards.flows.uploaded_imports import UNREADABLE, Uploaded, UploadedImports
@@ -74,13 +76,17 @@ class Validation:
 
     def __init__(
         self,
-        jobs: Jobs,
+        jobs: ImportJobs,
+        exports: ExportJobs,
+        claims: RowClaims,
         files: Files,
         uploads: UploadedImports,
         row_id_keys: Callable[[], RowIdKeys],
         now: Callable[[], int],
     ) -> None:
         self._jobs = jobs
+        self._exports = exports
+        self._claims = claims
         self._files = files
         self._uploads = uploads
         self._row_id_keys = row_id_keys
@@ -91,37 +97,35 @@ class Validation:
 
         Running it again is harmless.
         """
-        found = self._uploads.find(uploaded)
-        if found is None:
+        job = self._uploads.find(uploaded)
+        if job is None:
             return None
-        import_id, record = found
-        if record["status"] == "VALIDATING":
+        if job.status is ImportStatus.VALIDATING:
             try:
-                self._validate(import_id, record)
+                self._validate(job)
             except FileRejectedError as rejection:
-                self._uploads.abort(import_id, rejection.code, rejection.message)
+                self._uploads.abort(job.id, rejection.code, rejection.message)
             except (UploadGoneError, UploadUnreadableError) as error:
-                self._uploads.abort(import_id, *UNREADABLE[type(error)])
-        self._uploads.continue_(import_id, record, backoff)
-        return import_id
+                self._uploads.abort(job.id, *UNREADABLE[type(error)])
+        self._uploads.continue_(job, backoff)
+        return job.id
 
-    def _validate(self, import_id: str, record: Record) -> None:
+    def _validate(self, job: ImportJob) -> None:
         """Check the file and seal the import. Raises FileRefusedError, and errors of the upload."""
-        found, bytes_digest = self._read(import_id, record)
+        found, bytes_digest = self._read(job)
         try:
-            sealed = self._seal(import_id, record, found, bytes_digest)
+            sealed = self._seal(job, found, bytes_digest)
         except FileRejectedError:
             found.attempt.discard()
             raise
         if not sealed:  # another attempt was faster, or the import was aborted or cancelled meanwhile
             found.attempt.discard()
 
-    def _seal(self, import_id: str, record: Record, found: _Found, bytes_digest: str) -> bool:
+    def _seal(self, job: ImportJob, found: _Found, bytes_digest: str) -> bool:
         """Seal the import with what was found; False if it is not to be sealed any more."""
         seal = found.attempt.close()
         # Rejected rows are counted here; the others chunk by chunk.
-        changes = {
-            "status": "PROCESSING",
+        changes: ImportFields = {
             "encoding": found.encoding,
             "separator": found.separator,
             "rows": found.rows,
@@ -130,55 +134,56 @@ class Validation:
             "requested": found.totals.requested,
             "rejected": found.totals.rejected,
             "warnings": dict.fromkeys(found.warnings, 1),
-            "fileWarnings": dict(found.warnings),
+            "file_warnings": {str(code): text for code, text in found.warnings.items()},
             "chunks": found.chunks,
-            "seal": seal.record(),
-            "sentFiles": 0,
+            "seal": seal,
+            "sent_files": 0,
         }
         while True:
-            claim = self._claim(import_id, record, found, bytes_digest)
-            if self._jobs.seal(import_id, changes, claim):
+            claim = self._claim(job, found, bytes_digest)
+            if self._jobs.seal(job.id, changes, claim):
                 return True
-            now = self._jobs.get(IMPORT, import_id)
-            if now is None or now["status"] != "VALIDATING":
+            now = self._jobs.get(job.id)
+            if now is None or now.status is not ImportStatus.VALIDATING:
                 # Sealed by us, if only the result to our write was lost on the way.
-                return now is not None and now.get("seal") == seal.record()
+                return now is not None and now.seal == seal
 
-    def _claim(self, import_id: str, record: Record, found: _Found, bytes_digest: str) -> RowsClaim | None:
+    def _claim(self, job: ImportJob, found: _Found, bytes_digest: str) -> RowsClaim | None:
         """The claim that the seal stores for the file's rows, if one could be imported twice unnoticed.
 
         Raises FileRefusedError if the same rows were imported before, unless that is allowed.
         """
         if not found.row_set.any_unidentified:
             return None
-        claim = self._jobs.rows_claim(found.row_set.digest())
+        claim = self._claims.read(found.row_set.digest())
         earlier = [*claim.imports]
-        old_owner = self._jobs.file_owner(bytes_digest)
+        old_owner = self._claims.file_owner(bytes_digest)
         if old_owner is not None:
             earlier.append(old_owner)
-        counting = [each for each in earlier if each != import_id and self._counts(each)]
-        if counting and not record.get("allowDuplicate"):
+        counting = [each for each in earlier if each != job.id and self._counts(each)]
+        if counting and not job.allow_duplicate:
             raise FileRejectedError(FileProblem.DUPLICATE_FILE, self._duplicate_of(counting[-1]))
-        if record["dryRun"]:
+        if job.dry_run:
             return None
-        return replace(claim, imports=(*(each for each in claim.imports if each in counting), import_id))
+        return replace(claim, imports=(*(each for each in claim.imports if each in counting), job.id))
 
     def _counts(self, import_id: str) -> bool:
-        earlier = self._jobs.get(IMPORT, import_id)
+        earlier = self._jobs.get(import_id)
         if earlier is None:
             return False
-        reversal = self._jobs.get(IMPORT, earlier["reversedBy"]) if earlier.get("reversedBy") else None
+        reversal = self._jobs.get(earlier.reversed_by) if earlier.reversed_by else None
         return counts_as_imported(earlier, reversal, self._now())
 
     def _duplicate_of(self, import_id: str) -> str:
-        earlier = self._jobs.get(IMPORT, import_id) or {"name": "", "dateCreated": 0}
+        earlier = self._jobs.get(import_id)
+        name, created = (earlier.name, earlier.date_created) if earlier else ("", 0)
         return (
-            f"Import {import_id} (“{earlier['name'][:100]}”, {to_the_minute(earlier['dateCreated'])}) "
+            f"Import {import_id} (“{name[:100]}”, {to_the_minute(created)}) "
             "imported exactly these rows, and rows without rowId cannot be recognised when they are uploaded "
             "again. Nothing was redeemed."
         )
 
-    def _read(self, import_id: str, record: Record) -> tuple[_Found, str]:
+    def _read(self, job: ImportJob) -> tuple[_Found, str]:
         """Check every row; what was found, and the SHA-256 of the file.
 
         The encoding of a file that is not UTF-8 is detected, stored and used from then on. The file is read
@@ -186,49 +191,47 @@ class Validation:
         """
         digest = hashlib.sha256()
         try:
-            found = self._read_as(import_id, record, NO_REPORTS, digest)
+            found = self._read_as(job, NO_REPORTS, digest)
         except NotUtf8Error:
-            record, digest = self._with_encoding(import_id, record), hashlib.sha256()
-            found = self._read_as(import_id, record, NO_REPORTS, digest)
-        known = known_exports(found.exports, self._jobs)
+            job, digest = self._with_encoding(job), hashlib.sha256()
+            found = self._read_as(job, NO_REPORTS, digest)
+        known = known_exports(found.exports, self._exports)
         if known:
             found.attempt.discard()
-            with open_sheet(self._files, record) as sheet:
-                survey = RowChecker(sheet.header, record["dateCreated"], self._row_id_keys()).survey(
-                    sheet.rows
-                )
+            with open_sheet(self._files, job) as sheet:
+                survey = RowChecker(sheet.header, job.date_created, self._row_id_keys()).survey(sheet.rows)
             reports = find_reports(known, survey, self._files, self._now())
             del survey  # as large as the reports
-            found = self._read_as(import_id, record, reports, hashlib.sha256())
+            found = self._read_as(job, reports, hashlib.sha256())
         if found.rows == 0:
             found.attempt.discard()
             raise FileRejectedError(FileProblem.EMPTY_FILE, "The file has no row to work on.")
         return found, digest.hexdigest()
 
-    def _with_encoding(self, import_id: str, record: Record) -> Record:
-        """The record with the encoding that was detected: every later reading uses it."""
-        detected = detect_encoding(self._files, record)
-        changes = {
+    def _with_encoding(self, job: ImportJob) -> ImportJob:
+        """The import with the encoding that was detected: every later reading uses it."""
+        detected = detect_encoding(self._files, job)
+        changes: ImportFields = {
             "encoding": detected.encoding,
-            "encodingDetected": True,
-            "encodingLine": detected.line,
+            "encoding_detected": True,
+            "encoding_line": detected.line,
         }
-        self._jobs.update(IMPORT, import_id, changes, status="VALIDATING", encoding=None)
-        return {**record, **changes}
+        self._jobs.update(job.id, changes, status=ImportStatus.VALIDATING, encoding=None)
+        return replace(job, encoding=detected.encoding, encoding_detected=True, encoding_line=detected.line)
 
-    def _read_as(self, import_id: str, record: Record, reports: Reports, digest: Any) -> _Found:
+    def _read_as(self, job: ImportJob, reports: Reports, digest: Any) -> _Found:
         """Check every row once; an attempt that comes to no end deletes what it stored."""
-        found = _Found(Attempt(self._files, import_id))
+        found = _Found(Attempt(self._files, job.id))
         try:
-            with open_sheet(self._files, record, digest) as sheet:
+            with open_sheet(self._files, job, digest) as sheet:
                 found.encoding = sheet.encoding
                 found.separator = sheet.separator if sheet.encoding else None
                 priors = _Priors(self._jobs)
                 checked = _check_rows(
-                    record, sheet, self._row_id_keys, reports, priors, found.exports, found.totals
+                    job, sheet, self._row_id_keys, reports, priors, found.exports, found.totals
                 )
                 rows = _rows_to_send(checked, found)
-                for body in chunk_messages.bodies(import_id, record["dryRun"], rows):
+                for body in chunk_messages.bodies(job.id, job.dry_run, rows):
                     found.chunks += 1
                     found.attempt.add_chunk(body)
                 found.warnings = sheet.warnings
@@ -245,7 +248,7 @@ class _Priors(dict[str, tuple[str, bool] | None]):
     whether a dry run is named.
     """
 
-    def __init__(self, jobs: Jobs) -> None:
+    def __init__(self, jobs: ImportJobs) -> None:
         super().__init__()
         self._jobs = jobs
 
@@ -257,9 +260,9 @@ class _Priors(dict[str, tuple[str, bool] | None]):
     def __missing__(self, import_id: str) -> tuple[str, bool] | None:
         if len(self) >= _MAX_PRIORS:
             raise FileRejectedError(FileProblem.UNREADABLE_FILE, _TOO_MANY_PRIORS)
-        record = self._jobs.get(IMPORT, import_id) if ids.is_id(import_id) else None
+        job = self._jobs.get(import_id) if ids.is_id(import_id) else None
         # A dry run that was not started redeemed nothing, and neither did any import of its id.
-        found = None if record is None else (record["startedAs"] or record["id"], record["dryRun"])
+        found = None if job is None else (job.started_as or job.id, job.dry_run)
         self[import_id] = found
         return found
 
@@ -283,7 +286,7 @@ def _rows_to_send(
 
 
 def _check_rows(
-    record: Record,
+    job: ImportJob,
     sheet: Sheet,
     row_id_keys: Callable[[], RowIdKeys],
     reports: Reports,
@@ -295,9 +298,9 @@ def _check_rows(
 
     What rejected rows request is added to `totals`.
     """
-    uploaded = record["dateCreated"]
-    detected = record["encoding"] if record.get("encodingDetected") else None
-    if record["type"] == REWARD_TYPE:
+    uploaded = job.date_created
+    detected = job.encoding if job.encoding_detected else None
+    if job.loads_rewards:
         yield from _check_grants(sheet, uploaded, detected)
         return
     if is_old_results_file(sheet.header):

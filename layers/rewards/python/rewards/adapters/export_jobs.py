@@ -1,0 +1,42 @@
+"""Exports in the table `Jobs`."""
+
+from typing import Unpack
+
+from rewards.adapters.job_items import attributes, export_job, export_record
+from rewards.adapters.jobs_table import EXPORT, JobsTable
+from rewards.domain.export_job import ExportFields, ExportJob, check_transition
+
+
+class ExportJobs:
+    """Reads and writes exports. A status is written only if it can follow the status before it."""
+
+    def __init__(self, table: JobsTable) -> None:
+        self._table = table
+
+    def get(self, export_id: str) -> ExportJob | None:
+        """An export as it is stored now (strongly consistent), or None."""
+        record = self._table.get(EXPORT, export_id)
+        return export_job({**record, "id": export_id}) if record else None
+
+    def create(self, job: ExportJob) -> bool:
+        """Store a new export; False, and nothing changed, if it is there already."""
+        return self._table.create(EXPORT, job.id, export_record(job))
+
+    def update(self, export_id: str, changes: ExportFields, **expected: Unpack[ExportFields]) -> bool:
+        """Set fields of an export; False, and nothing changed, if it is not as `expected`.
+
+        `expected` are fields' values now, None also where there is none. Raises ImpossibleTransitionError for
+        a status that cannot follow the expected one.
+        """
+        if "status" in changes:
+            check_transition(expected.get("status"), changes["status"])
+        return self._table.update(EXPORT, export_id, attributes(changes), **attributes(expected))
+
+    def history(self, limit: int, offset: int) -> tuple[list[ExportJob], int]:
+        """Exports, newest first, from `offset`; and how many there are in all."""
+        records, total = self._table.history(EXPORT, limit, offset)
+        return [export_job(record) for record in records], total
+
+    def lease(self, export_id: str, owner: str, now: int, until: int) -> bool:
+        """Take an export for ourselves until a moment (Unix ms); False while somebody else has it."""
+        return self._table.lease(EXPORT, export_id, owner, now, until)

@@ -1,0 +1,81 @@
+"""Imports in the table `Jobs`."""
+
+from collections.abc import Iterable
+from typing import Unpack
+
+from rewards.adapters.job_items import attributes, import_job, import_record
+from rewards.adapters.jobs_table import IMPORT, JobsTable, hashed
+from rewards.adapters.row_claims import RowsClaim
+from rewards.domain.import_job import (
+    ImportFields,
+    ImportJob,
+    ImportStatus,
+    check_first_status,
+    check_transition,
+)
+
+_OBJECT = "OBJECT"
+
+
+class ImportJobs:
+    """Reads and writes imports. A status is written only if it can follow the status before it."""
+
+    def __init__(self, table: JobsTable) -> None:
+        self._table = table
+
+    def get(self, import_id: str) -> ImportJob | None:
+        """An import as it is stored now (strongly consistent), or None."""
+        record = self._table.get(IMPORT, import_id)
+        return import_job({**record, "id": import_id}) if record else None
+
+    def create(self, job: ImportJob) -> bool:
+        """Store a new import; False, and nothing changed, if it is there already."""
+        check_first_status(job.status)
+        return self._table.create(IMPORT, job.id, import_record(job))
+
+    def update(self, import_id: str, changes: ImportFields, **expected: Unpack[ImportFields]) -> bool:
+        """Set fields of an import; False, and nothing changed, if it is not as `expected`.
+
+        `expected` are fields' values now, None also where there is none. Raises ImpossibleTransitionError for
+        a status that cannot follow the expected one.
+        """
+        if "status" in changes:
+            check_transition(expected.get("status"), changes["status"])
+        return self._table.update(IMPORT, import_id, attributes(changes), **attributes(expected))
+
+    def seal(self, import_id: str, changes: ImportFields, claim: RowsClaim | None) -> bool:
+        """Seal an import that is being validated, and claim its rows, in one transaction.
+
+        `claim` names what is stored with its rows then, as long as nobody changed that since it was read.
+        False, and nothing changed, if the import is not VALIDATING any more or the claim was changed.
+        """
+        actions = [] if claim is None else [claim.action(self._table.name)]
+        sealed = {**attributes(changes), "status": ImportStatus.PROCESSING.value}
+        before = ImportStatus.VALIDATING.value
+        return self._table.update_together(IMPORT, import_id, sealed, actions, status=before)
+
+    def history(self, limit: int, offset: int) -> tuple[list[ImportJob], int]:
+        """Imports, newest first, from `offset`; and how many there are in all."""
+        records, total = self._table.history(IMPORT, limit, offset)
+        return [import_job(record) for record in records], total
+
+    def lease(self, import_id: str, owner: str, now: int, until: int) -> bool:
+        """Take the end of an import for ourselves until a moment (Unix ms); False while somebody else has
+        it."""
+        return self._table.lease(IMPORT, import_id, owner, now, until)
+
+    def end_lease(self, import_id: str, owner: str) -> None:
+        """Release the end of an import."""
+        self._table.update(IMPORT, import_id, {"leasedUntil": 0}, leaseOwner=owner)
+
+    def id_of_object(self, object_name: Iterable[str], import_id: str) -> str:
+        """The id of the import of an uploaded object: `import_id`, unless an earlier call gave another one.
+
+        `object_name` are texts that together name one version of one object, the same at every delivery
+        of its event.
+        """
+        digest = hashed(object_name)
+        if self._table.create(_OBJECT, digest, {"importId": import_id}):
+            return import_id
+        record = self._table.get(_OBJECT, digest)
+        return record["importId"] if record else import_id

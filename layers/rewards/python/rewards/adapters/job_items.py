@@ -1,0 +1,94 @@
+"""Imports and exports as the table stores them: the one place that knows their attributes.
+
+An attribute has the field's name in camel case, as in CONTRACT section 5. Items of earlier versions lack some
+of them; the defaults of ImportJob and ExportJob are for these.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields
+from functools import cache
+from typing import Any
+
+from rewards.adapters.jobs_table import Record
+from rewards.domain.export_job import ExportJob, ExportStatus
+from rewards.domain.import_job import ImportJob, ImportStatus, ImportType, Seal
+from rewards.domain.job_error import JobError, JobFailure
+
+# Attributes that an item gets only later.
+_LATER = frozenset(
+    {
+        *("date_expires", "results", "parts"),
+        *("as_of", "read_until", "totals"),
+        *("date_mailed", "mail_error"),
+    }
+)
+
+
+def import_job(record: Record) -> ImportJob:
+    """An import as its record says."""
+    return ImportJob(**_values(record, _fields(ImportJob), {"type": ImportType, "status": ImportStatus}))
+
+
+def export_job(record: Record) -> ExportJob:
+    """An export as its record says."""
+    return ExportJob(**_values(record, _fields(ExportJob), {"status": ExportStatus}))
+
+
+def import_record(job: ImportJob) -> Record:
+    """The record of an import that is created."""
+    return _new_record(job, _fields(ImportJob))
+
+
+def export_record(job: ExportJob) -> Record:
+    """The record of an export that is created. Its end is on it from the first."""
+    return {**_new_record(job, _fields(ExportJob)), "dateExpires": job.date_expires}
+
+
+def attributes(values: Mapping[str, object]) -> Record:
+    """Some fields of an import or an export, as attributes."""
+    return {attribute(name): _stored(value) for name, value in values.items()}
+
+
+@cache
+def attribute(field_name: str) -> str:
+    """The attribute of a field: `dateCreated` of `date_created`."""
+    first, *others = field_name.split("_")
+    return first + "".join(map(str.capitalize, others))
+
+
+@cache
+def _fields(job_type: type[ImportJob] | type[ExportJob]) -> tuple[str, ...]:
+    return tuple(each.name for each in fields(job_type))
+
+
+def _new_record(job: ImportJob | ExportJob, names: Iterable[str]) -> Record:
+    return attributes({name: getattr(job, name) for name in names if name not in _LATER})
+
+
+def _values(
+    record: Record, names: Iterable[str], types: Mapping[str, Callable[[Any], Any]]
+) -> dict[str, Any]:
+    found = {name: record[attribute(name)] for name in names if attribute(name) in record}
+    for name, read in (*types.items(), ("error", _failure), ("seal", _seal)):
+        if found.get(name) is not None:
+            found[name] = read(found[name])
+    return found
+
+
+def _failure(stored: Mapping[str, str]) -> JobFailure:
+    return JobFailure(JobError(stored["code"]), stored["message"])
+
+
+def _seal(stored: Mapping[str, str]) -> Seal:
+    return Seal(stored["attempt"], stored["manifest"])
+
+
+def _stored(value: object) -> object:
+    """A field's value as boto3 serialises it."""
+    if isinstance(value, JobFailure):
+        return {"code": value.code.value, "message": value.message}
+    if isinstance(value, Seal):
+        return {"attempt": value.attempt, "manifest": value.manifest}
+    if isinstance(value, Mapping):
+        return {str(name): _stored(each) for name, each in value.items()}
+    return str(value) if isinstance(value, str) else value

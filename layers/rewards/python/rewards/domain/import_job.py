@@ -1,0 +1,282 @@
+"""An import: its fields, its states, and what can be done in each of them.
+
+Moments are Unix milliseconds, credits are integers in the unit's smallest unit.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import TypedDict
+
+from rewards.domain.job_error import ImpossibleTransitionError, JobError, JobFailure
+from rewards.domain.outcomes import Outcome, Purpose, any_failed
+
+# An upload form works for an hour. A file that has not arrived after twice that will not arrive.
+FORM_SECONDS = 3_600
+_EXPIRED_AFTER = 2 * FORM_SECONDS * 1000
+
+
+class ImportType(StrEnum):
+    """What an import does with its rows."""
+
+    REDEMPTIONS = "REDEEMABLE_REWARD_BALANCE"
+    REWARDS = "REWARD"
+
+
+class ImportStatus(StrEnum):
+    """The status of an import (CONTRACT section 5)."""
+
+    PENDING = "PENDING"
+    VALIDATING = "VALIDATING"
+    PROCESSING = "PROCESSING"
+    COMPLETED = "COMPLETED"
+    ABORTED = "ABORTED"
+    CANCELLED = "CANCELLED"
+
+
+# In which states an import begins: created by the API, uploaded to the bucket, a reversal, and the second
+# file by one form.
+FIRST_STATUSES = frozenset(
+    {ImportStatus.PENDING, ImportStatus.VALIDATING, ImportStatus.PROCESSING, ImportStatus.ABORTED}
+)
+
+# The states that can follow each state. Nothing follows an end.
+TRANSITIONS: Mapping[ImportStatus, frozenset[ImportStatus]] = {
+    ImportStatus.PENDING: frozenset(
+        {ImportStatus.VALIDATING, ImportStatus.ABORTED, ImportStatus.CANCELLED},
+    ),
+    ImportStatus.VALIDATING: frozenset(
+        {ImportStatus.PROCESSING, ImportStatus.ABORTED, ImportStatus.CANCELLED},
+    ),
+    ImportStatus.PROCESSING: frozenset({ImportStatus.COMPLETED, ImportStatus.CANCELLED}),
+    ImportStatus.COMPLETED: frozenset(),
+    ImportStatus.ABORTED: frozenset(),
+    ImportStatus.CANCELLED: frozenset(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """What the sealing write stores: the attempt to validate, and the SHA-256 of its manifest."""
+
+    attempt: str
+    manifest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportJob:
+    """An import as it was read at one moment.
+
+    The default of a field is what holds where a record of an earlier version lacks it.
+    """
+
+    id: str
+    type: ImportType
+    status: ImportStatus
+    name: str
+    file_name: str
+    dry_run: bool
+    requester: str
+    mailto_email: str | None
+    date_created: int
+    # Whether an email says how the import ended; not for a dry run that is watched in the console.
+    sends_email: bool = True
+    error: JobFailure | None = None
+    date_completed: int | None = None
+    # Until when its files can be downloaded, and it can be reversed.
+    date_expires: int | None = None
+    started_from: str | None = None
+    started_as: str | None = None
+    reverses: str | None = None
+    reversed_by: str | None = None
+    # The upload: the one version of one object; before it has arrived, only where it will arrive.
+    bucket: str = ""
+    key: str = ""
+    version_id: str = ""
+    etag: str = ""
+    size: int = 0
+    allow_duplicate: bool = False
+    # None if nobody set it and it has not been detected; `encoding_detected` is None where version 0.1 did
+    # not say whether it was detected.
+    encoding: str | None = None
+    encoding_detected: bool | None = None
+    encoding_line: str | None = None
+    separator: str | None = None
+    # The sealed chunks, and how far they were sent. Imports of version 0.1 have no seal, but `parts`.
+    seal: Seal | None = None
+    sent_files: int = 0
+    sent: bool = False
+    parts: int = 0
+    rows: int = 0
+    processed: int = 0
+    chunks: int = 0
+    chunks_done: int = 0
+    # Rows by outcome, credits by unit, rows by warning, and texts by warning of the file.
+    outcomes: Mapping[str, int] = field(default_factory=dict)
+    requested: Mapping[str, int] = field(default_factory=dict)
+    redeemed: Mapping[str, int] = field(default_factory=dict)
+    # None of an import that an earlier version made: there is no place to count in.
+    rejected: Mapping[str, int] | None = None
+    warnings: Mapping[str, int] = field(default_factory=dict)
+    file_warnings: Mapping[str, str] = field(default_factory=dict)
+    # Whether results.csv was written.
+    results: bool = False
+    date_mailed: int | None = None
+    mail_error: str | None = None
+
+    @property
+    def loads_rewards(self) -> bool:
+        """Whether the rows are rewards to load, and not amounts to redeem."""
+        return self.type is ImportType.REWARDS
+
+    @property
+    def purpose(self) -> Purpose:
+        """What the import does with its rows, as texts about outcomes distinguish it."""
+        if self.loads_rewards:
+            return Purpose.REWARDS
+        if self.reverses is not None:
+            return Purpose.REVERSAL
+        return Purpose.PREVIEW if self.dry_run else Purpose.REDEMPTION
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether all rows are known and checked. A file without rows is rejected before it is sealed."""
+        return self.rows > 0
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the import is sealed and all its chunks are counted."""
+        return (
+            self.status in (ImportStatus.PROCESSING, ImportStatus.CANCELLED)
+            and self.chunks_done == self.chunks
+            and self.is_sealed
+        )
+
+    @property
+    def is_cancelled_unread(self) -> bool:
+        """Whether it was cancelled before it was sealed: it has no results, and redeemed nothing."""
+        return self.status is ImportStatus.CANCELLED and not self.is_sealed
+
+    @property
+    def can_cancel(self) -> bool:
+        """Whether there may be rows that a cancellation keeps from being redeemed."""
+        return ImportStatus.CANCELLED in TRANSITIONS[self.status] and not self.is_complete
+
+    @property
+    def can_finish(self) -> bool:
+        """Whether every row has its result, or never will have one."""
+        ended = self.status in (ImportStatus.COMPLETED, ImportStatus.ABORTED)
+        return ended or self.is_complete or self.is_cancelled_unread
+
+    @property
+    def awaits_results(self) -> bool:
+        """Whether all rows have their outcomes and the import has not ended, with results or an error."""
+        return self.is_complete and self.date_completed is None
+
+    @property
+    def lacks_results(self) -> bool:
+        """Whether the import ended because its results could not be written."""
+        return self.error is not None and self.error.code is JobError.RESULTS_FAILED
+
+    @property
+    def unsent(self) -> Seal | None:
+        """The seal of chunks that are to be sent, or None. A sealed import that is cancelled needs them, too.
+        Imports of version 0.1 stored no chunks."""
+        is_open = self.status in (ImportStatus.PROCESSING, ImportStatus.CANCELLED)
+        return self.seal if is_open and self.is_sealed and not self.sent else None
+
+    @property
+    def has_failed_file(self) -> bool:
+        """Whether there is a failed.csv once it has results. Of a reversal there is none: uploaded, it would
+        redeem what could not be returned."""
+        return self.reverses is None and any_failed(self.outcomes)
+
+    @property
+    def ended_without_effect(self) -> bool:
+        """Whether the import ended without redeeming anything, so that its dry run may be started again."""
+        if self.date_completed is None:
+            return False
+        cancelled = self.status is ImportStatus.CANCELLED and not self.outcomes.get(Outcome.REDEEMED)
+        return self.status is ImportStatus.ABORTED or cancelled
+
+    def is_kept(self, now: int) -> bool:
+        """Whether its files, and what a reversal needs, are kept at a moment."""
+        return self.date_expires is not None and now < self.date_expires
+
+    def as_at(self, now: int) -> "ImportJob":
+        """The import at a moment: ABORTED if its file has not arrived in time."""
+        if self.status is ImportStatus.PENDING and self.date_created + _EXPIRED_AFTER <= now:
+            message = "No file was uploaded with the form of this import. Order a new one."
+            return replace(
+                self,
+                status=ImportStatus.ABORTED,
+                error=JobFailure(JobError.UPLOAD_EXPIRED, message),
+                date_completed=self.date_created + _EXPIRED_AFTER,
+            )
+        return self
+
+
+class ImportFields(TypedDict, total=False):
+    """Some fields of an ImportJob: what an update sets, or what it expects to find."""
+
+    status: ImportStatus
+    mailto_email: str | None
+    error: JobFailure | None
+    date_completed: int | None
+    date_expires: int | None
+    started_as: str | None
+    reversed_by: str | None
+    bucket: str
+    key: str
+    version_id: str
+    etag: str
+    size: int
+    encoding: str | None
+    encoding_detected: bool | None
+    encoding_line: str | None
+    separator: str | None
+    seal: Seal | None
+    sent_files: int
+    sent: bool
+    rows: int
+    processed: int
+    chunks: int
+    outcomes: Mapping[str, int]
+    requested: Mapping[str, int]
+    rejected: Mapping[str, int] | None
+    warnings: Mapping[str, int]
+    file_warnings: Mapping[str, str]
+    results: bool
+    date_mailed: int | None
+    mail_error: str | None
+
+
+def new_import(
+    import_id: str, import_type: ImportType, dry_run: bool, name: str, file_name: str, now: int
+) -> ImportJob:
+    """An import as it begins, waiting for its file; whoever creates it adds to it."""
+    return ImportJob(
+        id=import_id,
+        type=import_type,
+        status=ImportStatus.PENDING,
+        name=name[:200] or file_name,
+        file_name=file_name,
+        dry_run=dry_run,
+        requester="S3",
+        mailto_email=None,
+        date_created=now,
+        encoding_detected=False,
+        rejected={},
+    )
+
+
+def check_first_status(status: ImportStatus) -> None:
+    """Raise ImpossibleTransitionError for a status in which no import begins."""
+    if status not in FIRST_STATUSES:
+        raise ImpossibleTransitionError(f"no import begins as {status}")
+
+
+def check_transition(before: ImportStatus | None, after: ImportStatus) -> None:
+    """Raise ImpossibleTransitionError for a step that is not in TRANSITIONS, or from an unknown status."""
+    if before is None or after not in TRANSITIONS[before]:
+        raise ImpossibleTransitionError(f"an import that is {before} cannot become {after}")
