@@ -516,7 +516,8 @@ def test_a_fault_tells_nothing_and_a_busy_table_asks_to_come_again(call, monkeyp
     response = fail(ThrottledError("secret"))
     assert code(response) == (503, "TRY_AGAIN")
     assert response["headers"]["Retry-After"] == "5"
-    monkeypatch.setattr(wiring.flows().jobs_table, "history", lambda *_: ([{"id": 1}], 1))
+    wrong_record = ([{"id": 1}], 1)
+    monkeypatch.setattr(wiring.flows().export_jobs, "history", lambda *_: wrong_record)
     assert code(call()) == (500, "INTERNAL_ERROR")
 
 

@@ -171,7 +171,7 @@ class TestResultsFileUploadedAgain:
     def test_a_row_that_was_redeemed_earlier_names_that_redemption(self, world, first):
         again = world.upload("redemptions/results.csv", self.corrected(world, first))
         places = [(each["importId"], each["line"]) for each in world.results(again)]
-        assert places == [(first.id, "2"), (again["id"], "3")]
+        assert places == [(first["id"], "2"), (again["id"], "3")]
 
     def test_the_results_of_a_preview_are_the_same_rows_also_when_its_start_was_rejected(self, world):
         rows = sheet([row("7", user="cat")])
@@ -241,12 +241,12 @@ class TestResultsFileUploadedAgain:
         assert "failed.csv" in record["error"]["message"]
 
     def test_columns_of_these_names_elsewhere_are_the_users_own(self, world, first):
-        mine = {"importId": first.id, "line": "2", "outcome": "mine", **row("7", user="cat")}
+        mine = {"importId": first["id"], "line": "2", "outcome": "mine", **row("7", user="cat")}
         record = world.upload("redemptions/mine.csv", sheet([mine]))
         assert record["outcomes"] == {"REDEEMED": 1}
         found = world.lines(f"imports/{record['id']}/results.csv")
         assert found[0][:3] == ["importId", "line", "outcome"]
-        assert found[1][:3] == [first.id, "2", "mine"]
+        assert found[1][:3] == [first["id"], "2", "mine"]
 
     def test_rejects_a_file_that_names_too_many_imports(self, world, first):
         rows = world.results(first)

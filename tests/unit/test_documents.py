@@ -5,6 +5,7 @@ import re
 import pytest
 
 from infra.documents import CONTRACT, ROOT, Project, anchors
+from rewards.domain import export_job, import_job
 
 CONTRACT_TEXT = "# Contract\n\n## 1. Units\n\n## 3. Import\n\nSee section 1.\n\n### 3.1 Outcomes\n"
 
@@ -124,13 +125,36 @@ def test_the_deployment_guide_lists_every_output():
     assert sorted(listed) == sorted(re.findall(r"^  (\w+):$", outputs, re.MULTILINE))
 
 
-def test_the_diagram_and_the_reference_have_the_same_states_of_an_import():
+def diagram_of(heading):
+    """The steps of a state diagram in the architecture; `[*]` is the start and the end."""
     page = (ROOT / "docs/architecture.md").read_text()
-    diagram = page.partition("\n## States of an import\n")[2].partition("\n```\n")[0]
-    steps = set(re.findall(r"^  ([A-Z]+) --> ([A-Z]+):", diagram, re.MULTILINE))
+    diagram = page.partition(f"\n## {heading}\n")[2].partition("\n```\n")[0]
+    return set(re.findall(r"^  ([A-Z]+|\[\*\]) --> ([A-Z]+|\[\*\])", diagram, re.MULTILINE))
+
+
+def steps_of(first, transitions):
+    """The steps that the code allows, as a diagram has them."""
+    steps = {(before.value, after.value) for before, found in transitions.items() for after in found}
+    starts = {("[*]", status.value) for status in first}
+    return steps | starts | {(status.value, "[*]") for status, found in transitions.items() if not found}
+
+
+def test_the_diagram_shows_the_states_of_an_import():
+    steps = steps_of(import_job.FIRST_STATUSES, import_job.TRANSITIONS)
+    assert diagram_of("States of an import") == steps
+
+
+def test_the_diagram_shows_the_states_of_an_export():
+    steps = steps_of([export_job.ExportStatus.PENDING], export_job.TRANSITIONS)
+    assert diagram_of("States of an export") == steps
+
+
+def test_the_reference_has_the_states_of_an_import():
     reference = (ROOT / "docs/reference/api.md").read_text()
-    rows = re.findall(r"^\| `([A-Z]+)` \| [^|]+ \| ([^|]*)\|$", reference, re.MULTILINE)
-    assert steps == {(status, after) for status, cell in rows for after in re.findall(r"`([A-Z]+)`", cell)}
+    table = reference.partition("The `status` of an import:")[2].partition("\n\n- ")[0]
+    rows = re.findall(r"^\| `([A-Z]+)` \| [^|]+ \| ([^|]*)\|$", table, re.MULTILINE)
+    listed = {status: set(re.findall(r"`([A-Z]+)`", cell)) for status, cell in rows}
+    assert listed == import_job.TRANSITIONS
 
 
 def test_the_architecture_states_the_time_outs_of_the_template():

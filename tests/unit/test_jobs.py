@@ -1,0 +1,193 @@
+"""Imports and exports: their states, how they are stored, and that no other step can be written."""
+
+from dataclasses import replace
+from itertools import product
+from typing import get_type_hints
+
+import pytest
+
+from rewards.adapters.export_jobs import ExportJobs
+from rewards.adapters.import_jobs import ImportJobs
+from rewards.adapters.job_items import attributes, export_job, export_record, import_job, import_record
+from rewards.domain import export_job as exports
+from rewards.domain import import_job as imports
+from rewards.domain.export_job import ExportFields, ExportJob, ExportStatus
+from rewards.domain.import_job import ImportFields, ImportJob, ImportStatus, ImportType, Seal, new_import
+from rewards.domain.job_error import ImpossibleTransitionError, JobError, JobFailure
+from rewards.domain.outcomes import FileProblem
+
+NOW = 1_795_292_040_000
+HOUR = 3_600_000
+DAY = 24 * HOUR
+
+
+def import_of(**more):
+    job = new_import("06gzzx7rv0b59snh", ImportType.REDEMPTIONS, False, "Payout", "a.csv", NOW)
+    return replace(job, **more)
+
+
+def export_of(**more):
+    job = ExportJob(
+        id="06gzzx7tr2jsak43",
+        type="REWARD",
+        format="CSV",
+        name="Details",
+        requester="API",
+        params={"filter": {"unit_in": ["POINT"]}},
+        mailto_email=None,
+        status=ExportStatus.PENDING,
+        date_created=NOW,
+    )
+    return replace(job, **more)
+
+
+class Table:
+    """In place of JobsTable: keeps what was to be written."""
+
+    def __init__(self):
+        self.written = []
+
+    def create(self, _kind, _identifier, record):
+        self.written.append(record)
+        return True
+
+    def update(self, _kind, _identifier, changes, **expected):
+        self.written.append((changes, expected))
+        return True
+
+
+# --- States ---
+
+
+@pytest.mark.parametrize(
+    ("adapter", "statuses", "transitions"),
+    [(ImportJobs, ImportStatus, imports.TRANSITIONS), (ExportJobs, ExportStatus, exports.TRANSITIONS)],
+)
+def test_writes_only_a_status_that_can_follow_the_expected_one(adapter, statuses, transitions):
+    assert set(transitions) == set(statuses)
+    for before, after in product((None, *statuses), statuses):
+        table = Table()
+        expected = {} if before is None else {"status": before}
+        if before is not None and after in transitions[before]:
+            assert adapter(table).update("id", {"status": after}, **expected)
+            assert table.written == [({"status": after.value}, {"status": before.value})]
+        else:
+            with pytest.raises(ImpossibleTransitionError):
+                adapter(table).update("id", {"status": after}, **expected)
+            assert table.written == []
+
+
+def test_an_import_is_created_only_in_a_first_status():
+    for status in ImportStatus:
+        table = Table()
+        if status in imports.FIRST_STATUSES:
+            assert ImportJobs(table).create(import_of(status=status))
+        else:
+            with pytest.raises(ImpossibleTransitionError):
+                ImportJobs(table).create(import_of(status=status))
+            assert table.written == []
+
+
+@pytest.mark.parametrize("rows", [0, 3])
+@pytest.mark.parametrize("done", [0, 1])
+def test_an_import_can_be_cancelled_until_its_last_chunk_is_counted(rows, done):
+    for status in ImportStatus:
+        job = import_of(status=status, rows=rows, chunks=1, chunks_done=done)
+        is_open = status in (ImportStatus.PENDING, ImportStatus.VALIDATING, ImportStatus.PROCESSING)
+        assert job.can_cancel is (is_open and not job.is_complete)
+
+
+def test_an_import_whose_file_does_not_arrive_is_aborted_after_two_hours():
+    job = import_of()
+    assert job.as_at(NOW + 2 * HOUR - 1) is job
+    late = job.as_at(NOW + 2 * HOUR)
+    assert (late.status, late.date_completed) == (ImportStatus.ABORTED, NOW + 2 * HOUR)
+    assert late.error is not None
+    assert late.error.code is JobError.UPLOAD_EXPIRED
+    arrived = replace(job, status=ImportStatus.VALIDATING)
+    assert arrived.as_at(NOW + DAY) is arrived
+
+
+def test_an_export_expires_with_its_file_and_fails_after_a_day_without_one():
+    job = export_of(status=ExportStatus.COMPLETED, date_expires=NOW + DAY)
+    assert job.as_at(NOW + DAY - 1) is job
+    assert job.as_at(NOW + DAY).status is ExportStatus.EXPIRED
+    waiting = export_of()
+    assert waiting.as_at(NOW + DAY - 1) is waiting
+    failed = waiting.as_at(NOW + DAY)
+    assert failed.status is ExportStatus.ABORTED
+    assert failed.error is not None
+    assert failed.error.code is JobError.EXPORT_FAILED
+
+
+def test_chunks_are_sent_of_sealed_imports_only_and_once():
+    seal = Seal("a", "b")
+    for status in ImportStatus:
+        job = import_of(status=status, seal=seal, rows=1)
+        is_sent = status in (ImportStatus.PROCESSING, ImportStatus.CANCELLED)
+        assert job.unsent == (seal if is_sent else None)
+        assert replace(job, rows=0).unsent is None
+        assert replace(job, sent=True).unsent is None
+
+
+def test_every_reason_to_reject_a_file_is_an_error_of_jobs():
+    assert {JobError(problem).file_problem for problem in FileProblem} == set(FileProblem)
+    assert JobError.RESULTS_FAILED.file_problem is None
+
+
+# --- Items ---
+
+
+@pytest.mark.parametrize(("partial", "whole"), [(ImportFields, ImportJob), (ExportFields, ExportJob)])
+def test_partial_updates_have_the_types_of_the_job(partial, whole):
+    types = get_type_hints(whole)
+    assert get_type_hints(partial).items() <= types.items()
+
+
+def test_an_import_is_read_as_it_was_stored():
+    failure = JobFailure(JobError.RESULTS_FAILED, "why")
+    job = import_of(error=failure, seal=Seal("a", "b"), outcomes={"REDEEMED": 1}, rejected={"POINT": 5})
+    later = {"date_expires": 1, "results": True, "parts": 2, "date_mailed": 3, "mail_error": "x"}
+    record = {**import_record(job), **attributes(later)}
+    assert record["error"] == {"code": "RESULTS_FAILED", "message": "why"}
+    assert record["seal"] == {"attempt": "a", "manifest": "b"}
+    assert type(record["status"]) is type(record["type"]) is str
+    assert import_job(record) == replace(job, **later)
+
+
+def test_an_export_is_read_as_it_was_stored():
+    later = {"as_of": 1, "read_until": 2, "totals": {"POINT": 3}, "date_mailed": 4, "mail_error": "x"}
+    record = {**export_record(export_of()), **attributes(later)}
+    assert record["params"] == {"filter": {"unit_in": ["POINT"]}}
+    assert export_job(record) == export_of(**later)
+
+
+def test_a_new_import_has_the_attributes_that_it_always_had():
+    assert set(import_record(import_of())) == {
+        *("id", "type", "name", "fileName", "dryRun", "requester", "mailtoEmail", "sendsEmail", "status"),
+        *("error", "dateCreated", "dateCompleted", "startedFrom", "startedAs", "reverses", "reversedBy"),
+        *("bucket", "key", "versionId", "etag", "size", "allowDuplicate", "seal", "sentFiles", "sent"),
+        *("encoding", "encodingDetected", "encodingLine", "separator", "rows", "processed", "chunks"),
+        *("chunksDone", "outcomes", "requested", "redeemed", "rejected", "warnings", "fileWarnings"),
+    }
+
+
+def test_a_new_export_has_the_attributes_that_it_always_had():
+    assert set(export_record(export_of())) == {
+        *("id", "type", "format", "name", "requester", "params", "mailtoEmail", "status", "dateCreated"),
+        *("dateCompleted", "dateExpires", "recordCount", "error"),
+    }
+
+
+def test_an_import_of_version_0_1_is_read():
+    old = import_record(import_of(outcomes={"REDEEMED": 1}))
+    for name in (
+        *("sendsEmail", "startedFrom", "startedAs", "reverses", "reversedBy", "allowDuplicate", "seal"),
+        *("sentFiles", "encodingDetected", "encodingLine", "separator", "requested", "rejected"),
+        *("warnings", "fileWarnings"),
+    ):
+        del old[name]
+    job = import_job({**old, "parts": 2})
+    assert (job.sends_email, job.seal, job.parts, job.outcomes) == (True, None, 2, {"REDEEMED": 1})
+    assert job.encoding_detected is None, "it did not say whether it was detected"
+    assert job.rejected is None, "there is no place to count in"
