@@ -185,7 +185,7 @@ class ExportPage(BaseModel):
 def order_export(_tenant: str, wanted: ExportOrder) -> Export:
     """The report is made in the background; an email with a link comes when it is ready."""
     caller = caller_of(router.current_event.raw_event)
-    chosen = wanted.params.model_dump(exclude_none=True) if wanted.params else {}
+    chosen: Any = wanted.params.model_dump(exclude_none=True) if wanted.params else {}
     try:
         job = wiring.flows().exports.create(
             wanted.type,

@@ -368,7 +368,7 @@ def explain_outcomes(_tenant: str, import_id: str) -> ImportOutcomes:
     """What became of the rows, by outcome: what that means, what to do about it, and the first of them."""
     job = _found(import_id, wiring.flows().imports.get(import_id))
     kept = wiring.flows().files.record(examples_key(import_id)) if job.results else None
-    return ImportOutcomes.model_validate(summarise_outcomes(job, kept))
+    return ImportOutcomes.model_validate(asdict(summarise_outcomes(job, kept)))
 
 
 _FILE: Any = {

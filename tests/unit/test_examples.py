@@ -18,7 +18,7 @@ def kept(*results, cells=CELLS):
 def test_a_failed_row_is_shown_by_the_columns_that_count():
     found = kept(RowResult(7, Outcome.NO_BALANCE, "why"))
     assert found["columns"] == list(NEEDED)
-    assert found["rows"] == {"NO_BALANCE": [[7, "why", ["acme", "ann", "POINT", "5"]]]}
+    assert found["rows"] == {"NO_BALANCE": [(7, "why", ["acme", "ann", "POINT", "5"])]}
 
 
 def test_only_the_first_of_an_outcome_are_kept():

@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from rewards.adapters.units_in_use import UnitsInUse
     from rewards.adapters.upload_bucket import UploadBucket
     from rewards.domain.row_ids import RowIdKeys
-    from rewards.flows.create_report import ReportEnding, Reporter
+    from rewards.flows.create_report import Reporter
     from rewards.flows.dead_letters import DeadLetters
+    from rewards.flows.end_report import ReportEnding
     from rewards.flows.exports import Exports
     from rewards.flows.finish_import import Finisher
     from rewards.flows.imports import Imports
@@ -337,7 +338,7 @@ class Flows:
 
     @cached_property
     def report_ending(self) -> "ReportEnding":
-        from rewards.flows.create_report import ReportEnding
+        from rewards.flows.end_report import ReportEnding
 
         return ReportEnding(self.export_jobs, self.overviews, self.notifications, self.now)
 

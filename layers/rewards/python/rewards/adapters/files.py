@@ -148,7 +148,7 @@ class Files:
         file = self.open_file(_part_key(import_id, part))
         return None if file is None else decode_results(file.read())
 
-    def put_record(self, key: str, record: dict[str, Any]) -> None:
+    def put_record(self, key: str, record: Mapping[str, object]) -> None:
         """Write a small record as JSON; writing it again is harmless."""
         self.put(key, json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode())
 
@@ -170,14 +170,13 @@ class Files:
         with translated():
             self._client.delete_object(Bucket=self._bucket, Key=key)
 
-    def record(self, key: str) -> dict[str, Any] | None:
+    def record(self, key: str) -> Any:
         """A record that we wrote, or None if it was deleted."""
         file = self.open_file(key)
         if file is None:
             return None
         with file:
-            found: dict[str, Any] = json.load(file)
-        return found
+            return json.load(file)
 
     def open_file(self, key: str) -> io.BufferedReader | None:
         """The bytes of a file that we made, streamed, or None if it was deleted."""

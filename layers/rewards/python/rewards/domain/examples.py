@@ -1,7 +1,7 @@
 """The first rows of each outcome, for who wants to see what became of a file without opening it."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TypedDict
 
 from rewards.domain.header import normalise
 from rewards.domain.outcomes import SETTLED, Outcome, RowResult
@@ -9,6 +9,18 @@ from rewards.domain.outcomes import SETTLED, Outcome, RowResult
 # So many rows of an outcome are shown; more are in the file of results.
 MAX_ROWS = 5
 _MAX_CELL = 200
+
+
+# Line, message, and the cells of `columns`.
+ExampleRow = tuple[int, str, list[str]]
+
+
+class ExamplesRecord(TypedDict, total=False):
+    """The rows as they are stored: by outcome, and by warning (not in files of version 0.1)."""
+
+    columns: list[str]
+    rows: dict[str, list[ExampleRow]]
+    warned: dict[str, list[ExampleRow]]
 
 
 class Examples:
@@ -23,8 +35,8 @@ class Examples:
         places = {normalise(name): place for place, name in enumerate(header)}
         shown = {name: places.get(normalise(name)) for name in columns}
         self._places = {name: place for name, place in shown.items() if place is not None}
-        self._rows: dict[str, list[list[Any]]] = {}
-        self._warned: dict[str, list[list[Any]]] = {}
+        self._rows: dict[str, list[ExampleRow]] = {}
+        self._warned: dict[str, list[ExampleRow]] = {}
 
     def add(self, cells: Sequence[str], result: RowResult) -> None:
         for warning in result.warnings:
@@ -32,13 +44,13 @@ class Examples:
         if result.outcome not in SETTLED or result.outcome == Outcome.ALREADY_REDEEMED:
             self._keep(self._rows.setdefault(result.outcome, []), cells, result)
 
-    def _keep(self, rows: list[list[Any]], cells: Sequence[str], result: RowResult) -> None:
+    def _keep(self, rows: list[ExampleRow], cells: Sequence[str], result: RowResult) -> None:
         if len(rows) < MAX_ROWS:
             shown = [_cut(cells[place]) for place in self._places.values()]
-            rows.append([result.line, _cut(result.message), shown])
+            rows.append((result.line, _cut(result.message), shown))
 
-    def record(self) -> dict[str, Any]:
-        """`columns`, `rows` by outcome and `warned` by warning: each row is [line, message, cells]."""
+    def record(self) -> ExamplesRecord:
+        """What was collected, to be stored."""
         return {"columns": list(self._places), "rows": self._rows, "warned": self._warned}
 
 

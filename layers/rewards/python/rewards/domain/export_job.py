@@ -6,8 +6,9 @@ Moments are Unix milliseconds, credits are integers in the unit's smallest unit.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any, TypedDict
+from typing import TypedDict
 
+from rewards.domain.filters import ReportParams
 from rewards.domain.job_error import ImpossibleTransitionError, JobError, JobFailure
 
 # A request that has not even failed by then never reached the function that creates reports.
@@ -46,7 +47,7 @@ class ExportJob:
     format: str
     name: str
     requester: str
-    params: Mapping[str, Any]
+    params: ReportParams
     mailto_email: str | None
     status: ExportStatus
     date_created: int

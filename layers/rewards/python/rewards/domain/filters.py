@@ -3,10 +3,10 @@
 Several filters are combined with AND, as in the original system.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import TypedDict
 
 from rewards.domain.report import BALANCES, REDEEMABLE, REWARDS
 from rewards.domain.units import currency, unit_name
@@ -20,6 +20,30 @@ _APPLY = {
     BALANCES: (*_COMMON, *DATES),
     REWARDS: (*_COMMON, "filter", *DATES),
 }
+
+
+class RewardFilter(TypedDict, total=False):
+    """The original system's filter by unit and type of reward."""
+
+    unit_eq: str | None
+    unit_in: list[str] | None
+    unitType_eq: str | None
+    currency_eq: str | None
+    type_eq: str | None
+
+
+class ReportParams(TypedDict, total=False):
+    """The filters of an export by the names of the contract. Dates are Unix milliseconds."""
+
+    unit: str | None
+    programId: str | None
+    filter: RewardFilter | None
+    createdSince: int | None
+    createdBefore: int | None
+    updatedSince: int | None
+    updatedBefore: int | None
+    createdOrUpdatedSince: int | None
+    createdOrUpdatedBefore: int | None
 
 
 class FilterError(ValueError):
@@ -65,30 +89,33 @@ class Filters:
     created_or_updated: Period = _EVER
 
     @classmethod
-    def read(cls, kind: str, params: Mapping[str, Any]) -> "Filters":
+    def read(cls, kind: str, params: ReportParams) -> "Filters":
         """The filters in an export's `params`; `kind` is one of report.KINDS.
 
         Raises FilterError for one that this kind of report does not have.
         """
-        given = {name: value for name, value in params.items() if value is not None}
-        for name in given:
-            if name not in _APPLY[kind]:
+        for name, value in params.items():
+            if value is not None and name not in _APPLY[kind]:
                 raise FilterError(
                     name,
                     f"does not apply to reports of type {kind}, which take {', '.join(_APPLY[kind])}",
                 )
-        chosen = {name: value for name, value in given.get("filter", {}).items() if value is not None}
-        one_of = [frozenset([each]) for each in (given.get("unit"), chosen.get("unit_eq")) if each]
-        one_of += [frozenset(chosen["unit_in"])] if "unit_in" in chosen else []
+        chosen: RewardFilter = params.get("filter") or {}
+        one_of = [frozenset([each]) for each in (params.get("unit"), chosen.get("unit_eq")) if each]
+        some = chosen.get("unit_in")
+        if some is not None:
+            one_of.append(frozenset(some))
         return cls(
             units=frozenset.intersection(*one_of) if one_of else None,
             unit_type=chosen.get("unitType_eq"),
             currency=chosen.get("currency_eq"),
             reward_type=chosen.get("type_eq"),
-            program_id=given.get("programId"),
-            created=_period(given, "created"),
-            updated=_period(given, "updated"),
-            created_or_updated=_period(given, "createdOrUpdated"),
+            program_id=params.get("programId"),
+            created=Period(params.get("createdSince"), params.get("createdBefore")),
+            updated=Period(params.get("updatedSince"), params.get("updatedBefore")),
+            created_or_updated=Period(
+                params.get("createdOrUpdatedSince"), params.get("createdOrUpdatedBefore")
+            ),
         )
 
     @property
@@ -131,14 +158,10 @@ class Filters:
         )
 
 
-def described(params: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def described(params: ReportParams) -> Iterator[tuple[str, object]]:
     """An export's filters by their full names, such as `filter.unit_eq`, with their values."""
     for name, value in params.items():
-        if name == "filter":
-            yield from ((f"filter.{inner}", each) for inner, each in value.items())
+        if isinstance(value, dict):
+            yield from ((f"{name}.{inner}", each) for inner, each in value.items())
         else:
             yield name, value
-
-
-def _period(given: Mapping[str, Any], what: str) -> Period:
-    return Period(given.get(f"{what}Since"), given.get(f"{what}Before"))

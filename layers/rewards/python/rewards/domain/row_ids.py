@@ -10,7 +10,7 @@ import json
 import re
 from bisect import bisect_right
 from collections.abc import Iterable
-from typing import Any
+from typing import TypedDict
 
 from rewards.domain import ids
 
@@ -24,6 +24,13 @@ _MIN_KEY, _MAX_KEY = 32, hashlib.blake2b.MAX_KEY_SIZE
 
 class RowIdKeysError(Exception):
     """The stored keys cannot be used. The message never contains a key."""
+
+
+class KeyEntry(TypedDict):
+    """A key as it is stored: it makes the rowIds of reports from a moment on (Unix ms)."""
+
+    key: str
+    startsAt: int
 
 
 class RowIds:
@@ -80,7 +87,7 @@ class RowIdKeys:
         return RowIds(export_id, self._keys[place - 1]) if place else None
 
 
-def entries(text: str) -> list[dict[str, Any]]:
+def entries(text: str) -> list[KeyEntry]:
     """The keys in a secret as a list of `key` and `startsAt`. Raises RowIdKeysError for another form."""
     text = text.strip()
     if not text.startswith(("[", "{")):

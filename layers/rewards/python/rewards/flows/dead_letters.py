@@ -16,7 +16,7 @@ from rewards.domain.messages import (
     SEND_CHUNKS,
     read_message,
 )
-from rewards.flows.create_report import ReportEnding
+from rewards.flows.end_report import ReportEnding
 from rewards.flows.finish_import import Finisher
 from rewards.flows.process_chunk import FAILED_PERMANENTLY, ChunkProcessor
 from rewards.flows.send_chunks import ChunkSender

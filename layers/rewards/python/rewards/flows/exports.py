@@ -1,13 +1,12 @@
 """Requesting exports and reading their status."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from rewards.adapters.export_jobs import ExportJobs
 from rewards.adapters.queues import Queues
 from rewards.domain import ids
 from rewards.domain.export_job import ExportJob, ExportStatus
-from rewards.domain.filters import Filters
+from rewards.domain.filters import Filters, ReportParams
 from rewards.domain.messages import create_report
 from rewards.domain.report import REPORT_DEFINITIONS, TYPES
 
@@ -29,7 +28,7 @@ class Exports:
         file_format: str,
         name: str,
         requester: str,
-        params: Mapping[str, Any],
+        params: ReportParams,
         email: str | None = None,
     ) -> ExportJob:
         """Request an export, and return it. The report is being created when this returns.

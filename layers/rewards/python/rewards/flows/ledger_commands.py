@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from secrets import token_hex
-from typing import Any, NoReturn
+from typing import Any, Generic, NoReturn, TypedDict, TypeVar, cast
 
 from rewards.adapters.accounts import Accounts
 from rewards.adapters.errors import ThrottledError, TooManyWritesError, UnknownOutcomeError
@@ -25,7 +25,7 @@ from rewards.domain.redemption import InsufficientBalanceError, Reward, Status, 
 from rewards.domain.reward_rows import Grant
 from rewards.domain.units import format_value
 from rewards.flows.load_rewards import admitted, new_balance
-from rewards.flows.reward_queries import OwnedReward, Record, RewardQueries, show
+from rewards.flows.reward_queries import OwnedReward, RewardQueries, RewardRecord, show
 from rewards.flows.spellings import Spellings
 from rewards.flows.unit_claims import InvalidUnitError, UnitClaims
 
@@ -69,11 +69,22 @@ class Request:
     old_key: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Change:
-    """An answer, and what is to be written so that it is true."""
+class RedeemedRecord(TypedDict):
+    """What a redemption took, and what is left, in credits. Its names are those of CONTRACT section 5."""
 
-    response: Record
+    creditRedeemed: int
+    creditAvailable: int
+    unit: str
+
+
+_Response = TypeVar("_Response")
+
+
+@dataclass(frozen=True, slots=True)
+class _Change(Generic[_Response]):
+    """A response, and what is to be written so that it is true."""
+
+    response: _Response
     balances: Sequence[Balance]
     actions: Sequence[Any] = ()
 
@@ -97,12 +108,12 @@ class LedgerCommands:
         self._queries = RewardQueries(accounts, registry, self._spellings, now)
         self._now = now
 
-    def create(self, new: Grant, request: Request, backoff: Backoff) -> Record:
+    def create(self, new: Grant, request: Request, backoff: Backoff) -> RewardRecord:
         """Give a participant a reward; its record. Rejected: INVALID_UNIT, BALANCE_FULL."""
         new = self._spellings.grant(new, backoff)
         key = (new.account_id, new.user_id, new.unit)
 
-        def decide() -> _Change:
+        def decide() -> _Change[RewardRecord]:
             balance = self._accounts.read([key], backoff).get(key)
             try:
                 actions = self._units.actions(new.unit, new_balance=balance is None)
@@ -127,7 +138,7 @@ class LedgerCommands:
 
     def redeem_reward(
         self, reward_id: str, unit: str, amount: int, request: Request, backoff: Backoff
-    ) -> Record:
+    ) -> RedeemedRecord:
         """Redeem an amount from one reward, entirely or not at all; what its balance has left.
 
         Rejected: REWARD_NOT_FOUND, UNIT_MISMATCH, REWARD_NOT_AVAILABLE, INSUFFICIENT_BALANCE.
@@ -135,7 +146,7 @@ class LedgerCommands:
         redemption = ids.new_id(self._now())
         reward_id, unit = self._spellings.reward_id(reward_id, backoff), self._spellings.unit(unit)
 
-        def decide() -> _Change:
+        def decide() -> _Change[RedeemedRecord]:
             balance, reward = self._reward(reward_id, backoff)
             if balance.unit != unit:
                 raise RequestRejectedError(
@@ -164,7 +175,7 @@ class LedgerCommands:
         amount: int,
         request: Request,
         backoff: Backoff,
-    ) -> Record:
+    ) -> RedeemedRecord:
         """Redeem an amount from a participant's balance, or from all of an account's as if they were one.
 
         In redemption order, entirely or not at all. The answer tells what is left of what was
@@ -175,7 +186,7 @@ class LedgerCommands:
         unit = self._spellings.unit(unit)
         account_id, user_id = self._spellings.account_or_participant(account_id, user_id, backoff)
 
-        def decide() -> _Change:
+        def decide() -> _Change[RedeemedRecord]:
             balances = self._accounts.balances(account_id, user_id, unit)
             if not balances:
                 self._no_balance(account_id, user_id, unit)
@@ -188,7 +199,7 @@ class LedgerCommands:
 
         return self._once(request, decide, backoff)
 
-    def cancel(self, reward_id: str, backoff: Backoff) -> Record:
+    def cancel(self, reward_id: str, backoff: Backoff) -> RewardRecord:
         """Cancel what is left of a reward; its record. Again: the same.
 
         Rejected: REWARD_NOT_FOUND, REWARD_NOT_CANCELLABLE (used up, or expired).
@@ -212,13 +223,15 @@ class LedgerCommands:
                 pass  # if it was written, it is seen now
             backoff.wait()
 
-    def _once(self, request: Request, decide: Callable[[], _Change], backoff: Backoff) -> Record:
+    def _once(
+        self, request: Request, decide: Callable[[], _Change[_Response]], backoff: Backoff
+    ) -> _Response:
         """Decide and write until it is done, or rejected, or found to have been answered before."""
         key = request.key or token_hex(32)
         # Nothing is stored under an old key any more, so one look is enough.
         earlier = self._responses.find(request.old_key) if request.old_key else None
         if earlier is not None:
-            return _same(earlier, request)
+            return cast(_Response, _same(earlier, request))
         while True:
             rejection = None
             try:
@@ -236,7 +249,7 @@ class LedgerCommands:
             # Also when rejected: what is missing may be what this very request took.
             before = self._responses.find(key)
             if before is not None:
-                return _same(before, request)
+                return cast(_Response, _same(before, request))
             if rejection is not None:
                 raise rejection
             backoff.wait()
@@ -271,19 +284,19 @@ class LedgerCommands:
         )
 
 
-def _debited(amount: int, unit: str, balances: Sequence[Balance], now: int) -> Record:
+def _debited(amount: int, unit: str, balances: Sequence[Balance], now: int) -> RedeemedRecord:
     left = sum(balance.available(now) for balance in balances)
     return {"creditRedeemed": amount, "creditAvailable": left, "unit": unit}
 
 
-def _same(before: StoredResponse, request: Request) -> Record:
+def _same(before: StoredResponse, request: Request) -> Any:
+    """The response that was stored, if it was to the same request."""
     if before.digest != request.digest:
         raise RequestRejectedError(
             RejectionCode.IDEMPOTENCY_KEY_REUSED,
             "This Idempotency-Key was used for another request. Use a new one for each; nothing was changed.",
         )
-    response: Record = before.response
-    return response
+    return before.response
 
 
 def _insufficient(amount: int, unit: str, error: InsufficientBalanceError) -> NoReturn:

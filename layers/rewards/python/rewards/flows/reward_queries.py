@@ -1,21 +1,64 @@
 """Queries for participants' rewards, the redemptions of each, and the sums of balances.
 
-Records are plain dictionaries with the names of CONTRACT section 5.
+Records have the names of CONTRACT section 5: responses that contain them are stored under idempotency keys.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
 
 from rewards.adapters.accounts import Accounts
 from rewards.adapters.retry import Backoff
 from rewards.adapters.reward_registry import Claim, RewardRegistry
 from rewards.domain.account_credits import name_of, sums, uncancellable
 from rewards.domain.balance import Balance, Page
-from rewards.domain.redemption import Reward, statuses
+from rewards.domain.redemption import Reward, Status, statuses
 from rewards.flows.spellings import Spellings
 
-Record = dict[str, Any]
+
+class RedemptionRecord(TypedDict):
+    """One time that credits of a reward were redeemed (Unix ms)."""
+
+    id: str
+    dateRedeemed: int
+    quantityRedeemed: int
+
+
+class RewardRecord(TypedDict):
+    """A reward. Credits are in the unit's smallest unit, dates Unix milliseconds."""
+
+    id: str
+    type: str
+    accountId: str
+    userId: str
+    programId: str | None
+    name: str | None
+    rewardSource: str | None
+    unit: str
+    assignedCredit: int
+    redeemedCredit: int
+    dateGiven: int
+    dateScheduledFor: int | None
+    dateExpires: int | None
+    dateCancelled: int | None
+    cancellable: bool
+    statuses: list[Status]
+    redemptions: list[RedemptionRecord]
+
+
+class BalanceRecord(TypedDict):
+    """The sums of the rewards of one unit, in credits."""
+
+    type: str
+    unit: str
+    count: int
+    totalAssignedCredit: int
+    totalRedeemedCredit: int
+    totalPendingCredit: int
+    totalExpiredCredit: int
+    totalCancelledCredit: int
+    totalAvailableCredit: int
+    totalHeldCredit: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +71,7 @@ class OwnedReward:
     reward: Reward
     balance: Balance
     claim: Claim
-    redemptions: Sequence[Record]
+    redemptions: Sequence[RedemptionRecord]
 
 
 class RewardQueries:
@@ -57,7 +100,7 @@ class RewardQueries:
                     return OwnedReward(reward, balance, claim, redeemed.get(reward.ordinal, []))
         raise LookupError(f"reward {reward_id} is neither in its balance nor in its history")
 
-    def reward(self, reward_id: str, backoff: Backoff) -> Record | None:
+    def reward(self, reward_id: str, backoff: Backoff) -> RewardRecord | None:
         """One reward's record, or None."""
         held = self.find(reward_id, backoff)
         return show(held, self._now()) if held else None
@@ -69,7 +112,7 @@ class RewardQueries:
         backoff: Backoff,
         limit: int | None = None,
         offset: int = 0,
-    ) -> list[Record]:
+    ) -> list[RewardRecord]:
         """The rewards an account (or one participant) ever got, in the order they were given.
 
         `limit` rewards after the first `offset`; all of these without a limit.
@@ -87,7 +130,7 @@ class RewardQueries:
         now = self._now()
         return [show(OwnedReward(r, balance, claims[r.id], redeemed), now) for r, balance, redeemed in held]
 
-    def balances(self, account_id: str, user_id: str | None, backoff: Backoff) -> list[Record]:
+    def balances(self, account_id: str, user_id: str | None, backoff: Backoff) -> list[BalanceRecord]:
         """The sums of an account's (or one participant's) rewards, a record a unit."""
         account_id, user_id = self._spellings.account_or_participant(account_id, user_id, backoff)
         by_unit: dict[str, list[Balance]] = {}
@@ -97,7 +140,7 @@ class RewardQueries:
         return [_show_sums(unit, by_unit[unit], now) for unit in sorted(by_unit)]
 
 
-def show(held: OwnedReward, now: int) -> Record:
+def show(held: OwnedReward, now: int) -> RewardRecord:
     """A reward's record; its statuses, and whether it can be cancelled, are as of `now`."""
     reward, balance = held.reward, held.balance
     return {
@@ -125,9 +168,9 @@ def _all_rewards(balance: Balance, pages: Sequence[Page]) -> list[Reward]:
     return [*balance.rewards, *(reward for page in pages for reward in page.rewards)]
 
 
-def _redemptions(balance: Balance, pages: Sequence[Page]) -> dict[int, list[Record]]:
+def _redemptions(balance: Balance, pages: Sequence[Page]) -> dict[int, list[RedemptionRecord]]:
     """What was redeemed of each of a balance's rewards and not returned, by its ordinal, oldest first."""
-    found: dict[int, list[Record]] = {}
+    found: dict[int, list[RedemptionRecord]] = {}
     past = [redemption for page in pages for redemption in page.redemptions]
     for redemption in (*past, *balance.redemptions):
         if redemption.reversed_by:
@@ -139,7 +182,7 @@ def _redemptions(balance: Balance, pages: Sequence[Page]) -> dict[int, list[Reco
     return found
 
 
-def _show_sums(unit: str, balances: Sequence[Balance], now: int) -> Record:
+def _show_sums(unit: str, balances: Sequence[Balance], now: int) -> BalanceRecord:
     found = sums(balances, now)
     return {
         "type": "CREDIT",

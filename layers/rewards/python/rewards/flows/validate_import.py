@@ -9,7 +9,6 @@ again: whoever sends chunks, now or later, reads the stored ones.
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import chain, islice
 from typing import Any
 
 from rewards.adapters import chunk_messages
@@ -20,36 +19,21 @@ from rewards.adapters.import_jobs import ImportJobs
 from rewards.adapters.retry import Backoff
 from rewards.adapters.row_claims import RowClaims, RowsClaim
 from rewards.adapters.sealed import Attempt
-from rewards.domain import ids
 from rewards.domain.balance import RedemptionRequest
 from rewards.domain.dates import to_the_minute
 from rewards.domain.duplicates import RowSet, counts_as_imported
-from rewards.domain.encoding_doubt import encoding_doubt, first_beyond_ascii
-from rewards.domain.header import find_columns
 from rewards.domain.import_job import ImportFields, ImportJob, ImportStatus
-from rewards.domain.import_rows import RowChecker, rounded_id
+from rewards.domain.import_rows import RowChecker
 from rewards.domain.outcomes import FileProblem, FileRejectedError, Outcome, RowResult, WarningCode
 from rewards.domain.repair import NO_REPORTS, Reports
-from rewards.domain.result_columns import has_result_columns, is_old_results_file
-from rewards.domain.reward_rows import ID_COLUMNS, NEEDED, USED, USED_OF_USER, Grant, read_grant
+from rewards.domain.reward_rows import Grant
 from rewards.domain.row_ids import RowIdKeys
-from rewards.domain.spreadsheet import restore
 from rewards.domain.unit_totals import RequestedTotals
-from rewards.domain.values import NumberFormat, shown_mark
+from rewards.flows.check_rows import Priors, check_rows
 from rewards.flows.open_upload import detect_encoding, open_sheet
 from rewards.flows.row_id_lookup import find_reports, known_exports
 from rewards.flows.uploaded_imports import UNREADABLE, Uploaded, UploadedImports
 from rewards.tabular.csv_reader import NotUtf8Error
-from rewards.tabular.sheet import Sheet
-
-_OLD_RESULTS = (
-    "This is a results.csv of version 0.1, which does not name its import. Nothing was redeemed. "
-    "Upload failed.csv of that import instead: it has only the rows that were not redeemed."
-)
-_TOO_MANY_PRIORS = "The column importId names more than 100 imports: upload one results.csv at a time."
-_MAX_PRIORS = 100
-# So many rows are looked at to see how the file writes numbers.
-_MARK_ROWS = 1_000
 
 
 @dataclass
@@ -226,8 +210,8 @@ class Validation:
             with open_sheet(self._files, job, digest) as sheet:
                 found.encoding = sheet.encoding
                 found.separator = sheet.separator if sheet.encoding else None
-                priors = _Priors(self._jobs)
-                checked = _check_rows(
+                priors = Priors(self._jobs)
+                checked = check_rows(
                     job, sheet, self._row_id_keys, reports, priors, found.exports, found.totals
                 )
                 rows = _rows_to_send(checked, found)
@@ -238,32 +222,6 @@ class Validation:
         except Exception:  # nothing is sealed yet, so nobody reads these files
             found.attempt.discard()
             raise
-        return found
-
-
-class _Priors(dict[str, tuple[str, bool] | None]):
-    """The imports that an uploaded results.csv names, each looked up once, by importId.
-
-    The value is the import that redeemed (itself or, of a dry run, the one that was started from it), and
-    whether a dry run is named.
-    """
-
-    def __init__(self, jobs: ImportJobs) -> None:
-        super().__init__()
-        self._jobs = jobs
-
-    def get(  # type: ignore[override]
-        self, import_id: str, _default: tuple[str, bool] | None = None
-    ) -> tuple[str, bool] | None:
-        return self[import_id]
-
-    def __missing__(self, import_id: str) -> tuple[str, bool] | None:
-        if len(self) >= _MAX_PRIORS:
-            raise FileRejectedError(FileProblem.UNREADABLE_FILE, _TOO_MANY_PRIORS)
-        job = self._jobs.get(import_id) if ids.is_id(import_id) else None
-        # A dry run that was not started redeemed nothing, and neither did any import of its id.
-        found = None if job is None else (job.started_as or job.id, job.dry_run)
-        self[import_id] = found
         return found
 
 
@@ -283,64 +241,3 @@ def _rows_to_send(
             found.row_set.add(row)
             found.totals.request(row.unit, row.value)
         yield row
-
-
-def _check_rows(
-    job: ImportJob,
-    sheet: Sheet,
-    row_id_keys: Callable[[], RowIdKeys],
-    reports: Reports,
-    priors: Mapping[str, tuple[str, bool] | None],
-    exports: dict[str, None],
-    totals: RequestedTotals | None = None,
-) -> Iterator[RedemptionRequest | Grant | RowResult]:
-    """What each row of an upload asks for, or its result, in order; the same at every reading.
-
-    What rejected rows request is added to `totals`.
-    """
-    uploaded = job.date_created
-    detected = job.encoding if job.encoding_detected else None
-    if job.loads_rewards:
-        yield from _check_grants(sheet, uploaded, detected)
-        return
-    if is_old_results_file(sheet.header):
-        raise FileRejectedError(FileProblem.OLD_RESULTS_FILE, _OLD_RESULTS)
-    keys = row_id_keys()
-    first = list(islice(sheet.rows, _MARK_ROWS))
-    cells_of_value = map(RowChecker(sheet.header, uploaded, keys).value_cell, (row for _, row in first))
-    seen = {mark for mark in map(shown_mark, cells_of_value) if mark}
-    number_format = NumberFormat(
-        comma_allowed=sheet.workbook or sheet.separator != ",",
-        seen=seen.pop() if len(seen) == 1 else None,
-    )
-    checker = RowChecker(sheet.header, uploaded, keys, number_format, reports, priors, detected)
-    for line, row in chain(first, sheet.rows):
-        checked = checker.check(row, line)
-        if totals is not None and isinstance(checked, RowResult) and checked.outcome is not Outcome.UNCHANGED:
-            requested = checker.requested(row)
-            if requested is not None:
-                totals.reject(*requested)
-        yield checked
-    exports.update(checker.exports)
-
-
-def _check_grants(sheet: Sheet, uploaded: int, detected: str | None) -> Iterator[Grant | RowResult]:
-    """The rewards of a file; `detected` is the name of an encoding that nobody set."""
-    columns = find_columns(sheet.header, NEEDED, (*USED, *USED_OF_USER))
-    results = has_result_columns(sheet.header)
-    for line, row in sheet.rows:
-        cells = {name: row[place] if place < len(row) else "" for name, place in columns.items()}
-        # Texts of a CSV file are as they are, except in results, whose ids alone are as they are.
-        meant = {
-            name: restore(cell) if sheet.neutralised or (results and name not in ID_COLUMNS) else cell
-            for name, cell in cells.items()
-        }
-        rounded = rounded_id(cells, ID_COLUMNS)
-        if rounded:
-            yield RowResult(line, Outcome.INVALID_VALUE, rounded)
-            continue
-        doubtful = detected and first_beyond_ascii(meant, ID_COLUMNS)
-        if detected and doubtful:
-            yield RowResult(line, Outcome.INVALID_VALUE, encoding_doubt(doubtful, detected))
-        else:
-            yield read_grant(meant, line, uploaded)
