@@ -13,11 +13,14 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from rewards.adapters.files import _Stream
-from rewards.flows.validate_import import Validation
+from rewards.bootstrap import Flows, Settings
+from rewards.domain.import_job import ImportStatus, ImportType, new_import
+from rewards.settings import load
 from tests.bench.imports import file_of
 from tests.row_ids import keys
 
@@ -25,38 +28,52 @@ NOW = 1_795_300_000_000
 
 
 class _Files:
+    """In place of Files: the upload, and nothing else is kept."""
+
     def __init__(self, body: Path) -> None:
         self._body = body
 
     def open_upload(self, _bucket: str, _key: str, _version: str, digest: Any = None) -> io.BufferedReader:
         return io.BufferedReader(_Stream(self._body.open("rb"), digest), buffer_size=1 << 20)
 
-
-class _Jobs:
-    def update(self, *_: Any, **__: Any) -> bool:
-        return True
+    def put(self, _key: str, _body: bytes) -> None:
+        pass
 
 
-class _Queues:
+class _Table:
+    """In place of JobsTable: remembers what sealed the import."""
+
+    name = "jobs"
+
     def __init__(self) -> None:
-        self.chunks = 0
+        self.sealed: dict[str, Any] = {}
 
-    def send_all(self, _url: str, bodies: Any, _backoff: Any) -> None:
-        self.chunks = sum(1 for _ in bodies)
+    def get(self, _kind: str, _identifier: str) -> None:
+        return None
+
+    def update_together(self, _kind: str, _id: str, changes: Any, _actions: Any, **_expected: Any) -> bool:
+        self.sealed = changes
+        return True
 
 
 def validate(body: Path, rows: int) -> float:
     """CPU seconds of one validation."""
-    queues: Any = _Queues()
-    stand_ins: Any = (_Jobs(), _Files(body), queues, "redeem", "finish", lambda: NOW, keys)
-    record = {
-        "bucket": "b", "key": "k", "versionId": "v", "size": body.stat().st_size, "fileName": "a.csv",
-        "type": "REDEEMABLE_REWARD_BALANCE", "dryRun": False, "dateCreated": NOW,
-    }  # fmt: skip
+    table = _Table()
+    queues = {"REDEMPTION_QUEUE_URL": "redeem", "FINISH_QUEUE_URL": "finish"}
+    settings = load(Settings, queues, only=("redemption_queue_url", "finish_queue_url"))
+    flows: Any = Flows(settings, now=lambda: NOW)
+    flows.jobs_table, flows.files, flows.queues, flows.row_id_keys = table, _Files(body), None, keys
+    job = replace(
+        new_import("06gzzygm7a5nffgf", ImportType.REDEMPTIONS, False, "", "a.csv", NOW),
+        status=ImportStatus.VALIDATING,
+        size=body.stat().st_size,
+    )
+    validation = flows.validation
     begun = time.process_time()
-    Validation(*stand_ins)._validate("06gzzygm7a5nffgf", record, None)  # type: ignore[arg-type]
-    assert queues.chunks == -(-rows // 500)
-    return time.process_time() - begun
+    validation._validate(job)
+    took = time.process_time() - begun
+    assert table.sealed["chunks"] == -(-rows // 500)
+    return took
 
 
 def bare(body: Path) -> float:
