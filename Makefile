@@ -15,7 +15,7 @@ SOURCES := $(sort $(TEMPLATE) $(shell find functions layers -type f -not -name '
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup build build-aws demo up down sample token env logs test test-fast simulate bench lint format pictures \
+.PHONY: help setup build build-aws demo up down sample token env logs test test-fast coverage simulate bench lint format pictures \
 	lint-console rotate-row-id-key requeue-chunks pins chromium gnumeric exceljs typescript clean FORCE
 
 help: ## List the targets
@@ -54,6 +54,16 @@ test-fast: $(VENV) ## Run the unit and property tests only, in less than a minut
 
 test: lint $(LOCAL_STACK) chromium gnumeric exceljs typescript ## Run lint and all tests: unit, integration, end to end, in a browser
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+
+coverage: $(VENV) ## Measure which branches unit, property and integration tests cover; rules and flows need 95 %
+	$(BIN)/python -m pytest -q --numprocesses auto --dist loadfile --cov --cov-report= --cov-fail-under=0 \
+		tests/unit tests/property tests/integration
+	$(BIN)/coverage report --fail-under=0
+	@for folder in domain flows; do \
+		echo "Branches and lines of $$folder:" \
+		&& $(BIN)/coverage report --format=total --precision=1 --include="layers/rewards/python/rewards/$$folder/*" \
+		|| exit 1; \
+	done
 
 SEEDS := 1000
 
@@ -138,7 +148,7 @@ $(CONSOLE_TOOLS) $(EXCELJS) $(TYPESCRIPT): tests/%/node_modules/.installed: test
 
 clean: ## Remove built files, and stop the local stack
 	@if [ -e .local/stack.json ]; then $(BIN)/python -m infra.local down; fi
-	rm -rf .build .local .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis .schemathesis
+	rm -rf .build .local .aws-sam .mypy_cache .pytest_cache .ruff_cache .coverage .hypothesis .schemathesis
 
 # --- Virtual environments: made anew when their list changes ---
 

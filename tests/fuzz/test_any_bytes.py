@@ -34,7 +34,7 @@ XML = [b"<c>", b"</c>", b"<row>", b'<row r="0">', b'<row r="-1">', b'<row r="999
 
 def examples(number):
     return settings(
-        max_examples=MORE or number, derandomize=not MORE, database=None, deadline=None,
+        max_examples=MORE or number, derandomize=not MORE, database=None,
         suppress_health_check=list(HealthCheck),
     )  # fmt: skip
 

@@ -47,7 +47,6 @@ def examples(number, here=1.0):
         max_examples=int(MORE * here) or number,
         derandomize=not MORE,
         database=None,
-        deadline=None,
         suppress_health_check=list(HealthCheck),
     )
 

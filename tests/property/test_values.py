@@ -102,7 +102,7 @@ GROUPS = st.tuples(
 ).map(lambda parts: parts[0] + parts[2].join(parts[1]) + parts[3])
 
 
-@settings(max_examples=500, deadline=None, derandomize=True, database=None)
+@settings(max_examples=500, derandomize=True, database=None)
 @given(st.one_of(FORMS, GROUPS), st.sampled_from(sorted(UNITS)), st.booleans())
 @example("1,23,456.50", "CASH/INR", False)
 @example(" $-   ", "CASH/USD", False)

@@ -1,0 +1,47 @@
+"""Messages that come too early are put back, but not for ever."""
+
+import json
+
+import pytest
+
+from rewards.adapters.errors import LeaseTakenError, ThrottledError
+from rewards.adapters.retry import OutOfTimeError
+from rewards.domain import ids
+from rewards.flows.requeue import LATER, PATIENCE, Requeuer
+from tests.unit.days import NOW
+
+BODY = json.dumps({"version": 2, "kind": "redeem", "importId": ids.make_id(NOW, 7)})
+
+
+class Queues:
+    def __init__(self):
+        self.sent = []
+
+    def send_later(self, *sent):
+        self.sent.append(sent)
+
+
+def work(error, now):
+    """What is sent when the work on a message ends with an error at this time."""
+    queues = Queues()
+    with Requeuer(queues, "queue", lambda: now).if_too_early(BODY):
+        if error is not None:
+            raise error
+    return queues.sent
+
+
+@pytest.mark.parametrize("error", [LeaseTakenError("x"), ThrottledError("x"), OutOfTimeError("x")])
+def test_requeues_a_message_that_came_too_early(error):
+    assert work(error, NOW + PATIENCE - 1000) == [("queue", BODY, LATER)]
+
+
+@pytest.mark.parametrize("error", [LeaseTakenError("x"), ThrottledError("x"), OutOfTimeError("x")])
+def test_requeues_nothing_once_the_import_is_seven_days_old(error):
+    with pytest.raises(type(error)):
+        work(error, NOW + PATIENCE + 1000)
+
+
+def test_requeues_nothing_after_success_and_after_other_errors():
+    assert work(None, NOW) == []
+    with pytest.raises(KeyError):
+        work(KeyError("a fault of the message"), NOW)
