@@ -9,7 +9,7 @@ def adapted(template: Mapping[str, Any], parameters: Mapping[str, str]) -> dict[
 
     - `MaximumConcurrency` becomes a number: CloudFormation converts the parameter's text, MiniStack does not,
       and the pollers of its queues then fail.
-    - Alarms over several metrics are left out: MiniStack rejects metric math. So are the rules for parameters.
+    - Alarms over several metrics are left out: MiniStack rejects metric math. So are rules for parameters.
     """
     resources = {
         name: _with_numbers(resource, parameters)

@@ -21,7 +21,7 @@ ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 def package(build: Path, s3: "S3Client", bucket: str) -> dict[str, Any]:
-    """Upload the code of the template in `build`, under names made from its content; the template with them."""
+    """Upload the code of the template in `build` under names made from content; the template with them."""
     template: dict[str, Any] = yaml.load((build / "template.yaml").read_text(), yaml.CSafeLoader)
     for resource in template["Resources"].values():
         properties = resource.get("Properties", {})
