@@ -1,7 +1,6 @@
 """Our fast packaging of the built template against the tool that does it for AWS."""
 
 import io
-import json
 import os
 import subprocess
 import sys
