@@ -26,7 +26,8 @@ from rewards.domain.import_rows import NEEDED
 from rewards.domain.redemption import Reward
 from rewards.domain.repair import NO_REPORTS
 from rewards.domain.spreadsheet import neutralise
-from rewards.flows.check_rows import check_rows
+from rewards.domain.unit_totals import RequestedTotals
+from rewards.flows.check_rows import Reading, check_rows
 from rewards.settings import load
 from rewards.tabular.csv_reader import read_csv
 from rewards.tabular.sheet import Sheet
@@ -227,7 +228,7 @@ def imported(shelf, import_id, body, now, preview):
     found = read_csv(io.BufferedReader(io.BytesIO(body)), NEEDED)
     sheet = Sheet(found.header, found.rows, found.separator)
     shelf.job = new_import(import_id, ImportType.REDEMPTIONS, preview, "", "a.csv", now)
-    checked = list(check_rows(shelf.job, sheet, keys, NO_REPORTS, {}, {}))
+    checked = list(check_rows(shelf.job, sheet, keys, NO_REPORTS, {}, {}, RequestedTotals(), Reading()))
     flows = Flows(load(Settings, {"FINISH_QUEUE_URL": "finish"}, only=("finish_queue_url",)), now=lambda: now)
     flows.accounts = flows.import_jobs = flows.chunk_records = flows.files = shelf
     flows.queues = flows.loader = flows.reverser = None

@@ -5,7 +5,7 @@ account, user, unit, credits, program and rowId, and of further facts by name wh
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -15,6 +15,7 @@ from rewards.domain.balance import RedemptionRequest
 from rewards.domain.chunks import Chunk
 from rewards.domain.messages import LOAD, REDEEM, REVERSE, VERSION, read_message, version_of
 from rewards.domain.outcomes import WarningCode
+from rewards.domain.plain_rows import PlainRows
 from rewards.domain.redemption import Reward
 from rewards.domain.reward_rows import Grant
 
@@ -28,30 +29,70 @@ MAX_UNITS = 50
 _REVERSAL_MESSAGES = 1_000
 
 
-def bodies(import_id: str, dry_run: bool, rows: Iterable[RedemptionRequest | Grant]) -> Iterator[str]:
+def bodies(
+    import_id: str, dry_run: bool, rows: Iterable[RedemptionRequest | Grant | PlainRows]
+) -> Iterator[str]:
     """Message bodies that hold the rows, in order."""
-    number = 0
-    batch: list[str] = []
-    units: set[str] = set()
-    size = 0
-    kind = REDEEM
+    batch = _Batch(import_id, dry_run)
     for row in rows:
-        text = _row(row)
-        if batch and (
-            len(batch) == MAX_ROWS
-            or size + len(text) > MAX_BYTES
-            or (len(units) == MAX_UNITS and row.unit not in units)
-        ):
-            number += 1
-            yield _body(kind, import_id, number, dry_run, batch)
-            batch, units, size = [], set(), 0
-        if not batch:
-            kind = REDEEM if isinstance(row, RedemptionRequest) else LOAD
-        batch.append(text)
-        units.add(row.unit)
-        size += len(text) + 1
-    if batch:
-        yield _body(kind, import_id, number + 1, dry_run, batch)
+        if isinstance(row, PlainRows):
+            yield from batch.add(_plain(row), row.units)
+        else:
+            batch.kind = REDEEM if isinstance(row, RedemptionRequest) else LOAD
+            yield from batch.add([_row(row)], [row.unit])
+    if batch.rows:
+        yield batch.end()
+
+
+class _Batch:
+    """The rows of the next message: of one `kind`, as many as fit."""
+
+    def __init__(self, import_id: str, dry_run: bool) -> None:
+        self.kind = REDEEM
+        self.rows: list[str] = []
+        self._import_id = import_id
+        self._dry_run = dry_run
+        self._number = 0
+        self._units: set[str] = set()
+        self._size = 0
+
+    def add(self, rows: Sequence[str], units: Sequence[str]) -> Iterator[str]:
+        """Add rows as JSON, with the unit of each; the bodies of the messages that are full."""
+        start, step = 0, MAX_ROWS
+        while start < len(rows):
+            end = start + min(step, MAX_ROWS - len(self.rows))
+            more = rows[start:end]
+            size = self._size + sum(map(len, more)) + len(more)
+            with_units = self._units.union(units[start:end])
+            fit = size <= MAX_BYTES + 1 and len(with_units) <= MAX_UNITS
+            if more and (fit or (len(more) == 1 and not self.rows)):
+                self.rows += more
+                self._size, self._units = size, with_units
+                start = end
+            elif len(more) > 1:
+                step = 1  # rows are large or have many units
+            else:
+                yield self.end()
+
+    def end(self) -> str:
+        """The body of the message; the next one begins."""
+        self._number += 1
+        body = _body(self.kind, self._import_id, self._number, self._dry_run, self.rows)
+        self.rows, self._units, self._size = [], set(), 0
+        return body
+
+
+def _plain(rows: PlainRows) -> list[str]:
+    """As `_row` of each."""
+    columns = zip(
+        rows.lines, rows.account_ids, rows.user_ids, rows.units, rows.values, rows.programs, rows.row_ids,
+        strict=True,
+    )  # fmt: skip
+    quoted = {program: f'"{program}"' if program else "null" for program in set(rows.programs)}
+    return [
+        f'[{line},"{account}","{user}","{unit}",{value},{quoted[program]},"{row_id}"]'
+        for line, account, user, unit, value, program, row_id in columns
+    ]
 
 
 def reversal_bodies(import_id: str, reverses: str, count: int) -> Iterator[str]:

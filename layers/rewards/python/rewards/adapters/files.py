@@ -1,5 +1,6 @@
 """Uploads, results and reports in S3."""
 
+import hashlib
 import io
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -41,14 +42,10 @@ class Upload:
 
 
 class _Stream(io.RawIOBase):
-    """An S3 body as a raw stream, so that the standard library buffers and decodes it.
+    """An S3 body as a raw stream, so that the standard library buffers and decodes it."""
 
-    What is read is added to `digest` (of hashlib) where one is given.
-    """
-
-    def __init__(self, body: Any, digest: Any = None) -> None:
+    def __init__(self, body: Any) -> None:
         self._body = body
-        self._digest = digest
 
     def readable(self) -> bool:
         return True
@@ -56,8 +53,6 @@ class _Stream(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         data = self._body.read(len(buffer))
         buffer[: len(data)] = data
-        if self._digest is not None:
-            self._digest.update(data)
         return len(data)
 
     def close(self) -> None:
@@ -109,15 +104,23 @@ class Files:
             etag=head.get("ETag", ""),
         )
 
-    def open_upload(self, bucket: str, key: str, version_id: str, digest: Any = None) -> io.BufferedReader:
-        """The bytes of an upload, streamed, and digested on the way.
+    def open_upload(self, bucket: str, key: str, version_id: str) -> io.BufferedReader:
+        """The bytes of an upload, streamed.
 
         Raises UploadGoneError and UploadUnreadableError.
         """
         version: Any = {"VersionId": version_id} if version_id else {}
         with _upload_errors(bucket, key, version_id):
             body = self._client.get_object(Bucket=bucket, Key=key, **version)["Body"]
-        return io.BufferedReader(_Stream(body, digest), buffer_size=_MEBIBYTE)
+        return io.BufferedReader(_Stream(body), buffer_size=_MEBIBYTE)
+
+    def digest_of_upload(self, bucket: str, key: str, version_id: str) -> str:
+        """The SHA-256 of an upload's bytes, in hexadecimal.
+
+        Raises UploadGoneError and UploadUnreadableError.
+        """
+        with self.open_upload(bucket, key, version_id) as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
 
     def put_part(self, import_id: str, part: str, results: Iterable[RowResult]) -> None:
         """Write a part of an import's results, in line order; writing it again is harmless."""

@@ -9,6 +9,7 @@ import hashlib
 from rewards.domain.balance import RedemptionRequest
 from rewards.domain.import_job import ImportJob, ImportStatus
 from rewards.domain.outcomes import Outcome
+from rewards.domain.plain_rows import PlainRows
 from rewards.domain.reversal import is_complete_reversal
 from rewards.domain.texts import normalised
 
@@ -38,12 +39,21 @@ class RowSet:
         # The rowId stands for the row's account, user, unit and program.
         ids = (row.account_id, row.user_id, row.unit, row.program_id or "")
         whose = (row.row_id,) if row.row_id else tuple(map(normalised, ids))
-        text = _SEPARATOR.join((*whose, str(int(row.value)), row.reference, *prior))
-        self._sum += int.from_bytes(hashlib.blake2b(text.encode(), digest_size=16).digest(), "big")
+        self._sum += _digest(*whose, str(int(row.value)), row.reference, *prior)
+
+    def add_plain(self, rows: PlainRows) -> None:
+        """Add rows, which have rowIds and no references."""
+        values = zip(rows.row_ids, rows.values, strict=True)
+        self._sum += sum([_digest(row_id, str(value), "") for row_id, value in values])
 
     def digest(self) -> str:
         """Return the digest of all rows, in hexadecimal."""
         return f"{self._sum % _MODULUS:032x}"
+
+
+def _digest(*texts: str) -> int:
+    text = _SEPARATOR.join(texts).encode()
+    return int.from_bytes(hashlib.blake2b(text, digest_size=16).digest(), "big")
 
 
 def counts_as_imported(earlier: ImportJob, reversal: ImportJob | None, now: int) -> bool:

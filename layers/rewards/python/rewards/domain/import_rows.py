@@ -10,7 +10,7 @@ from rewards.domain import ids, invisible, row_ids
 from rewards.domain.balance import CLOCK_MARGIN, RedemptionRequest
 from rewards.domain.cells import RoundedNumber
 from rewards.domain.damage import is_damage, unquoted
-from rewards.domain.duplicate_index import DuplicateIndex, fingerprint
+from rewards.domain.duplicate_index import DuplicateIndex, Duplicates
 from rewards.domain.encoding_doubt import encoding_doubt, first_beyond_ascii
 from rewards.domain.header import find_columns, listed
 from rewards.domain.outcomes import Outcome, RowResult, WarningCode
@@ -76,12 +76,14 @@ class RowChecker:
         reports: Reports = NO_REPORTS,
         priors: Mapping[str, tuple[str, bool] | None] | None = None,
         detected_encoding: str | None = None,
+        duplicates: Duplicates | None = None,
     ) -> None:
         """`uploaded` is when the file came (Unix ms): the results must not depend on when it is read.
 
         `priors` maps the importIds in an uploaded results.csv to the import that redeemed (itself or, of
         a dry run, the one that was started from it) and whether a dry run is named; None for no import.
         `detected_encoding` is the name of an encoding that nobody set: ids beyond ASCII are in doubt.
+        `duplicates` remembers the rows that want something: all that grows with the file.
         """
         columns = find_columns(header, NEEDED, USED)
         self._account, self._user, self._unit, self._value = (columns[name] for name in NEEDED)
@@ -101,12 +103,15 @@ class RowChecker:
         self._detected_encoding = detected_encoding
         self._exact = find_columns(header, NEEDED, ("programId", "reference"))
         self.exports: dict[str, None] = {}
-        # One fingerprint a row that wants something: this is all that grows with the file.
-        self._duplicate_index = DuplicateIndex()
+        self._duplicates = DuplicateIndex() if duplicates is None else duplicates
 
     def value_cell(self, row: Sequence[str]) -> str:
         """The row's cell of valueToRedeem."""
         return restore(row[self._value]) if self._value < len(row) else ""
+
+    def report_of(self, row: Sequence[str]) -> RowIds | None:
+        """The rowIds of the report that the row's rowId names; None if this stack cannot have made it."""
+        return self._report_of(self._row_id_in([*row, *[""] * (self._width - len(row))]))
 
     def requested(self, row: Sequence[str]) -> tuple[str, int] | None:
         """The unit of a row and the value it requests (credits), whatever else is wrong with the row.
@@ -164,7 +169,7 @@ class RowChecker:
         problem = _problem_of_reference(reference)
         if problem:
             return RowResult(line, Outcome.INVALID_VALUE, problem, true.unit)
-        earlier = self._duplicate_index.first(fingerprint(*map(_normalised, true)), line)
+        earlier = self._duplicates.first([*map(_normalised, true)], line)
         if earlier != line:
             return _repeated(line, earlier)
         prior = self._prior_of(row) if row_id is None else None
@@ -239,8 +244,8 @@ class RowChecker:
         if isinstance(value, BadValue | TruncatedValue) or value == 0:
             return None
         whose = (account_id, user_id, unit, program)
-        key = whose if cells.isascii() else map(normalised, whose)
-        earlier = self._duplicate_index.first(fingerprint(*key), line)
+        key = whose if cells.isascii() else [*map(normalised, whose)]
+        earlier = self._duplicates.first(key, line)
         if earlier != line:
             return _repeated(line, earlier)
         return RedemptionRequest(line, account_id, user_id, unit, value, program_id, row_id)

@@ -9,13 +9,15 @@ import hashlib
 import json
 import re
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import repeat
 from typing import TypedDict
 
 from rewards.domain import ids
 
 _FORM = re.compile(rf"R[0-9A-HJKMNP-TV-Z]{{{ids.LENGTH}}}[0-9A-F]{{13}}")
 _DIGITS = 13
+DIGEST_BYTES = 7
 START = 1 + ids.LENGTH  # so many characters are the report's
 
 # BLAKE2b takes keys of up to 64 bytes. A key with fewer than 32 letters and digits could be guessed.
@@ -42,18 +44,29 @@ class RowIds:
         self.export_id = export_id
         self._start = f"R{export_id}".upper()
         # Copied for each row: keying a hasher takes as long as hashing a row.
-        self._hasher = hashlib.blake2b(export_id.encode(), key=key, digest_size=(_DIGITS + 1) // 2)
+        self._hasher = hashlib.blake2b(export_id.encode(), key=key, digest_size=DIGEST_BYTES)
 
     def make(self, account_id: str, user_id: str, unit: str, program_id: str | None) -> str:
         """The rowId of a balance in this report; `program_id` if the report was made for one program."""
-        program = program_id or ""
         hasher = self._hasher.copy()
-        # Each part carries its length, so that no two different rows read the same.
-        hasher.update(
-            f"{_COUNT[len(account_id)]}{account_id}{_COUNT[len(user_id)]}{user_id}"
-            f"{_COUNT[len(unit)]}{unit}{_COUNT[len(program)]}{program}".encode()
-        )
+        hasher.update(identity_text(account_id, user_id, unit, program_id or "").encode())
         return self._start + hasher.hexdigest()[:_DIGITS].upper()
+
+    def digests(self, identities: Iterable[str]) -> list[bytes]:
+        """The digests (DIGEST_BYTES each) from which the rowIds of `identity_text`s are made."""
+        copy = self._hasher.copy
+        found = []
+        for text in identities:
+            hasher = copy()
+            hasher.update(text.encode())
+            found.append(hasher.digest())
+        return found
+
+    def fit(self, digests: Sequence[bytes], row_ids: Iterable[str]) -> bool:
+        """Whether these are the rowIds that `make` would make, given the digests of the rows."""
+        digits = bytearray(b"".join(digests).hex("\n", DIGEST_BYTES).upper().encode())
+        del digits[_DIGITS :: 2 * DIGEST_BYTES + 1]  # a digest has more digits than a rowId
+        return "\n".join(row_ids) == self._start + digits.decode().replace("\n", f"\n{self._start}")
 
 
 class RowIdKeys:
@@ -116,7 +129,30 @@ class _Counts(dict[int, str]):
         return f"{number}:"
 
 
+_NO_IDS = "0:0:"
 _COUNT = _Counts({number: f"{number}:" for number in range(257)})
+
+
+def identity_text(account_id: str, user_id: str, unit: str, program: str) -> str:
+    """Whose a row is, as it is digested: each part carries its length, so no two identities read the same."""
+    return (
+        f"{_COUNT[len(account_id)]}{account_id}{_COUNT[len(user_id)]}{user_id}"
+        f"{_COUNT[len(unit)]}{unit}{_COUNT[len(program)]}{program}"
+    )
+
+
+def identity_texts(
+    account_ids: Sequence[str], user_ids: Sequence[str], units: Sequence[str], programs: Sequence[str]
+) -> list[str]:
+    """The `identity_text` of each row. Units and programs are few."""
+    uniform = units.count(units[0]) == len(units) and programs.count(programs[0]) == len(programs)
+    kinds = [(units[0], programs[0])] if uniform else zip(units, programs, strict=True)
+    ends = (identity_text("", "", *kind)[len(_NO_IDS) :] for kind in kinds)
+    each_end = repeat(next(ends), len(units)) if uniform else ends
+    return [
+        f"{_COUNT[len(account_id)]}{account_id}{_COUNT[len(user_id)]}{user_id}{end}"
+        for account_id, user_id, end in zip(account_ids, user_ids, each_end, strict=True)
+    ]
 
 
 def export_of(row_id: str) -> str | None:

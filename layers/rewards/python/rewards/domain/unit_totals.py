@@ -1,6 +1,6 @@
 """Credits requested and rejected per unit, bounded so that a file of many units fits an import's record."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from rewards.domain.balance import RedemptionRequest
@@ -27,6 +27,21 @@ class RequestedTotals:
         unit = normalised(unit)
         known = unit in self.requested or len(self.requested) - (OTHER in self.requested) < MAX_UNITS
         _add(self.requested, unit if known else OTHER, value if known else 1)
+
+    def request_all(self, units: Sequence[str], values: Sequence[int]) -> None:
+        """Count rows that travel on."""
+        sums = dict.fromkeys(units, 0)
+        if len(sums) == 1:
+            sums[units[0]] = sum(values)
+        elif len(self.requested) + len(sums) > MAX_UNITS:  # rows of some units are perhaps only counted
+            for unit, value in zip(units, values, strict=True):
+                self.request(unit, value)
+            return
+        else:
+            for unit, value in zip(units, values, strict=True):
+                sums[unit] += value
+        for unit, total in sums.items():
+            self.request(unit, total)
 
     def reject(self, unit: str, value: int) -> None:
         """Count a row that validation rejects."""

@@ -1,20 +1,26 @@
-"""Rows of an upload -> what each asks for, or its result if the row alone decides."""
+"""Rows of an upload -> what each asks for, or its result if the row alone decides.
 
-from collections.abc import Callable, Iterator, Mapping
+Rows are checked in blocks where the file allows it, else one by one.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain, islice
 
 from rewards.adapters.import_jobs import ImportJobs
 from rewards.domain import ids
 from rewards.domain.balance import RedemptionRequest
+from rewards.domain.duplicate_index import DuplicateSearch, RepeatedRows
 from rewards.domain.encoding_doubt import encoding_doubt, first_beyond_ascii
-from rewards.domain.header import find_columns
+from rewards.domain.header import find_columns, missing_columns
 from rewards.domain.import_job import ImportJob
 from rewards.domain.import_rows import RowChecker, rounded_id
 from rewards.domain.outcomes import FileProblem, FileRejectedError, Outcome, RowResult
+from rewards.domain.plain_rows import COLUMNS, PlainRowChecker, PlainRows
 from rewards.domain.repair import Reports
 from rewards.domain.result_columns import has_result_columns, is_old_results_file
 from rewards.domain.reward_rows import ID_COLUMNS, NEEDED, USED, USED_OF_USER, Grant, read_grant
-from rewards.domain.row_ids import RowIdKeys
+from rewards.domain.row_ids import RowIdKeys, RowIds
 from rewards.domain.spreadsheet import restore
 from rewards.domain.unit_totals import RequestedTotals
 from rewards.domain.values import NumberFormat, shown_mark
@@ -26,8 +32,29 @@ _OLD_RESULTS = (
 )
 _TOO_MANY_PRIORS = "The column importId names more than 100 imports: upload one results.csv at a time."
 _MAX_PRIORS = 100
-# So many rows are looked at to see how the file writes numbers.
-_MARK_ROWS = 1_000
+# So many rows are looked at to see how the file writes numbers, and from which report its rows come. They
+# are always read row by row.
+FIRST_ROWS = 1_000
+
+
+@dataclass
+class Reading:
+    """One reading of a file: in blocks where it allows that, or row by row.
+
+    A first reading in blocks does not know whether a row is a duplicate: it sets `search`, which says at the
+    end which digests were `repeated`. A second one that knows them finds the duplicates.
+    """
+
+    in_blocks: bool = True
+    repeated: frozenset[int] | None = None
+    search: DuplicateSearch | None = None
+
+    def duplicates(self, report: RowIds) -> DuplicateSearch | RepeatedRows:
+        """What finds duplicates while the file is read in blocks, of which most rows come from a report."""
+        if self.repeated is not None:
+            return RepeatedRows(self.repeated)
+        self.search = DuplicateSearch(report)
+        return self.search
 
 
 class Priors(dict[str, tuple[str, bool] | None]):
@@ -63,11 +90,13 @@ def check_rows(
     reports: Reports,
     priors: Mapping[str, tuple[str, bool] | None],
     exports: dict[str, None],
-    totals: RequestedTotals | None = None,
-) -> Iterator[RedemptionRequest | Grant | RowResult]:
-    """What each row of an upload asks for, or its result, in order; the same at every reading.
+    totals: RequestedTotals,
+    reading: Reading,
+) -> Iterator[RedemptionRequest | Grant | RowResult | PlainRows]:
+    """What each row asks for, or its result, in order; the same at every reading.
 
-    What rejected rows request is added to `totals`.
+    What rejected rows request is added to `totals`. Raises FileRejectedError, and NotInBlocksError for a file
+    that has to be read row by row.
     """
     uploaded = job.date_created
     detected = job.encoding if job.encoding_detected else None
@@ -77,22 +106,45 @@ def check_rows(
     if is_old_results_file(sheet.header):
         raise FileRejectedError(FileProblem.OLD_RESULTS_FILE, _OLD_RESULTS)
     keys = row_id_keys()
-    first = list(islice(sheet.rows, _MARK_ROWS))
-    cells_of_value = map(RowChecker(sheet.header, uploaded, keys).value_cell, (row for _, row in first))
-    seen = {mark for mark in map(shown_mark, cells_of_value) if mark}
+    first = list(islice(sheet.rows, FIRST_ROWS))
+    probe = RowChecker(sheet.header, uploaded, keys)
+    seen = {mark for _, row in first if (mark := shown_mark(probe.value_cell(row)))}
     number_format = NumberFormat(
         comma_allowed=sheet.workbook or sheet.separator != ",",
         seen=seen.pop() if len(seen) == 1 else None,
     )
-    checker = RowChecker(sheet.header, uploaded, keys, number_format, reports, priors, detected)
-    for line, row in chain(first, sheet.rows):
+    report = None
+    if reading.in_blocks and len(first) == FIRST_ROWS and not missing_columns(sheet.header, COLUMNS):
+        report = next((found for _, row in first if (found := probe.report_of(row))), None)
+    if report is None or sheet.blocks is None:
+        checker = RowChecker(sheet.header, uploaded, keys, number_format, reports, priors, detected)
+        yield from _check_each(checker, chain(first, sheet.rows), totals)
+    else:
+        duplicates = reading.duplicates(report)
+        checker = RowChecker(
+            sheet.header, uploaded, keys, number_format, reports, priors, detected, duplicates
+        )
+        yield from _check_each(checker, first, totals)
+        plain = PlainRowChecker(sheet.header, report, number_format, duplicates)
+        for block in sheet.blocks(first[-1][0] + 1):
+            rows = plain.check(block.columns(plain.width, plain.places), block.first)
+            if rows is None:
+                yield from _check_each(checker, block.rows(), totals)
+            else:
+                yield rows
+    exports.update(checker.exports)
+
+
+def _check_each(
+    checker: RowChecker, rows: Iterable[tuple[int, Sequence[str]]], totals: RequestedTotals
+) -> Iterator[RedemptionRequest | RowResult]:
+    for line, row in rows:
         checked = checker.check(row, line)
-        if totals is not None and isinstance(checked, RowResult) and checked.outcome is not Outcome.UNCHANGED:
+        if isinstance(checked, RowResult) and checked.outcome is not Outcome.UNCHANGED:
             requested = checker.requested(row)
             if requested is not None:
                 totals.reject(*requested)
         yield checked
-    exports.update(checker.exports)
 
 
 def _check_grants(sheet: Sheet, uploaded: int, detected: str | None) -> Iterator[Grant | RowResult]:

@@ -40,16 +40,15 @@ _HOW_TO_SET = (
 
 
 @contextmanager
-def open_sheet(files: Files, job: ImportJob, digest: Any = None) -> Iterator[Sheet]:
+def open_sheet(files: Files, job: ImportJob) -> Iterator[Sheet]:
     """The sheet in an import's upload, in its encoding and with its separator, where set.
 
-    What is read is added to `digest`. Raises FileRefusedError, and NotUtf8Error where no encoding is
-    set and the file is not UTF-8.
+    Raises FileRefusedError, and NotUtf8Error where no encoding is set and the file is not UTF-8.
     """
     _check_size(job)
     encoding = _named(encoding_name, job.encoding, "encoding")
     separator = _named(separator_named, job.separator, "separator")
-    with closing(files.open_upload(job.bucket, job.key, job.version_id, digest)) as stream:
+    with closing(files.open_upload(job.bucket, job.key, job.version_id)) as stream:
         rewards = job.loads_rewards
         needed = reward_rows.NEEDED if rewards else import_rows.NEEDED
         suffix = _suffix(job.file_name, rewards)
@@ -71,6 +70,7 @@ def open_sheet(files: Files, job: ImportJob, digest: Any = None) -> Iterator[She
                 found.separator,
                 mark=not found.plain_utf8,
                 encoding=found.encoding,
+                blocks=found.blocks,
                 warnings=_warnings(job),
             )
             yield _with_unknown_columns(sheet) if rewards else sheet

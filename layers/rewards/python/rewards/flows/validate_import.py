@@ -6,10 +6,8 @@ key. The import is sealed by one write that names the attempt; from then on no r
 again: whoever sends chunks, now or later, reads the stored ones.
 """
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from rewards.adapters import chunk_messages
 from rewards.adapters.errors import UploadGoneError, UploadUnreadableError
@@ -25,14 +23,16 @@ from rewards.domain.duplicates import RowSet, counts_as_imported
 from rewards.domain.import_job import ImportFields, ImportJob, ImportStatus
 from rewards.domain.import_rows import RowChecker
 from rewards.domain.outcomes import FileProblem, FileRejectedError, Outcome, RowResult, WarningCode
+from rewards.domain.plain_rows import PlainRows
 from rewards.domain.repair import NO_REPORTS, Reports
 from rewards.domain.reward_rows import Grant
 from rewards.domain.row_ids import RowIdKeys
 from rewards.domain.unit_totals import RequestedTotals
-from rewards.flows.check_rows import Priors, check_rows
+from rewards.flows.check_rows import Priors, Reading, check_rows
 from rewards.flows.open_upload import detect_encoding, open_sheet
 from rewards.flows.row_id_lookup import find_reports, known_exports
 from rewards.flows.uploaded_imports import UNREADABLE, Uploaded, UploadedImports
+from rewards.tabular.csv_blocks import NotInBlocksError
 from rewards.tabular.csv_reader import NotUtf8Error
 
 
@@ -53,6 +53,11 @@ class _Found:
     outcomes: dict[str, int] = field(default_factory=dict)
     totals: RequestedTotals = field(default_factory=RequestedTotals)
     warnings: Mapping[WarningCode, str] = field(default_factory=dict)
+
+    def count(self, outcome: Outcome, rows: int) -> None:
+        """Count rows that have their result."""
+        if rows:
+            self.outcomes[outcome] = self.outcomes.get(outcome, 0) + rows
 
 
 class Validation:
@@ -96,16 +101,16 @@ class Validation:
 
     def _validate(self, job: ImportJob) -> None:
         """Check the file and seal the import. Raises FileRefusedError, and errors of the upload."""
-        found, bytes_digest = self._read(job)
+        found = self._read(job)
         try:
-            sealed = self._seal(job, found, bytes_digest)
-        except FileRejectedError:
+            sealed = self._seal(job, found)
+        except (FileRejectedError, UploadGoneError, UploadUnreadableError):
             found.attempt.discard()
             raise
         if not sealed:  # another attempt was faster, or the import was aborted or cancelled meanwhile
             found.attempt.discard()
 
-    def _seal(self, job: ImportJob, found: _Found, bytes_digest: str) -> bool:
+    def _seal(self, job: ImportJob, found: _Found) -> bool:
         """Seal the import with what was found; False if it is not to be sealed any more."""
         seal = found.attempt.close()
         # Rejected rows are counted here; the others chunk by chunk.
@@ -124,7 +129,7 @@ class Validation:
             "sent_files": 0,
         }
         while True:
-            claim = self._claim(job, found, bytes_digest)
+            claim = self._claim(job, found)
             if self._jobs.seal(job.id, changes, claim):
                 return True
             now = self._jobs.get(job.id)
@@ -132,7 +137,7 @@ class Validation:
                 # Sealed by us, if only the result to our write was lost on the way.
                 return now is not None and now.seal == seal
 
-    def _claim(self, job: ImportJob, found: _Found, bytes_digest: str) -> RowsClaim | None:
+    def _claim(self, job: ImportJob, found: _Found) -> RowsClaim | None:
         """The claim that the seal stores for the file's rows, if one could be imported twice unnoticed.
 
         Raises FileRefusedError if the same rows were imported before, unless that is allowed.
@@ -141,7 +146,8 @@ class Validation:
             return None
         claim = self._claims.read(found.row_set.digest())
         earlier = [*claim.imports]
-        old_owner = self._claims.file_owner(bytes_digest)
+        digest = self._files.digest_of_upload(job.bucket, job.key, job.version_id)
+        old_owner = self._claims.file_owner(digest)
         if old_owner is not None:
             earlier.append(old_owner)
         counting = [each for each in earlier if each != job.id and self._counts(each)]
@@ -167,18 +173,17 @@ class Validation:
             "again. Nothing was redeemed."
         )
 
-    def _read(self, job: ImportJob) -> tuple[_Found, str]:
-        """Check every row; what was found, and the SHA-256 of the file.
+    def _read(self, job: ImportJob) -> _Found:
+        """Check every row, and return what was found.
 
         The encoding of a file that is not UTF-8 is detected, stored and used from then on. The file is read
-        twice more if rows that do not fit their rowIds name reports of this stack, which may repair them.
+        again if rows that do not fit their rowIds name reports of this stack, which may repair them.
         """
-        digest = hashlib.sha256()
         try:
-            found = self._read_as(job, NO_REPORTS, digest)
+            found = self._read_as(job, NO_REPORTS)
         except NotUtf8Error:
-            job, digest = self._with_encoding(job), hashlib.sha256()
-            found = self._read_as(job, NO_REPORTS, digest)
+            job = self._with_encoding(job)
+            found = self._read_as(job, NO_REPORTS)
         known = known_exports(found.exports, self._exports)
         if known:
             found.attempt.discard()
@@ -186,11 +191,11 @@ class Validation:
                 survey = RowChecker(sheet.header, job.date_created, self._row_id_keys()).survey(sheet.rows)
             reports = find_reports(known, survey, self._files, self._now())
             del survey  # as large as the reports
-            found = self._read_as(job, reports, hashlib.sha256())
+            found = self._read_as(job, reports)
         if found.rows == 0:
             found.attempt.discard()
             raise FileRejectedError(FileProblem.EMPTY_FILE, "The file has no row to work on.")
-        return found, digest.hexdigest()
+        return found
 
     def _with_encoding(self, job: ImportJob) -> ImportJob:
         """The import with the encoding that was detected: every later reading uses it."""
@@ -203,18 +208,38 @@ class Validation:
         self._jobs.update(job.id, changes, status=ImportStatus.VALIDATING, encoding=None)
         return replace(job, encoding=detected.encoding, encoding_detected=True, encoding_line=detected.line)
 
-    def _read_as(self, job: ImportJob, reports: Reports, digest: Any) -> _Found:
+    def _read_as(self, job: ImportJob, reports: Reports) -> _Found:
+        """Check every row in the import's encoding.
+
+        A first reading in blocks takes it that no row is a duplicate and that each has a rowId. If that is
+        wrong, the file is read once more.
+        """
+        reading = Reading()
+        try:
+            found = self._read_once(job, reports, reading)
+            if reading.search is None:
+                return found
+            repeated = reading.search.repeated()
+            if repeated == frozenset() and not found.row_set.any_unidentified:
+                return found
+            found.attempt.discard()
+            reading = Reading(in_blocks=repeated is not None, repeated=repeated)
+            return self._read_once(job, reports, reading)
+        except NotInBlocksError:
+            return self._read_once(job, reports, Reading(in_blocks=False))
+
+    def _read_once(self, job: ImportJob, reports: Reports, reading: Reading) -> _Found:
         """Check every row once; an attempt that comes to no end deletes what it stored."""
         found = _Found(Attempt(self._files, job.id))
         try:
-            with open_sheet(self._files, job, digest) as sheet:
+            with open_sheet(self._files, job) as sheet:
                 found.encoding = sheet.encoding
                 found.separator = sheet.separator if sheet.encoding else None
                 priors = Priors(self._jobs)
                 checked = check_rows(
-                    job, sheet, self._row_id_keys, reports, priors, found.exports, found.totals
+                    job, sheet, self._row_id_keys, reports, priors, found.exports, found.totals, reading
                 )
-                rows = _rows_to_send(checked, found)
+                rows = _rows_to_send(checked, found, reading)
                 for body in chunk_messages.bodies(job.id, job.dry_run, rows):
                     found.chunks += 1
                     found.attempt.add_chunk(body)
@@ -226,13 +251,22 @@ class Validation:
 
 
 def _rows_to_send(
-    checked: Iterable[RedemptionRequest | Grant | RowResult], found: _Found
-) -> Iterator[RedemptionRequest | Grant]:
+    checked: Iterable[RedemptionRequest | Grant | RowResult | PlainRows], found: _Found, reading: Reading
+) -> Iterator[RedemptionRequest | Grant | PlainRows]:
     """The rows that travel; the others have their results, and all are counted."""
     for row in checked:
+        if isinstance(row, PlainRows):
+            found.rows += row.skipped + len(row)
+            found.count(Outcome.UNCHANGED, row.skipped)
+            found.chunked_rows += len(row)
+            found.totals.request_all(row.units, row.values)
+            if reading.search is None:
+                found.row_set.add_plain(row)
+            yield row
+            continue
         found.rows += 1
         if isinstance(row, RowResult):
-            found.outcomes[row.outcome] = found.outcomes.get(row.outcome, 0) + 1
+            found.count(row.outcome, 1)
             if row.outcome is not Outcome.UNCHANGED:
                 found.attempt.add_result(row)
             continue

@@ -8,13 +8,15 @@ whichever makes the needed columns appear. Memory does not grow with the file.
 import codecs
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, islice
 
 from rewards.domain.header import HEADER_ROWS, best_header, is_header
 from rewards.domain.outcomes import FileProblem, FileRejectedError
+from rewards.tabular.csv_blocks import Block, read_blocks, without_end_of_file
 from rewards.tabular.encodings import UTF_8, codec_of, unreadable_unicode
 
 SEPARATORS = (",", ";", "\t")
@@ -25,10 +27,8 @@ MAX_LINE = 1 << 20
 csv.field_size_limit(MAX_LINE)
 
 _MARK = "\ufeff"
-_END_OF_FILE = "\x1a"
-
 # What is looked at to find the separator and the header.
-_HEAD_LINES = 3 * HEADER_ROWS
+HEAD_LINES = 3 * HEADER_ROWS
 _HEAD_CHARACTERS = 2 * MAX_LINE
 
 
@@ -40,7 +40,8 @@ class NotUtf8Error(Exception):
 class CsvFile:
     """A CSV file up to its header; `rows` come with their numbers as a spreadsheet shows them.
 
-    `encoding` is the plain name of the encoding it is read in.
+    `encoding` is the plain name of the encoding it is read in. Once HEAD_LINES rows are read, `blocks` reads
+    the others in blocks, from the record with this number on; None for a file that has to be read by rows.
     """
 
     header: list[str]
@@ -48,6 +49,7 @@ class CsvFile:
     separator: str
     plain_utf8: bool
     encoding: str
+    blocks: Callable[[int], Iterator[Block]] | None
 
 
 def separator_named(text: str) -> str:
@@ -74,7 +76,7 @@ def read_csv(
     found, codec = _encoding(start, encoding)
     text = _Text(stream, found, codec, named=encoding is not None)
     lines = text.lines()
-    head = list(islice(_up_to(lines, _HEAD_CHARACTERS), _HEAD_LINES))
+    head = list(islice(_up_to(lines, _HEAD_CHARACTERS), HEAD_LINES))
     if head:
         head[0] = head[0].lstrip(_MARK)  # a tool put its mark before the one that was there
     if not any(head):
@@ -84,23 +86,25 @@ def read_csv(
     if said:
         del head[0]
     separator = separator or said or _separator(head, needed)
-    rows = _rows(chain(head, lines), separator, spaced=_has_spaced_quotes(head, separator))
+    spaced = _has_spaced_quotes(head, separator)
+    rows = _rows(chain(head, lines), separator, spaced)
+    blocks = None if spaced else partial(read_blocks, text.wrapper, separator)
     above: list[list[str]] = []
     for _, row in islice(rows, HEADER_ROWS):
         if is_header(row, needed):
-            return CsvFile(row, rows, separator, codec == "utf-8", found)
+            return CsvFile(row, rows, separator, codec == "utf-8", found, blocks)
         above.append(row)
     if not above:
         raise FileRejectedError(FileProblem.EMPTY_FILE, "The file has no rows, not even a header.")
     # Nothing fits: reject in terms of the row that comes nearest.
-    return CsvFile(best_header(above, needed), rows, separator, codec == "utf-8", found)
+    return CsvFile(best_header(above, needed), rows, separator, codec == "utf-8", found, blocks)
 
 
 class _Text:
     """The decoded lines of a stream; a fault names the line near which it is."""
 
     def __init__(self, stream: io.BufferedReader, encoding: str, codec: str, named: bool) -> None:
-        self._text = io.TextIOWrapper(stream, encoding=codec, newline="")
+        self.wrapper = io.TextIOWrapper(stream, encoding=codec, newline="")
         self._encoding = encoding
         # A file with a mark says that it is UTF-8; it is damaged if it is not.
         self._may_be_other = codec == "utf-8" and not named
@@ -108,16 +112,14 @@ class _Text:
 
     def lines(self) -> Iterator[str]:
         try:
-            while line := self._text.readline(MAX_LINE):
+            while line := self.wrapper.readline(MAX_LINE):
                 self._number += 1
                 if len(line) == MAX_LINE and line[-1] not in "\r\n":
                     raise FileRejectedError(
                         FileProblem.UNREADABLE_FILE,
                         f"Text line {self._number} is longer than {MAX_LINE:,} characters.",
                     )
-                if line[-1] == _END_OF_FILE or line[0] == _END_OF_FILE:
-                    line = _without_end_of_file(line)
-                yield line
+                yield without_end_of_file(line)
         except UnicodeError as error:
             if self._may_be_other:
                 raise NotUtf8Error from error
@@ -148,13 +150,6 @@ def _encoding(start: bytes, named: str | None) -> tuple[str, str]:
             "UTF-16LE or UTF-16BE, or save the file as “CSV UTF-8”.",
         )
     return name, codec_of(name)
-
-
-def _without_end_of_file(line: str) -> str:
-    """A line without the Ctrl-Z by which DOS programs end a file; it is no row and no part of a cell."""
-    if not line.strip(_END_OF_FILE + "\r\n"):
-        return "\n"
-    return line.rstrip(_END_OF_FILE)
 
 
 def _up_to(lines: Iterable[str], characters: int) -> Iterator[str]:

@@ -1,9 +1,10 @@
 """An upload as a sheet: a header and rows of text, whatever the file's format."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from rewards.domain.outcomes import WarningCode
+from rewards.tabular.csv_blocks import Block
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,6 +12,8 @@ class Sheet:
     """`rows` come with their numbers as a spreadsheet or an editor shows them.
 
     Cells of JSON may have halves of surrogate pairs, which the rules reject.
+
+    `blocks` reads what follows the first rows of a CSV file in blocks (`CsvFile`).
 
     `separator` is the CSV file's, and so that of its results; `mark` says that the results begin
     with a byte-order mark, `workbook` that the cells come from one; `neutralised` that the cells were made
@@ -26,4 +29,5 @@ class Sheet:
     workbook: bool = False
     neutralised: bool = False
     encoding: str | None = None
+    blocks: Callable[[int], Iterator[Block]] | None = None
     warnings: Mapping[WarningCode, str] = field(default_factory=dict)
