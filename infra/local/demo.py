@@ -68,12 +68,17 @@ class Operator:
     def watch(self, import_id: str) -> dict[str, Any]:
         """Show an import's progress until it ends; its record."""
 
+        record: dict[str, Any] = {}
+
         def ended() -> dict[str, Any] | None:
-            record: dict[str, Any] = self.api("GET", f"/import/{import_id}")
+            record.update(self.api("GET", f"/import/{import_id}"))
             _show_bar(record["stats"]["processed"], record["stats"]["rows"], record["status"])
             return record if record["status"] in ENDED else None
 
-        record = wait_for(ended, "the end of the import")
+        def progress() -> object:
+            return record.get("status"), record.get("stats", {}).get("processed")
+
+        wait_for(ended, "the end of the import", progress)
         print()
         return record
 
@@ -110,12 +115,18 @@ class Operator:
         return {key: balance.rewards for key, balance in accounts.read(keys, Backoff.for_seconds(10)).items()}
 
 
-def wait_for(condition: Callable[[], T | None], what: str) -> T:
+def wait_for(
+    condition: Callable[[], T | None], what: str, progress: Callable[[], object] = lambda: None
+) -> T:
+    """Return what the condition finds; fail if for WAIT_SECONDS there is neither that nor progress."""
     deadline = time.monotonic() + WAIT_SECONDS
+    seen = progress()
     while time.monotonic() < deadline:
         found = condition()
         if found is not None:
             return found
+        if (now := progress()) != seen:
+            seen, deadline = now, time.monotonic() + WAIT_SECONDS
         time.sleep(0.1)
     raise DemoError(f"{what} did not come within {WAIT_SECONDS:.0f} s")
 
