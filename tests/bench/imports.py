@@ -132,8 +132,8 @@ def file_of(rows: int, now: int) -> bytes:
         value, expiry = len(balance.rewards) * CREDITS, balance.rewards[0].date_expires
         participant = report.redeemable_participant(("Ann", "Archer", balance.user_id, "", ""))
         whose = (balance.account_id, balance.user_id, UNIT)
-        shown = (format_value(value, UNIT), "0", "", iso(expiry or 0), row_ids.make(*whose, None))
-        cells = unpack(report.redeemable_row(participant, *whose, *shown))
+        shown = (format_value(value, UNIT), "0", iso(expiry or 0), row_ids.make(*whose, None))
+        cells = unpack(report.redeemable_row(participant, *whose, "", shown))
         cells[place] = f"{wanted(balance) / 100:.2f}"
         writer.writerow(cells)
     return text.getvalue().encode()

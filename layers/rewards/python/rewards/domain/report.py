@@ -143,23 +143,22 @@ def redeemable_row(
     account_id: str,
     user_id: str,
     unit: str,
-    available: str,
-    redeemed: str,
-    program_id: str,
-    expiry: str,
-    row_id: str,
+    program: str,
+    cells: Sequence[str],
 ) -> PackedRow:
     """One available balance in the order of COLUMNS, of packed cells.
 
+    `program` is safe in a spreadsheet; `cells` are availableValue, totalRedeemedValue, nextExpiry and rowId.
     Values have the unit's decimals (a spreadsheet that showed 0 places would save 10.55 as 11), but a zero
-    has none. The rest is text that is safe in a spreadsheet.
+    has none. The other texts are made safe in a spreadsheet here.
     """
     first, segments = participant
+    available, redeemed, expiry, row_id = cells
     names, shown_unit = _unit_cells(unit)
-    account, user, program = neutralised((account_id, user_id, program_id))
+    account, user = neutralised((account_id, user_id))
     return (
-        f"{first}\0{names}\0{available}\x000\0{redeemed}\0{user}\0{account}\0{shown_unit}\0{segments}\0{program}"
-        f"\0{expiry}\0{row_id}"
+        f"{first}\0{names}\0{available}\x000\0{redeemed}\0{user}\0{account}\0{shown_unit}\0{segments}"
+        f"\0{program}\0{expiry}\0{row_id}"
     )
 
 

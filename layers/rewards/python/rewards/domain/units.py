@@ -128,7 +128,9 @@ def format_value(credits: int, unit: str) -> str:
     if not places:
         return str(credits)
     sign, digits = ("-", -credits) if credits < 0 else ("", credits)
-    text = str(digits).zfill(places + 1)
+    text = str(digits)
+    if len(text) <= places:
+        text = text.zfill(places + 1)
     return f"{sign}{text[:-places]}.{text[-places:]}"
 
 

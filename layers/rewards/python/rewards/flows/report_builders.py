@@ -13,6 +13,7 @@ from rewards.domain.overview import Overview
 from rewards.domain.packed import PackedRow, pack
 from rewards.domain.report import Sums
 from rewards.domain.row_ids import RowIdKeys, RowIdKeysError, RowIds
+from rewards.domain.spreadsheet import neutralise
 from rewards.domain.units import format_value
 from rewards.flows.report_records import TornScanError, balances, history, joined
 from rewards.flows.reward_report import RewardReport
@@ -91,19 +92,18 @@ class RedeemableReport:
                 )
 
     def show(self, records: Iterable[PackedRow]) -> Iterator[PackedRow]:
-        row, program = report.redeemable_row, pack([self._program or ""])
+        row, program = report.redeemable_row, neutralise(pack([self._program or ""]))
         known_account = known_user = ""
         known = report.NO_PARTICIPANT
         for record in records:
-            account_id, user_id, unit, rest = record.split("\0", 3)
+            account_id, user_id, unit, *cells = record.split("\0")
             if not unit:
                 known_account, known_user = account_id, user_id
-                known = report.redeemable_participant(rest.split("\0"))
-                continue
-            is_known = user_id == known_user and account_id == known_account
-            participant = known if is_known else report.NO_PARTICIPANT
-            available, redeemed, expiry, row_id = rest.split("\0")
-            yield row(participant, account_id, user_id, unit, available, redeemed, program, expiry, row_id)
+                known = report.redeemable_participant(cells)
+            elif user_id == known_user and account_id == known_account:
+                yield row(known, account_id, user_id, unit, program, cells)
+            else:
+                yield row(report.NO_PARTICIPANT, account_id, user_id, unit, program, cells)
 
 
 class BalanceReport:
