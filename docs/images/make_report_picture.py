@@ -10,7 +10,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from decimal import Decimal
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -19,8 +18,9 @@ sys.path[:0] = [str(ROOT), str(ROOT / "layers/rewards/python")]
 
 from rewards.domain.cells import Table  # noqa: E402
 from rewards.domain.ids import make_id  # noqa: E402
-from rewards.domain.report import COLUMNS  # noqa: E402
-from rewards.domain.units import currency, decimals, unit_name  # noqa: E402
+from rewards.domain.packed import pack  # noqa: E402
+from rewards.domain.report import COLUMNS, REDEEMABLE, REPORT_DEFINITIONS  # noqa: E402
+from rewards.domain.units import currency, format_value, unit_name  # noqa: E402
 from rewards.tabular.xlsx_writer import write_workbook  # noqa: E402  (the path above comes first)
 from tests.libreoffice import LibreOffice  # noqa: E402
 from tests.row_ids import make_row_id  # noqa: E402
@@ -47,8 +47,9 @@ PEOPLE = [
 def main():
     with tempfile.TemporaryDirectory() as folder:
         book = Path(folder, "report.xlsx")
-        rows = [row(*each)[:SHOWN] for each in PEOPLE]
-        write_workbook(book, Table(COLUMNS[:SHOWN], rows, "Balances"))
+        rows = [pack(row(*each)[:SHOWN]) for each in PEOPLE]
+        numbers = REPORT_DEFINITIONS[REDEEMABLE].numbers
+        write_workbook(book, Table(COLUMNS[:SHOWN], numbers, rows, "Balances"))
         page = Path(folder, "report.pdf")
         page.write_bytes(LibreOffice(folder, "en-US").save(book.name, book.read_bytes(), "pdf"))
         picture(page)
@@ -56,7 +57,7 @@ def main():
 
 def row(first, last, unit, available, paid, redeemed, account, segments, expiry):
     user = f"{first}.{last}".lower().translate(str.maketrans("éü", "eu", "'-"))
-    values = (Decimal(credits).scaleb(-decimals(unit)) for credits in (available, paid, redeemed))
+    values = (format_value(credits, unit) for credits in (available, paid, redeemed))
     texts = (user, account, unit, segments, "", f"{expiry}T23:59:59Z" if expiry else "")
     row_id = make_row_id(make_id(NOVEMBER_2026, 7), account, user, unit, None)
     money = unit_name(unit), currency(unit) or ""

@@ -21,7 +21,10 @@ from infra.local.ministack import MiniStack
 from rewards.adapters import balance_item
 from rewards.domain import ids, report
 from rewards.domain.balance import Balance
+from rewards.domain.dates import iso
+from rewards.domain.packed import unpack
 from rewards.domain.redemption import Reward
+from rewards.domain.units import format_value
 from tests.bench import waits
 from tests.bench.counted import Counted
 from tests.bench.prices import Work
@@ -127,10 +130,10 @@ def file_of(rows: int, now: int) -> bytes:
     place = report.COLUMNS.index("valueToRedeem")
     for balance in balances(rows, now):
         value, expiry = len(balance.rewards) * CREDITS, balance.rewards[0].date_expires
-        facts = ("Ann", "Archer", balance.user_id, "", "")
-        cells = report.redeemable_row(
-            balance.account_id, balance.user_id, UNIT, value, 0, expiry, facts, row_ids, None
-        )
+        participant = report.redeemable_participant(("Ann", "Archer", balance.user_id, "", ""))
+        whose = (balance.account_id, balance.user_id, UNIT)
+        shown = (format_value(value, UNIT), "0", iso(expiry or 0), row_ids.make(*whose, None))
+        cells = unpack(report.redeemable_row(participant, *whose, "", shown))
         cells[place] = f"{wanted(balance) / 100:.2f}"
         writer.writerow(cells)
     return text.getvalue().encode()

@@ -72,7 +72,7 @@ INJECTED_BUGS: dict[str, tuple[Change, ...]] = {
     "stop a scan after its first page": (
         (
             "rewards.adapters.scanner",
-            'if "LastEvaluatedKey" in found:',
+            "if found.last_evaluated_key:",
             "if False:",
         ),
     ),

@@ -162,7 +162,7 @@ def test_what_went_to_history_is_summed_exactly_beyond_64_bits():
         **balance_item.encode(balance),
     }
     assert balance_item.decode(item) == balance
-    assert balance_item.archived_redeemed(item) == 20_000 * (10**15 - 1)
+    assert balance_item.archived_redeemed(item["archived"]["S"]) == 20_000 * (10**15 - 1)
 
 
 def test_users_and_units_with_the_separator_in_them_are_distinguished():

@@ -14,13 +14,18 @@ ALLOWED = {
     "domain": ("rewards.domain",),
     "tabular": (
         # What tables and rejections are made of, and how columns are found; no rule of rewards.
-        *("rewards.domain.cells", "rewards.domain.header", "rewards.domain.outcomes"),
-        *("rewards.tabular", "chardet", "xlsxwriter"),
+        *(
+            "rewards.domain.cells",
+            "rewards.domain.header",
+            "rewards.domain.outcomes",
+            "rewards.domain.packed",
+        ),
+        *("rewards.tabular", "chardet", "isal", "xlsxwriter"),
     ),
     "email": ("rewards.domain", "rewards.email"),
     "adapters": (
         *("rewards.domain", "rewards.tabular", "rewards.email", "rewards.adapters"),
-        *("boto3", "botocore", "mypy_boto3_", "jwt", "orjson"),
+        *("boto3", "botocore", "mypy_boto3_", "jwt", "msgspec", "orjson"),
     ),
     "flows": ("rewards.domain", "rewards.tabular", "rewards.email", "rewards.adapters", "rewards.flows"),
 }

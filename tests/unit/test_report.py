@@ -2,33 +2,27 @@
 
 import csv
 import io
+import json
 from decimal import Decimal
 
 import pytest
 
 from rewards.adapters import balance_item
-from rewards.adapters.scanner import Page
+from rewards.adapters.scanner import Page, decode_accounts, decode_rewards
 from rewards.domain import balance as balances
 from rewards.domain.balance import Balance, Redemption, Totals
-from rewards.domain.cells import Table
 from rewards.domain.filters import FilterError, Filters
+from rewards.domain.packed import pack, unpack
 from rewards.domain.redemption import Reward
-from rewards.domain.report import (
-    BALANCE_COLUMNS,
-    BALANCES,
-    COLUMNS,
-    REDEEMABLE,
-    REWARD_COLUMNS,
-    REWARDS,
-)
-from rewards.flows.create_report import csv_pieces
-from rewards.flows.report_builders import TornScanError, report_builder
+from rewards.domain.report import BALANCES, REDEEMABLE, REPORT_DEFINITIONS, REWARDS
+from rewards.flows.report_builders import report_builder
+from rewards.flows.report_records import TornScanError
+from rewards.tabular.csv_writer import csv_pieces
 from rewards.tabular.external_sort import ExternalSort
 from tests.row_ids import keys
 from tests.unit.days import NOW, last_month, next_month, tomorrow, yesterday
 
 EXPORT = "06gzzygm7a5nffgf"
-COLUMNS_OF = {REDEEMABLE: COLUMNS, BALANCES: BALANCE_COLUMNS, REWARDS: REWARD_COLUMNS}
 
 
 def reward(identifier, assigned=100, left=None, **more):
@@ -59,16 +53,29 @@ def person(user="ann", **facts):
     }
 
 
+def body(*items):
+    return json.dumps({"Items": items}).encode()
+
+
+def read(kind, row):
+    """The cells of a row by column, its numbers as numbers."""
+    definition = REPORT_DEFINITIONS[kind]
+    return {
+        name: Decimal(cell) if cell and name in definition.numbers else cell
+        for name, cell in zip(definition.columns, unpack(row), strict=True)
+    }
+
+
 @pytest.fixture
 def rows(tmp_path):
     def make(kind, *items, program=None, asked=NOW, answered=NOW, registry=(), **params):
         filters = Filters.read(kind, {"programId": program, **params})
         found, spool = report_builder(kind, EXPORT, filters, keys), ExternalSort(tmp_path)
         for each in items:
-            found.collect(Page([each], asked, answered), spool)
+            found.collect(Page(decode_accounts(body(each)).items, asked, answered), spool)
         if registry:
-            found.collect_registry(Page(list(registry), asked, answered), spool)
-        return [dict(zip(COLUMNS_OF[kind], row, strict=True)) for row in found.show(spool.sorted())]
+            found.collect_registry(Page(decode_rewards(body(*registry)).items, asked, answered), spool)
+        return [read(kind, row) for row in found.show(spool.sorted())]
 
     return make
 
@@ -303,13 +310,31 @@ def test_rejects_a_filter_that_a_type_of_report_does_not_have(kind, params, name
 
 
 def test_a_csv_file_ends_its_lines_and_quotes_its_cells_as_rfc_4180_says():
-    table = Table(("a", "b,c"), [["x\ny", Decimal("0.50")], ['"', Decimal("0.00")], ["", 0]], "t")
-    text = b"".join(csv_pieces(table, mark=True)).decode()
+    rows = [["x\ny", "0.50"], ['"', "0"], ["", "0"]]
+    text = b"".join(csv_pieces(pack(["a", "b,c"]), [[pack(row) for row in rows]], mark=True)).decode()
     assert text == '\ufeffa,"b,c"\r\n"x\ny",0.50\r\n"""",0\r\n,0\r\n'
 
 
 def test_a_csv_file_of_many_rows_comes_in_pieces_and_loses_none():
-    pieces = list(csv_pieces(Table(("n",), ([n] for n in range(10_000)), "t"), mark=False))
-    assert len(pieces) > 3
+    batches = ([pack([str(number), "x"])] * 2 for number in range(10))
+    pieces = list(csv_pieces(pack(["n", "m"]), batches, mark=False))
+    assert len(pieces) == 11
     found = csv.reader(io.StringIO(b"".join(pieces).decode(), newline=""))
-    assert [row[0] for row in found] == ["n", *map(str, range(10_000))]
+    assert [row[0] for row in found] == ["n", *(str(number) for number in range(10) for _ in range(2))]
+
+
+def test_a_row_of_a_money_unit_has_the_decimals_of_the_unit_but_a_zero_has_none(rows):
+    there = balance(reward("a", 1000, 995), unit="CREDIT/KWD")
+    fresh = balance(reward("b", 5), unit="CASH/USD")
+    shown = rows(REDEEMABLE, item(there), item(fresh))
+    names = ("availableValue", "valueToRedeem", "totalRedeemedValue")
+    assert [[str(row[name]) for name in names] for row in shown] == [
+        ["0.05", "0", "0"],
+        ["0.995", "0", "0.005"],
+    ]
+
+
+def test_a_text_with_the_characters_that_part_records_is_shown_as_it_is(rows):
+    odd = "a\0b\nc\x01d\x0b"
+    (shown,) = rows(REDEEMABLE, item(balance(reward("r"))), person(firstName=odd, segments=odd))
+    assert (shown["firstName"], shown["segments"]) == (odd, odd)

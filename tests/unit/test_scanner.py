@@ -8,7 +8,7 @@ from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError
 
 from rewards.adapters.retry import OutOfTimeError
-from rewards.adapters.scanner import Scanner
+from rewards.adapters.scanner import AccountItem, Attribute, Scanner
 from tests.unit.days import NOW
 
 
@@ -36,9 +36,12 @@ def scan(wire, now=lambda: NOW, time_left=lambda: 60.0, segments=1):
 
 
 def test_pages_are_what_the_service_sent_and_follow_each_other():
-    item = {"pk": {"S": "\u00e9"}, "version": {"N": "7"}}
+    item = {"pk": {"S": "\u00e9"}, "sk": {"S": "P#ann"}, "version": {"N": "7"}, "firstName": {"S": "Ann"}}
+    read = AccountItem(
+        Attribute("\u00e9"), Attribute("P#ann"), version=Attribute(N="7"), first_name=Attribute("Ann")
+    )
     wire = Wire((200, {"Items": [item], "LastEvaluatedKey": {"pk": {"S": "x"}}}), (200, {"Items": []}))
-    assert [page.items for page in scan(wire)] == [[item], []]
+    assert [page.items for page in scan(wire)] == [[read], []]
     assert wire.requests[1]["ExclusiveStartKey"] == {"pk": {"S": "x"}}
 
 

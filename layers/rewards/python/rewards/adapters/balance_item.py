@@ -100,7 +100,7 @@ def encode(balance: Balance) -> Item:
 def decode(item: Item) -> Balance:
     """The balance in an item, with its key."""
     user_id, unit = split_balance_key(item["sk"]["S"])
-    archived_until, *totals = _archived(item)
+    archived_until, *totals = _archived(item["archived"]["S"] if "archived" in item else "")
     return Balance(
         account_id=item["pk"]["S"],
         user_id=user_id,
@@ -204,14 +204,14 @@ def last_write(item: Item) -> int:
     return max(dates)
 
 
-def archived_redeemed(item: Item) -> int:
-    """What the rewards in a balance's history gave, in credits."""
-    return _archived(item)[3] if "archived" in item else 0
+def archived_redeemed(archived: str) -> int:
+    """What the rewards in a balance's history gave, in credits; of the item's text, blank without history."""
+    return _archived(archived)[3] if archived else 0
 
 
-def _archived(item: Item) -> list[int]:
+def _archived(archived: str) -> list[int]:
     """When history ends, and its sums. Those may be beyond 64 bits, of which orjson would make a float."""
-    found: list[int] = json.loads(item["archived"]["S"]) if "archived" in item else [0]
+    found: list[int] = json.loads(archived) if archived else [0]
     return found
 
 

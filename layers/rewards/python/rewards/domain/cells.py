@@ -1,8 +1,9 @@
 """What tables are made of: the cells that are read from files, and the tables that are written."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from decimal import Decimal
+
+from rewards.domain.packed import PackedRow
 
 
 class NumberCell(str):
@@ -17,14 +18,12 @@ class RoundedNumber(NumberCell):
     __slots__ = ()
 
 
-Cell = str | Decimal | int
-
-
 @dataclass(frozen=True, slots=True)
 class Table:
-    """What a workbook or a CSV file is made of: texts, decimals with their unit's places, and whole
-    numbers."""
+    """What a workbook is made of. Cells of the columns `numbers` are numbers, or blank; the numbers of a row
+    have as many decimals as its unit, but a zero may have none."""
 
     columns: tuple[str, ...]
-    rows: Iterable[list[Cell]]
+    numbers: Collection[str]
+    rows: Iterable[PackedRow]
     sheet_title: str

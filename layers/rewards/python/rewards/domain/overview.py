@@ -60,7 +60,9 @@ class Overview:
     def add(self, unit: str, available: int, expiring: int) -> None:
         """Add a balance: what is available of it, and what of that expires within SOON."""
         if available:
-            sums = self.units.setdefault(unit, UnitSums())
+            sums = self.units.get(unit)
+            if sums is None:
+                sums = self.units[unit] = UnitSums()
             sums.participants += 1
             sums.available += available
             sums.expiring += expiring

@@ -9,16 +9,13 @@ page was asked for and when the page came back, so that no row shows more than t
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import lru_cache
 
-from rewards.domain.cells import Cell
-from rewards.domain.dates import iso
+from rewards.domain.packed import PackedRow, pack
 from rewards.domain.redemption import Reward, is_available
-from rewards.domain.reward_rows import MAX_DATE, NEEDED, USED, USED_OF_USER
-from rewards.domain.row_ids import RowIds
+from rewards.domain.reward_rows import MAX_DATE, NEEDED, PARTICIPANT_FACTS, USED, USED_OF_USER
 from rewards.domain.spreadsheet import neutralise, neutralised
-from rewards.domain.units import currency, decimals, unit_name
+from rewards.domain.units import currency, unit_name
 
 REDEEMABLE = "REDEEMABLE_REWARD_BALANCE"
 BALANCES = "REWARD_BALANCE"
@@ -30,12 +27,14 @@ Facts = Sequence[str]
 
 @dataclass(frozen=True, slots=True)
 class ReportDefinition:
-    """What a report is called, and its columns. `mark`: its CSV file begins with a byte-order mark."""
+    """What a report is called, and its columns, those with numbers too. `mark`: its CSV file begins with a
+    byte-order mark."""
 
     title: str
     file_name: str
     sheet_title: str
     columns: tuple[str, ...]
+    numbers: frozenset[str]
     mark: bool = False
 
 
@@ -80,12 +79,23 @@ REPORT_DEFINITIONS = {
         "available-reward-balances-by-user",
         "Balances",
         COLUMNS,
+        frozenset({"availableValue", "valueToRedeem", "totalRedeemedValue"}),
         mark=True,
     ),
     BALANCES: ReportDefinition(
-        "Reward balances by user", "reward-balances-by-user", "Balances", BALANCE_COLUMNS
+        "Reward balances by user",
+        "reward-balances-by-user",
+        "Balances",
+        BALANCE_COLUMNS,
+        frozenset({"amount", "totalAssignedCredit", "totalRedeemedCredit", "totalExpiredCredit"}),
     ),
-    REWARDS: ReportDefinition("Reward details", "reward-details", "Rewards", REWARD_COLUMNS),
+    REWARDS: ReportDefinition(
+        "Reward details",
+        "reward-details",
+        "Rewards",
+        REWARD_COLUMNS,
+        frozenset({"assignedCredit", "redeemedCredit", *(name for name in USED if name.startswith("date"))}),
+    ),
 }
 
 
@@ -115,44 +125,41 @@ def steady(
     )
 
 
+def redeemable_participant(facts: Facts) -> tuple[str, str]:
+    """What every row of a participant shows of it: the packed cells up to `dateBlocked`, and `segments`.
+
+    `facts` may be packed cells.
+    """
+    *first, segments = neutralised(facts)
+    return "\0".join(first), segments
+
+
+# Of a balance whose participant is not known.
+NO_PARTICIPANT = redeemable_participant(("",) * len(PARTICIPANT_FACTS))
+
+
 def redeemable_row(
+    participant: tuple[str, str],
     account_id: str,
     user_id: str,
     unit: str,
-    value: int,
-    redeemed: int,
-    expiry: int | None,
-    facts: Facts,
-    row_ids: RowIds,
-    program_id: str | None,
-) -> list[Cell]:
-    """One available balance in the order of COLUMNS; `value` and `redeemed` in credits.
+    program: str,
+    cells: Sequence[str],
+) -> PackedRow:
+    """One available balance in the order of COLUMNS, of packed cells.
 
-    Values are decimals with the unit's decimals (a spreadsheet that showed 0 places would save
-    10.55 as 11), the rest is text that is safe in a spreadsheet.
+    `program` is safe in a spreadsheet; `cells` are availableValue, totalRedeemedValue, nextExpiry and rowId.
+    Values have the unit's decimals (a spreadsheet that showed 0 places would save 10.55 as 11), but a zero
+    has none. The other texts are made safe in a spreadsheet here.
     """
-    name, code, places, shown_unit = _unit_cells(unit)
-    first_name, last_name, email, date_blocked, segments, account, user, program = neutralised(
-        [*facts, account_id, user_id, program_id or ""]
+    first, segments = participant
+    available, redeemed, expiry, row_id = cells
+    names, shown_unit = _unit_cells(unit)
+    account, user = neutralised((account_id, user_id))
+    return (
+        f"{first}\0{names}\0{available}\x000\0{redeemed}\0{user}\0{account}\0{shown_unit}\0{segments}"
+        f"\0{program}\0{expiry}\0{row_id}"
     )
-    return [
-        first_name,
-        last_name,
-        email,
-        date_blocked,
-        name,
-        code,
-        Decimal(f"{value}E-{places}"),
-        _zero(places),
-        Decimal(f"{redeemed}E-{places}"),
-        user,
-        account,
-        shown_unit,
-        segments,
-        program,
-        "" if expiry is None else iso(expiry),
-        row_ids.make(account_id, user_id, unit, program_id),
-    ]
 
 
 @dataclass(slots=True)
@@ -190,22 +197,11 @@ def sums(rewards: Iterable[Reward], asked: int, answered: int) -> Sums:
     return found
 
 
-def balance_row(account_id: str, user_id: str, unit: str, found: Sums, facts: Facts) -> list[Cell]:
+def balance_row(account_id: str, user_id: str, unit: str, found: Sums, facts: Facts) -> PackedRow:
     """One balance in the order of BALANCE_COLUMNS; credits are whole numbers."""
     first_name, last_name, email, _, _ = facts
-    return [
-        user_id,
-        account_id,
-        "CREDIT",
-        unit,
-        found.amount,
-        found.assigned,
-        found.redeemed,
-        found.expired,
-        email,
-        first_name,
-        last_name,
-    ]
+    credits = map(str, (found.amount, found.assigned, found.redeemed, found.expired))
+    return pack([user_id, account_id, "CREDIT", unit, *credits, email, first_name, last_name])
 
 
 def reward_row(
@@ -216,35 +212,33 @@ def reward_row(
     name: str,
     reward_source: str,
     facts: Facts,
-) -> list[Cell]:
+) -> PackedRow:
     """One reward in the order of REWARD_COLUMNS: credits whole numbers, dates Unix milliseconds.
 
     `dateCreated` is blank: the loader takes it only for a reward without dateGiven, and every reward has one.
     """
-    return [
-        reward.id,
-        "CREDIT",
-        unit,
-        reward.assigned_credit,
-        user_id,
-        account_id,
-        name,
-        reward.program_id or "",
-        reward_source,
-        reward.redeemed_credit,
-        reward.date_given,
-        "",
-        *("" if date is None else date for date in (reward.date_scheduled_for, reward.date_expires)),
-        "" if reward.date_cancelled is None else reward.date_cancelled,
-        *facts,
-    ]
+    dates = (reward.date_scheduled_for, reward.date_expires, reward.date_cancelled)
+    return pack(
+        [
+            reward.id,
+            "CREDIT",
+            unit,
+            str(reward.assigned_credit),
+            user_id,
+            account_id,
+            name,
+            reward.program_id or "",
+            reward_source,
+            str(reward.redeemed_credit),
+            str(reward.date_given),
+            "",
+            *("" if date is None else str(date) for date in dates),
+            *facts,
+        ]
+    )
 
 
 @lru_cache(maxsize=1024)
-def _unit_cells(unit: str) -> tuple[str, str, int, str]:
-    return neutralise(unit_name(unit)), currency(unit) or "", decimals(unit), neutralise(unit)
-
-
-@lru_cache(maxsize=16)
-def _zero(places: int) -> Decimal:
-    return Decimal(f"0E-{places}")
+def _unit_cells(unit: str) -> tuple[str, str]:
+    """The packed cells `unitName` and `currency`, and the cell `unit`; `unit` may be packed."""
+    return f"{neutralise(unit_name(unit))}\0{currency(unit) or ''}", neutralise(unit)

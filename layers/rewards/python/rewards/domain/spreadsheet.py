@@ -21,9 +21,10 @@ def neutralise(text: str) -> str:
 
 def neutralised(texts: Sequence[str]) -> Sequence[str]:
     """Texts as cells that no spreadsheet runs; a glance settles nearly every row."""
-    if _SUSPECTS.isdisjoint([text[:1] for text in texts]):
-        return texts
-    return [neutralise(text) for text in texts]
+    for text in texts:
+        if text[:1] in _SUSPECTS:
+            return [neutralise(each) for each in texts]
+    return texts
 
 
 def restore(cell: str) -> str:

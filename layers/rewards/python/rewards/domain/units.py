@@ -128,8 +128,10 @@ def format_value(credits: int, unit: str) -> str:
     if not places:
         return str(credits)
     sign, digits = ("-", -credits) if credits < 0 else ("", credits)
-    whole, fraction = divmod(digits, 10**places)
-    return f"{sign}{whole}.{fraction:0{places}d}"
+    text = str(digits)
+    if len(text) <= places:
+        text = text.zfill(places + 1)
+    return f"{sign}{text[:-places]}.{text[-places:]}"
 
 
 @lru_cache(maxsize=1024)

@@ -1,14 +1,12 @@
 """Export request -> file -> email."""
 
-import csv
 import errno
 import gc
-import io
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
-from itertools import islice
+from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from secrets import token_hex
 
@@ -17,22 +15,20 @@ from rewards.adapters.export_jobs import ExportJobs
 from rewards.adapters.files import Files
 from rewards.adapters.retry import OutOfTimeError
 from rewards.adapters.scanner import Scanner
-from rewards.domain.cells import Cell, Table
+from rewards.domain.cells import Table
 from rewards.domain.export_job import ExportJob, ExportStatus
 from rewards.domain.filters import Filters
 from rewards.domain.job_error import JobError
+from rewards.domain.packed import PackedRow, pack
 from rewards.domain.report import REDEEMABLE, REPORT_DEFINITIONS, TYPES, file_key
 from rewards.domain.row_ids import RowIdKeys
 from rewards.flows import leases
 from rewards.flows.end_report import CreatedReport, ReportEnding
 from rewards.flows.overviews import Overviews
-from rewards.flows.report_builders import (
-    RedeemableReport,
-    ReportBuilder,
-    RewardReport,
-    TornScanError,
-    report_builder,
-)
+from rewards.flows.report_builders import RedeemableReport, ReportBuilder, report_builder
+from rewards.flows.report_records import TornScanError
+from rewards.flows.reward_report import RewardReport
+from rewards.tabular.csv_writer import csv_lines, csv_pieces
 from rewards.tabular.external_sort import ExternalSort
 
 CONTENT_TYPES = {
@@ -135,8 +131,8 @@ class Reporter:
                 if isinstance(found, RedeemableReport) and found.overview is not None:
                     self._overviews.keep(found.overview, as_of)
                 clock.expect(found.rows)
-                rows = clock.watched(found.show(spool.sorted()))
-                self._write(job, rows, Path(directory), clock)
+                batches = clock.watched(found.show(spool.sorted()))
+                self._write(job, batches, Path(directory), clock)
         except OutOfTimeError:
             raise clock.too_large() from None
         except OSError as error:
@@ -152,16 +148,18 @@ class Reporter:
             found.collect(page, spool)
         if isinstance(found, RewardReport):
             # Last: a reward is claimed in the transaction that grants it, so each one read has its claim.
-            for page in self._scanner.rewards(clock.spare):
+            for known in self._scanner.rewards(clock.spare):
                 clock.check()
-                found.collect_registry(page, spool)
+                found.collect_registry(known, spool)
 
-    def _write(self, job: ExportJob, rows: Iterator[list[Cell]], directory: Path, clock: "_Clock") -> None:
+    def _write(
+        self, job: ExportJob, batches: Iterator[list[PackedRow]], directory: Path, clock: "_Clock"
+    ) -> None:
         kind = REPORT_DEFINITIONS[TYPES[job.type]]
-        table = Table(kind.columns, rows, kind.sheet_title)
         if job.format == "CSV":
             key = file_key(job.id, "CSV", job.type)
-            self._files.stream(csv_pieces(table, kind.mark), key, CONTENT_TYPES["CSV"])
+            pieces = csv_pieces(pack(kind.columns), batches, kind.mark)
+            self._files.stream(pieces, key, CONTENT_TYPES["CSV"])
             return
         # Only here: the library is a quarter of a second of cold start.
         from rewards.tabular.xlsx_writer import write_workbook
@@ -171,7 +169,9 @@ class Reporter:
         if TYPES[job.type] == REDEEMABLE:
             # Kept beside the workbook: it repairs rows that a spreadsheet damaged.
             formats.append("CSV")
-            table = replace(table, rows=_also_as_csv(table, paths["CSV"]))
+            batches = _also_as_csv(batches, paths["CSV"], pack(kind.columns), kind.mark)
+        rows = chain.from_iterable(batches)
+        table = Table(kind.columns, kind.numbers, rows, kind.sheet_title)
         if write_workbook(paths["XLSX"], table) > 1 and clock.comes_back:
             raise ReportTooLargeError(f"The texts of the report do not fit into one sheet. {clock.advice}")
         for file_format in formats:
@@ -204,12 +204,12 @@ class _Clock:
             )
         self.kept += rows * _TO_UPLOAD_A_ROW
 
-    def watched(self, rows: Iterator[list[Cell]]) -> Iterator[list[Cell]]:
-        """The rows, as long as there is time."""
+    def watched(self, rows: Iterator[PackedRow]) -> Iterator[list[PackedRow]]:
+        """The rows in batches, as long as there is time."""
         while batch := list(islice(rows, _AT_A_TIME)):
             self.check()
             self.rows += len(batch)
-            yield from batch
+            yield batch
 
     def spare(self) -> float:
         """Seconds that may still be worked."""
@@ -236,34 +236,12 @@ def _no_garbage() -> Iterator[None]:
         gc.enable()
 
 
-def csv_pieces(table: Table, mark: bool) -> Iterator[bytes]:
-    """A table as a CSV file, piece by piece: UTF-8, comma, CRLF, RFC 4180 quoting, header row.
-
-    `mark` puts a byte-order mark in front, which spreadsheets need.
-    """
-    buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer)
-    buffer.write("\ufeff" if mark else "")
-    writer.writerow(table.columns)
-    rows = iter(table.rows)
-    while batch := list(islice(rows, _AT_A_TIME)):
-        writer.writerows(map(_plain, batch))
-        yield buffer.getvalue().encode()
-        buffer.seek(0)
-        buffer.truncate()
-    yield buffer.getvalue().encode()
-
-
-def _also_as_csv(table: Table, path: Path) -> Iterator[list[Cell]]:
-    """The table's rows, each written to a CSV file as it passes."""
-    with path.open("w", encoding="utf-8-sig", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(table.columns)
-        for row in table.rows:
-            writer.writerow(_plain(row))
-            yield row
-
-
-def _plain(row: Iterable[Cell]) -> list[Cell]:
-    """The cells of a CSV row: a zero has no decimals there."""
-    return [cell if cell or cell == "" else 0 for cell in row]
+def _also_as_csv(
+    batches: Iterator[list[PackedRow]], path: Path, header: PackedRow, mark: bool
+) -> Iterator[list[PackedRow]]:
+    """The batches, each written to a CSV file as it passes."""
+    with path.open("wb") as file:
+        file.writelines(csv_pieces(header, (), mark))
+        for batch in batches:
+            file.write(csv_lines(batch).encode())
+            yield batch

@@ -5,13 +5,16 @@ The report of all available balances reads the same items, so it brings the over
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from rewards.adapters import balance_item
 from rewards.adapters.queues import Queues
-from rewards.adapters.scanner import Scanner
 from rewards.adapters.stored_overview import StoredOverview
 from rewards.domain.messages import create_overview
 from rewards.domain.overview import BalanceOverview, Overview, OverviewStatus
+
+if TYPE_CHECKING:
+    from rewards.adapters.scanner import Scanner
 
 # An order that has not been answered for so long (ms) died on its way: another one may be made.
 _LOST_AFTER = 900_000
@@ -60,15 +63,15 @@ class Overviews:
 
 
 def scan_overview(
-    scanner: Scanner, overviews: Overviews, now: Callable[[], int], spare: Callable[[], float]
+    scanner: "Scanner", overviews: Overviews, now: Callable[[], int], spare: Callable[[], float]
 ) -> None:
     """Read all balances and keep what they sum up to. Raises OutOfTimeError."""
     found, as_of = Overview(), now()
     for page in scanner.accounts(False, spare):
         for item in page.items:
-            if item["sk"]["S"].startswith(balance_item.BALANCE_PREFIX):
+            if item.sk.S.startswith(balance_item.BALANCE_PREFIX):
                 available, _, _, expiring = balance_item.sum_rewards(
-                    item["rewards"]["S"], page.asked, page.answered
+                    item.rewards.S, page.asked, page.answered
                 )
-                found.add(balance_item.whose(item)[2], available, expiring)
+                found.add(balance_item.split_balance_key(item.sk.S)[1], available, expiring)
     overviews.keep(found, as_of)

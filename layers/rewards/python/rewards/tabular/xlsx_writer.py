@@ -3,9 +3,7 @@
 XlsxWriter makes a workbook that has the look and, below its header, one blank cell of every style. In the
 place of those the rows are streamed from here; the library would take ten times as long for them.
 
-- A text has the format `@`, so that no id becomes a number, a date or a formula. What looks like an escape
-  (`_x0041_`) is escaped itself, and so is a carriage return, as Excel does it. XML has no place for most
-  control characters: U+FFFD stands for each. A cell holds 32,767 characters at most.
+- A text has the format `@`, so that no id becomes a number, a date or a formula.
 - Yellow cells are to be filled in, grey ones to be read. On both, text has at least 4.5 times the contrast
   of its background (WCAG 2.2, 1.4.3).
 """
@@ -19,16 +17,18 @@ from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile
 
 import xlsxwriter
-from xlsxwriter.utility import xl_col_to_name, xl_rowcol_to_cell
+from isal import isal_zlib
+from xlsxwriter.utility import xl_rowcol_to_cell
 
-from rewards.domain.cells import Cell, Table
+from rewards.domain.cells import Table
+from rewards.domain.packed import PackedRow, unpack
+from rewards.tabular.xlsx_rows import XlsxRows
 
 ROWS_PER_SHEET = 1_048_575  # a sheet's 1,048,576 less the header
 PART_BYTES = 1_900 << 20  # of a sheet's XML; an import reads up to 2 GiB, unpacked
-MAX_CELL = 32_767  # characters, as UTF-16 counts them
 
 _SHEET = "xl/worksheets/sheet{}.xml"
-_COMPRESSION = 3  # of 9; 1 is not faster here, 6 takes twice as long
+_COMPRESSION = 2  # of isal's levels 0 to 3
 _BATCH = 200  # rows that are compressed together
 
 _TO_FILL, _AT_MOST = "valueToRedeem", "availableValue"
@@ -59,10 +59,10 @@ def write_workbook(path: Path, table: Table) -> int:
     """Write a table, with a further sheet for every 1,048,575 rows. Return the number of sheets."""
     rows = iter(table.rows)
     sample = list(islice(rows, _SAMPLE))
-    look = _Look(table, sample)
+    look = _Look(table, [unpack(row) for row in sample])
     rows = chain(sample, rows)
     counts: list[int] = []
-    with ZipFile(path, "w", ZIP_DEFLATED, compresslevel=_COMPRESSION) as book:
+    with ZipFile(path, "w", ZIP_DEFLATED) as book:
         while (first := list(islice(rows, 1))) or not counts:
             _write_sheet(book, look, counts, chain(first, islice(rows, ROWS_PER_SHEET - len(first))))
         for name, content in look.parts(counts).items():
@@ -71,13 +71,15 @@ def write_workbook(path: Path, table: Table) -> int:
     return len(counts)
 
 
-def _write_sheet(book: ZipFile, look: "_Look", counts: list[int], rows: Iterator[list[Cell]]) -> None:
+def _write_sheet(book: ZipFile, look: "_Look", counts: list[int], rows: Iterator[PackedRow]) -> None:
     """Write the sheet after those with `counts` rows, as far as its part may grow, and add its own count."""
     name = _SHEET.format(len(counts) + 1)
     head, styles, _ = _divide(look.parts([*counts, 0])[name])
-    writer = _RowWriter(styles, look.width)
+    writer = XlsxRows(styles, look.numbers)
     counts.append(0)
     with book.open(name, "w") as part:
+        # zipfile chooses its own compressor, which takes four times as long.
+        part._compressor = isal_zlib.compressobj(_COMPRESSION, isal_zlib.DEFLATED, -isal_zlib.MAX_WBITS)  # type: ignore[attr-defined]
         size = part.write(head)
         while size < PART_BYTES and (batch := list(islice(rows, _BATCH))):
             size += part.write(writer.xml(batch, counts[-1] + 2).encode())
@@ -97,16 +99,15 @@ def _divide(sheet: bytes) -> tuple[bytes, list[str], bytes]:
 class _Look:
     """How a table looks: everything of its workbook but the rows."""
 
-    def __init__(self, table: Table, sample: Sequence[Sequence[Cell]]) -> None:
+    def __init__(self, table: Table, sample: Sequence[Sequence[str]]) -> None:
         self._table = table
-        columns = [[row[place] for row in sample] for place in range(len(table.columns))]
-        self._has_numbers = [any(not isinstance(cell, str) for cell in cells) for cells in columns]
-        self._widths = [_width(name, cells) for name, cells in zip(table.columns, columns, strict=True)]
-
-    @property
-    def width(self) -> int:
-        """How many columns there are."""
-        return len(self._widths)
+        columns = {name: [row[place] for row in sample] for place, name in enumerate(table.columns)}
+        self._has_numbers = [name in table.numbers and any(cells) for name, cells in columns.items()]
+        self._widths = [
+            _width(name, cells, has_numbers)
+            for (name, cells), has_numbers in zip(columns.items(), self._has_numbers, strict=True)
+        ]
+        self.numbers = [name in table.numbers for name in table.columns]
 
     def parts(self, counts: Sequence[int]) -> dict[str, bytes]:
         """The parts of a workbook whose sheets have so many rows; instead of them, blank cells of each style.
@@ -165,11 +166,12 @@ class _Look:
             sheet.set_selection(1, place, 1, place)
 
 
-def _width(name: str, cells: Sequence[Cell]) -> int:
+def _width(name: str, cells: Sequence[str], has_numbers: bool) -> int:
     """A column's width in characters; the header has a button beside it."""
-    longest = max((len(cell) for cell in cells if isinstance(cell, str)), default=0)
-    least = _NARROW if all(isinstance(cell, str) for cell in cells) else _NUMBER_WIDTH
-    return max(min(longest + 4, _WIDE), len(name) + 6, least)
+    if has_numbers:
+        return max(len(name) + 6, _NUMBER_WIDTH)
+    longest = max(map(len, cells), default=0)
+    return max(min(longest + 4, _WIDE), len(name) + 6, _NARROW)
 
 
 def _number_format(name: str, decimals: int) -> str:
@@ -187,72 +189,3 @@ def _number_format(name: str, decimals: int) -> str:
 
 def _fraction(decimals: int) -> str:
     return "." + "0" * decimals if decimals else ""
-
-
-class _RowWriter:
-    """Writes rows as XML. Every cell has a reference: the standard does not need it, many programs do."""
-
-    def __init__(self, styles: Sequence[str], width: int) -> None:
-        texts, *numbers = [styles[start : start + width] for start in range(0, len(styles), width)]
-        names = [xl_col_to_name(place) for place in range(width)]
-        plain, spaced = (
-            [
-                (
-                    f'<c r="{name}',
-                    f'" s="{text}" t="inlineStr"><is><t{space}>',
-                    f'" s="{text}"/>',
-                    [f'" s="{number}"><v>' for number in by_decimals],
-                )
-                for name, text, *by_decimals in zip(names, texts, *numbers, strict=True)
-            ]
-            for space in ("", ' xml:space="preserve"')
-        )
-        self._plain, self._spaced = plain, spaced
-        self._most_decimals = len(numbers) - 1
-
-    def xml(self, rows: Sequence[Sequence[Cell]], number: int) -> str:
-        """Return the rows, the first of which has this row number."""
-        return "".join([self._row(row, place) for place, row in enumerate(rows, start=number)])
-
-    def _row(self, row: Sequence[Cell], number: int) -> str:
-        shown, columns = [*map(str, row)], self._plain
-        if _needs_care(shown):
-            shown, columns = [_escaped(text) for text in shown], self._spaced
-        most = self._most_decimals
-        cells = [
-            (f"{cell_start}{number}{start}{text}</t></is></c>" if text else f"{cell_start}{number}{blank}")
-            if isinstance(cell, str)
-            else f"{cell_start}{number}{numbers[min(len(text.partition('.')[2]), most)]}{text}</v></c>"
-            for cell, text, (cell_start, start, blank, numbers) in zip(row, shown, columns, strict=True)
-        ]
-        return f'<row r="{number}">{"".join(cells)}</row>'
-
-
-_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-_LIKE_ESCAPE = re.compile("_(?=x[0-9A-Fa-f]{4}_)")
-
-
-def _needs_care(texts: Sequence[str]) -> bool:
-    """Whether any text must be escaped, or has spaces that a program may drop."""
-    together = "|".join(texts)
-    return (
-        not together.isprintable()
-        or "&" in together
-        or "<" in together
-        or ">" in together
-        or "_x" in together
-        or " |" in together
-        or "| " in together
-        or together[:1] == " "
-        or together[-1:] == " "
-        or len(together) > MAX_CELL // 2
-    )
-
-
-def _escaped(text: str) -> str:
-    """A text as it stands in the XML."""
-    text = _NOT_XML.sub("\ufffd", text)
-    if len(text) > MAX_CELL // 2:
-        text = text.encode("utf-16-le")[: 2 * MAX_CELL].decode("utf-16-le", "ignore")
-    text = _LIKE_ESCAPE.sub("_x005F_", text).replace("\r", "_x000D_")
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
