@@ -112,7 +112,7 @@ INJECTED_BUGS: dict[str, tuple[Change, ...]] = {
     "lose what send_message_batch did not take": (
         (
             "rewards.adapters.queues",
-            ('for sent in response.get("Successful", []):\n                del waiting[sent["Id"]]'),
+            ('for sent in response.get("Successful", []):\n            del waiting[sent["Id"]]'),
             "waiting = {}",
         ),
     ),

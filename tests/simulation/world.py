@@ -17,7 +17,7 @@ from urllib.parse import quote_plus
 
 import rewards.adapters.clients
 import rewards.clock
-from rewards.adapters import accounts, batch_get, chunk_messages, queues, retry, scanner, sealed
+from rewards.adapters import accounts, batch_get, chunk_messages, files, queues, retry, scanner, sealed
 from tests.row_ids import KEY
 from tests.simulation.dynamodb import DynamoDB, Table
 from tests.simulation.faults import FaultInjector, FaultProfile, Gateway
@@ -117,7 +117,8 @@ class World:
         put(mock.patch.object(time, "sleep", self._sleep))
         memory = Path("/dev/shm")  # noqa: S108 - tempfile makes the names
         put(mock.patch.object(tempfile, "tempdir", str(memory) if memory.is_dir() else None))
-        put(mock.patch.object(scanner, "ThreadPoolExecutor", _InlineExecutor))
+        for module in (files, queues, scanner):
+            put(mock.patch.object(module, "ThreadPoolExecutor", _InlineExecutor))
         # The same limits, small, so that a file of ten rows meets them all.
         choice = self.kernel.random.choice
         put(mock.patch.object(chunk_messages, "MAX_ROWS", choice([1, 2, 4])))

@@ -1,5 +1,7 @@
 """What adapters make of answers that services seldom give."""
 
+import threading
+from unittest import mock
 from urllib.parse import quote
 
 import boto3
@@ -117,7 +119,7 @@ def test_a_lease_that_cannot_be_released_hides_no_other_problem_and_costs_no_tim
 
 def test_messages_that_the_queue_did_not_take_are_sent_again():
     failed = {"Id": "1", "SenderFault": False, "Code": "InternalError"}
-    client = Scripted({"Successful": [{"Id": "0"}], "Failed": [failed]}, {"Successful": [{"Id": "1"}]})
+    client = Scripted({"Successful": [{"Id": "0"}], "Failed": [failed]}, {"Successful": [{"Id": "0"}]})
     Queues(client).send_all("url", ["a", "b"], patient())
     assert [e["MessageBody"] for e in client.requests[1]["Entries"]] == ["b"]
 
@@ -134,7 +136,70 @@ def test_messages_go_ten_or_as_many_as_fit_a_request():
         client.requests.append(request) or {"Successful": [{"Id": e["Id"]} for e in request["Entries"]]}
     )
     Queues(client).send_all("url", ["x" * 100_000] * 3 + ["y"] * 12, patient())
-    assert [len(request["Entries"]) for request in client.requests] == [2, 10, 3]
+    assert sorted(len(request["Entries"]) for request in client.requests) == [2, 3, 10]
+
+
+def test_requests_to_a_queue_are_sent_at_once():
+    together = threading.Barrier(8, timeout=30)
+
+    class Client:
+        def send_message_batch(self, **request):
+            together.wait()
+            return {"Successful": [{"Id": each["Id"]} for each in request["Entries"]]}
+
+    Queues(Client()).send_all("url", map(str, range(80)), patient())
+
+
+def test_a_throttled_request_is_sent_again_with_the_others_that_wait():
+    throttled = failing("ThrottlingException")
+    client = Scripted(throttled, {"Successful": [{"Id": str(n)} for n in range(3)]})
+    Queues(client).send_all("url", ["a", "b", "c"], patient())
+    assert [e["MessageBody"] for e in client.requests[1]["Entries"]] == ["a", "b", "c"]
+
+
+class Pieces:
+    """An S3 body of which each read takes a piece, or breaks off; `asked` is set by each."""
+
+    def __init__(self, *pieces):
+        self.pieces, self.asked, self.closed = list(pieces), [threading.Event() for _ in pieces], False
+
+    def read(self, _amount):
+        self.asked[len(self.asked) - len(self.pieces)].set()
+        piece = self.pieces.pop(0)
+        if isinstance(piece, Exception):
+            raise piece
+        return piece
+
+    def close(self):
+        self.closed = True
+
+
+def upload_of(body):
+    client = mock.Mock(get_object=lambda **_: {"Body": body})
+    return Files(client, "bucket").open_upload("uploads", "key", "v1")
+
+
+def test_the_next_piece_of_an_upload_is_read_while_one_is_worked_on():
+    body = Pieces(b"one", b"two", b"")
+    with upload_of(body) as stream:
+        assert stream.read(3) == b"one"
+        assert body.asked[1].wait(30)
+        assert stream.read() == b"two"
+    assert body.closed
+
+
+def test_an_upload_that_breaks_off_raises_where_it_is_read():
+    stream = upload_of(Pieces(b"one", ValueError("broken off")))
+    assert stream.read(3) == b"one"
+    with pytest.raises(ValueError, match="broken off"):
+        stream.read(1)
+    stream.close()
+
+
+def test_an_upload_that_is_not_read_is_closed():
+    body = Pieces()
+    upload_of(body).close()
+    assert body.closed
 
 
 def test_waiting_ends_while_there_is_time_to_end_the_work():

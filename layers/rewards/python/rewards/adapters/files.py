@@ -3,7 +3,8 @@
 import hashlib
 import io
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.errors import HeaderParseError
@@ -79,6 +80,27 @@ class _Pieces(io.RawIOBase):
         return size
 
 
+class _ReadAhead(_Pieces):
+    """An S3 body as a raw stream; while a piece is worked on, a thread reads the next one."""
+
+    def __init__(self, body: Any) -> None:
+        self._body = body
+        self._reading = self._read()
+        super().__init__(self._reading)
+
+    def _read(self) -> Generator[bytes, None, None]:
+        with ThreadPoolExecutor(1) as pool:
+            following = pool.submit(self._body.read, _MEBIBYTE)
+            while piece := following.result():
+                following = pool.submit(self._body.read, _MEBIBYTE)
+                yield piece
+
+    def close(self) -> None:
+        self._reading.close()
+        self._body.close()
+        super().close()
+
+
 class Files:
     """Reads uploads; writes and reads what imports and exports put into the files bucket."""
 
@@ -112,7 +134,7 @@ class Files:
         version: Any = {"VersionId": version_id} if version_id else {}
         with _upload_errors(bucket, key, version_id):
             body = self._client.get_object(Bucket=bucket, Key=key, **version)["Body"]
-        return io.BufferedReader(_Stream(body), buffer_size=_MEBIBYTE)
+        return io.BufferedReader(_ReadAhead(body), buffer_size=_MEBIBYTE)
 
     def digest_of_upload(self, bucket: str, key: str, version_id: str) -> str:
         """The SHA-256 of an upload's bytes, in hexadecimal.

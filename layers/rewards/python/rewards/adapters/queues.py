@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from rewards.adapters.errors import ThrottledError, translated
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 # SQS takes ten messages and 256 KiB a request (1 MiB since 2025; the old limit holds everywhere).
 _MESSAGES = 10
 _BYTES = 256 * 1024
+# So many requests are sent at once; a client keeps ten connections.
+_SENDERS = 8
 
 
 class Queues:
@@ -31,37 +34,46 @@ class Queues:
             self._client.send_message(QueueUrl=queue_url, MessageBody=body, DelaySeconds=seconds)
 
     def send_all(self, queue_url: str, bodies: Iterable[str], backoff: Backoff) -> None:
-        """Send bodies, as many a request as fit; what the queue did not take is sent again."""
-        batch: list[str] = []
-        size = 0
-        for body in bodies:
-            weight = len(body.encode())
-            if batch and (len(batch) == _MESSAGES or size + weight > _BYTES):
-                self._send_batch(queue_url, batch, backoff)
-                batch, size = [], 0
-            batch.append(body)
-            size += weight
-        if batch:
-            self._send_batch(queue_url, batch, backoff)
+        """Send bodies, as many a request as fit and several requests at once.
 
-    def _send_batch(self, queue_url: str, bodies: list[str], backoff: Backoff) -> None:
+        What the queue did not take is sent again.
+        """
+        waiting = _in_requests(bodies)
+        with ThreadPoolExecutor(_SENDERS) as pool:
+            while waiting:
+                requests = [pool.submit(self._send_batch, queue_url, each) for each in waiting]
+                waiting = _in_requests([body for each in requests for body in each.result()])
+                if waiting:
+                    backoff.wait()
+
+    def _send_batch(self, queue_url: str, bodies: list[str]) -> list[str]:
+        """Send bodies in one request; those that the queue did not take."""
         waiting = {str(place): body for place, body in enumerate(bodies)}
-        while waiting:
-            try:
-                with translated():
-                    response = self._client.send_message_batch(
-                        QueueUrl=queue_url,
-                        Entries=[{"Id": place, "MessageBody": body} for place, body in waiting.items()],
-                    )
-            except ThrottledError:
-                backoff.wait()
-                continue
-            for rejected in response.get("Failed", []):
-                if rejected["SenderFault"]:
-                    raise RuntimeError(
-                        f"SQS refused a message: {rejected['Code']}: {rejected.get('Message')}"
-                    )
-            for sent in response.get("Successful", []):
-                del waiting[sent["Id"]]
-            if waiting:
-                backoff.wait()
+        try:
+            with translated():
+                response = self._client.send_message_batch(
+                    QueueUrl=queue_url,
+                    Entries=[{"Id": place, "MessageBody": body} for place, body in waiting.items()],
+                )
+        except ThrottledError:
+            return bodies
+        for rejected in response.get("Failed", []):
+            if rejected["SenderFault"]:
+                raise RuntimeError(f"SQS refused a message: {rejected['Code']}: {rejected.get('Message')}")
+        for sent in response.get("Successful", []):
+            del waiting[sent["Id"]]
+        return list(waiting.values())
+
+
+def _in_requests(bodies: Iterable[str]) -> list[list[str]]:
+    """Bodies in order, as many a request as fit."""
+    found: list[list[str]] = []
+    size = 0
+    for body in bodies:
+        weight = len(body.encode())
+        if not found or len(found[-1]) == _MESSAGES or size + weight > _BYTES:
+            found.append([])
+            size = 0
+        found[-1].append(body)
+        size += weight
+    return found
