@@ -11,6 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from rewards.adapters import mailer
 from rewards.adapters.retry import Backoff
 from rewards.bootstrap import Flows, Settings
+from rewards.domain.errors import FaultError
 from rewards.domain.messages import MISPLACED, SEND_CHUNKS, read_message
 from rewards.flows import dead_letters, misplaced_uploads, requeue
 from rewards.settings import load
@@ -29,7 +30,7 @@ NEEDED = (
 )
 
 
-class UnknownSourceError(Exception):
+class UnknownSourceError(FaultError):
     """A message came from a queue that the settings do not name; it stays in that queue."""
 
 

@@ -13,7 +13,7 @@ from rewards.adapters.jobs_table import EXPORT, IMPORT
 from rewards.adapters.retry import Backoff
 from rewards.bootstrap import Flows, Settings
 from rewards.domain.balance import Balance, archive, leaving
-from rewards.domain.report import file_key
+from rewards.domain.object_keys import report_key
 from rewards.flows.overviews import scan_overview
 from rewards.flows.uploaded_imports import Uploaded
 from tests.row_ids import keys
@@ -152,7 +152,7 @@ class World:
         """Order a report as CSV; its rows."""
         export = self.export(kind, "CSV", **params)
         assert export["status"] == "COMPLETED", export["error"]
-        return self.csv(file_key(export["id"], "CSV", kind))
+        return self.csv(report_key(export["id"], "CSV", kind))
 
     def export(self, kind: str, file_format: str, **params: str) -> dict[str, Any]:
         """Order a report and let it be made; its record."""

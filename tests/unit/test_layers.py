@@ -14,7 +14,12 @@ ALLOWED = {
     "domain": ("rewards.domain",),
     "tabular": (
         # What tables and rejections are made of, and how columns are found; no rule of rewards.
-        *("rewards.domain.cells", "rewards.domain.header", "rewards.domain.outcomes"),
+        *(
+            "rewards.domain.cells",
+            "rewards.domain.errors",
+            "rewards.domain.header",
+            "rewards.domain.outcomes",
+        ),
         *("rewards.tabular", "chardet", "xlsxwriter"),
     ),
     "email": ("rewards.domain", "rewards.email"),

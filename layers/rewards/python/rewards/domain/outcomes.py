@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from rewards.domain.errors import RejectedError
+
 
 class Outcome(StrEnum):
     """What happened to a row. Every row of an import ends with exactly one outcome."""
@@ -513,7 +515,7 @@ def any_failed(outcomes: Mapping[str, int]) -> bool:
     return any(rows and Outcome(outcome) not in SETTLED for outcome, rows in outcomes.items())
 
 
-class FileRejectedError(Exception):
+class FileRejectedError(RejectedError):
     """The file as a whole is rejected; `message` says where the problem is and how to fix it."""
 
     def __init__(self, code: FileProblem, message: str) -> None:

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from rewards.domain.errors import RejectedError
+
 
 class Status(StrEnum):
     """What a reward is at a moment; it can be more than one of these."""
@@ -88,7 +90,7 @@ def available_value(rewards: Iterable[Reward], now: int, program_id: str | None 
     return sum(reward.left for reward in available_rewards(rewards, now, program_id))
 
 
-class InsufficientBalanceError(Exception):
+class InsufficientBalanceError(RejectedError):
     """More was asked than is available; `available` says what is."""
 
     def __init__(self, available: int) -> None:

@@ -97,11 +97,6 @@ TYPES = {
 }
 
 
-def file_key(export_id: str, file_format: str, asked_type: str = REDEEMABLE) -> str:
-    """Where an export's file lies in the files bucket; `asked_type` is one of TYPES."""
-    return f"exports/{export_id}/{REPORT_DEFINITIONS[TYPES[asked_type]].file_name}.{file_format.lower()}"
-
-
 def steady(
     rewards: Iterable[Reward], asked: int, answered: int, program_id: str | None = None
 ) -> Iterator[Reward]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from difflib import get_close_matches
 
+from rewards.domain.errors import RejectedError
 from rewards.domain.header import MAX_NAMES, find_columns, normalise
 from rewards.domain.import_rows import MAX_ID_BYTES, MAX_PROGRAM_ID_BYTES, MAX_UNIT_BYTES
 from rewards.domain.outcomes import Outcome, RowResult
@@ -92,7 +93,7 @@ class Grant:
     participant: Mapping[str, str] = field(default_factory=dict)
 
 
-class _RowError(Exception):
+class _RowError(RejectedError):
     def __init__(self, outcome: Outcome, message: str) -> None:
         super().__init__(message)
         self.outcome = outcome

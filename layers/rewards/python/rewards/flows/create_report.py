@@ -18,10 +18,12 @@ from rewards.adapters.files import Files
 from rewards.adapters.retry import OutOfTimeError
 from rewards.adapters.scanner import Scanner
 from rewards.domain.cells import Cell, Table
+from rewards.domain.errors import RejectedError
 from rewards.domain.export_job import ExportJob, ExportStatus
 from rewards.domain.filters import Filters
 from rewards.domain.job_error import JobError
-from rewards.domain.report import REDEEMABLE, REPORT_DEFINITIONS, TYPES, file_key
+from rewards.domain.object_keys import report_key
+from rewards.domain.report import REDEEMABLE, REPORT_DEFINITIONS, TYPES
 from rewards.domain.row_ids import RowIdKeys
 from rewards.flows import leases
 from rewards.flows.end_report import CreatedReport, ReportEnding
@@ -52,7 +54,7 @@ _TO_UPLOAD_A_ROW = 17e-6
 _AT_A_TIME = 2_000  # rows between two looks at the clock
 
 
-class ReportTooLargeError(Exception):
+class ReportTooLargeError(RejectedError):
     """One run of the function cannot make this report; says which limit, and what to do."""
 
 
@@ -160,7 +162,7 @@ class Reporter:
         kind = REPORT_DEFINITIONS[TYPES[job.type]]
         table = Table(kind.columns, rows, kind.sheet_title)
         if job.format == "CSV":
-            key = file_key(job.id, "CSV", job.type)
+            key = report_key(job.id, "CSV", job.type)
             self._files.stream(csv_pieces(table, kind.mark), key, CONTENT_TYPES["CSV"])
             return
         # Only here: the library is a quarter of a second of cold start.
@@ -175,7 +177,7 @@ class Reporter:
         if write_workbook(paths["XLSX"], table) > 1 and clock.comes_back:
             raise ReportTooLargeError(f"The texts of the report do not fit into one sheet. {clock.advice}")
         for file_format in formats:
-            key = file_key(job.id, file_format, job.type)
+            key = report_key(job.id, file_format, job.type)
             self._files.save(str(paths[file_format]), key, CONTENT_TYPES[file_format])
 
 

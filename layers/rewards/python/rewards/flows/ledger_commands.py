@@ -21,6 +21,7 @@ from rewards.adapters.units_in_use import UnitsInUse
 from rewards.domain import ids
 from rewards.domain.account_credits import redeem_across, redeem_reward, uncancellable
 from rewards.domain.balance import Balance, grant
+from rewards.domain.errors import RejectedError
 from rewards.domain.redemption import InsufficientBalanceError, Reward, Status, is_available, statuses
 from rewards.domain.reward_rows import Grant
 from rewards.domain.units import format_value
@@ -48,7 +49,7 @@ class RejectionCode(StrEnum):
     IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
 
 
-class RequestRejectedError(Exception):
+class RequestRejectedError(RejectedError):
     """A request is rejected, and nothing was changed; `message` says why in words."""
 
     def __init__(self, code: RejectionCode, message: str) -> None:

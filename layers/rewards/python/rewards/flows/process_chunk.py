@@ -12,7 +12,7 @@ from secrets import token_hex
 from rewards.adapters.accounts import Accounts, BalanceKey
 from rewards.adapters.chunk_records import ChunkRecords
 from rewards.adapters.errors import LeaseTakenError, UnknownOutcomeError
-from rewards.adapters.files import Files, part_name
+from rewards.adapters.files import Files
 from rewards.adapters.import_jobs import ImportJobs
 from rewards.adapters.jobs_table import Lease
 from rewards.adapters.queues import Queues
@@ -22,6 +22,7 @@ from rewards.domain.balance import Balance, Redemption, RedemptionRequest, needs
 from rewards.domain.chunks import Chunk
 from rewards.domain.import_job import ImportStatus
 from rewards.domain.messages import finish_import
+from rewards.domain.object_keys import part_name
 from rewards.domain.outcomes import SETTLED, Outcome, RowResult, StopReason
 from rewards.domain.redeem_row import history_needed_since, redeem_row, with_warnings
 from rewards.domain.unit_totals import rejected_totals

@@ -14,6 +14,7 @@ from rewards.adapters.batch_get import Item
 from rewards.adapters.scanner import Page
 from rewards.domain import report
 from rewards.domain.cells import Cell
+from rewards.domain.errors import ReadAgainError
 from rewards.domain.filters import Filters
 from rewards.domain.overview import Overview
 from rewards.domain.redemption import Reward
@@ -30,7 +31,7 @@ _NOBODY: Facts = ("",) * len(PARTICIPANT_FACTS)
 _UNNAMED = ["", ""]
 
 
-class TornScanError(Exception):
+class TornScanError(ReadAgainError):
     """What a balance says it gave to history was not seen there.
 
     An account is read in the order of its keys, balances before history, so what goes to history

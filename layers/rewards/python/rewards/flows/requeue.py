@@ -8,10 +8,10 @@ stays done. A crash between the two steps leaves two copies, which leases and co
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rewards.adapters.errors import LeaseTakenError, ThrottledError
+from rewards.adapters.errors import ThrottledError
 from rewards.adapters.queues import Queues
-from rewards.adapters.retry import OutOfTimeError
 from rewards.domain import ids
+from rewards.domain.errors import RetryLaterError
 from rewards.domain.messages import read_message
 
 # Seconds until the copy is delivered. A lease is free after three of them, a table has had time to recover.
@@ -37,7 +37,7 @@ class Requeuer:
         """
         try:
             yield
-        except (LeaseTakenError, OutOfTimeError, ThrottledError):
+        except (RetryLaterError, ThrottledError):
             if self._now() > ids.time_of(read_message(body)["importId"]) + PATIENCE:
                 raise
             self._queues.send_later(self._queue_url, body, LATER)

@@ -13,6 +13,7 @@ from rewards.adapters.queues import Queues
 from rewards.adapters.retry import Backoff
 from rewards.domain import ids
 from rewards.domain.balance import Balance
+from rewards.domain.errors import RejectedError
 from rewards.domain.import_job import ImportJob, ImportStatus, new_import
 from rewards.domain.outcomes import Outcome, RowResult, StopReason
 from rewards.domain.reversal import MovedError, Pages, is_complete_reversal, needs_pages, reverse
@@ -25,11 +26,11 @@ _OVER_FULL = StopReason(
 )
 
 
-class NotReversibleError(Exception):
+class NotReversibleError(RejectedError):
     """This import cannot be reversed; the message says why, in words for people."""
 
 
-class NotKeptError(Exception):
+class NotKeptError(RejectedError):
     """What the import did is not kept any more."""
 
 
