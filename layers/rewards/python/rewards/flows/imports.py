@@ -25,7 +25,7 @@ from rewards.domain.import_job import (
     ImportType,
     new_import,
 )
-from rewards.domain.messages import finish_import
+from rewards.domain.messages import FinishImport
 
 # Where an upload lands says what it is: (import type, dry run).
 UPLOADS = {
@@ -152,7 +152,7 @@ class Imports:
         if job is None:
             return None
         if job.is_cancelled_unread and job.version_id and not job.date_mailed:
-            self._queues.send(self._finish_queue_url, finish_import(import_id))
+            self._queues.send(self._finish_queue_url, FinishImport(import_id))
         # A worker takes the lease of its chunk before it looks at the status: one whose lease we do not
         # see now, and who is still to write, has to see that the import is cancelled.
         backoff = Backoff.for_seconds(_CANCEL_SECONDS)

@@ -19,9 +19,8 @@ from rewards.adapters.queues import Queues
 from rewards.adapters.retry import Backoff, OutOfTimeError
 from rewards.domain import ids, invisible, row_ids
 from rewards.domain.balance import Balance, Redemption, RedemptionRequest, needs_history
-from rewards.domain.chunks import Chunk
 from rewards.domain.import_job import ImportStatus
-from rewards.domain.messages import finish_import
+from rewards.domain.messages import Chunk, FinishImport, LoadChunk, RedeemChunk, ReverseChunk
 from rewards.domain.object_keys import part_name
 from rewards.domain.outcomes import SETTLED, Outcome, RowResult, StopReason
 from rewards.domain.redeem_row import history_needed_since, redeem_row, with_warnings
@@ -110,9 +109,7 @@ class ChunkProcessor:
 
     def _rejected(self, chunk: Chunk, results: Sequence[RowResult]) -> dict[str, int]:
         """What the chunk's failed rows requested, by unit, for a record that counts it."""
-        if not chunk.requests or chunk.grants or chunk.reverses:
-            return {}
-        if all(result.outcome in SETTLED for result in results):
+        if not isinstance(chunk, RedeemChunk) or all(result.outcome in SETTLED for result in results):
             return {}
         job = self._jobs.get(chunk.import_id)
         if job is None or job.rejected is None:
@@ -122,17 +119,19 @@ class ChunkProcessor:
     def _result(
         self, chunk: Chunk, backoff: Backoff, stop_reason: StopReason | None, owner: str, again: bool
     ) -> list[RowResult]:
-        if chunk.grants:
+        if isinstance(chunk, LoadChunk):
             stop_reason = stop_reason or self._cancelled(chunk.import_id)
             return self._loader.load(chunk.import_id, chunk.grants, backoff, stop_reason)
-        if chunk.reverses:
+        if isinstance(chunk, ReverseChunk):
             stop_reason = stop_reason or self._cancelled(chunk.import_id)
             if stop_reason is not None:
                 stop_reason = replace(stop_reason, message=_NOT_REVERSED[stop_reason.outcome])
             return self._reverse(chunk, backoff, stop_reason)
         return self._redeem(chunk, backoff, stop_reason, owner, again)
 
-    def _reverse(self, chunk: Chunk, backoff: Backoff, stop_reason: StopReason | None) -> list[RowResult]:
+    def _reverse(
+        self, chunk: ReverseChunk, backoff: Backoff, stop_reason: StopReason | None
+    ) -> list[RowResult]:
         try:
             counted = self._chunks.chunk(chunk.reverses, chunk.number).attempt
             then = list(self._files.part(chunk.reverses, part_name("chunk", chunk.number, counted)))
@@ -145,7 +144,7 @@ class ChunkProcessor:
 
     def _redeem(
         self,
-        chunk: Chunk,
+        chunk: RedeemChunk,
         backoff: Backoff,
         stop_reason: StopReason | None,
         owner: str = "",
@@ -184,7 +183,7 @@ class ChunkProcessor:
     def _redeem_what_can_be(
         self,
         pending: Mapping[BalanceKey, Sequence[RedemptionRequest]],
-        chunk: Chunk,
+        chunk: RedeemChunk,
         backoff: Backoff,
         stop_reason: StopReason | None,
         results: dict[int, RowResult],
@@ -260,7 +259,7 @@ class ChunkProcessor:
     def _ask_to_finish_if_complete(self, import_id: str) -> None:
         job = self._jobs.get(import_id)
         if job is not None and job.is_complete:
-            self._queues.send(self._finish_queue_url, finish_import(import_id))
+            self._queues.send(self._finish_queue_url, FinishImport(import_id))
 
 
 def _reported(row: RedemptionRequest) -> int | None:

@@ -6,9 +6,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from rewards.adapters import chunk_messages
 from rewards.adapters.accounts import Accounts, BalanceKey
 from rewards.adapters.import_jobs import ImportJobs
+from rewards.adapters.queue_messages import encode, reversal_messages
 from rewards.adapters.queues import Queues
 from rewards.adapters.retry import Backoff
 from rewards.domain import ids
@@ -74,8 +74,8 @@ class Reversals:
     ) -> ImportJob:
         job = _reversal(reversal_id, original, requester, email, self._now())
         self._jobs.create(job)
-        bodies = chunk_messages.reversal_bodies(reversal_id, original.id, original.chunks)
-        self._queues.send_all(self._redemption_queue_url, bodies, backoff)
+        messages = reversal_messages(reversal_id, original.id, original.chunks)
+        self._queues.send_all(self._redemption_queue_url, map(encode, messages), backoff)
         return self._jobs.get(reversal_id) or job
 
 

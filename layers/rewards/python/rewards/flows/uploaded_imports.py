@@ -17,7 +17,7 @@ from rewards.domain import ids, object_keys
 from rewards.domain.file_names import clean, is_left_behind
 from rewards.domain.import_job import ImportFields, ImportJob, ImportStatus, new_import
 from rewards.domain.job_error import JobError, JobFailure
-from rewards.domain.messages import finish_import, report_misplaced
+from rewards.domain.messages import FinishImport, ReportMisplaced
 from rewards.domain.outcomes import FileProblem
 from rewards.flows.imports import UPLOADS
 from rewards.flows.send_chunks import ChunkSender
@@ -95,7 +95,7 @@ class UploadedImports:
         folder = object_keys.upload_folder(uploaded.key)
         if folder is None:
             logger.warning("upload outside the folders: bucket %s, key %r", uploaded.bucket, uploaded.key)
-            misplaced = report_misplaced(uploaded.bucket, uploaded.key, uploaded.version_id or "")
+            misplaced = ReportMisplaced(uploaded.bucket, uploaded.key, uploaded.version_id or "")
             self._queues.send(self._finish_queue_url, misplaced)
             return None
         try:
@@ -129,7 +129,7 @@ class UploadedImports:
         job = self._jobs.get(job.id) or job
         if job.status is ImportStatus.ABORTED or job.chunks == 0:
             # Otherwise whoever counts the last chunk asks.
-            self._queues.send(self._finish_queue_url, finish_import(job.id))
+            self._queues.send(self._finish_queue_url, FinishImport(job.id))
 
     def fail(self, uploaded: Uploaded, backoff: Backoff) -> None:
         """End an upload's import whose validation failed permanently; if it is sealed, send its chunks."""
