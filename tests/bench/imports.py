@@ -128,9 +128,7 @@ def file_of(rows: int, now: int) -> bytes:
     for balance in balances(rows, now):
         value, expiry = len(balance.rewards) * CREDITS, balance.rewards[0].date_expires
         facts = ("Ann", "Archer", balance.user_id, "", "")
-        cells = report.redeemable_row(
-            balance.account_id, balance.user_id, UNIT, value, 0, expiry, facts, row_ids, None
-        )
+        cells = report.redeemable_row(balance.key, value, 0, expiry, facts, row_ids, None)
         cells[place] = f"{wanted(balance) / 100:.2f}"
         writer.writerow(cells)
     return text.getvalue().encode()
@@ -231,7 +229,7 @@ def after_redemptions(
 
 
 def _item(balance: Balance) -> dict[str, Any]:
-    key = balance_item.key_of(balance.account_id, balance.user_id, balance.unit)
+    key = balance_item.key_of(balance.key)
     return {**key, "version": {"N": "1"}, **balance_item.encode(balance)}
 
 

@@ -20,6 +20,7 @@ from rewards.adapters.jobs_table import Lease
 from rewards.adapters.retry import Backoff, OutOfTimeError
 from rewards.domain import ids
 from rewards.domain.balance import RedemptionRequest, redeem
+from rewards.domain.balance_key import BalanceKey
 from rewards.domain.import_job import ImportStatus, ImportType, new_import
 from rewards.domain.messages import RedeemChunk
 from rewards.domain.outcomes import FileProblem
@@ -60,7 +61,7 @@ def check_whole(world, import_id):
     assert [r["outcome"] for r in results] == [
         "INVALID_VALUE" if n % 10 == 0 else "REDEEMED" for n in range(ROWS)
     ]
-    keys = [("acme", f"u{n}", "POINT") for n in range(ROWS)]
+    keys = [BalanceKey("acme", f"u{n}", "POINT") for n in range(ROWS)]
     balances = world.accounts.read(keys, quick())
     assert [balances[key].available(world.now()) for key in keys] == [
         100 if n % 10 == 0 else 40 for n in range(ROWS)

@@ -24,7 +24,7 @@ from rewards.domain.reward_rows import PARTICIPANT_FACTS
 from rewards.flows import create_report, leases
 from rewards.tabular import xlsx_writer
 from rewards.tabular.external_sort import ExternalSort
-from tests.integration.world import AGAIN, DAY, quick, row, sheet
+from tests.integration.world import AGAIN, DAY, row, sheet
 
 AWKWARD = [
     "=cmd",
@@ -285,7 +285,7 @@ def test_no_row_shows_more_than_there_was_while_rewards_are_granted_and_redeemed
         while not stop.is_set():
             number += 1
             user = mine[number % len(mine)]
-            balance = world.accounts.read([("acme", user, "POINT")], quick())["acme", user, "POINT"]
+            balance = world.balance("acme", user, "POINT")
             if step < 0:
                 redeem(
                     balance, RedemptionRequest(number, "acme", user, "POINT", -step), f"i{user}", world.now()

@@ -13,6 +13,7 @@ from rewards.adapters.jobs_table import EXPORT, IMPORT
 from rewards.adapters.retry import Backoff
 from rewards.bootstrap import Flows, Settings
 from rewards.domain.balance import Balance, archive, leaving
+from rewards.domain.balance_key import BalanceKey
 from rewards.domain.messages import (
     CreateOverview,
     CreateReport,
@@ -235,7 +236,8 @@ class World:
         return self.s3.get_object(Bucket=self.names["files"], Key=key)["Body"].read()
 
     def balance(self, account: str = "acme", user: str = "ann", unit: str = "POINT") -> Balance:
-        return self.accounts.read([(account, user, unit)], quick())[account, user, unit]
+        key = BalanceKey(account, user, unit)
+        return self.accounts.read([key], quick())[key]
 
     def available(self, *key: str) -> int:
         return self.balance(*key).available(self.now())

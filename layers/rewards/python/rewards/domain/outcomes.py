@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from rewards.domain.balance_key import BalanceKey
 from rewards.domain.errors import RejectedError
 
 
@@ -552,3 +553,8 @@ class RowResult:
     user_id: str = ""
     warnings: tuple[WarningCode, ...] = ()
     redeemed_by: tuple[str, int] | None = None
+
+    @property
+    def balance_key(self) -> BalanceKey:
+        """Which balance a redeemed row took from."""
+        return BalanceKey(self.account_id, self.user_id, self.unit)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 
+from rewards.domain.balance_key import BalanceKey
 from rewards.domain.cells import Cell
 from rewards.domain.dates import iso
 from rewards.domain.redemption import Reward, is_available
@@ -97,23 +98,24 @@ TYPES = {
 }
 
 
+def is_steady(reward: Reward, asked: int, answered: int) -> bool:
+    """Whether a reward may be redeemed at both moments, and so at every one between (Unix ms)."""
+    return is_available(reward, asked) and is_available(reward, answered)
+
+
 def steady(
     rewards: Iterable[Reward], asked: int, answered: int, program_id: str | None = None
 ) -> Iterator[Reward]:
-    """The rewards that may be redeemed at both moments, and so at every one between (Unix ms)."""
+    """The rewards that are steady (`is_steady`); only one program's where one is asked for."""
     return (
         reward
         for reward in rewards
-        if is_available(reward, asked)
-        and is_available(reward, answered)
-        and (program_id is None or reward.program_id == program_id)
+        if is_steady(reward, asked, answered) and (program_id is None or reward.program_id == program_id)
     )
 
 
 def redeemable_row(
-    account_id: str,
-    user_id: str,
-    unit: str,
+    key: BalanceKey,
     value: int,
     redeemed: int,
     expiry: int | None,
@@ -126,6 +128,7 @@ def redeemable_row(
     Values are decimals with the unit's decimals (a spreadsheet that showed 0 places would save
     10.55 as 11), the rest is text that is safe in a spreadsheet.
     """
+    account_id, user_id, unit = key
     name, code, places, shown_unit = _unit_cells(unit)
     first_name, last_name, email, date_blocked, segments, account, user, program = neutralised(
         [*facts, account_id, user_id, program_id or ""]
@@ -178,21 +181,21 @@ def sums(rewards: Iterable[Reward], asked: int, answered: int) -> Sums:
         found.redeemed += reward.redeemed_credit
         if reward.date_given < found.first_given:
             found.first_given = reward.date_given
-        if is_available(reward, asked) and is_available(reward, answered):
+        if is_steady(reward, asked, answered):
             found.amount += reward.left
         elif reward.date_cancelled is None and reward.date_expires is not None:
             found.expired += reward.left if reward.date_expires <= answered else 0
     return found
 
 
-def balance_row(account_id: str, user_id: str, unit: str, found: Sums, facts: Facts) -> list[Cell]:
+def balance_row(key: BalanceKey, found: Sums, facts: Facts) -> list[Cell]:
     """One balance in the order of BALANCE_COLUMNS; credits are whole numbers."""
     first_name, last_name, email, _, _ = facts
     return [
-        user_id,
-        account_id,
+        key.user_id,
+        key.account_id,
         "CREDIT",
-        unit,
+        key.unit,
         found.amount,
         found.assigned,
         found.redeemed,
@@ -204,9 +207,7 @@ def balance_row(account_id: str, user_id: str, unit: str, found: Sums, facts: Fa
 
 
 def reward_row(
-    account_id: str,
-    user_id: str,
-    unit: str,
+    key: BalanceKey,
     reward: Reward,
     name: str,
     reward_source: str,
@@ -219,10 +220,10 @@ def reward_row(
     return [
         reward.id,
         "CREDIT",
-        unit,
+        key.unit,
         reward.assigned_credit,
-        user_id,
-        account_id,
+        key.user_id,
+        key.account_id,
         name,
         reward.program_id or "",
         reward_source,

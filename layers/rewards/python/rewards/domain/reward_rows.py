@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from difflib import get_close_matches
 
+from rewards.domain.balance_key import BalanceKey
 from rewards.domain.errors import RejectedError
 from rewards.domain.header import MAX_NAMES, find_columns, normalise
 from rewards.domain.import_rows import MAX_ID_BYTES, MAX_PROGRAM_ID_BYTES, MAX_UNIT_BYTES
@@ -91,6 +92,11 @@ class Grant:
     name: str = ""
     reward_source: str = ""
     participant: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def balance_key(self) -> BalanceKey:
+        """Which balance the reward is for."""
+        return BalanceKey(self.account_id, self.user_id, self.unit)
 
 
 class _RowError(RejectedError):

@@ -70,5 +70,5 @@ def scan_overview(
                 available, _, _, expiring = balance_item.sum_rewards(
                     item["rewards"]["S"], page.asked, page.answered
                 )
-                found.add(balance_item.whose(item)[2], available, expiring)
+                found.add(balance_item.whose(item).unit, available, expiring)
     overviews.keep(found, as_of)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from secrets import token_hex
 
-from rewards.adapters.accounts import Accounts, BalanceKey
+from rewards.adapters.accounts import Accounts
 from rewards.adapters.chunk_records import ChunkRecords
 from rewards.adapters.errors import LeaseTakenError, UnknownOutcomeError
 from rewards.adapters.files import Files
@@ -19,6 +19,7 @@ from rewards.adapters.queues import Queues
 from rewards.adapters.retry import Backoff, OutOfTimeError
 from rewards.domain import ids, invisible, row_ids
 from rewards.domain.balance import Balance, Redemption, RedemptionRequest, needs_history
+from rewards.domain.balance_key import BalanceKey
 from rewards.domain.import_job import ImportStatus
 from rewards.domain.messages import Chunk, FinishImport, LoadChunk, RedeemChunk, ReverseChunk
 from rewards.domain.object_keys import part_name
@@ -161,7 +162,7 @@ class ChunkProcessor:
         for row in chunk.requests:
             if row.line not in results:
                 request = as_stored(row, chunk.import_id, self._accounts, backoff)
-                pending.setdefault((request.account_id, request.user_id, request.unit), []).append(request)
+                pending.setdefault(request.balance_key, []).append(request)
         while pending:
             # Under the lease: a cancellation waits until the lease is released.
             stop_reason = stop_reason or self._cancelled(chunk.import_id)
@@ -206,7 +207,7 @@ class ChunkProcessor:
             results.update((each.line, each) for each in decided)
         written = self._accounts.write(changed, self._now())
         lost = [balance for balance, done in zip(changed, written, strict=True) if not done]
-        return unread.union((b.account_id, b.user_id, b.unit) for b in lost)
+        return unread.union(balance.key for balance in lost)
 
     def _decide(
         self,

@@ -13,6 +13,7 @@ from rewards.adapters import balance_item
 from rewards.adapters.batch_get import Item
 from rewards.adapters.scanner import Page
 from rewards.domain import report
+from rewards.domain.balance_key import BalanceKey
 from rewards.domain.cells import Cell
 from rewards.domain.errors import ReadAgainError
 from rewards.domain.filters import Filters
@@ -21,6 +22,7 @@ from rewards.domain.redemption import Reward
 from rewards.domain.report import Facts, Sums
 from rewards.domain.reward_rows import PARTICIPANT_FACTS
 from rewards.domain.row_ids import RowIdKeys, RowIdKeysError, RowIds
+from rewards.domain.unit_totals import UnitTotals
 from rewards.tabular.external_sort import ExternalSort
 
 _PREFIX = len(balance_item.BALANCE_PREFIX)  # as long as all others
@@ -46,7 +48,7 @@ class ReportBuilder(Protocol):
     history: bool
     redemptions: bool
     rows: int
-    totals: dict[str, int]
+    totals: UnitTotals
 
     def collect(self, page: Page, spool: ExternalSort) -> None:
         """Keep what the report needs of a page of `Accounts`."""
@@ -83,30 +85,28 @@ class RedeemableReport:
         self._program = filters.program_id
         self.overview = Overview() if filters == Filters() else None
         self.rows = 0
-        self.totals: dict[str, int] = {}
+        self.totals = UnitTotals()
 
     def collect(self, page: Page, spool: ExternalSort) -> None:
         for item in _balances(page, self._fits_unit, spool):
             value, redeemed, expiry, expiring = balance_item.sum_rewards(
                 item["rewards"]["S"], page.asked, page.answered, self._program
             )
-            whose = balance_item.whose(item)
+            key = balance_item.whose(item)
             if self.overview is not None:
-                self.overview.add(whose[2], value, expiring)
+                self.overview.add(key.unit, value, expiring)
             if value > 0:
                 self.rows += 1
                 redeemed += balance_item.archived_redeemed(item)
                 expires = "" if expiry is None else str(expiry)
-                spool.add((*whose, str(value), str(redeemed), expires))
+                spool.add((*key, str(value), str(redeemed), expires))
 
     def show(self, records: Iterable[list[str]]) -> Iterator[list[Cell]]:
-        for facts, (account_id, user_id, unit, value, redeemed, expiry) in _joined(records):
+        for facts, (*key, value, redeemed, expiry) in _joined(records):
             credits = int(value)
-            self.totals[unit] = self.totals.get(unit, 0) + credits
+            self.totals.add(key[2], credits)
             yield report.redeemable_row(
-                account_id,
-                user_id,
-                unit,
+                BalanceKey(*key),
                 credits,
                 int(redeemed),
                 int(expiry) if expiry else None,
@@ -130,7 +130,7 @@ class BalanceReport:
         self.history = filters.program_id is not None or filters.by_creation
         self.redemptions = filters.by_update
         self.rows = 0
-        self.totals: dict[str, int] = {}
+        self.totals = UnitTotals()
 
     def collect(self, page: Page, spool: ExternalSort) -> None:
         for item in _balances(page, self._fits_unit, spool):
@@ -141,7 +141,7 @@ class BalanceReport:
             if not self.history:
                 found += Sums(0, gone.assigned, gone.redeemed, gone.expired)
             self.rows += not self.history or found.assigned > 0
-            key = (balance.account_id, balance.user_id, balance.unit)
+            key = balance.key
             updated = balance_item.last_write(item) if self.redemptions else 0
             spool.add((*key, "B", *map(str, (balance.version, updated, gone.count, *_numbers(found)))))
         if self.history:
@@ -152,7 +152,7 @@ class BalanceReport:
                 spool.add((*key, "H", *map(str, (version, len(rewards), *_numbers(found)))))
 
     def show(self, records: Iterable[list[str]]) -> Iterator[list[Cell]]:
-        for key, group in groupby(_joined(records), lambda each: each[1][:3]):
+        for key, group in groupby(_joined(records), _key_of):
             facts, balance = next(group)
             if balance[3] == "H":
                 continue  # the balance itself began after we passed its place
@@ -170,9 +170,8 @@ class BalanceReport:
                     continue  # it never had a reward of this program
             if self._fits_dates is not None and not self._fits_dates(found.first_given, updated):
                 continue
-            account_id, user_id, unit = key
-            self.totals[unit] = self.totals.get(unit, 0) + found.amount
-            yield report.balance_row(account_id, user_id, unit, found, facts)
+            self.totals.add(key.unit, found.amount)
+            yield report.balance_row(key, found, facts)
 
 
 class RewardReport:
@@ -193,12 +192,12 @@ class RewardReport:
         self._program = filters.program_id
         self.redemptions = filters.by_update
         self.rows = 0
-        self.totals: dict[str, int] = {}
+        self.totals = UnitTotals()
 
     def collect(self, page: Page, spool: ExternalSort) -> None:
         for item in _balances(page, self._fits_unit, spool):
             balance = balance_item.decode(item)
-            key = (balance.account_id, balance.user_id, balance.unit)
+            key = balance.key
             updated = balance_item.last_write(item) if self.redemptions else 0
             spool.add((*key, "", "B", *map(str, (balance.version, balance.archived.count, updated))))
             self._add(key, "", balance.rewards, page, spool)
@@ -217,7 +216,7 @@ class RewardReport:
 
     def _add(
         self,
-        key: tuple[str, str, str],
+        key: BalanceKey,
         version: str,
         rewards: Iterable[Reward],
         page: Page,
@@ -243,8 +242,7 @@ class RewardReport:
             )
 
     def show(self, records: Iterable[list[str]]) -> Iterator[list[Cell]]:
-        for key, group in groupby(_joined(records), lambda each: each[1][:3]):
-            account_id, user_id, unit = key
+        for key, group in groupby(_joined(records), _key_of):
             version, missing, updated = 0, 0, 0
             named: dict[str, list[str]] = {}
             for facts, (_, _, _, reward_id, what, *rest) in group:
@@ -258,9 +256,9 @@ class RewardReport:
                     raise TornScanError(key)
                 elif reward := self._fitting(reward_id, rest, version, updated):
                     if rest[1]:
-                        self.totals[unit] = self.totals.get(unit, 0) + reward.left
+                        self.totals.add(key.unit, reward.left)
                     name, source = named.get(reward_id, _UNNAMED)
-                    yield report.reward_row(account_id, user_id, unit, reward, name, source, facts)
+                    yield report.reward_row(key, reward, name, source, facts)
             if missing:
                 raise TornScanError(key)
 
@@ -286,13 +284,12 @@ def _balances(page: Page, fits_unit: FitsUnit, spool: ExternalSort) -> Iterator[
             spool.add((item["pk"]["S"], key[_PREFIX:], "", *facts))
 
 
-def _pages(page: Page, fits_unit: FitsUnit) -> Iterator[tuple[tuple[str, str, str], int, list[Reward]]]:
+def _pages(page: Page, fits_unit: FitsUnit) -> Iterator[tuple[BalanceKey, int, list[Reward]]]:
     """History: whose it is, the balance's version when it was written, and its rewards."""
     for item in page.items:
         if item["sk"]["S"].startswith(balance_item.HISTORY_PREFIX):
-            user_id, of_unit, version = balance_item.split_history_key(item["sk"]["S"])
-            if fits_unit is None or fits_unit(of_unit):
-                key = (item["pk"]["S"], user_id, of_unit)
+            key, version = balance_item.split_history_key(item)
+            if fits_unit is None or fits_unit(key.unit):
                 yield key, version, balance_item.decode_rewards(item["rewards"]["S"])
 
 
@@ -305,6 +302,10 @@ def _joined(records: Iterable[list[str]]) -> Iterator[tuple[Facts, list[str]]]:
             account_id, user_id, _, *known = record
         else:
             yield (known if record[1] == user_id and record[0] == account_id else _NOBODY), record
+
+
+def _key_of(joined: tuple[Facts, list[str]]) -> BalanceKey:
+    return BalanceKey(*joined[1][:3])
 
 
 def _numbers(found: Sums) -> tuple[int, int, int, int, int]:

@@ -6,13 +6,14 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from rewards.adapters.accounts import Accounts, BalanceKey
+from rewards.adapters.accounts import Accounts
 from rewards.adapters.import_jobs import ImportJobs
 from rewards.adapters.queue_messages import encode, reversal_messages
 from rewards.adapters.queues import Queues
 from rewards.adapters.retry import Backoff
 from rewards.domain import ids
 from rewards.domain.balance import Balance
+from rewards.domain.balance_key import BalanceKey
 from rewards.domain.errors import RejectedError
 from rewards.domain.import_job import ImportJob, ImportStatus, new_import
 from rewards.domain.outcomes import Outcome, RowResult, StopReason
@@ -143,7 +144,7 @@ class Reverser:
         stop_reasons: dict[BalanceKey, StopReason] = {}
         pending: dict[BalanceKey, list[RowResult]] = {}
         for row in redeemed:
-            pending.setdefault((row.account_id, row.user_id, row.unit), []).append(row)
+            pending.setdefault(row.balance_key, []).append(row)
         while pending:
             balances = self._accounts.read(pending, backoff)
             light: list[Balance] = []
@@ -170,9 +171,7 @@ class Reverser:
                 elif not self._accounts.write_with_pages(balance, _changed(pages, before), now):
                     again.append(key)
             written = self._accounts.write(light, self._now())
-            again += [
-                (b.account_id, b.user_id, b.unit) for b, done in zip(light, written, strict=True) if not done
-            ]
+            again += [balance.key for balance, done in zip(light, written, strict=True) if not done]
             pending = {key: pending[key] for key in again}
             if pending:
                 backoff.wait()
