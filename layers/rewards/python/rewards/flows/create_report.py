@@ -129,7 +129,7 @@ class Reporter:
         found = report_builder(kind, job.id, Filters.read(kind, job.params), self._row_id_keys)
         clock = _Clock(time_left, job.format == "XLSX", comes_back=kind == REDEEMABLE)
         try:
-            with tempfile.TemporaryDirectory() as directory, _no_garbage():
+            with tempfile.TemporaryDirectory() as directory, _frozen_objects():
                 spool = ExternalSort(Path(directory))
                 as_of = self._now()
                 self._collect(found, spool, clock)
@@ -229,13 +229,16 @@ class _Clock:
 
 
 @contextmanager
-def _no_garbage() -> Iterator[None]:
-    """No search for cycles: a report makes tens of millions of objects, and not one is in any."""
-    gc.disable()
+def _frozen_objects() -> Iterator[None]:
+    """Let the garbage collector skip all objects that exist already, such as those of loaded modules.
+
+    A report makes tens of millions of objects, so the collector looks for cycles often.
+    """
+    gc.freeze()
     try:
         yield
     finally:
-        gc.enable()
+        gc.unfreeze()
 
 
 def csv_pieces(table: Table, mark: bool) -> Iterator[bytes]:
