@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import boto3
 
-from rewards.domain.messages import LOAD, REDEEM, REVERSE, read_message
+from rewards.adapters.queue_messages import decode
+from rewards.domain.messages import ChunkMessage
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -32,12 +33,19 @@ def requeue(client: "SQSClient", source: str, destination: str) -> tuple[int, in
         if not received:
             return moved, left
         for message in received:
-            if read_message(message["Body"]).get("kind") not in (REDEEM, LOAD, REVERSE):
+            if not _is_chunk(message["Body"]):
                 left += 1
                 continue
             client.send_message(QueueUrl=destination, MessageBody=message["Body"])
             client.delete_message(QueueUrl=source, ReceiptHandle=message["ReceiptHandle"])
             moved += 1
+
+
+def _is_chunk(body: str) -> bool:
+    try:
+        return isinstance(decode(body), ChunkMessage)
+    except ValueError:
+        return False  # no message of this version: it stays
 
 
 def main() -> None:

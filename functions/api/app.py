@@ -14,11 +14,10 @@ import exports
 import imports
 import openapi
 import reward_routes
-from errors import MAX_RESPONSE_BYTES, ApiError, in_plain_words, too_large
+from errors import MAX_RESPONSE_BYTES, ApiError, in_plain_words, response_to, too_large
 from request import admit
 from resolver import Resolver
-from rewards.adapters.errors import ThrottledError, UnknownOutcomeError
-from rewards.adapters.retry import OutOfTimeError
+from rewards.domain.errors import RewardsError
 from wiring import settings
 
 logger = Logger()
@@ -41,9 +40,13 @@ def _invalid(error: RequestValidationError) -> Response[str]:
     return _rejected(in_plain_words(error.errors()))
 
 
-def _busy(error: Exception) -> Response[str]:
-    logger.warning("busy", exc_info=error)
-    return _rejected(ApiError(503, "TRY_AGAIN", "The service is busy. Try again in a few seconds."))
+def _raised_by_a_flow(error: RewardsError) -> Response[str]:
+    response = response_to(error)
+    if response is None:
+        return _failed(error)
+    if response.status == 503:
+        logger.warning("busy", exc_info=error)
+    return _rejected(response)
 
 
 def _failed(error: Exception) -> Response[str]:
@@ -53,7 +56,7 @@ def _failed(error: Exception) -> Response[str]:
 
 app.exception_handler(ApiError)(_rejected)
 app.exception_handler(RequestValidationError)(_invalid)
-app.exception_handler([ThrottledError, UnknownOutcomeError, OutOfTimeError])(_busy)
+app.exception_handler(RewardsError)(_raised_by_a_flow)
 app.exception_handler(Exception)(_failed)
 
 

@@ -11,10 +11,10 @@ from aws_lambda_powertools.event_handler.openapi.params import Header
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from amounts import Decimals, WithDecimals
-from errors import ApiError
+from errors import response_to, status_of
 from request import Caller
-from rewards.adapters.errors import ThrottledError, UnknownOutcomeError
-from rewards.adapters.retry import Backoff, OutOfTimeError
+from rewards.adapters.retry import Backoff
+from rewards.domain.errors import RewardsError
 from rewards.domain.import_rows import MAX_ID_BYTES, MAX_PROGRAM_ID_BYTES, MAX_UNIT_BYTES
 from rewards.domain.reward_rows import (
     MAX_CREDIT,
@@ -25,7 +25,7 @@ from rewards.domain.reward_rows import (
     read_date,
 )
 from rewards.domain.texts import normalised, problem_of_id
-from rewards.flows.ledger_commands import RejectionCode, Request, RequestRejectedError
+from rewards.flows.ledger_commands import Request
 
 # ruff: noqa: N815 the contract's names
 
@@ -34,13 +34,6 @@ _SECONDS = 20.0
 
 # No workbook can carry these.
 _UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffd-\uffff]")
-
-_STATUSES: dict[str, int] = {
-    RejectionCode.REWARD_NOT_FOUND: 404,
-    RejectionCode.NO_BALANCE: 404,
-    RejectionCode.BALANCE_FULL: 409,
-    RejectionCode.IDEMPOTENCY_KEY_REUSED: 409,
-}
 
 
 def text(most: int, least: int = 1, is_id: bool = False) -> Any:
@@ -130,20 +123,16 @@ def responding() -> Iterator[Backoff]:
     """Gives a request that changes something its time, and turns rejections into the API's errors."""
     try:
         yield time_to_respond()
-    except RequestRejectedError as error:
-        raise ApiError(_STATUSES.get(error.code, 400), error.code, error.message) from error
-    except (OutOfTimeError, ThrottledError, UnknownOutcomeError) as error:
-        raise ApiError(
-            503,
-            "TRY_AGAIN",
-            "This could not be done in time, or it is not known whether it was. Send it again, with the "
-            "same Idempotency-Key.",
-        ) from error
+    except RewardsError as error:
+        response = response_to(error, may_have_happened=True)
+        if response is None:
+            raise
+        raise response from error
 
 
 def rejections(*codes: str) -> Any:
     """How a route's rejections are documented, by status."""
     by_status: dict[int, list[str]] = {}
     for code in codes:
-        by_status.setdefault(_STATUSES.get(code, 400), []).append(code)
+        by_status.setdefault(status_of(code), []).append(code)
     return {status: {"description": ", ".join(found)} for status, found in by_status.items()}

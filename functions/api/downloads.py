@@ -14,6 +14,7 @@ from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 import wiring
 from http_responses import redirect
 from rewards.clock import now
+from rewards.domain.object_keys import is_of_import
 
 logger = Logger()
 router = APIGatewayHttpRouter()
@@ -53,7 +54,7 @@ def failed(error: Exception) -> Response[str]:
 
 
 def _again(key: str) -> str:
-    if key.startswith("imports/"):
+    if is_of_import(key):
         return "What the import did stays done, and its counts stay on its record."
     return "Order the report again: a fresh one shows the balances as they are now."
 

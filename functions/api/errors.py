@@ -5,6 +5,14 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rewards.adapters.errors import ThrottledError, UnknownOutcomeError, UploadGoneError
+from rewards.adapters.retry import OutOfTimeError
+from rewards.domain.errors import RewardsError
+from rewards.domain.filters import FilterError
+from rewards.flows.imports import ImportStateError, StillWorkingError
+from rewards.flows.ledger_commands import RejectionCode, RequestRejectedError
+from rewards.flows.reversals import NotKeptError, NotReversibleError
+
 # The ways in. A browser that is told of the first asks for a password in a window of its own.
 _BASIC = 'Basic realm="API key", charset="UTF-8"'
 _BEARER = 'Bearer realm="user pool"'
@@ -56,6 +64,59 @@ class ApiError(Exception):
                 for problem in self.problems
             ]
         return json.dumps(shown)
+
+
+_STATUSES: dict[str, int] = {
+    RejectionCode.REWARD_NOT_FOUND: 404,
+    RejectionCode.NO_BALANCE: 404,
+    RejectionCode.BALANCE_FULL: 409,
+    RejectionCode.IDEMPOTENCY_KEY_REUSED: 409,
+}
+
+
+def status_of(code: str) -> int:
+    """The HTTP status of a rejected command, by its RejectionCode."""
+    return _STATUSES.get(code, 400)
+
+
+def response_to(error: RewardsError, may_have_happened: bool = False) -> ApiError | None:
+    """What the API responds to an error of the flows, or None for one that is a fault of ours.
+
+    `may_have_happened`: of a request with an Idempotency-Key it is not known whether it changed something.
+    """
+    match error:
+        case RequestRejectedError():
+            return ApiError(status_of(error.code), error.code, error.message)
+        case FilterError():
+            return invalid([{"field": f"params.{error.name}", "message": str(error)}])
+        case ImportStateError():
+            return ApiError(409, error.code, error.message)
+        case NotReversibleError():
+            return ApiError(409, "NOT_REVERSIBLE", str(error))
+        case NotKeptError():
+            return ApiError(410, "IMPORT_EXPIRED", str(error))
+        case UploadGoneError():
+            return ApiError(
+                410,
+                "UPLOAD_GONE",
+                "The uploaded file was deleted, or access to it is denied: upload it again.",
+            )
+        case StillWorkingError():
+            return ApiError(
+                503,
+                "STILL_WORKING",
+                "The import is cancelled, but a worker may still be finishing some rows. Ask again.",
+            )
+        case ThrottledError() | UnknownOutcomeError() | OutOfTimeError():
+            return ApiError(503, "TRY_AGAIN", _SEND_AGAIN if may_have_happened else _BUSY)
+    return None
+
+
+_BUSY = "The service is busy. Try again in a few seconds."
+_SEND_AGAIN = (
+    "This could not be done in time, or it is not known whether it was. Send it again, with the same "
+    "Idempotency-Key."
+)
 
 
 def unauthorized(headers: Mapping[str, str]) -> ApiError:

@@ -10,16 +10,17 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 import wiring
 from amounts import DecimalsByUnit, WithDecimalsByUnit
 from crediting import ProgramId, Unit
-from errors import ApiError, invalid
+from errors import ApiError
 from http_responses import FileAddress, Limit, Offset, Redirected, handed_over, shortened
 from known import RequestObject
 from request import Caller, caller_of
 from reward_routes import RewardType
 from rewards.domain.download_names import report_name
 from rewards.domain.export_job import ExportJob, ExportStatus
-from rewards.domain.filters import DATES, FilterError
+from rewards.domain.filters import DATES
 from rewards.domain.job_error import JobFailure
-from rewards.domain.report import BALANCES, REDEEMABLE, TYPES, file_key
+from rewards.domain.object_keys import report_key
+from rewards.domain.report import BALANCES, REDEEMABLE, TYPES
 from rewards.domain.reward_rows import MAX_DATE, MIN_DATE
 
 # ruff: noqa: N815 the contract's names
@@ -186,17 +187,14 @@ def order_export(_tenant: str, wanted: ExportOrder) -> Export:
     """The report is made in the background; an email with a link comes when it is ready."""
     caller = caller_of(router.current_event.raw_event)
     chosen: Any = wanted.params.model_dump(exclude_none=True) if wanted.params else {}
-    try:
-        job = wiring.flows().exports.create(
-            wanted.type,
-            wanted.format,
-            (wanted.name or "")[:200],
-            caller.email or (caller.user if caller.is_user else (wanted.requester or "API")[:200]),
-            chosen,
-            mailto(caller),
-        )
-    except FilterError as error:
-        raise invalid([{"field": f"params.{error.name}", "message": str(error)}]) from error
+    job = wiring.flows().exports.create(
+        wanted.type,
+        wanted.format,
+        (wanted.name or "")[:200],
+        caller.email or (caller.user if caller.is_user else (wanted.requester or "API")[:200]),
+        chosen,
+        mailto(caller),
+    )
     return Export.model_validate(_shown(job))
 
 
@@ -239,7 +237,7 @@ def download_export(_tenant: str, export_id: str, redirected: Redirected = True)
     job = _found(export_id)
     if job.status in (ExportStatus.PENDING, ExportStatus.ABORTED):
         raise ApiError(409, f"EXPORT_{job.status}", f"The export is {job.status.lower()}.")
-    key = file_key(export_id, job.format, job.type)
+    key = report_key(export_id, job.format, job.type)
     if job.status is ExportStatus.EXPIRED or not wiring.flows().files.exists(key):
         raise ApiError(410, "EXPORT_EXPIRED", "The file is gone: order the report again.")
     name = report_name(job.name, job.date_created, job.format)

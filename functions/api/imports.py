@@ -15,16 +15,13 @@ from exports import Problem, mailto, problem
 from http_responses import FileAddress, Limit, Offset, Redirected, handed_over, shortened
 from known import RequestObject
 from request import caller_of, is_from_console
-from rewards.adapters.errors import UploadGoneError
 from rewards.clock import now
 from rewards.domain.download_names import results_name
 from rewards.domain.file_names import clean, format_of
 from rewards.domain.import_job import ImportJob, ImportType
+from rewards.domain.object_keys import EXAMPLES, FAILED, RESULTS, import_key
 from rewards.domain.outcomes import Group, count_groups
-from rewards.flows.finish_import import examples_key
-from rewards.flows.imports import ImportStateError, StillWorkingError
 from rewards.flows.outcome_summary import summarise_outcomes
-from rewards.flows.reversals import NotKeptError, NotReversibleError
 from rewards.tabular.csv_reader import separator_named
 from rewards.tabular.encodings import encoding_name
 
@@ -298,14 +295,7 @@ def show_import(_tenant: str, import_id: str) -> Import:
 def start_import(_tenant: str, import_id: str) -> Import:
     """Import, for real, the very file that was uploaded as a dry run. A dry run starts one import only."""
     caller = caller_of(router.current_event.raw_event)
-    try:
-        job = wiring.flows().imports.start(import_id, caller.user, caller.email)
-    except ImportStateError as error:
-        raise ApiError(409, error.code, error.message) from error
-    except UploadGoneError as error:
-        raise ApiError(
-            410, "UPLOAD_GONE", "The uploaded file was deleted, or access to it is denied: upload it again."
-        ) from error
+    job = wiring.flows().imports.start(import_id, caller.user, caller.email)
     return Import.model_validate(_shown(_found(import_id, job)))
 
 
@@ -322,13 +312,7 @@ def start_import(_tenant: str, import_id: str) -> Import:
 )
 def cancel_import(_tenant: str, import_id: str) -> Import:
     """Rows that are not redeemed yet are answered CANCELLED. Asked again, the answer is the same."""
-    try:
-        job = wiring.flows().imports.cancel(import_id)
-    except ImportStateError as error:
-        raise ApiError(409, error.code, error.message) from error
-    except StillWorkingError as error:
-        message = "The import is cancelled, but a worker may still be finishing some rows. Ask again."
-        raise ApiError(503, "STILL_WORKING", message) from error
+    job = wiring.flows().imports.cancel(import_id)
     return Import.model_validate(_shown(_found(import_id, job)))
 
 
@@ -349,12 +333,7 @@ def reverse_import(_tenant: str, import_id: str) -> Import:
     whose rows end REVERSED; a row that was reversed may be redeemed again."""
     caller = caller_of(router.current_event.raw_event)
     original = _found(import_id, wiring.flows().imports.get(import_id))
-    try:
-        reversal = wiring.flows().reversals.create(original, caller.user, mailto(caller), time_to_respond())
-    except NotReversibleError as error:
-        raise ApiError(409, "NOT_REVERSIBLE", str(error)) from error
-    except NotKeptError as error:
-        raise ApiError(410, "IMPORT_EXPIRED", str(error)) from error
+    reversal = wiring.flows().reversals.create(original, caller.user, mailto(caller), time_to_respond())
     return Import.model_validate(_shown(reversal))
 
 
@@ -367,7 +346,7 @@ def reverse_import(_tenant: str, import_id: str) -> Import:
 def explain_outcomes(_tenant: str, import_id: str) -> ImportOutcomes:
     """What became of the rows, by outcome: what that means, what to do about it, and the first of them."""
     job = _found(import_id, wiring.flows().imports.get(import_id))
-    kept = wiring.flows().files.record(examples_key(import_id)) if job.results else None
+    kept = wiring.flows().files.record(import_key(import_id, EXAMPLES)) if job.results else None
     return ImportOutcomes.model_validate(asdict(summarise_outcomes(job, kept)))
 
 
@@ -386,22 +365,22 @@ _FILE: Any = {
 @router.get("/import/<import_id>/results", summary="Download results.csv", tags=_TAGS, responses=_FILE)
 def download_results(_tenant: str, import_id: str, redirected: Redirected = True) -> Response[str]:
     """Every row of the upload with its outcome."""
-    return _file(import_id, "results.csv", redirected)
+    return _file(import_id, RESULTS, redirected)
 
 
 @router.get("/import/<import_id>/failed", summary="Download failed.csv", tags=_TAGS, responses=_FILE)
 def download_failed(_tenant: str, import_id: str, redirected: Redirected = True) -> Response[str]:
     """Only the rows to fix, if there are any."""
-    return _file(import_id, "failed.csv", redirected)
+    return _file(import_id, FAILED, redirected)
 
 
 def _file(import_id: str, name: str, redirected: bool) -> Response[str]:
     job = _found(import_id, wiring.flows().imports.get(import_id))
     if job.date_completed is None:
         raise ApiError(409, "IMPORT_NOT_FINISHED", "The import is not finished yet.")
-    if not job.results or (name == "failed.csv" and not job.has_failed_file):
+    if not job.results or (name == FAILED and not job.has_failed_file):
         raise ApiError(404, "NO_SUCH_FILE", f"This import has no {name}.")
-    key = f"imports/{job.id}/{name}"
+    key = import_key(job.id, name)
     if not job.is_kept(now()) or not wiring.flows().files.exists(key):
         raise ApiError(410, "IMPORT_EXPIRED", "The file is gone; it is kept for a limited time only.")
     url = wiring.flows().files.signed_url(key, wiring.SIGNED_SECONDS, results_name(job.name, name))

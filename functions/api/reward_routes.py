@@ -74,6 +74,11 @@ class Reward(WithDecimals):
     dateCancelled: int | None
     cancellable: bool
     statuses: list[Status] = Field(description="What the reward is at this moment.")
+    redemptionOrder: int | None = Field(
+        default=None,
+        description="Of an available reward, its place among those of its participant and unit: the reward "
+        "with 1 is redeemed first. Null for all others.",
+    )
     redemptions: list[RewardRedemption] = Field(description="Oldest first.")
 
 

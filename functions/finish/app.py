@@ -9,9 +9,11 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from rewards.adapters import mailer
+from rewards.adapters.queue_messages import decode
 from rewards.adapters.retry import Backoff
 from rewards.bootstrap import Flows, Settings
-from rewards.domain.messages import MISPLACED, SEND_CHUNKS, read_message
+from rewards.domain.errors import FaultError
+from rewards.domain.messages import FinishImport, ReportMisplaced, SendChunks
 from rewards.flows import dead_letters, misplaced_uploads, requeue
 from rewards.settings import load
 
@@ -29,7 +31,7 @@ NEEDED = (
 )
 
 
-class UnknownSourceError(Exception):
+class UnknownSourceError(FaultError):
     """A message came from a queue that the settings do not name; it stays in that queue."""
 
 
@@ -57,15 +59,17 @@ def _run(time_left: Any, record: SQSRecord) -> None:
 
 
 def _finish(backoff: Backoff, body: str) -> None:
-    message = read_message(body)
-    if message["kind"] == MISPLACED:
+    message = decode(body)
+    if isinstance(message, ReportMisplaced):
         logger.info("misplaced upload", extra={"emailed": flows().misplaced_uploads.report(message)})
         return
-    logger.append_keys(import_id=message["importId"])
-    with flows().requeuer(flows().settings.finish_queue_url).if_too_early(body):
-        if message["kind"] == SEND_CHUNKS:
-            flows().chunk_sender.run(message["importId"], backoff)
+    if not isinstance(message, FinishImport | SendChunks):
+        raise ValueError(f"not a message of the finish queue: {body[:200]}")
+    logger.append_keys(import_id=message.import_id)
+    with flows().requeuer(flows().settings.finish_queue_url).if_too_early(message, body):
+        if isinstance(message, SendChunks):
+            flows().chunk_sender.run(message.import_id, backoff)
             logger.info("chunks sent")
         else:
-            flows().finisher.run(message["importId"])
+            flows().finisher.run(message.import_id)
             logger.info("finished")

@@ -8,9 +8,10 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from rewards.adapters import chunk_messages, reward_registry
+from rewards.adapters import queue_messages, reward_registry
 from rewards.adapters.retry import Backoff
 from rewards.bootstrap import Flows, Settings
+from rewards.domain.messages import chunks_in
 from rewards.flows import process_chunk, requeue
 from rewards.settings import load
 
@@ -42,8 +43,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
 
 
 def _run(time_left: Any, record: SQSRecord) -> None:
-    with flows().requeuer(flows().settings.redemption_queue_url).if_too_early(record.body):
-        for chunk in chunk_messages.parse(record.body):
+    message = queue_messages.decode_chunks(record.body)
+    with flows().requeuer(flows().settings.redemption_queue_url).if_too_early(message, record.body):
+        for chunk in chunks_in(message):
             logger.append_keys(import_id=chunk.import_id, chunk=chunk.number)
             flows().chunk_processor.run(chunk, Backoff(time_left))
             logger.info("answered")

@@ -9,8 +9,9 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from rewards.adapters import mailer, row_id_keys
+from rewards.adapters.queue_messages import decode
 from rewards.bootstrap import Flows, Settings
-from rewards.domain.messages import OVERVIEW, read_message
+from rewards.domain.messages import CreateOverview, CreateReport
 from rewards.flows import create_report
 from rewards.flows.overviews import scan_overview
 from rewards.settings import load
@@ -46,11 +47,13 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
 
 
 def _run(time_left: Any, record: SQSRecord) -> None:
-    message = read_message(record.body)
-    if message["kind"] == OVERVIEW:
+    message = decode(record.body)
+    if isinstance(message, CreateOverview):
         scan_overview(flows().scanner, flows().overviews, flows().now, time_left)
         logger.info("overview created")
         return
-    logger.append_keys(export_id=message["exportId"])
-    flows().reporter.run(message["exportId"], time_left)
+    if not isinstance(message, CreateReport):
+        raise ValueError(f"not a message of the export queue: {record.body[:200]}")
+    logger.append_keys(export_id=message.export_id)
+    flows().reporter.run(message.export_id, time_left)
     logger.info("reported")

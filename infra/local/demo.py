@@ -26,8 +26,9 @@ from openpyxl import load_workbook
 from infra.local import stack
 from infra.local.dataset import ACCOUNTS, DAY, PARTICIPANTS, write_rewards
 from infra.local.ministack import Email
-from rewards.adapters.accounts import Accounts, BalanceKey
+from rewards.adapters.accounts import Accounts
 from rewards.adapters.retry import Backoff
+from rewards.domain.balance_key import BalanceKey
 from rewards.domain.dates import iso
 from rewards.domain.redemption import Reward, statuses
 from rewards.domain.units import decimals, format_value
@@ -251,7 +252,7 @@ def fill_in(report: pd.DataFrame) -> tuple[pd.DataFrame, Counter[str], dict[Bala
         credits = int(Decimal(row["availableValue"]).scaleb(decimals(row["unit"])))
         part = credits if place % 3 == 1 else max(1, credits * 2 // 5)
         sheet.loc[place, "valueToRedeem"] = format_value(part, row["unit"])
-        spent[row["accountId"], row["userId"], row["unit"]] = part
+        spent[BalanceKey(row["accountId"], row["userId"], row["unit"])] = part
         expected["REDEEMED"] += 1
 
     def mistake(place: int, outcome: str, **cells: str) -> None:
@@ -363,7 +364,7 @@ def compare_reports(operator: Operator, report: pd.DataFrame, spent: dict[Balanc
 def credits_of(report: pd.DataFrame) -> dict[BalanceKey, int]:
     """Credits of each balance in a report."""
     return {
-        (account, user, unit): int(Decimal(value).scaleb(decimals(unit)))
+        BalanceKey(account, user, unit): int(Decimal(value).scaleb(decimals(unit)))
         for account, user, unit, value in zip(
             report["accountId"], report["userId"], report["unit"], report["availableValue"], strict=True
         )

@@ -131,7 +131,7 @@ def file_of(rows: int, now: int) -> bytes:
     for balance in balances(rows, now):
         value, expiry = len(balance.rewards) * CREDITS, balance.rewards[0].date_expires
         participant = report.redeemable_participant(("Ann", "Archer", balance.user_id, "", ""))
-        whose = (balance.account_id, balance.user_id, UNIT)
+        whose = balance.key
         shown = (format_value(value, UNIT), "0", iso(expiry or 0), row_ids.make(*whose, None))
         cells = unpack(report.redeemable_row(participant, *whose, "", shown))
         cells[place] = f"{wanted(balance) / 100:.2f}"
@@ -234,7 +234,7 @@ def after_redemptions(
 
 
 def _item(balance: Balance) -> dict[str, Any]:
-    key = balance_item.key_of(balance.account_id, balance.user_id, balance.unit)
+    key = balance_item.key_of(balance.key)
     return {**key, "version": {"N": "1"}, **balance_item.encode(balance)}
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from infra.local.ministack import MiniStack
 from rewards.adapters import balance_item
 from rewards.domain.balance import Balance
+from rewards.domain.balance_key import BalanceKey
 from tests.bench import waits
 from tests.bench.counted import Counted
 from tests.bench.imports import CPU_SHARE, CREDITS, LOGGED, UNIT, Measured, Timer, balances, fill, wanted
@@ -90,12 +91,12 @@ def sample_app(aws: MiniStack, rows: int) -> Measured:
         for balance in found:
             credits = str(len(balance.rewards) * CREDITS)
             yield {
-                **balance_item.key_of(balance.account_id, balance.user_id, UNIT),
+                **balance_item.key_of(balance.key),
                 "available": {"N": credits},
             }
 
     def redeem(client: Any, table: str, number: int, account: str, user: str, unit: str, value: int) -> None:
-        key = balance_item.key_of(account, user, unit)
+        key = balance_item.key_of(BalanceKey(account, user, unit))
         item = client.get_item(TableName=table, Key=key, ConsistentRead=True)["Item"]
         if int(item["available"]["N"]) < value:
             return
@@ -125,7 +126,7 @@ def transactions(aws: MiniStack, rows: int) -> Measured:
 
     def items(found: Iterator[Balance]) -> Iterator[Any]:
         for balance in found:
-            key = balance_item.key_of(balance.account_id, balance.user_id, UNIT)
+            key = balance_item.key_of(balance.key)
             yield {**key, "available": {"N": str(len(balance.rewards) * CREDITS)}}
             for reward in balance.rewards:
                 yield {
@@ -150,7 +151,7 @@ def transactions(aws: MiniStack, rows: int) -> Measured:
                 continue
             still -= part
             actions.append(_update(table, {"pk": reward["pk"], "sk": reward["sk"]}, "#left", left, part))
-        key = balance_item.key_of(account, user, unit)
+        key = balance_item.key_of(BalanceKey(account, user, unit))
         actions.append(
             {
                 "Update": {

@@ -6,7 +6,7 @@ import json
 import zipfile
 from pathlib import Path
 
-from rewards.adapters import chunk_messages
+from rewards.adapters import queue_messages
 from rewards.adapters.files import Upload
 from rewards.adapters.jobs_table import Lease
 from rewards.bootstrap import Flows, Settings
@@ -167,7 +167,7 @@ def run(name, content):
     flows.row_id_keys = keys
     import_id = flows.validation.run(Uploaded("bucket", f"redemptions/{name}", "v1"), quick())
     for body in harness.sent:
-        flows.chunk_processor.run(chunk_messages.parse(body)[0], quick())
+        flows.chunk_processor.run(queue_messages.decode_chunks(body), quick())
     flows.finisher.run(import_id)
     record = harness.record
     assert harness.mails == 1

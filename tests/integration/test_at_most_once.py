@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from rewards.adapters import chunk_messages
+from rewards.adapters import queue_messages
 from rewards.adapters.errors import (
     ConditionFailedError,
     EmailNotSentError,
@@ -20,8 +20,9 @@ from rewards.adapters.jobs_table import Lease
 from rewards.adapters.retry import Backoff, OutOfTimeError
 from rewards.domain import ids
 from rewards.domain.balance import RedemptionRequest, redeem
-from rewards.domain.chunks import Chunk
+from rewards.domain.balance_key import BalanceKey
 from rewards.domain.import_job import ImportStatus, ImportType, new_import
+from rewards.domain.messages import RedeemChunk
 from rewards.domain.outcomes import FileProblem
 from rewards.flows import leases
 from tests.integration.world import AGAIN, quick, row, sheet
@@ -37,7 +38,7 @@ class CrashError(Exception):
 
 @pytest.fixture
 def world(world, monkeypatch):
-    monkeypatch.setattr(chunk_messages, "MAX_ROWS", 40)
+    monkeypatch.setattr(queue_messages, "MAX_ROWS", 40)
     world.load([{"id": f"r{n}", "user.id": f"u{n}", "assignedCredit": 100} for n in range(ROWS)])
     return world
 
@@ -60,7 +61,7 @@ def check_whole(world, import_id):
     assert [r["outcome"] for r in results] == [
         "INVALID_VALUE" if n % 10 == 0 else "REDEEMED" for n in range(ROWS)
     ]
-    keys = [("acme", f"u{n}", "POINT") for n in range(ROWS)]
+    keys = [BalanceKey("acme", f"u{n}", "POINT") for n in range(ROWS)]
     balances = world.accounts.read(keys, quick())
     assert [balances[key].available(world.now()) for key in keys] == [
         100 if n % 10 == 0 else 40 for n in range(ROWS)
@@ -206,7 +207,7 @@ def test_a_chunk_that_fails_for_good_is_answered_not_processed_and_the_import_en
         world.dead_letters.handle(body, quick())
     world.run()
     record = world.record(import_id)
-    lost = len(chunk_messages.parse(bodies[1])[0].requests)
+    lost = len(queue_messages.decode_chunks(bodies[1]).requests)
     assert record["status"] == "COMPLETED"
     assert record["outcomes"]["NOT_PROCESSED"] == lost
     assert record["outcomes"]["REDEEMED"] == ROWS * 9 // 10 - lost
@@ -214,7 +215,7 @@ def test_a_chunk_that_fails_for_good_is_answered_not_processed_and_the_import_en
     for body in bodies:
         world.deliver("redeem", body)
     assert world.record(import_id)["outcomes"] == record["outcomes"], "a late delivery changes nothing"
-    user_id = chunk_messages.parse(bodies[1])[0].requests[0].user_id
+    user_id = queue_messages.decode_chunks(bodies[1]).requests[0].user_id
     assert world.available("acme", f"u{user_id[1:]}", "POINT") == 100
 
 
@@ -226,7 +227,7 @@ def test_while_one_copy_of_a_chunk_is_processed_no_other_may_decide(world, file,
     def write_while_copies_arrive(*args):
         for deliver in (world.chunk_processor.run, world.chunk_processor.run):
             with pytest.raises(LeaseTakenError):
-                deliver(chunk_messages.parse(body)[0], quick())
+                deliver(queue_messages.decode_chunks(body), quick())
         with pytest.raises(LeaseTakenError) as rejection:
             world.dead_letters.handle(body, quick())
         rejected.append(rejection)
@@ -317,7 +318,7 @@ def test_an_answer_that_was_kept_stands_for_every_later_copy_of_its_chunk(
     asks = sheet([row("150", user="u1"), row("60", user="u2"), row("60", user="u3")])
     import_id = world.validate(world.put("redemptions/a.csv", asks))
     (body,) = world.take("redeem")
-    run_out_of_time(world.chunk_processor.run, chunk_messages.parse(body)[0])
+    run_out_of_time(world.chunk_processor.run, queue_messages.decode_chunks(body))
     # Were it not answered, the first row could be redeemed now, by a copy that dies before it says so.
     world.load([{"id": "more", "user.id": "u1", "assignedCredit": 100}])
     crash_at(monkeypatch, world.files, "put_part", after=False)
@@ -337,7 +338,7 @@ def test_answers_that_are_kept_late_do_not_take_the_place_of_those_that_count(
     body, *others = world.take("redeem")
     late, put_part = [], world.files.put_part
     monkeypatch.setattr(world.files, "put_part", lambda *args: late.append(args))
-    run_out_of_time(world.chunk_processor.run, chunk_messages.parse(body)[0])
+    run_out_of_time(world.chunk_processor.run, queue_messages.decode_chunks(body))
     monkeypatch.setattr(world.files, "put_part", put_part)
     world.deliver("redeem", body)
     for args in late:
@@ -371,7 +372,7 @@ def test_a_late_write_of_a_part_does_not_replace_the_part_that_counts(world, mon
 def test_a_late_write_of_partial_answers_does_not_replace_newer_ones(world, monkeypatch, run_out_of_time):
     import_id = world.validate(world.put("redemptions/a.csv", sheet([row("150", user=u) for u in USERS])))
     (body,) = world.take("redeem")
-    (chunk,) = chunk_messages.parse(body)
+    chunk = queue_messages.decode_chunks(body)
     writes, put_part = [], world.files.put_part
 
     def put_and_remember(*args):
@@ -664,7 +665,7 @@ def test_a_message_that_nobody_understands_stays_where_the_alarm_sees_it(world):
 
 
 def test_a_dead_chunk_of_rewards_says_what_was_loaded_and_what_was_not(world, monkeypatch):
-    monkeypatch.setattr(chunk_messages, "MAX_ROWS", 1)
+    monkeypatch.setattr(queue_messages, "MAX_ROWS", 1)
     header = "id,type,unit,assignedCredit,user.id,user.accountId\n"
     lines = "n1,CREDIT,POINT,5,new,acme\nn2,CREDIT,POINT,5,new,acme\n"
     import_id = world.validate(world.put("rewards/more.csv", header + lines))
@@ -707,7 +708,7 @@ def test_a_batch_says_of_each_balance_whether_it_was_written(world):
 
 def test_threads_that_race_for_one_balance_never_overdraw_it(world):
     def race(number):
-        chunk = Chunk(import_ids[number], 1, False, tuple(request(line, 15) for line in range(2, 6)))
+        chunk = RedeemChunk(import_ids[number], 1, False, tuple(request(line, 15) for line in range(2, 6)))
         results.extend(world.chunk_processor._redeem(chunk, quick(), None))
 
     import_ids = [ids.new_id(world.now()) for _ in range(4)]

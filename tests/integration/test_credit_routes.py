@@ -15,7 +15,7 @@ from tests.integration.world import quick
 REWARD_NAMES = [
     *("id", "type", "accountId", "userId", "programId", "name", "rewardSource", "unit", "decimals"),
     *("assignedCredit", "redeemedCredit", "dateGiven", "dateScheduledFor", "dateExpires", "dateCancelled"),
-    *("cancellable", "statuses", "redemptions"),
+    *("cancellable", "statuses", "redemptionOrder", "redemptions"),
 ]
 
 
@@ -425,3 +425,32 @@ def test_accepts_the_currency_of_the_unit(api):
 def test_rejects_a_type_without_balance_before_anything_else(api, kind):
     status, error = api("POST", "/rewards/account/acme/user/ann", {"type": kind, "fuelTankCode": "x", "y": 1})
     assert (status, error["apiErrorCode"]) == (400, "UNSUPPORTED_TYPE")
+
+
+def test_available_rewards_have_their_place_in_the_redemption_order_of_participant_and_unit(api, world):
+    def create(user, unit, **dates):
+        status, made = api(
+            "POST", f"/rewards/account/acme/user/{user}", {"unit": unit, "assignedCredit": 10, **dates}
+        )
+        assert status == 201
+        return made
+
+    soon, late, hour = world.now() + 3_600_000, world.now() + 7_200_000, 3_600_000
+    never = create("ann", "CENTS")
+    assert never["redemptionOrder"] == 1
+    last = create("ann", "CENTS", dateExpires=late)
+    first = create("ann", "CENTS", dateExpires=soon)
+    scheduled = create("ann", "CENTS", dateScheduledFor=world.now() + hour)
+    other_unit, other_user = create("ann", "POINT"), create("bob", "CENTS")
+    _, listed = api("GET", "/reward", query={"accountId": "acme"})
+    assert {each["id"]: each["redemptionOrder"] for each in listed} == {
+        first["id"]: 1,
+        last["id"]: 2,
+        never["id"]: 3,
+        scheduled["id"]: None,
+        other_unit["id"]: 1,
+        other_user["id"]: 1,
+    }
+    assert api("GET", f"/reward/{last['id']}")[1]["redemptionOrder"] == 2
+    assert api("POST", f"/reward/{first['id']}/cancel")[1]["redemptionOrder"] is None
+    assert api("GET", f"/reward/{last['id']}")[1]["redemptionOrder"] == 1

@@ -9,6 +9,7 @@ from openpyxl import Workbook
 
 from rewards.domain import ids
 from rewards.domain.balance import Balance, grant
+from rewards.domain.balance_key import BalanceKey
 from rewards.domain.outcomes import Outcome, StopReason
 from rewards.domain.redemption import Reward
 from rewards.domain.reward_rows import Grant
@@ -35,7 +36,7 @@ def loader(world):
 
 def store(world, user="ann", unit="POINT", reward_id="old", program=None):
     """A reward as version 0.1 stored it."""
-    balance = world.accounts.read([("acme", user, unit)], quick()).get(("acme", user, unit))
+    balance = world.accounts.read([key := BalanceKey("acme", user, unit)], quick()).get(key)
     balance = balance or Balance("acme", user, unit)
     reward = Reward(0, reward_id, 100, 100, world.now(), program_id=program)
     grant(balance, [reward])

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from infra.local.ministack import CREDENTIALS, REGION
-from rewards.adapters import chunk_messages
+from rewards.adapters import queue_messages
 from rewards.adapters.clients import client
 from tests.integration.world import row, sheet
 from tests.row_ids import KEY
@@ -110,7 +110,7 @@ def started(world):
 def test_validate_takes_an_s3_event_whose_key_is_url_encoded(world, handler):
     handler("validate")(uploaded(world, sheet([row("60")])), CONTEXT)
     (body,) = world.take("redeem")
-    assert chunk_messages.parse(body)[0].requests[0].value == 60
+    assert queue_messages.decode_chunks(body).requests[0].value == 60
     assert world.jobs_table.history("IMPORT", 1, 0)[0][0]["fileName"] == "2026-11 payout (final).csv"
 
 
@@ -121,7 +121,7 @@ def test_redeem_takes_a_chunk(world, handler):
 
 
 def test_the_recorded_chunk_is_one_that_redeem_understands():
-    chunk = chunk_messages.parse(event("redeem-chunk")["Records"][0]["body"])[0]
+    chunk = queue_messages.decode_chunks(event("redeem-chunk")["Records"][0]["body"])
     assert [requests.value for requests in chunk.requests] == [1055, 7]
 
 

@@ -5,11 +5,11 @@ import threading
 
 import pytest
 
-from rewards.adapters import chunk_messages
+from rewards.adapters import queue_messages
 from rewards.adapters.errors import UploadGoneError
 from rewards.adapters.jobs_table import Lease
 from rewards.domain.import_job import ImportType
-from rewards.domain.messages import finish_import
+from rewards.domain.messages import FinishImport
 from rewards.flows import imports as imports_flow
 from rewards.flows import leases
 from rewards.flows.imports import ImportStateError, StillWorkingError
@@ -23,7 +23,7 @@ HOUR = 3_600_000
 @pytest.fixture
 def world(world, monkeypatch):
     """Ann and Bob have 100 POINT each; every row is a chunk of its own."""
-    monkeypatch.setattr(chunk_messages, "MAX_ROWS", 1)
+    monkeypatch.setattr(queue_messages, "MAX_ROWS", 1)
     world.load([{"id": f"r-{user}", "user.id": user, "assignedCredit": 100} for user in ("ann", "bob")])
     return world
 
@@ -82,7 +82,7 @@ def test_a_dry_run_watched_in_the_console_sends_no_email(world):
     arrive(world, record)
     sent = len(world.mailer.sent)
     world.run()
-    world.deliver("finish", json.dumps(finish_import(record["id"])))
+    world.deliver("finish", json.dumps(FinishImport(record["id"])))
     assert world.record(record["id"])["status"] == "COMPLETED"
     assert len(world.mailer.sent) == sent
     started = world.start(world.record(record["id"]))

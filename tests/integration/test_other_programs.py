@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from rewards.domain.report import COLUMNS, REDEEMABLE, file_key
+from rewards.domain.object_keys import report_key
+from rewards.domain.report import COLUMNS, REDEEMABLE
 from tests.integration.conftest import new_world
 from tests.integration.test_round_trip import CREDITS, IDS, NAMES, PAID
 
@@ -60,9 +61,9 @@ def reported(aws, tmp_path_factory):
     assert world.load(rewards)["outcomes"] == {"LOADED": len(IDS)}
     export = world.export(REDEEMABLE, "XLSX")
     source = tmp_path_factory.mktemp("programs") / "report.xlsx"
-    source.write_bytes(world.bytes(file_key(export["id"], "XLSX", REDEEMABLE)))
+    source.write_bytes(world.bytes(report_key(export["id"], "XLSX", REDEEMABLE)))
     # The file of the same rows beside the workbook.
-    return world, source, world.csv(file_key(export["id"], "CSV", REDEEMABLE))
+    return world, source, world.csv(report_key(export["id"], "CSV", REDEEMABLE))
 
 
 @pytest.mark.parametrize("program", [gnumeric, exceljs])

@@ -10,6 +10,7 @@ from openpyxl import load_workbook
 from rewards.adapters.errors import LeaseTakenError
 from rewards.adapters.jobs_table import EXPORT
 from rewards.domain.balance import RedemptionRequest, grant, redeem
+from rewards.domain.object_keys import report_key
 from rewards.domain.redemption import Reward
 from rewards.domain.report import (
     BALANCE_COLUMNS,
@@ -18,13 +19,12 @@ from rewards.domain.report import (
     REPORT_DEFINITIONS,
     REWARD_COLUMNS,
     REWARDS,
-    file_key,
 )
 from rewards.domain.reward_rows import PARTICIPANT_FACTS
 from rewards.flows import create_report, leases
 from rewards.tabular import xlsx_writer
 from rewards.tabular.external_sort import ExternalSort
-from tests.integration.world import AGAIN, DAY, quick, row, sheet
+from tests.integration.world import AGAIN, DAY, row, sheet
 
 AWKWARD = [
     "=cmd",
@@ -63,11 +63,11 @@ def rewards_of_all_kinds(now):
 def test_the_reward_report_loaded_into_another_stack_gives_the_same_report(world, another_world):
     world.load(rewards_of_all_kinds(world.now()))
     first = world.export(REWARDS, "CSV")
-    file = world.bytes(file_key(first["id"], "CSV", REWARDS))
+    file = world.bytes(report_key(first["id"], "CSV", REWARDS))
     loaded = another_world.upload("rewards/reward-details.csv", file)
     assert loaded["outcomes"] == {"LOADED": 4 + len(AWKWARD)}
     second = another_world.export(REWARDS, "CSV")
-    assert another_world.bytes(file_key(second["id"], "CSV", REWARDS)) == file
+    assert another_world.bytes(report_key(second["id"], "CSV", REWARDS)) == file
     assert first["totals"] == second["totals"]
     assert world.balance("=cmd", "=cmd", "U=cmd").rewards[0].program_id == "=cmd"
 
@@ -75,7 +75,7 @@ def test_the_reward_report_loaded_into_another_stack_gives_the_same_report(world
 def test_the_reward_report_loaded_into_the_same_stack_changes_nothing(world):
     world.load(rewards_of_all_kinds(world.now()))
     export = world.export(REWARDS, "CSV")
-    file = world.bytes(file_key(export["id"], "CSV", REWARDS))
+    file = world.bytes(report_key(export["id"], "CSV", REWARDS))
     assert not file.startswith(b"\xef\xbb\xbf")
     assert world.upload("rewards/a.csv", file)["outcomes"] == {"UNCHANGED": 4 + len(AWKWARD)}
 
@@ -106,7 +106,7 @@ def test_reward_balances_show_every_balance(world):
     world.load([{"id": "a", "assignedCredit": 5, "user": {"email": "ann@x.com"}}])
     world.load([{"id": "b", "assignedCredit": 1055, "unit": "CASH/USD", "dateExpires": world.now() - DAY}])
     export = world.export(BALANCES, "CSV")
-    file = world.bytes(file_key(export["id"], "CSV", BALANCES)).decode()
+    file = world.bytes(report_key(export["id"], "CSV", BALANCES)).decode()
     assert file.splitlines() == [
         ",".join(BALANCE_COLUMNS),
         "ann,acme,CREDIT,CASH/USD,0,1055,0,1055,ann@x.com,,",
@@ -119,7 +119,7 @@ def test_reward_balances_show_every_balance(world):
 def test_a_workbook_says_the_same_as_the_csv_file(world, kind):
     world.load(rewards_of_all_kinds(world.now()))
     export = world.export(kind, "XLSX")
-    book = load_workbook(io.BytesIO(world.bytes(file_key(export["id"], "XLSX", kind))))
+    book = load_workbook(io.BytesIO(world.bytes(report_key(export["id"], "XLSX", kind))))
     header, *rows = [["" if c is None else str(c) for c in line] for line in book.active.values]
     assert header == list(REPORT_DEFINITIONS[kind].columns)
     assert rows == [list(line.values()) for line in world.report(kind)]
@@ -183,7 +183,7 @@ def test_a_workbook_that_does_not_come_back_may_have_several_sheets(world, monke
     monkeypatch.setattr(xlsx_writer, "ROWS_PER_SHEET", 1)
     world.load([{"id": "a", "assignedCredit": 5}, {"id": "b", "assignedCredit": 5, "unit": "CENTS"}])
     record = world.export(BALANCES, "XLSX")
-    file = world.bytes(file_key(record["id"], "XLSX", BALANCES))
+    file = world.bytes(report_key(record["id"], "XLSX", BALANCES))
     assert [sheet.max_row for sheet in load_workbook(io.BytesIO(file))] == [2, 2]
 
 
@@ -252,7 +252,7 @@ def test_a_failed_attempt_keeps_its_lease_until_its_late_requests_have_arrived(w
     world.now.ahead = leases.EXPORT + 1
     world.deliver("export", body)
     record = world.exports.get(order.id)
-    rows = world.csv(file_key(order.id, "CSV"))
+    rows = world.csv(report_key(order.id, "CSV"))
     assert len(rows) == record["recordCount"] == 2
 
 
@@ -285,7 +285,7 @@ def test_no_row_shows_more_than_there_was_while_rewards_are_granted_and_redeemed
         while not stop.is_set():
             number += 1
             user = mine[number % len(mine)]
-            balance = world.accounts.read([("acme", user, "POINT")], quick())["acme", user, "POINT"]
+            balance = world.balance("acme", user, "POINT")
             if step < 0:
                 redeem(
                     balance, RedemptionRequest(number, "acme", user, "POINT", -step), f"i{user}", world.now()
@@ -319,7 +319,7 @@ def test_no_row_shows_more_than_there_was_while_rewards_are_granted_and_redeemed
         # Until every balance has changed while a report was read, however fast this machine is.
         while len(made) < 5 or (raced != {*users} and len(made) < 500):
             export = world.export(REDEEMABLE, "CSV")
-            made.append((export, world.csv(file_key(export["id"], "CSV"))))
+            made.append((export, world.csv(report_key(export["id"], "CSV"))))
             raced |= {user for user in users if len(held(user, export)) > 1}
     finally:
         stop.set()

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from rewards.adapters import chunk_messages
+from rewards.adapters import queue_messages
 from rewards.domain.outcomes import Outcome
 from rewards.flows import load_rewards
 from rewards.flows.reversals import NotReversibleError
@@ -33,8 +33,8 @@ def reverse(world, record):
 
 @pytest.fixture
 def small_chunks(monkeypatch):
-    monkeypatch.setattr(chunk_messages, "MAX_ROWS", 40)
-    monkeypatch.setattr(chunk_messages, "_REVERSAL_MESSAGES", 2)
+    monkeypatch.setattr(queue_messages, "MAX_ROWS", 40)
+    monkeypatch.setattr(queue_messages, "_REVERSAL_MESSAGES", 2)
 
 
 @pytest.mark.usefixtures("small_chunks")

@@ -5,7 +5,6 @@
 import bz2
 import gzip
 import io
-import json
 import lzma
 import zipfile
 
@@ -13,8 +12,10 @@ import openpyxl
 import pytest
 from botocore.exceptions import ClientError
 
+from rewards.adapters import queue_messages
 from rewards.adapters.files import decoded
 from rewards.domain.import_job import ImportType
+from rewards.domain.messages import ReportMisplaced
 from rewards.flows.uploaded_imports import Uploaded, uploads_in
 from tests.integration.world import quick
 
@@ -201,7 +202,7 @@ def test_reports_an_upload_beside_the_folders_once_an_hour(world):
 
     def upload(key):
         assert world.validate(world.put(key, PLAIN)) is None
-        return [reports.report(json.loads(body)) for body in world.take("finish")]
+        return [reports.report(queue_messages.decode(body)) for body in world.take("finish")]
 
     assert upload("Redemptions/a.csv") == [True]
     assert upload("b.csv") == [False]
@@ -213,7 +214,7 @@ def test_reports_an_upload_beside_the_folders_once_an_hour(world):
 
 def test_a_report_of_a_misplaced_upload_that_comes_twice_is_one_email(world):
     reports = world.misplaced_uploads
-    message = {"bucket": "b", "key": "a.csv", "versionId": "1"}
+    message = ReportMisplaced("b", "a.csv", "1")
     assert [reports.report(message), reports.report(message)] == [True, False]
 
 

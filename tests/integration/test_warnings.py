@@ -2,7 +2,7 @@
 
 import pytest
 
-from rewards.flows.finish_import import examples_key
+from rewards.domain.object_keys import EXAMPLES, import_key
 from rewards.flows.outcome_summary import summarise_outcomes
 from tests.integration.world import DAY, quick, row, sheet
 
@@ -128,7 +128,7 @@ def test_a_repeated_value_is_found_in_history(world):
 
 def test_a_warning_is_explained_with_its_first_rows(world):
     record = world.upload("redemptions/a.csv", sheet([filled(world, "5", user="bob")]))
-    kept = world.files.record(examples_key(record["id"]))
+    kept = world.files.record(import_key(record["id"], EXAMPLES))
     (found,) = summarise_outcomes(record, kept)["warnings"]
     assert found["warning"] == "PARTICIPANT_BLOCKED"
     assert found["rows"] == 1

@@ -5,8 +5,9 @@ import io
 import openpyxl
 import pytest
 
+from rewards.domain.object_keys import report_key
 from rewards.domain.outcomes import WarningCode
-from rewards.domain.report import REDEEMABLE, file_key
+from rewards.domain.report import REDEEMABLE
 from rewards.flows import create_report
 from rewards.flows.open_upload import open_sheet
 from rewards.tabular import xlsx_writer
@@ -76,7 +77,7 @@ def test_a_failed_file_of_a_workbook_finds_the_same_participants(world, shown):
 def test_a_failed_file_of_a_filled_in_report_fits_its_row_ids(world):
     world.load([{"id": "r", "user.id": "=cmd", "assignedCredit": 5}])
     export = world.export(REDEEMABLE, "XLSX")
-    book = openpyxl.load_workbook(io.BytesIO(world.bytes(file_key(export["id"], "XLSX", REDEEMABLE))))
+    book = openpyxl.load_workbook(io.BytesIO(world.bytes(report_key(export["id"], "XLSX", REDEEMABLE))))
     columns = {cell.value: cell.column for cell in book.active[1]}
     book.active.cell(2, columns["valueToRedeem"]).value = 9
     file = io.BytesIO()

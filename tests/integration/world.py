@@ -7,13 +7,24 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from rewards.adapters import chunk_messages
+from rewards.adapters import queue_messages
 from rewards.adapters.errors import EmailNotSentError
 from rewards.adapters.jobs_table import EXPORT, IMPORT
 from rewards.adapters.retry import Backoff
 from rewards.bootstrap import Flows, Settings
 from rewards.domain.balance import Balance, archive, leaving
-from rewards.domain.report import file_key
+from rewards.domain.balance_key import BalanceKey
+from rewards.domain.messages import (
+    CreateOverview,
+    CreateReport,
+    FinishImport,
+    LoadChunk,
+    RedeemChunk,
+    ReverseChunks,
+    SendChunks,
+    chunks_in,
+)
+from rewards.domain.object_keys import report_key
 from rewards.flows.overviews import scan_overview
 from rewards.flows.uploaded_imports import Uploaded
 from tests.row_ids import keys
@@ -152,7 +163,7 @@ class World:
         """Order a report as CSV; its rows."""
         export = self.export(kind, "CSV", **params)
         assert export["status"] == "COMPLETED", export["error"]
-        return self.csv(file_key(export["id"], "CSV", kind))
+        return self.csv(report_key(export["id"], "CSV", kind))
 
     def export(self, kind: str, file_format: str, **params: str) -> dict[str, Any]:
         """Order a report and let it be made; its record."""
@@ -172,17 +183,20 @@ class World:
                 self.deliver(name, body)
 
     def deliver(self, queue: str, body: str) -> None:
-        if queue == "redeem":
-            for chunk in chunk_messages.parse(body):
-                self.chunk_processor.run(chunk, quick())
-        elif json.loads(body)["kind"] == "sendChunks":
-            self.chunk_sender.run(json.loads(body)["importId"], quick())
-        elif queue == "finish":
-            self.finisher.run(json.loads(body)["importId"])
-        elif json.loads(body)["kind"] == "overview":
-            scan_overview(self.scanner, self.overviews, self.now, lambda: 60.0)
-        else:
-            self.reporter.run(json.loads(body)["exportId"], lambda: 60.0)
+        match queue_messages.decode(body):
+            case RedeemChunk() | LoadChunk() | ReverseChunks() as message if queue == "redeem":
+                for chunk in chunks_in(message):
+                    self.chunk_processor.run(chunk, quick())
+            case SendChunks(import_id) if queue == "finish":
+                self.chunk_sender.run(import_id, quick())
+            case FinishImport(import_id) if queue == "finish":
+                self.finisher.run(import_id)
+            case CreateOverview() if queue == "export":
+                scan_overview(self.scanner, self.overviews, self.now, lambda: 60.0)
+            case CreateReport(export_id) if queue == "export":
+                self.reporter.run(export_id, lambda: 60.0)
+            case message:
+                raise AssertionError(f"{message} is on the queue {queue}")
 
     def take(self, queue: str) -> list[str]:
         """Take all messages off a queue."""
@@ -222,7 +236,8 @@ class World:
         return self.s3.get_object(Bucket=self.names["files"], Key=key)["Body"].read()
 
     def balance(self, account: str = "acme", user: str = "ann", unit: str = "POINT") -> Balance:
-        return self.accounts.read([(account, user, unit)], quick())[account, user, unit]
+        key = BalanceKey(account, user, unit)
+        return self.accounts.read([key], quick())[key]
 
     def available(self, *key: str) -> int:
         return self.balance(*key).available(self.now())

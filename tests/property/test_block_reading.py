@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rewards.adapters import chunk_messages
+from rewards.adapters import queue_messages
 from rewards.domain import duplicate_index, report
 from rewards.domain.import_job import ImportType, new_import
 from rewards.domain.import_rows import RowChecker
@@ -113,7 +113,7 @@ def test_a_file_becomes_in_blocks_what_it_becomes_row_by_row(
         mock.patch.object(check_rows, "FIRST_ROWS", first),
         mock.patch.object(csv_blocks, "BLOCK", block),
         mock.patch.object(csv_blocks, "_LONGEST", 5_000),
-        mock.patch.object(chunk_messages, "MAX_ROWS", chunk),
+        mock.patch.object(queue_messages, "MAX_ROWS", chunk),
         mock.patch.object(duplicate_index, "_MAX_REPEATED", repeated),
     ):
         assert validated(body, reports, in_blocks=True) == validated(body, reports, in_blocks=False)

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rewards.adapters import chunk_messages
+from rewards.adapters import queue_messages
 from rewards.adapters.jobs_table import Lease
 from rewards.bootstrap import Flows, Settings
 from rewards.domain import ids, units
@@ -234,12 +234,12 @@ def imported(shelf, import_id, body, now, preview):
     flows.queues = flows.loader = flows.reverser = None
     worker = flows.chunk_processor
     requests = [row for row in checked if isinstance(row, RedemptionRequest)]
-    for chunk in chunk_messages.bodies(import_id, preview, requests):
-        worker.run(chunk_messages.parse(chunk)[0], quick())
+    for chunk in queue_messages.chunk_bodies(import_id, preview, requests):
+        worker.run(queue_messages.decode_chunks(chunk), quick())
         if not preview:
             results = list(shelf.results)
             # Delivered twice: the same answers, nothing more.
-            worker.run(chunk_messages.parse(chunk)[0], quick())
+            worker.run(queue_messages.decode_chunks(chunk), quick())
             again, shelf.results = shelf.results[len(results) :], results
             assert [(a.line, a.outcome, a.redeemed) for a in again] == [
                 (a.line, a.outcome, a.redeemed) for a in results[-len(again) :]

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 from unittest import mock
 
-from rewards.adapters import accounts, balance_item, batch_get, chunk_messages, jobs_table, queues, sealed
+from rewards.adapters import accounts, balance_item, batch_get, jobs_table, queue_messages, queues, sealed
 from rewards.domain.balance import Balance
 from rewards.domain.redemption import Reward
 from tests.simulation.dynamodb import DynamoDB
@@ -101,8 +101,8 @@ def run_import(rows: int, rate: float | None, reads: float | None = SAME) -> Run
     limited = world.dynamodb = Limited(world.dynamodb, kernel, rate, rate if reads == SAME else reads)
     with world, ExitStack() as stack:
         for module, name, real in (
-            (chunk_messages, "MAX_ROWS", 500),
-            (chunk_messages, "MAX_UNITS", 50),
+            (queue_messages, "MAX_ROWS", 500),
+            (queue_messages, "MAX_UNITS", 50),
             (sealed, "_PART_ROWS", 5_000),
             (sealed, "_FILE_BYTES", 4 << 20),
             (accounts, "_STATEMENTS", 25),

@@ -17,7 +17,7 @@ from urllib.parse import quote_plus
 
 import rewards.adapters.clients
 import rewards.clock
-from rewards.adapters import accounts, batch_get, chunk_messages, files, queues, retry, scanner, sealed
+from rewards.adapters import accounts, batch_get, files, queue_messages, queues, retry, scanner, sealed
 from tests.row_ids import KEY
 from tests.simulation.dynamodb import DynamoDB, Table
 from tests.simulation.faults import FaultInjector, FaultProfile, Gateway
@@ -121,8 +121,8 @@ class World:
             put(mock.patch.object(module, "ThreadPoolExecutor", _InlineExecutor))
         # The same limits, small, so that a file of ten rows meets them all.
         choice = self.kernel.random.choice
-        put(mock.patch.object(chunk_messages, "MAX_ROWS", choice([1, 2, 4])))
-        put(mock.patch.object(chunk_messages, "MAX_UNITS", choice([1, 2, 50])))
+        put(mock.patch.object(queue_messages, "MAX_ROWS", choice([1, 2, 4])))
+        put(mock.patch.object(queue_messages, "MAX_UNITS", choice([1, 2, 50])))
         put(mock.patch.object(sealed, "_PART_ROWS", choice([1, 3, 5000])))
         put(mock.patch.object(sealed, "_FILE_BYTES", choice([1, 200, 4 << 20])))
         put(mock.patch.object(accounts, "_STATEMENTS", choice([1, 2, 25])))

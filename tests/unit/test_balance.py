@@ -14,6 +14,7 @@ from rewards.domain.balance import (
     needs_history,
     redeem,
 )
+from rewards.domain.balance_key import BalanceKey
 from rewards.domain.outcomes import Outcome, StopReason
 from rewards.domain.redemption import Reward
 from tests.unit.days import DAY, NOW, last_month, tomorrow, yesterday
@@ -157,7 +158,7 @@ def test_a_balance_survives_being_stored():
 def test_what_went_to_history_is_summed_exactly_beyond_64_bits():
     balance = Balance("acme", "ann", "POINT", archived=Totals(20_000, *[20_000 * (10**15 - 1)] * 4))
     item = {
-        **balance_item.key_of("acme", "ann", "POINT"),
+        **balance_item.key_of(BalanceKey("acme", "ann", "POINT")),
         "version": {"N": "0"},
         **balance_item.encode(balance),
     }

@@ -2,7 +2,15 @@
 
 import pytest
 
-from rewards.domain.account_credits import Sums, name_of, redeem_across, redeem_reward, sums, uncancellable
+from rewards.domain.account_credits import (
+    Sums,
+    available_in,
+    name_of,
+    redeem_across,
+    redeem_reward,
+    sums,
+    uncancellable,
+)
 from rewards.domain.balance import Balance, archive, grant, leaving
 from rewards.domain.redemption import InsufficientBalanceError, Reward, Status
 from tests.unit.days import NOW, last_month, next_month, next_year, tomorrow, yesterday
@@ -84,7 +92,9 @@ def every_kind():
 def test_every_credit_is_in_one_sum_and_the_rest_is_available():
     balance = every_kind()
     found = sums([balance], NOW)
-    assert found == Sums(count=5, assigned=250, redeemed=70, pending=20, expired=90, cancelled=40)
+    assert found == Sums(
+        count=5, assigned=250, redeemed=70, pending=20, expired=90, cancelled=40, available=30
+    )
     rest = found.assigned - found.redeemed - found.pending - found.expired - found.cancelled
     assert rest == balance.available(NOW) == 30
 
@@ -99,6 +109,19 @@ def test_the_sums_stay_when_rewards_go_to_history():
 
 def test_sums_go_over_all_balances_of_a_unit():
     assert sums([every_kind(), every_kind()], NOW).assigned == 500
+
+
+def test_amounts_of_different_units_are_never_added():
+    ann, bob = balance_of("ann", reward("a1")), balance_of("bob", reward("b1"))
+    bob.unit = "CENTS"
+    for add in (
+        lambda: sums([ann, bob], NOW),
+        lambda: available_in([ann, bob], NOW),
+        lambda: redeem_across([ann, bob], 150, "api1", NOW),
+    ):
+        with pytest.raises(ValueError, match="different units cannot be added: CENTS, POINT"):
+            add()
+    assert lefts(ann, bob) == {"a1": 100, "b1": 100}
 
 
 def test_a_used_up_or_expired_reward_cannot_be_cancelled():

@@ -37,12 +37,10 @@ def test_a_name_of_which_nothing_is_left_is_an_error(given):
         clean(given)
 
 
-@pytest.mark.parametrize(
-    "key", ["redemptions/~$payout.xlsx", "redemptions/._a.csv", "redemptions/a.filepart"]
-)
-def test_files_that_programs_leave_behind_are_no_uploads(key):
-    assert is_left_behind(key)
-    assert not is_left_behind("redemptions/payout.csv")
+@pytest.mark.parametrize("name", ["~$payout.xlsx", "._a.csv", "a.filepart"])
+def test_files_that_programs_leave_behind_are_no_uploads(name):
+    assert is_left_behind(name)
+    assert not is_left_behind("payout.csv")
 
 
 def test_only_rewards_may_be_json_lines():

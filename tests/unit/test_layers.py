@@ -16,6 +16,7 @@ ALLOWED = {
         # What tables and rejections are made of, and how columns are found; no rule of rewards.
         *(
             "rewards.domain.cells",
+            "rewards.domain.errors",
             "rewards.domain.header",
             "rewards.domain.outcomes",
             "rewards.domain.packed",

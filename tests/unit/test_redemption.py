@@ -8,6 +8,7 @@ from rewards.domain.redemption import (
     Status,
     allocate,
     available_value,
+    redemption_places,
     statuses,
 )
 from tests.unit.days import NOW, last_month, next_month, next_year, tomorrow, yesterday
@@ -98,3 +99,14 @@ def test_statuses_follow_from_dates_and_credits(dates, left, expected):
     one = reward("a", left=left, **dates)
     assert statuses(one, NOW) == expected
     assert (available_value([one], NOW) > 0) == (Status.AVAILABLE in expected)
+
+
+def test_names_the_place_of_each_available_reward_in_the_redemption_order():
+    rewards = [
+        Reward(1, "never", 10, 10, last_month),
+        Reward(2, "late", 10, 10, last_month, date_expires=next_year),
+        Reward(3, "used", 10, 0, last_month, date_expires=tomorrow),
+        Reward(4, "soon", 10, 4, yesterday, date_expires=next_month),
+        Reward(5, "scheduled", 10, 10, yesterday, date_scheduled_for=tomorrow),
+    ]
+    assert redemption_places(rewards, NOW) == {4: 1, 2: 2, 1: 3}

@@ -1,16 +1,17 @@
 """Messages that come too early are put back, but not for ever."""
 
-import json
-
 import pytest
 
 from rewards.adapters.errors import LeaseTakenError, ThrottledError
+from rewards.adapters.queue_messages import encode
 from rewards.adapters.retry import OutOfTimeError
 from rewards.domain import ids
+from rewards.domain.messages import FinishImport
 from rewards.flows.requeue import LATER, PATIENCE, Requeuer
 from tests.unit.days import NOW
 
-BODY = json.dumps({"version": 2, "kind": "redeem", "importId": ids.make_id(NOW, 7)})
+MESSAGE = FinishImport(ids.make_id(NOW, 7))
+BODY = encode(MESSAGE)
 
 
 class Queues:
@@ -24,7 +25,7 @@ class Queues:
 def work(error, now):
     """What is sent when the work on a message ends with an error at this time."""
     queues = Queues()
-    with Requeuer(queues, "queue", lambda: now).if_too_early(BODY):
+    with Requeuer(queues, "queue", lambda: now).if_too_early(MESSAGE, BODY):
         if error is not None:
             raise error
     return queues.sent

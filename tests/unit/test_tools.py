@@ -12,6 +12,8 @@ import pytest
 from infra import pins
 from infra.local.__main__ import in_order, variables
 from infra.requeue_chunks import requeue
+from rewards.adapters import queue_messages
+from rewards.domain.messages import FinishImport, LoadChunk, RedeemChunk, ReverseChunks
 from tests.bench import __main__ as measuring
 from tests.bench.budgets import Budget, Million
 from tests.bench.imports import CPU_SHARE, Measured, Phase
@@ -73,10 +75,13 @@ class Queue:
 
 
 def test_moves_chunks_only_and_sends_each_before_it_deletes_it():
-    chunks = [json.dumps({"version": 2, "kind": kind}) for kind in ("redeem", "load", "reverse")]
-    others = [json.dumps({"version": 2, "kind": "finish"}), json.dumps({"requestPayload": {}})]
-    queue = Queue(others[0], *chunks, others[1])
-    assert requeue(queue, "dead", "redeem") == (3, 2)
+    chunks = [
+        queue_messages.encode(message)
+        for message in (RedeemChunk("i", 1, False, ()), LoadChunk("i", 1, ()), ReverseChunks("i", "j", 1, 2))
+    ]
+    others = [queue_messages.encode(FinishImport("i")), json.dumps({"requestPayload": {}}), "{}"]
+    queue = Queue(others[0], *chunks, *others[1:])
+    assert requeue(queue, "dead", "redeem") == (3, 3)
     expected = [
         call
         for place, chunk in enumerate(chunks, start=1)

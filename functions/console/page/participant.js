@@ -71,22 +71,11 @@ const BALANCE_COLUMNS = [
 
 const left = (reward) => BigInt(reward.assignedCredit) - BigInt(reward.redeemedCredit);
 
-/** The rewards that can be redeemed, in the order in which they are. */
-export function redemptionOrder(rewards) {
-  const expiry = (reward) => reward.dateExpires ?? Infinity;
-  return rewards
-    .filter((reward) => reward.statuses.includes("AVAILABLE"))
-    .sort(
-      (a, b) =>
-        (expiry(a) < expiry(b) ? -1 : Number(expiry(a) > expiry(b))) ||
-        a.dateGiven - b.dateGiven ||
-        (a.id < b.id ? -1 : 1),
-    );
-}
-
 function ofUnit(unit, decimals, rewards) {
-  const available = redemptionOrder(rewards).map((reward, place) => ({ ...reward, place: place + 1 }));
-  const others = rewards.filter((reward) => !reward.statuses.includes("AVAILABLE"));
+  const available = rewards
+    .filter((reward) => reward.redemptionOrder !== null)
+    .sort((a, b) => a.redemptionOrder - b.redemptionOrder);
+  const others = rewards.filter((reward) => reward.redemptionOrder === null);
   return card(
     `Rewards in ${unit}`,
     available.length
@@ -104,7 +93,7 @@ function unavailableRewards(decimals, rewards) {
 
 function columns(decimals, ordered) {
   const reward = { name: "Reward", wide: true, of: title };
-  const order = { name: "Order", of: (each) => format.count(each.place) };
+  const order = { name: "Order", of: (each) => format.count(each.redemptionOrder) };
   const status = {
     name: "Status",
     of: (each) => each.statuses.map((name) => STATUS[name] || name).join(", "),

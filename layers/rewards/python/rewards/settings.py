@@ -5,10 +5,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import fields
 from typing import Any, TypeVar
 
+from rewards.domain.errors import FaultError
+
 T = TypeVar("T")
 
 
-class SettingsError(Exception):
+class SettingsError(FaultError):
     """The function was deployed without a setting it needs, or with one that is not valid."""
 
 

@@ -16,12 +16,11 @@ from rewards.adapters.errors import (
 )
 from rewards.adapters.retry import Backoff, patiently
 from rewards.domain.balance import CLOCK_MARGIN, Balance, Page, Redemption, archive, leaving
+from rewards.domain.balance_key import BalanceKey
 from rewards.domain.reward_rows import PARTICIPANT_FACTS
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-
-BalanceKey = tuple[str, str, str]  # account, user, unit
 
 # DynamoDB's limits: statements of a BatchExecuteStatement, actions of a transaction.
 _STATEMENTS = 25
@@ -58,19 +57,19 @@ class Accounts:
         """The balances that exist, as they are now (strongly consistent)."""
         found = {}
         for item in self._get(
-            [(account, balance_item.balance_key(user, unit)) for account, user, unit in keys], backoff
+            [(key.account_id, balance_item.balance_key(key.user_id, key.unit)) for key in keys], backoff
         ):
             balance = balance_item.decode(item)
-            found[balance.account_id, balance.user_id, balance.unit] = balance
+            found[balance.key] = balance
         return found
 
     def read_now(self, keys: Iterable[BalanceKey]) -> tuple[dict[BalanceKey, Balance], set[BalanceKey]]:
         """The balances that exist, as they are now, and the keys that DynamoDB was too busy to read."""
         found, unread = batch_get_once(
-            self._client, self._table, [balance_item.key_of(*key) for key in dict.fromkeys(keys)]
+            self._client, self._table, [balance_item.key_of(key) for key in dict.fromkeys(keys)]
         )
         balances = map(balance_item.decode, found)
-        return {(b.account_id, b.user_id, b.unit): b for b in balances}, set(map(balance_item.whose, unread))
+        return {balance.key: balance for balance in balances}, set(map(balance_item.whose, unread))
 
     def units_of(self, account_id: str, user_id: str, backoff: Backoff) -> list[str]:
         """The units in which a participant has a balance, however small."""
@@ -169,16 +168,16 @@ class Accounts:
     def _balances_with_history(
         self, account_id: str, user_id: str | None, unit: str | None
     ) -> list[tuple[Balance, list[Page]]]:
-        balances = {(b.user_id, b.unit): b for b in self._balances(account_id, user_id, unit)}
-        pages: dict[tuple[str, str], list[Page]] = {key: [] for key in balances}
+        balances = {balance.key: balance for balance in self._balances(account_id, user_id, unit)}
+        pages: dict[BalanceKey, list[Page]] = {key: [] for key in balances}
         if any(balance.archived.count or balance.archived_until for balance in balances.values()):
             prefix = _prefix(balance_item.HISTORY_PREFIX, user_id, unit)
             for item in self._query(account_id, prefix):
-                *key, version = balance_item.split_history_key(item["sk"]["S"])
-                balance = balances.get((key[0], key[1]))
+                key, version = balance_item.split_history_key(item["pk"]["S"], item["sk"]["S"])
+                balance = balances.get(key)
                 # What a later write took to history is still in the balance as we read it.
                 if balance is not None and version <= balance.version:
-                    pages[balance.user_id, balance.unit].append(balance_item.decode_page(item))
+                    pages[key].append(balance_item.decode_page(item))
         return [(balance, pages[key]) for key, balance in sorted(balances.items())]
 
     def balances(
@@ -187,7 +186,7 @@ class Accounts:
         """An account's balances (of one participant, of one unit), in the order of user and unit."""
         with translated():
             found = self._balances(account_id, user_id, unit, backoff)
-        return sorted(found, key=lambda balance: (balance.user_id, balance.unit))
+        return sorted(found, key=lambda balance: balance.key)
 
     def _balances(
         self, account_id: str, user_id: str | None, unit: str | None, backoff: Backoff | None = None
@@ -236,7 +235,7 @@ class Accounts:
                 self._client.update_item,
                 backoff,
                 TableName=self._table,
-                Key=balance_item.key_of(balance.account_id, balance.user_id, balance.unit),
+                Key=balance_item.key_of(balance.key),
                 UpdateExpression="SET blocked = :yes, version = :next",
                 ConditionExpression="version = :read",
                 ExpressionAttributeValues={

@@ -11,6 +11,7 @@ import orjson
 
 from rewards.adapters.batch_get import Item
 from rewards.domain.balance import Balance, Page, Redemption, Totals
+from rewards.domain.balance_key import BalanceKey
 from rewards.domain.overview import SOON
 from rewards.domain.redemption import Reward
 
@@ -35,14 +36,14 @@ def balance_key(user_id: str, unit: str) -> str:
     return f"{BALANCE_PREFIX}{escape(user_id)}#{unit}"
 
 
-def key_of(account_id: str, user_id: str, unit: str) -> Item:
+def key_of(key: BalanceKey) -> Item:
     """The key of a balance's item."""
-    return {"pk": {"S": account_id}, "sk": {"S": balance_key(user_id, unit)}}
+    return {"pk": {"S": key.account_id}, "sk": {"S": balance_key(key.user_id, key.unit)}}
 
 
-def whose(key: Item) -> tuple[str, str, str]:
-    """Account, user and unit of a balance's item, or of its key."""
-    return (key["pk"]["S"], *split_balance_key(key["sk"]["S"]))
+def whose(item: Item) -> BalanceKey:
+    """Which balance an item, or the key of an item, is."""
+    return BalanceKey(item["pk"]["S"], *split_balance_key(item["sk"]["S"]))
 
 
 def participant_key(user_id: str) -> str:
@@ -65,10 +66,10 @@ def split_balance_key(sort_key: str) -> tuple[str, str]:
     return unescape(user_id), unit
 
 
-def split_history_key(sort_key: str) -> tuple[str, str, int]:
-    """User, unit, and the version of the balance that was written together with a history page."""
+def split_history_key(account_id: str, sort_key: str) -> tuple[BalanceKey, int]:
+    """Which balance a history page belongs to, and the balance's version that was written with it."""
     user_id, unit, _, version = sort_key[len(HISTORY_PREFIX) :].split("#")
-    return unescape(user_id), unescape(unit), int(version)
+    return BalanceKey(account_id, unescape(user_id), unescape(unit)), int(version)
 
 
 def encode(balance: Balance) -> Item:

@@ -5,9 +5,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from rewards.adapters.errors import ConditionFailedError, ServiceError, ThrottledError, translated
+from rewards.adapters.errors import ConditionFailedError, ThrottledError, translated
 from rewards.adapters.jobs_table import IMPORT, META, JobsTable, Lease, item_key
 from rewards.adapters.retry import Backoff
+from rewards.domain.errors import ServiceError
 from rewards.domain.outcomes import RowResult
 
 _CHUNKS = "CHUNK#"

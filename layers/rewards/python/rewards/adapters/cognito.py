@@ -8,6 +8,8 @@ from typing import Any
 
 import jwt
 
+from rewards.domain.errors import RejectedError
+
 # What any caller may make us read. An HTTP API admits no longer headers than this either.
 _LONGEST = 10_240
 _ALGORITHMS = ("RS256",)
@@ -21,7 +23,7 @@ _UNKNOWN_KEY_SECONDS = 60
 _TIMEOUT_SECONDS = 3
 
 
-class TokenError(Exception):
+class TokenError(RejectedError):
     """Not a token of this pool and client that is valid now. Says why, but nothing from the token itself."""
 
 

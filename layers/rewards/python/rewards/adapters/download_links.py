@@ -4,6 +4,7 @@ import secrets
 from dataclasses import dataclass
 
 from rewards.adapters.jobs_table import JobsTable, hashed
+from rewards.domain.object_keys import file_name_in
 
 _LINK = "LINK"
 _DAYS_REMEMBERED = 30
@@ -41,5 +42,5 @@ class DownloadLinks:
         record = self._table.get(_LINK, hashed([token]))
         if record is None:
             return None
-        name = record.get("name") or record["key"].rpartition("/")[2]
+        name = record.get("name") or file_name_in(record["key"])
         return DownloadLink(record["key"], name, record["expires"])

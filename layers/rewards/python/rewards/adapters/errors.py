@@ -1,17 +1,6 @@
-"""What can go wrong on the way to AWS, in the project's words.
+"""What can go wrong on the way to AWS (domain/errors.py shows all errors).
 
-    ServiceError
-    ├── ThrottledError       asked too fast: wait and ask again
-    ├── WriteRefusedError    DynamoDB will never take this item
-    ├── TooManyWritesError   more balances than one transaction takes
-    ├── UnknownOutcomeError  no answer came: it may have happened, or still happen
-    ├── EmailNotSentError    SES did not take it
-    ├── UploadGoneError      an upload is not there any more
-    ├── UploadUnreadableError access to an upload was denied
-    ├── ConditionFailedError somebody else was faster: read again and decide again
-    └── LeaseTakenError      somebody else is at it: look again later
-
-Anything else botocore raises is let through: it is a fault, and the message is retried.
+Anything else that botocore raises is let through: it is a fault, and the message is delivered again.
 """
 
 from collections.abc import Iterator
@@ -19,6 +8,8 @@ from contextlib import contextmanager
 
 from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as NoConnectionError
+
+from rewards.domain.errors import RetryLaterError, ServiceError
 
 THROTTLES = frozenset(
     {
@@ -36,10 +27,6 @@ THROTTLES = frozenset(
     }
 )
 CONDITIONS = frozenset({"ConditionalCheckFailedException", "ConditionalCheckFailed"})
-
-
-class ServiceError(Exception):
-    """A service did not do what was asked, as far as is known: look again before asking again."""
 
 
 class ThrottledError(ServiceError):
@@ -79,7 +66,7 @@ class ConditionFailedError(ServiceError):
     """The item was not what the write expected."""
 
 
-class LeaseTakenError(ServiceError):
+class LeaseTakenError(RetryLaterError):
     """Somebody else is at it; the message is to be delivered again later."""
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
 from boto3.s3.transfer import TransferConfig
@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError
 
 from rewards.adapters.errors import UploadGoneError, UploadUnreadableError, translated
 from rewards.domain.download_names import content_disposition
+from rewards.domain.object_keys import part_key, part_name
 from rewards.domain.outcomes import Outcome, RowResult, WarningCode
 
 if TYPE_CHECKING:
@@ -146,10 +147,14 @@ class Files:
 
     def put_part(self, import_id: str, part: str, results: Iterable[RowResult]) -> None:
         """Write a part of an import's results, in line order; writing it again is harmless."""
-        self.put(_part_key(import_id, part), encode_results(results))
+        self.put(part_key(import_id, part), encode_results(results))
 
     def results(
-        self, import_id: str, group: str, parts: int, attempts: Mapping[int, str] = MappingProxyType({})
+        self,
+        import_id: str,
+        group: Literal["chunk", "checked"],
+        parts: int,
+        attempts: Mapping[int, str] = MappingProxyType({}),
     ) -> Iterator[RowResult]:
         """All results of the parts 1 to `parts` of one group (`chunk` or `checked`), in line order.
 
@@ -170,7 +175,7 @@ class Files:
         return self._part(import_id, part) or []
 
     def _part(self, import_id: str, part: str) -> list[RowResult] | None:
-        file = self.open_file(_part_key(import_id, part))
+        file = self.open_file(part_key(import_id, part))
         return None if file is None else decode_results(file.read())
 
     def put_record(self, key: str, record: Mapping[str, object]) -> None:
@@ -294,19 +299,6 @@ def decoded(text: str) -> str:
     except (HeaderParseError, LookupError, ValueError):
         return text
     return "".join(letter for letter in plain if letter.isprintable())
-
-
-def part_name(group: str, number: int, attempt: str = "") -> str:
-    """The name of a part, which sorts by number within its group.
-
-    Where several attempts may write a part, each has a name of its own: a write that arrives late
-    cannot replace what another attempt wrote.
-    """
-    return f"{group}-{number:06d}" + (f"-{attempt}" if attempt else "")
-
-
-def _part_key(import_id: str, part: str) -> str:
-    return f"imports/{import_id}/parts/{part}.jsonl"
 
 
 def encode_results(results: Iterable[RowResult]) -> bytes:

@@ -1,12 +1,13 @@
 """Messages on SQS queues."""
 
-import json
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rewards.adapters.errors import ThrottledError, translated
+from rewards.adapters.queue_messages import encode
 from rewards.adapters.retry import Backoff
+from rewards.domain.messages import Message
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -24,9 +25,9 @@ class Queues:
     def __init__(self, client: "SQSClient") -> None:
         self._client = client
 
-    def send(self, queue_url: str, message: dict[str, Any]) -> None:
+    def send(self, queue_url: str, message: Message) -> None:
         with translated():
-            self._client.send_message(QueueUrl=queue_url, MessageBody=json.dumps(message))
+            self._client.send_message(QueueUrl=queue_url, MessageBody=encode(message))
 
     def send_later(self, queue_url: str, body: str, seconds: int) -> None:
         """Send a body that is to be delivered after so many seconds, 900 at most."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from rewards.adapters.errors import ThrottledError, translated
+from rewards.domain.errors import RetryLaterError
 
 # (delay in seconds) -> None; tests and the simulation put their own clock here.
 Sleep = Callable[[float], None]
@@ -15,7 +16,7 @@ Sleep = Callable[[float], None]
 _SPARE = 5.0
 
 
-class OutOfTimeError(Exception):
+class OutOfTimeError(RetryLaterError):
     """The work cannot be ended in the time that is left; the message will be delivered again."""
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rewards.adapters.batch_get import batch_get
 from rewards.adapters.retry import Backoff
+from rewards.domain.balance_key import BalanceKey
 from rewards.domain.reward_rows import Grant
 
 if TYPE_CHECKING:
@@ -31,11 +32,15 @@ class Claim:
     name: str = field(default="", compare=False)
     reward_source: str = field(default="", compare=False)
 
+    @property
+    def balance_key(self) -> BalanceKey:
+        """Which balance the reward belongs to."""
+        return BalanceKey(self.account_id, self.user_id, self.unit)
+
 
 def claim_of(grant: Grant, import_id: str) -> Claim:
     """The claim that a grant makes."""
-    whose = (grant.account_id, grant.user_id, grant.unit)
-    return Claim(*whose, import_id, grant.line, grant.name, grant.reward_source)
+    return Claim(*grant.balance_key, import_id, grant.line, grant.name, grant.reward_source)
 
 
 class RewardRegistry:

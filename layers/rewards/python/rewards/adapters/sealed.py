@@ -1,8 +1,7 @@
 """What a validation wrote before its import was sealed: the chunks, and the results of rejected rows.
 
-    evidence/{importId}/sealed/{attempt}/chunks-000001.jsonl.gz    message bodies, one per line
-    evidence/{importId}/sealed/{attempt}/checked-000001.jsonl      results of rejected rows, in line order
-    evidence/{importId}/sealed/{attempt}/manifest.json             the SHA-256 of each of these
+Files of chunks hold message bodies, one per line; files of results are in line order; the manifest holds
+the SHA-256 of each of these. domain/object_keys.py says where they are.
 
 Every attempt to validate has a folder of its own, because an S3 event may arrive twice. The write that
 seals the import names the attempt and the manifest's SHA-256; from then on only that attempt is read, and
@@ -18,18 +17,17 @@ from secrets import token_hex
 from typing import Any
 
 from rewards.adapters.files import Files, decode_results, encode_results
+from rewards.domain.errors import FaultError
 from rewards.domain.import_job import Seal
+from rewards.domain.object_keys import sealed_chunks_key, sealed_manifest_key, sealed_results_key
 from rewards.domain.outcomes import RowResult
 
 # A file of chunks is written when its bodies reach this size (bytes); 30 % of it when compressed.
 _FILE_BYTES = 4 << 20
 _PART_ROWS = 5_000
 
-_CHUNKS = "chunks-{:06d}.jsonl.gz"
-_PARTS = "checked-{:06d}.jsonl"
 
-
-class SealBrokenError(Exception):
+class SealBrokenError(FaultError):
     """A file of a sealed import is missing, or is not the one that was sealed."""
 
 
@@ -68,7 +66,7 @@ class Attempt:
         if self._results:
             self._write_part()
         body = json.dumps({"chunks": self._chunks, "parts": self._parts}).encode()
-        return Seal(self.name, self._write("manifest.json", body))
+        return Seal(self.name, self._write(sealed_manifest_key(self.import_id, self.name), body))
 
     def discard(self) -> None:
         """Delete what was written: the import is sealed by another attempt, or not at all."""
@@ -78,16 +76,17 @@ class Attempt:
     def _write_chunks(self) -> None:
         # The same rows make the same bytes: gzip would write the time into its header.
         body = gzip.compress(b"\n".join(self._bodies), compresslevel=1, mtime=0)
-        self._chunks.append(self._write(_CHUNKS.format(len(self._chunks) + 1), body))
+        key = sealed_chunks_key(self.import_id, self.name, len(self._chunks) + 1)
+        self._chunks.append(self._write(key, body))
         self._bodies, self._size = [], 0
 
     def _write_part(self) -> None:
         body = encode_results(self._results)
-        self._parts.append(self._write(_PARTS.format(len(self._parts) + 1), body))
+        key = sealed_results_key(self.import_id, self.name, len(self._parts) + 1)
+        self._parts.append(self._write(key, body))
         self._results = []
 
-    def _write(self, name: str, body: bytes) -> str:
-        key = _key(self.import_id, self.name, name)
+    def _write(self, key: str, body: bytes) -> str:
         self.files.put(key, body)
         self._keys.append(key)
         return hashlib.sha256(body).hexdigest()
@@ -100,7 +99,9 @@ class Sealed:
         self._files = files
         self._import_id = import_id
         self._attempt = seal.attempt
-        manifest: dict[str, Any] = json.loads(self._read("manifest.json", seal.manifest))
+        manifest: dict[str, Any] = json.loads(
+            self._read(sealed_manifest_key(import_id, self._attempt), seal.manifest)
+        )
         self._chunks: list[str] = manifest["chunks"]
         self._parts: list[str] = manifest["parts"]
 
@@ -111,21 +112,18 @@ class Sealed:
 
     def chunks(self, number: int) -> list[str]:
         """Return the message bodies in a file of chunks, which counts from 1."""
-        body = self._read(_CHUNKS.format(number), self._chunks[number - 1])
+        key = sealed_chunks_key(self._import_id, self._attempt, number)
+        body = self._read(key, self._chunks[number - 1])
         return gzip.decompress(body).decode().split("\n")
 
     def results(self) -> Iterator[RowResult]:
         """Yield the results of rejected rows, in line order."""
         for number, digest in enumerate(self._parts, start=1):
-            yield from decode_results(self._read(_PARTS.format(number), digest))
+            key = sealed_results_key(self._import_id, self._attempt, number)
+            yield from decode_results(self._read(key, digest))
 
-    def _read(self, name: str, digest: str) -> bytes:
-        key = _key(self._import_id, self._attempt, name)
+    def _read(self, key: str, digest: str) -> bytes:
         body = self._files.get(key)
         if body is None or hashlib.sha256(body).hexdigest() != digest:
             raise SealBrokenError(f"{key} is missing or was changed")
         return body
-
-
-def _key(import_id: str, attempt: str, name: str) -> str:
-    return f"evidence/{import_id}/sealed/{attempt}/{name}"

@@ -1,6 +1,6 @@
 """What the API does with single rewards and with an account as a whole (CONTRACT section 5)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -12,8 +12,8 @@ from rewards.domain.redemption import Reward, Status, allocate, statuses
 class Sums:
     """Credits of rewards of one unit, and how many rewards there are.
 
-    What is available is what is assigned less all the others: of a reward's credits each counts
-    once, and of what is left of it only the first that holds: cancelled, expired, pending.
+    Each credit of a reward counts once, as redeemed or as one of the others: of what is left of it only the
+    first that holds, cancelled, expired, pending or available.
     """
 
     count: int = 0
@@ -22,15 +22,11 @@ class Sums:
     pending: int = 0
     expired: int = 0
     cancelled: int = 0
-
-    @property
-    def available(self) -> int:
-        """What can be redeemed now."""
-        return self.assigned - self.redeemed - self.pending - self.expired - self.cancelled
+    available: int = 0
 
 
-def sums(balances: Iterable[Balance], now: int) -> Sums:
-    """The sums over some balances of one unit, with their history."""
+def sums(balances: Sequence[Balance], now: int) -> Sums:
+    """The sums over some balances of one unit, with their history. Raises ValueError for several units."""
     count = assigned = redeemed = pending = expired = cancelled = 0
     for balance in balances:
         history = balance.archived
@@ -49,15 +45,30 @@ def sums(balances: Iterable[Balance], now: int) -> Sums:
                 expired += reward.left
             elif Status.PENDING in found:
                 pending += reward.left
-    return Sums(count, assigned, redeemed, pending, expired, cancelled)
+    return Sums(count, assigned, redeemed, pending, expired, cancelled, available_in(balances, now))
+
+
+def available_in(balances: Sequence[Balance], now: int) -> int:
+    """What can be redeemed now from some balances of one unit. Raises ValueError for several units."""
+    unit_of(balances)
+    return sum(balance.available(now) for balance in balances)
+
+
+def unit_of(balances: Sequence[Balance]) -> str | None:
+    """The unit of some balances, None if there are none. Raises ValueError for several units."""
+    units = {balance.unit for balance in balances}
+    if len(units) > 1:
+        raise ValueError(f"amounts of different units cannot be added: {', '.join(sorted(units))}")
+    return next(iter(units), None)
 
 
 def redeem_across(balances: Sequence[Balance], value: int, redemption_id: str, now: int) -> list[Balance]:
     """Redeem a value from balances of one unit as if they were one, in place; those that changed.
 
     In redemption order over the rewards of all. Raises InsufficientBalanceError, and nothing
-    has changed, when the value is more than all have.
+    has changed, when the value is more than all have; ValueError for several units.
     """
+    unit_of(balances)
     parts = allocate(chain.from_iterable(balance.rewards for balance in balances), value, now)
     taken = {id(reward): part for reward, part in parts}
     changed = []

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
+from rewards.domain.balance_key import BalanceKey
 from rewards.domain.outcomes import Outcome, RowResult, StopReason, WarningCode
 from rewards.domain.redemption import (
     InsufficientBalanceError,
@@ -95,6 +96,11 @@ class Balance:
     archived_until: int = 0
     blocked: bool = False
 
+    @property
+    def key(self) -> BalanceKey:
+        """Which balance this is."""
+        return BalanceKey(self.account_id, self.user_id, self.unit)
+
     def available(self, now: int, program_id: str | None = None) -> int:
         return available_value(self.rewards, now, program_id)
 
@@ -125,6 +131,11 @@ class RedemptionRequest:
     reference: str = ""
     prior: tuple[str, int] | None = None
     of_preview: bool = False
+
+    @property
+    def balance_key(self) -> BalanceKey:
+        """Which balance it redeems from."""
+        return BalanceKey(self.account_id, self.user_id, self.unit)
 
 
 def needs_history(balance: Balance, since: int) -> bool:

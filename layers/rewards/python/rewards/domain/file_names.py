@@ -25,9 +25,9 @@ def format_of(file_name: str, loads_rewards: bool) -> str:
     return found
 
 
-def is_left_behind(key: str) -> bool:
-    """Whether an S3 key is that of a file which programs leave behind, and nobody means to upload."""
-    name = key.rpartition("/")[2].lower()
+def is_left_behind(file_name: str) -> bool:
+    """Whether a file is one that programs leave behind, and nobody means to upload."""
+    name = file_name.lower()
     return name in _LEFT_BEHIND or name.startswith(("~$", "._", ".~lock.")) or name.endswith(".filepart")
 
 

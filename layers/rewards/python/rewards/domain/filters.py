@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypedDict
 
+from rewards.domain.errors import RejectedError
 from rewards.domain.report import BALANCES, REDEEMABLE, REWARDS
 from rewards.domain.units import currency, unit_name
 
@@ -46,7 +47,7 @@ class ReportParams(TypedDict, total=False):
     createdOrUpdatedBefore: int | None
 
 
-class FilterError(ValueError):
+class FilterError(RejectedError):
     """A filter that this type of report does not have; `name` is its parameter."""
 
     def __init__(self, name: str, message: str) -> None:

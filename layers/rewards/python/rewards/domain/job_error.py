@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from rewards.domain.errors import FaultError
 from rewards.domain.outcomes import FileProblem
 
 
@@ -43,5 +44,5 @@ class JobFailure:
     message: str
 
 
-class ImpossibleTransitionError(Exception):
+class ImpossibleTransitionError(FaultError):
     """A status was to be written that cannot follow the status before it: a mistake in the code."""

@@ -1,73 +1,127 @@
-"""Messages on the queues: what kinds there are, and the version of their form.
+"""Messages on the queues. `adapters/queue_messages.py` encodes and decodes them.
 
-A message of the previous version, which has no `version`, is still read for one release, so that
-an upgrade may find work in the queues.
+`version` is that of the form in which a message was sent. Messages of the previous version are still read
+for one release, so that an upgrade may find work in the queues.
 """
 
-import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from rewards.domain.balance import RedemptionRequest
+from rewards.domain.reward_rows import Grant
+
 VERSION = 2
-_PREVIOUS = 1
-
-# Chunks of an import, on the redemption queue:
-REDEEM = "redeem"
-LOAD = "load"
-REVERSE = "reverse"
-# On the finish queue:
-FINISH = "finish"
-SEND_CHUNKS = "sendChunks"
-MISPLACED = "misplaced"
-# On the export queue:
-REPORT = "report"
-OVERVIEW = "overview"
-
-Message = dict[str, Any]
+PREVIOUS_VERSION = 1
 
 
-def finish_import(import_id: str) -> Message:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Message:
+    version: int = VERSION
+
+
+# --- On the redemption queue: the rows of an import that one worker processes together ---
+
+
+@dataclass(frozen=True, slots=True)
+class RedeemChunk(_Message):
+    """Redeem the rows of an import's chunk; `number` counts from 1. Imports of version 1 have no warnings."""
+
+    import_id: str
+    number: int
+    dry_run: bool
+    requests: tuple[RedemptionRequest, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadChunk(_Message):
+    """Load the rewards of an import's chunk; `number` counts from 1."""
+
+    import_id: str
+    number: int
+    grants: tuple[Grant, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReverseChunk:
+    """Reverse what the chunk with the same number of import `reverses` redeemed."""
+
+    import_id: str
+    number: int
+    reverses: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReverseChunks(_Message):
+    """Reverse the chunks `first` to `last` of import `reverses`, in one message because it holds no rows."""
+
+    import_id: str
+    reverses: str
+    first: int
+    last: int
+
+
+# --- On the finish queue ---
+
+
+@dataclass(frozen=True, slots=True)
+class FinishImport(_Message):
     """Finish an import whose last chunk is counted, or that ended without chunks."""
-    return {"version": VERSION, "kind": FINISH, "importId": import_id}
+
+    import_id: str
 
 
-def send_chunks(import_id: str) -> Message:
+@dataclass(frozen=True, slots=True)
+class SendChunks(_Message):
     """Send the stored chunks of a sealed import, from where the last attempt stopped."""
-    return {"version": VERSION, "kind": SEND_CHUNKS, "importId": import_id}
+
+    import_id: str
 
 
-def report_misplaced(bucket: str, key: str, version_id: str) -> Message:
+@dataclass(frozen=True, slots=True)
+class ReportMisplaced(_Message):
     """Report an upload outside the folders by email."""
-    return {
-        "version": VERSION,
-        "kind": MISPLACED,
-        "bucket": bucket,
-        "key": key,
-        "versionId": version_id,
-    }
+
+    bucket: str
+    key: str
+    version_id: str
 
 
-def create_report(export_id: str) -> Message:
+# --- On the export queue ---
+
+
+@dataclass(frozen=True, slots=True)
+class CreateReport(_Message):
     """Create the report of an export."""
-    return {"version": VERSION, "kind": REPORT, "exportId": export_id}
+
+    export_id: str
 
 
-def create_overview() -> Message:
+@dataclass(frozen=True, slots=True)
+class CreateOverview(_Message):
     """Create the overview of all balances."""
-    return {"version": VERSION, "kind": OVERVIEW}
 
 
-def read_message(body: str) -> Message:
-    """Parse a message of this or the previous version. Raises ValueError for any other.
-
-    A text without a kind is none of our messages, and is returned as it is.
-    """
-    message: Message = json.loads(body)
-    if "kind" in message and message.get("version", _PREVIOUS) not in (VERSION, _PREVIOUS):
-        raise ValueError(f"a message of version {message['version']!r}: {body[:200]}")
-    return message
+# --- On the dead-letter queue, besides the messages of the other queues ---
 
 
-def version_of(message: Message) -> int:
-    """The version of a message's form."""
-    version: int = message.get("version", _PREVIOUS)
-    return version
+@dataclass(frozen=True, slots=True)
+class FailedInvocation:
+    """What Lambda sends when it could not process an event after all retries."""
+
+    event: Mapping[str, Any]
+
+
+Chunk = RedeemChunk | LoadChunk | ReverseChunk
+ChunkMessage = RedeemChunk | LoadChunk | ReverseChunks
+ImportMessage = ChunkMessage | FinishImport | SendChunks
+Message = ImportMessage | ReportMisplaced | CreateReport | CreateOverview
+
+
+def chunks_in(message: ChunkMessage) -> Iterator[Chunk]:
+    """The chunks of a message: itself, or several of a reversal."""
+    if isinstance(message, ReverseChunks):
+        for number in range(message.first, message.last + 1):
+            yield ReverseChunk(message.import_id, number, message.reverses)
+    else:
+        yield message

@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from rewards.domain.balance_key import BalanceKey
+from rewards.domain.errors import RejectedError
+
 
 class Outcome(StrEnum):
     """What happened to a row. Every row of an import ends with exactly one outcome."""
@@ -513,7 +516,7 @@ def any_failed(outcomes: Mapping[str, int]) -> bool:
     return any(rows and Outcome(outcome) not in SETTLED for outcome, rows in outcomes.items())
 
 
-class FileRejectedError(Exception):
+class FileRejectedError(RejectedError):
     """The file as a whole is rejected; `message` says where the problem is and how to fix it."""
 
     def __init__(self, code: FileProblem, message: str) -> None:
@@ -550,3 +553,8 @@ class RowResult:
     user_id: str = ""
     warnings: tuple[WarningCode, ...] = ()
     redeemed_by: tuple[str, int] | None = None
+
+    @property
+    def balance_key(self) -> BalanceKey:
+        """Which balance a redeemed row took from."""
+        return BalanceKey(self.account_id, self.user_id, self.unit)

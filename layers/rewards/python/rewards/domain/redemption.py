@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from rewards.domain.errors import RejectedError
+
 
 class Status(StrEnum):
     """What a reward is at a moment; it can be more than one of these."""
@@ -47,6 +49,8 @@ class Reward:
 
 def statuses(reward: Reward, now: int) -> set[Status]:
     """A reward's statuses at a moment, derived from its dates and credits."""
+    if is_available(reward, now):
+        return {Status.AVAILABLE}
     if reward.date_cancelled is not None:
         return {Status.CANCELLED}
     if reward.left == 0:
@@ -56,11 +60,11 @@ def statuses(reward: Reward, now: int) -> set[Status]:
         found.add(Status.EXPIRED)
     if reward.date_scheduled_for is not None and reward.date_scheduled_for > now:
         found.add(Status.PENDING)
-    return found or {Status.AVAILABLE}
+    return found
 
 
 def is_available(reward: Reward, now: int) -> bool:
-    """Whether the reward can be redeemed now. The same as `AVAILABLE in statuses(...)`, without the set."""
+    """Whether the reward can be redeemed at a moment (Unix ms): the one rule of what is available."""
     return (
         reward.left > 0
         and reward.date_cancelled is None
@@ -88,7 +92,17 @@ def available_value(rewards: Iterable[Reward], now: int, program_id: str | None 
     return sum(reward.left for reward in available_rewards(rewards, now, program_id))
 
 
-class InsufficientBalanceError(Exception):
+def in_redemption_order(rewards: Iterable[Reward], now: int, program_id: str | None = None) -> list[Reward]:
+    """The rewards that may be redeemed now, in the order in which they are; they may come in any order."""
+    return sorted(available_rewards(rewards, now, program_id), key=redemption_order)
+
+
+def redemption_places(rewards: Iterable[Reward], now: int) -> dict[int, int]:
+    """The places of a balance's available rewards in the redemption order, from 1, by their ordinals."""
+    return {reward.ordinal: place for place, reward in enumerate(in_redemption_order(rewards, now), start=1)}
+
+
+class InsufficientBalanceError(RejectedError):
     """More was asked than is available; `available` says what is."""
 
     def __init__(self, available: int) -> None:
@@ -107,7 +121,7 @@ def allocate(
         raise ValueError(f"a redemption is positive, not {value}")
     parts = []
     still = value
-    for reward in sorted(available_rewards(rewards, now, program_id), key=redemption_order):
+    for reward in in_redemption_order(rewards, now, program_id):
         part = min(reward.left, still)
         parts.append((reward, part))
         still -= part

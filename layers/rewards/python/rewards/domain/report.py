@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from rewards.domain.balance_key import BalanceKey
 from rewards.domain.packed import PackedRow, pack
 from rewards.domain.redemption import Reward, is_available
 from rewards.domain.reward_rows import MAX_DATE, NEEDED, PARTICIPANT_FACTS, USED, USED_OF_USER
@@ -107,21 +108,19 @@ TYPES = {
 }
 
 
-def file_key(export_id: str, file_format: str, asked_type: str = REDEEMABLE) -> str:
-    """Where an export's file lies in the files bucket; `asked_type` is one of TYPES."""
-    return f"exports/{export_id}/{REPORT_DEFINITIONS[TYPES[asked_type]].file_name}.{file_format.lower()}"
+def is_steady(reward: Reward, asked: int, answered: int) -> bool:
+    """Whether a reward may be redeemed at both moments, and so at every one between (Unix ms)."""
+    return is_available(reward, asked) and is_available(reward, answered)
 
 
 def steady(
     rewards: Iterable[Reward], asked: int, answered: int, program_id: str | None = None
 ) -> Iterator[Reward]:
-    """The rewards that may be redeemed at both moments, and so at every one between (Unix ms)."""
+    """The rewards that are steady (`is_steady`); only one program's where one is asked for."""
     return (
         reward
         for reward in rewards
-        if is_available(reward, asked)
-        and is_available(reward, answered)
-        and (program_id is None or reward.program_id == program_id)
+        if is_steady(reward, asked, answered) and (program_id is None or reward.program_id == program_id)
     )
 
 
@@ -190,24 +189,22 @@ def sums(rewards: Iterable[Reward], asked: int, answered: int) -> Sums:
         found.redeemed += reward.redeemed_credit
         if reward.date_given < found.first_given:
             found.first_given = reward.date_given
-        if is_available(reward, asked) and is_available(reward, answered):
+        if is_steady(reward, asked, answered):
             found.amount += reward.left
         elif reward.date_cancelled is None and reward.date_expires is not None:
             found.expired += reward.left if reward.date_expires <= answered else 0
     return found
 
 
-def balance_row(account_id: str, user_id: str, unit: str, found: Sums, facts: Facts) -> PackedRow:
+def balance_row(key: BalanceKey, found: Sums, facts: Facts) -> PackedRow:
     """One balance in the order of BALANCE_COLUMNS; credits are whole numbers."""
     first_name, last_name, email, _, _ = facts
     credits = map(str, (found.amount, found.assigned, found.redeemed, found.expired))
-    return pack([user_id, account_id, "CREDIT", unit, *credits, email, first_name, last_name])
+    return pack([key.user_id, key.account_id, "CREDIT", key.unit, *credits, email, first_name, last_name])
 
 
 def reward_row(
-    account_id: str,
-    user_id: str,
-    unit: str,
+    key: BalanceKey,
     reward: Reward,
     name: str,
     reward_source: str,
@@ -222,10 +219,10 @@ def reward_row(
         [
             reward.id,
             "CREDIT",
-            unit,
+            key.unit,
             str(reward.assigned_credit),
-            user_id,
-            account_id,
+            key.user_id,
+            key.account_id,
             name,
             reward.program_id or "",
             reward_source,

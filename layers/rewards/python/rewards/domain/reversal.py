@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from rewards.domain.balance import Balance, Page, Redemption, how, unarchive
+from rewards.domain.errors import ReadAgainError
 from rewards.domain.import_job import ImportJob
 from rewards.domain.outcomes import Outcome, RowResult, StopReason, any_failed
 from rewards.domain.redemption import Reward, Status, redemption_order, statuses
@@ -24,7 +25,7 @@ def is_complete_reversal(reversal: ImportJob) -> bool:
     )
 
 
-class MovedError(Exception):
+class MovedError(ReadAgainError):
     """The balance and its history, as they were read, are not of one moment: read both again."""
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from difflib import get_close_matches
 
+from rewards.domain.balance_key import BalanceKey
+from rewards.domain.errors import RejectedError
 from rewards.domain.header import MAX_NAMES, find_columns, normalise
 from rewards.domain.import_rows import MAX_ID_BYTES, MAX_PROGRAM_ID_BYTES, MAX_UNIT_BYTES
 from rewards.domain.outcomes import Outcome, RowResult
@@ -91,8 +93,13 @@ class Grant:
     reward_source: str = ""
     participant: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def balance_key(self) -> BalanceKey:
+        """Which balance the reward is for."""
+        return BalanceKey(self.account_id, self.user_id, self.unit)
 
-class _RowError(Exception):
+
+class _RowError(RejectedError):
     def __init__(self, outcome: Outcome, message: str) -> None:
         super().__init__(message)
         self.outcome = outcome

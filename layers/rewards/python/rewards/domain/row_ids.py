@@ -14,6 +14,7 @@ from itertools import repeat
 from typing import TypedDict
 
 from rewards.domain import ids
+from rewards.domain.errors import FaultError
 
 _FORM = re.compile(rf"R[0-9A-HJKMNP-TV-Z]{{{ids.LENGTH}}}[0-9A-F]{{13}}")
 _DIGITS = 13
@@ -24,7 +25,7 @@ START = 1 + ids.LENGTH  # so many characters are the report's
 _MIN_KEY, _MAX_KEY = 32, hashlib.blake2b.MAX_KEY_SIZE
 
 
-class RowIdKeysError(Exception):
+class RowIdKeysError(FaultError):
     """The stored keys cannot be used. The message never contains a key."""
 
 

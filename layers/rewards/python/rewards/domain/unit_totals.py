@@ -12,6 +12,14 @@ MAX_UNITS = 100
 OTHER = "OTHER"
 
 
+class UnitTotals(dict[str, int]):
+    """Credits by unit: amounts of different units are never added to each other."""
+
+    def add(self, unit: str, credits: int) -> None:
+        """Add credits of a unit."""
+        self[unit] = self.get(unit, 0) + credits
+
+
 @dataclass(slots=True)
 class RequestedTotals:
     """What the rows of one file request, and what of it validation rejects, in credits by unit.
@@ -19,14 +27,14 @@ class RequestedTotals:
     Covers every row whose value is a valid positive number, whatever its outcome.
     """
 
-    requested: dict[str, int] = field(default_factory=dict)
-    rejected: dict[str, int] = field(default_factory=dict)
+    requested: UnitTotals = field(default_factory=UnitTotals)
+    rejected: UnitTotals = field(default_factory=UnitTotals)
 
     def request(self, unit: str, value: int) -> None:
         """Count a row that travels on."""
         unit = normalised(unit)
         known = unit in self.requested or len(self.requested) - (OTHER in self.requested) < MAX_UNITS
-        _add(self.requested, unit if known else OTHER, value if known else 1)
+        self.requested.add(unit if known else OTHER, value if known else 1)
 
     def request_all(self, units: Sequence[str], values: Sequence[int]) -> None:
         """Count rows that travel on."""
@@ -51,20 +59,16 @@ class RequestedTotals:
 
 def rejected_totals(
     requests: Iterable[RedemptionRequest], results: Iterable[RowResult], units: Collection[str]
-) -> dict[str, int]:
+) -> UnitTotals:
     """Sum what failed rows of a chunk requested; `units` are those that the import counts by name."""
-    found: dict[str, int] = {}
+    found = UnitTotals()
     for row, result in zip(requests, results, strict=True):
         if result.outcome not in SETTLED:
             _count(found, row.unit, row.value, units)
     return found
 
 
-def _count(totals: dict[str, int], unit: str, value: int, units: Collection[str]) -> None:
+def _count(totals: UnitTotals, unit: str, value: int, units: Collection[str]) -> None:
     unit = normalised(unit)
     known = unit in units
-    _add(totals, unit if known else OTHER, value if known else 1)
-
-
-def _add(totals: dict[str, int], unit: str, value: int) -> None:
-    totals[unit] = totals.get(unit, 0) + value
+    totals.add(unit if known else OTHER, value if known else 1)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from rewards.domain import object_keys
 from rewards.domain.dates import to_the_minute
 from rewards.domain.outcomes import (
     FILE_PROBLEMS,
@@ -193,9 +194,9 @@ def import_rejected(summary: ImportSummary, code: str, message: str) -> Email:
 def upload_misplaced(bucket: str, key: str, console_url: str) -> Email:
     """Say that a file was uploaded outside the folders that are imported; `console_url` imports files."""
     folders = (
-        ("redemptions/", "redeems balances."),
-        ("preview/", "shows what a redemption would do, and changes nothing."),
-        ("rewards/", "loads rewards."),
+        (object_keys.REDEMPTIONS, "redeems balances."),
+        (object_keys.PREVIEW, "shows what a redemption would do, and changes nothing."),
+        (object_keys.REWARDS, "loads rewards."),
     )
     blocks: list[Block] = [
         Paragraph(

@@ -16,11 +16,13 @@ from rewards.adapters.files import Files
 from rewards.adapters.retry import OutOfTimeError
 from rewards.adapters.scanner import Scanner
 from rewards.domain.cells import Table
+from rewards.domain.errors import RejectedError
 from rewards.domain.export_job import ExportJob, ExportStatus
 from rewards.domain.filters import Filters
 from rewards.domain.job_error import JobError
+from rewards.domain.object_keys import report_key
 from rewards.domain.packed import PackedRow, pack
-from rewards.domain.report import REDEEMABLE, REPORT_DEFINITIONS, TYPES, file_key
+from rewards.domain.report import REDEEMABLE, REPORT_DEFINITIONS, TYPES
 from rewards.domain.row_ids import RowIdKeys
 from rewards.flows import leases
 from rewards.flows.end_report import CreatedReport, ReportEnding
@@ -48,7 +50,7 @@ _TO_UPLOAD_A_ROW = 17e-6
 _AT_A_TIME = 2_000  # rows between two looks at the clock
 
 
-class ReportTooLargeError(Exception):
+class ReportTooLargeError(RejectedError):
     """One run of the function cannot make this report; says which limit, and what to do."""
 
 
@@ -123,7 +125,7 @@ class Reporter:
         found = report_builder(kind, job.id, Filters.read(kind, job.params), self._row_id_keys)
         clock = _Clock(time_left, job.format == "XLSX", comes_back=kind == REDEEMABLE)
         try:
-            with tempfile.TemporaryDirectory() as directory, _no_garbage():
+            with tempfile.TemporaryDirectory() as directory, _frozen_objects():
                 spool = ExternalSort(Path(directory))
                 as_of = self._now()
                 self._collect(found, spool, clock)
@@ -157,7 +159,7 @@ class Reporter:
     ) -> None:
         kind = REPORT_DEFINITIONS[TYPES[job.type]]
         if job.format == "CSV":
-            key = file_key(job.id, "CSV", job.type)
+            key = report_key(job.id, "CSV", job.type)
             pieces = csv_pieces(pack(kind.columns), batches, kind.mark)
             self._files.stream(pieces, key, CONTENT_TYPES["CSV"])
             return
@@ -175,7 +177,7 @@ class Reporter:
         if write_workbook(paths["XLSX"], table) > 1 and clock.comes_back:
             raise ReportTooLargeError(f"The texts of the report do not fit into one sheet. {clock.advice}")
         for file_format in formats:
-            key = file_key(job.id, file_format, job.type)
+            key = report_key(job.id, file_format, job.type)
             self._files.save(str(paths[file_format]), key, CONTENT_TYPES[file_format])
 
 
@@ -227,13 +229,16 @@ class _Clock:
 
 
 @contextmanager
-def _no_garbage() -> Iterator[None]:
-    """No search for cycles: a report makes tens of millions of objects, and not one is in any."""
-    gc.disable()
+def _frozen_objects() -> Iterator[None]:
+    """Let the garbage collector skip all objects that exist already, such as those of loaded modules.
+
+    A report makes tens of millions of objects, so the collector looks for cycles often.
+    """
+    gc.freeze()
     try:
         yield
     finally:
-        gc.enable()
+        gc.unfreeze()
 
 
 def _also_as_csv(

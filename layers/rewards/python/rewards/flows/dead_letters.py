@@ -3,18 +3,19 @@
 If handling fails as well, the letter stays in its queue, where an alarm watches it.
 """
 
-from rewards.adapters import chunk_messages
+from rewards.adapters.queue_messages import decode
 from rewards.adapters.retry import Backoff
 from rewards.domain.messages import (
-    FINISH,
-    LOAD,
-    MISPLACED,
-    OVERVIEW,
-    REDEEM,
-    REPORT,
-    REVERSE,
-    SEND_CHUNKS,
-    read_message,
+    CreateOverview,
+    CreateReport,
+    FailedInvocation,
+    FinishImport,
+    LoadChunk,
+    RedeemChunk,
+    ReportMisplaced,
+    ReverseChunks,
+    SendChunks,
+    chunks_in,
 )
 from rewards.flows.end_report import ReportEnding
 from rewards.flows.finish_import import Finisher
@@ -41,31 +42,27 @@ class DeadLetters:
         self._reports = reports
 
     def handle(self, body: str, backoff: Backoff) -> None:
-        """Handle one dead letter.
+        """Handle one dead letter. Raises ValueError for what is none.
 
         A chunk: its rows that were not redeemed are NOT_PROCESSED. An order to finish, to report
         or for an overview: the record says what is missing. A failed validation: the import is
         aborted or, if it is sealed, its chunks are sent. An email about a misplaced upload: nothing; the
         upload is in the log.
         """
-        message = read_message(body)
-        kind = message.get("kind")
-        if kind in (REDEEM, LOAD, REVERSE):
-            for chunk in chunk_messages.parse(body):
-                self._chunk_processor.run(chunk, backoff, FAILED_PERMANENTLY)
-        elif kind == SEND_CHUNKS:
-            self._sender.run(message["importId"], backoff)
-        elif kind == FINISH:
-            self._finisher.fail(message["importId"])
-        elif kind == MISPLACED:
-            pass
-        elif kind == REPORT:
-            self._reports.fail(message["exportId"])
-        elif kind == OVERVIEW:
-            self._reports.fail_overview()
-        elif "requestPayload" in message:
-            # What Lambda sends when an asynchronous invocation failed permanently: the S3 event inside.
-            for upload in uploads_in(message["requestPayload"]):
-                self._uploads.fail(upload, backoff)
-        else:
-            raise ValueError(f"unknown dead letter: {body[:200]}")
+        match decode(body):
+            case RedeemChunk() | LoadChunk() | ReverseChunks() as message:
+                for chunk in chunks_in(message):
+                    self._chunk_processor.run(chunk, backoff, FAILED_PERMANENTLY)
+            case SendChunks(import_id):
+                self._sender.run(import_id, backoff)
+            case FinishImport(import_id):
+                self._finisher.fail(import_id)
+            case ReportMisplaced():
+                pass
+            case CreateReport(export_id):
+                self._reports.fail(export_id)
+            case CreateOverview():
+                self._reports.fail_overview()
+            case FailedInvocation(event):
+                for upload in uploads_in(event):
+                    self._uploads.fail(upload, backoff)

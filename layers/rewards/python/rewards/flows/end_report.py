@@ -9,7 +9,8 @@ from rewards.domain.download_names import report_name
 from rewards.domain.export_job import ExportFields, ExportStatus
 from rewards.domain.filters import described
 from rewards.domain.job_error import JobError, JobFailure
-from rewards.domain.report import TYPES, file_key
+from rewards.domain.object_keys import report_key
+from rewards.domain.report import TYPES
 from rewards.email import messages
 from rewards.flows.notifications import Notifications
 from rewards.flows.overviews import Overviews
@@ -77,7 +78,7 @@ class ReportEnding:
         else:
             until = job.date_expires or 0
             name = report_name(job.name, job.date_created, job.format)
-            link = self._notifications.link(file_key(export_id, job.format, job.type), until, name)
+            link = self._notifications.link(report_key(export_id, job.format, job.type), until, name)
             email = messages.report_ready(
                 job.name,
                 job.record_count or 0,

@@ -7,7 +7,7 @@ from rewards.adapters.queues import Queues
 from rewards.domain import ids
 from rewards.domain.export_job import ExportJob, ExportStatus
 from rewards.domain.filters import Filters, ReportParams
-from rewards.domain.messages import create_report
+from rewards.domain.messages import CreateReport
 from rewards.domain.report import REPORT_DEFINITIONS, TYPES
 
 
@@ -50,7 +50,7 @@ class Exports:
             date_created=self._now(),
         )
         self._jobs.create(job)
-        self._queues.send(self._export_queue_url, create_report(job.id))
+        self._queues.send(self._export_queue_url, CreateReport(job.id))
         return job
 
     def get(self, export_id: str) -> ExportJob | None:

@@ -20,9 +20,11 @@ from rewards.adapters.import_jobs import ImportJobs
 from rewards.adapters.sealed import Sealed
 from rewards.domain import import_rows, reward_rows
 from rewards.domain.download_names import results_name
+from rewards.domain.errors import FaultError
 from rewards.domain.examples import Examples
 from rewards.domain.import_job import ImportFields, ImportJob, ImportStatus
 from rewards.domain.job_error import JobError, JobFailure
+from rewards.domain.object_keys import EXAMPLES, FAILED, RESULTS, import_key
 from rewards.domain.outcomes import SETTLED, Outcome, RowResult
 from rewards.domain.result_columns import FAILED_COLUMNS, RESULT_COLUMNS, own_width
 from rewards.domain.spreadsheet import restore
@@ -34,8 +36,10 @@ from rewards.flows.notifications import Notifications
 from rewards.flows.open_upload import open_sheet
 from rewards.tabular.sheet import Sheet
 
+_CSV = "text/csv; charset=utf-8"
 
-class ResultsError(Exception):
+
+class ResultsError(FaultError):
     """The results do not cover the import's rows: a part is missing or double."""
 
 
@@ -158,17 +162,16 @@ class Finisher:
         return self._jobs.update(job.id, changes, error=job.error)
 
     def _write_results(self, job: ImportJob) -> None:
-        folder = f"imports/{job.id}"
         with tempfile.TemporaryDirectory() as directory:
-            results, failed = Path(directory, "results.csv"), Path(directory, "failed.csv")
+            results, failed = Path(directory, RESULTS), Path(directory, FAILED)
             with open_sheet(self._files, job) as sheet:
                 needed = reward_rows.NEEDED if job.loads_rewards else import_rows.NEEDED
                 examples = Examples(sheet.header[: own_width(sheet.header)], needed)
                 has_failed_rows = self._join(job, sheet, results, failed, examples)
-            self._files.save(str(results), f"{folder}/results.csv", "text/csv; charset=utf-8")
+            self._files.save(str(results), import_key(job.id, RESULTS), _CSV)
             if has_failed_rows and job.reverses is None:
-                self._files.save(str(failed), f"{folder}/failed.csv", "text/csv; charset=utf-8")
-        self._files.put_record(examples_key(job.id), examples.record())
+                self._files.save(str(failed), import_key(job.id, FAILED), _CSV)
+        self._files.put_record(import_key(job.id, EXAMPLES), examples.record())
 
     def _join(self, job: ImportJob, sheet: Sheet, results: Path, failed: Path, examples: Examples) -> bool:
         """Write both files; whether there is any failed row."""
@@ -242,8 +245,8 @@ class Finisher:
         if job.results and until is not None:
             email = messages.import_finished(
                 summary,
-                self._link(job, until, "results.csv"),
-                self._link(job, until, "failed.csv") if job.has_failed_file else None,
+                self._link(job, until, RESULTS),
+                self._link(job, until, FAILED) if job.has_failed_file else None,
                 until,
             )
         elif job.error is None:
@@ -255,12 +258,7 @@ class Finisher:
         self._notifications.mail(self._jobs, import_id, job.mailto_email, email)
 
     def _link(self, job: ImportJob, until: int, file: str) -> str:
-        return self._notifications.link(f"imports/{job.id}/{file}", until, results_name(job.name, file))
-
-
-def examples_key(import_id: str) -> str:
-    """Where the first rows of each outcome lie in the files bucket."""
-    return f"imports/{import_id}/examples.json"
+        return self._notifications.link(import_key(job.id, file), until, results_name(job.name, file))
 
 
 def _fitted(row: Sequence[str], width: int, own: int) -> tuple[list[str], list[str]]:

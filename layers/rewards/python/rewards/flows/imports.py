@@ -14,7 +14,8 @@ from rewards.adapters.import_jobs import ImportJobs
 from rewards.adapters.queues import Queues
 from rewards.adapters.retry import Backoff, OutOfTimeError
 from rewards.adapters.upload_bucket import UploadBucket, UploadForm
-from rewards.domain import ids
+from rewards.domain import ids, object_keys
+from rewards.domain.errors import RejectedError, RetryLaterError
 from rewards.domain.file_names import format_of
 from rewards.domain.import_job import (
     FORM_SECONDS,
@@ -24,13 +25,13 @@ from rewards.domain.import_job import (
     ImportType,
     new_import,
 )
-from rewards.domain.messages import finish_import
+from rewards.domain.messages import FinishImport
 
 # Where an upload lands says what it is: (import type, dry run).
-PREFIXES = {
-    "redemptions/": (ImportType.REDEMPTIONS, False),
-    "preview/": (ImportType.REDEMPTIONS, True),
-    "rewards/": (ImportType.REWARDS, False),
+UPLOADS = {
+    object_keys.REDEMPTIONS: (ImportType.REDEMPTIONS, False),
+    object_keys.PREVIEW: (ImportType.REDEMPTIONS, True),
+    object_keys.REWARDS: (ImportType.REWARDS, False),
 }
 
 MAX_FILE_BYTES = 2 << 30
@@ -41,7 +42,7 @@ MAX_WORKBOOK_BYTES = 512 << 20
 _CANCEL_SECONDS = 20
 
 
-class ImportStateError(Exception):
+class ImportStateError(RejectedError):
     """The import is not in a state in which this can be done; `code` is the machine's word."""
 
     def __init__(self, code: str, message: str) -> None:
@@ -50,19 +51,13 @@ class ImportStateError(Exception):
         self.message = message
 
 
-class StillWorkingError(Exception):
+class StillWorkingError(RetryLaterError):
     """The import is cancelled, but a worker may still be finishing what it had begun."""
 
 
 def max_bytes(file_name: str) -> int:
     """How large an upload of this name may be."""
     return MAX_WORKBOOK_BYTES if file_name.lower().endswith(".xlsx") else MAX_FILE_BYTES
-
-
-def import_id_in_key(key: str) -> str | None:
-    """The import that an upload's key may belong to: its second part, if that has the form of an id."""
-    parts = key.split("/")
-    return parts[1] if len(parts) == 3 and ids.is_id(parts[1]) else None
 
 
 class Imports:
@@ -157,7 +152,7 @@ class Imports:
         if job is None:
             return None
         if job.is_cancelled_unread and job.version_id and not job.date_mailed:
-            self._queues.send(self._finish_queue_url, finish_import(import_id))
+            self._queues.send(self._finish_queue_url, FinishImport(import_id))
         # A worker takes the lease of its chunk before it looks at the status: one whose lease we do not
         # see now, and who is still to write, has to see that the import is cancelled.
         backoff = Backoff.for_seconds(_CANCEL_SECONDS)
@@ -226,9 +221,8 @@ class Imports:
 
     def _store(self, job: ImportJob) -> ImportJob:
         """Keep an import and where its upload has to land; the one that is there already, if one is."""
-        prefix = next(each for each, means in PREFIXES.items() if means == (job.type, job.dry_run))
-        # S3 would put the name of the user's own file where a form's key says ${filename}.
-        key = f"{prefix}{job.id}/{job.file_name.replace('$', '_')}"
+        folder = next(each for each, means in UPLOADS.items() if means == (job.type, job.dry_run))
+        key = object_keys.upload_key(folder, job.id, job.file_name)
         job = replace(job, bucket=self._uploads.bucket, key=key)
         if self._jobs.create(job):
             return job

@@ -19,8 +19,9 @@ from rewards.adapters.retry import Backoff
 from rewards.adapters.reward_registry import RewardRegistry, claim_of
 from rewards.adapters.units_in_use import UnitsInUse
 from rewards.domain import ids
-from rewards.domain.account_credits import redeem_across, redeem_reward, uncancellable
+from rewards.domain.account_credits import available_in, redeem_across, redeem_reward, uncancellable
 from rewards.domain.balance import Balance, grant
+from rewards.domain.errors import RejectedError
 from rewards.domain.redemption import InsufficientBalanceError, Reward, Status, is_available, statuses
 from rewards.domain.reward_rows import Grant
 from rewards.domain.units import format_value
@@ -48,7 +49,7 @@ class RejectionCode(StrEnum):
     IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
 
 
-class RequestRejectedError(Exception):
+class RequestRejectedError(RejectedError):
     """A request is rejected, and nothing was changed; `message` says why in words."""
 
     def __init__(self, code: RejectionCode, message: str) -> None:
@@ -111,7 +112,7 @@ class LedgerCommands:
     def create(self, new: Grant, request: Request, backoff: Backoff) -> RewardRecord:
         """Give a participant a reward; its record. Rejected: INVALID_UNIT, BALANCE_FULL."""
         new = self._spellings.grant(new, backoff)
-        key = (new.account_id, new.user_id, new.unit)
+        key = new.balance_key
 
         def decide() -> _Change[RewardRecord]:
             balance = self._accounts.read([key], backoff).get(key)
@@ -120,7 +121,7 @@ class LedgerCommands:
             except InvalidUnitError as error:
                 raise RequestRejectedError(RejectionCode.INVALID_UNIT, str(error)) from error
             if balance is None:
-                whose = key[:2]
+                whose = key.participant
                 participant = self._accounts.read_participants([whose], backoff).get(whose, {})
                 balance = new_balance(key, participant)
                 actions.append(self._accounts.check_participant(*whose, participant))
@@ -259,8 +260,7 @@ class LedgerCommands:
         claim = self._registry.read([reward_id], backoff).get(reward_id)
         if claim is None:
             _not_found(reward_id)
-        key = (claim.account_id, claim.user_id, claim.unit)
-        balance = self._accounts.read([key], backoff)[key]
+        balance = self._accounts.read([claim.balance_key], backoff)[claim.balance_key]
         for reward in balance.rewards:
             if reward.id == reward_id:
                 return balance, reward
@@ -285,7 +285,7 @@ class LedgerCommands:
 
 
 def _debited(amount: int, unit: str, balances: Sequence[Balance], now: int) -> RedeemedRecord:
-    left = sum(balance.available(now) for balance in balances)
+    left = available_in(balances, now)
     return {"creditRedeemed": amount, "creditAvailable": left, "unit": unit}
 
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from rewards.adapters.accounts import MAX_GRANTS, Accounts, BalanceKey
+from rewards.adapters.accounts import MAX_GRANTS, Accounts
 from rewards.adapters.balance_item import encode_rewards
 from rewards.adapters.retry import Backoff
 from rewards.adapters.reward_registry import Claim, RewardRegistry, claim_of
 from rewards.adapters.units_in_use import UnitsInUse
 from rewards.domain.balance import MAX_OPEN_BYTES, MAX_OPEN_REWARDS, Balance, grant, open_rewards
+from rewards.domain.balance_key import BalanceKey
 from rewards.domain.outcomes import Outcome, RowResult, StopReason
 from rewards.domain.reward_rows import Grant
 from rewards.flows.spellings import Spellings
@@ -65,14 +66,13 @@ class Loader:
         """Write what can be written now, and add its results; whether a write was lost to somebody else."""
         by_balance: dict[BalanceKey, list[Grant]] = {}
         for each in grants:
-            by_balance.setdefault((each.account_id, each.user_id, each.unit), []).append(each)
+            by_balance.setdefault(each.balance_key, []).append(each)
         balances = self._accounts.read(by_balance, backoff)
-        new = dict.fromkeys(key[:2] for key in by_balance if key not in balances)
+        new = dict.fromkeys(key.participant for key in by_balance if key not in balances)
         participants = self._accounts.read_participants(new, backoff)
         lost = False
         for key, group in by_balance.items():
-            account_id, user_id, unit = key
-            balance = balances.get(key)
+            unit, balance = key.unit, balances.get(key)
             try:
                 actions = self._units.actions(unit, new_balance=balance is None)
             except InvalidUnitError as error:
@@ -80,9 +80,9 @@ class Loader:
                 results.update((result.line, result) for result in invalid)
                 continue
             if balance is None:
-                participant = participants.get((account_id, user_id), {})
+                participant = participants.get(key.participant, {})
                 balance = new_balance(key, participant)
-                actions.append(self._accounts.check_participant(account_id, user_id, participant))
+                actions.append(self._accounts.check_participant(*key.participant, participant))
             # What does not fit one transaction waits for the next round, which reads again.
             batch = group[:MAX_GRANTS]
             fitting = admitted(balance, batch, self._now())
@@ -152,7 +152,7 @@ def _claimed(g: Grant, claim: Claim, import_id: str) -> RowResult:
     """The result to a row whose reward id is taken: by itself, by an equal row, or by somebody else."""
     if claim == claim_of(g, import_id):
         return RowResult(g.line, Outcome.LOADED, unit=g.unit)
-    if (claim.account_id, claim.user_id, claim.unit) == (g.account_id, g.user_id, g.unit):
+    if claim.balance_key == g.balance_key:
         return RowResult(
             g.line, Outcome.UNCHANGED, f"This reward was loaded by import {claim.import_id}.", g.unit
         )

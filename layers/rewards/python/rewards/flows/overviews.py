@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rewards.adapters import balance_item
 from rewards.adapters.queues import Queues
 from rewards.adapters.stored_overview import StoredOverview
-from rewards.domain.messages import create_overview
+from rewards.domain.messages import CreateOverview
 from rewards.domain.overview import BalanceOverview, Overview, OverviewStatus
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Overviews:
             return found
         ordered = self._now()
         if self._stored.order(found, ordered):
-            queues.send(export_queue_url, create_overview())
+            queues.send(export_queue_url, CreateOverview())
             return replace(found, status=OverviewStatus.PENDING, date_ordered=ordered)
         return self.get()  # somebody else was quicker
 

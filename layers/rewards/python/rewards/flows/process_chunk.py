@@ -9,19 +9,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from secrets import token_hex
 
-from rewards.adapters.accounts import Accounts, BalanceKey
+from rewards.adapters.accounts import Accounts
 from rewards.adapters.chunk_records import ChunkRecords
 from rewards.adapters.errors import LeaseTakenError, UnknownOutcomeError
-from rewards.adapters.files import Files, part_name
+from rewards.adapters.files import Files
 from rewards.adapters.import_jobs import ImportJobs
 from rewards.adapters.jobs_table import Lease
 from rewards.adapters.queues import Queues
 from rewards.adapters.retry import Backoff, OutOfTimeError
 from rewards.domain import ids, invisible, row_ids
 from rewards.domain.balance import Balance, Redemption, RedemptionRequest, needs_history
-from rewards.domain.chunks import Chunk
+from rewards.domain.balance_key import BalanceKey
 from rewards.domain.import_job import ImportStatus
-from rewards.domain.messages import finish_import
+from rewards.domain.messages import Chunk, FinishImport, LoadChunk, RedeemChunk, ReverseChunk
+from rewards.domain.object_keys import part_name
 from rewards.domain.outcomes import SETTLED, Outcome, RowResult, StopReason
 from rewards.domain.redeem_row import history_needed_since, redeem_row, with_warnings
 from rewards.domain.unit_totals import rejected_totals
@@ -109,9 +110,7 @@ class ChunkProcessor:
 
     def _rejected(self, chunk: Chunk, results: Sequence[RowResult]) -> dict[str, int]:
         """What the chunk's failed rows requested, by unit, for a record that counts it."""
-        if not chunk.requests or chunk.grants or chunk.reverses:
-            return {}
-        if all(result.outcome in SETTLED for result in results):
+        if not isinstance(chunk, RedeemChunk) or all(result.outcome in SETTLED for result in results):
             return {}
         job = self._jobs.get(chunk.import_id)
         if job is None or job.rejected is None:
@@ -121,17 +120,19 @@ class ChunkProcessor:
     def _result(
         self, chunk: Chunk, backoff: Backoff, stop_reason: StopReason | None, owner: str, again: bool
     ) -> list[RowResult]:
-        if chunk.grants:
+        if isinstance(chunk, LoadChunk):
             stop_reason = stop_reason or self._cancelled(chunk.import_id)
             return self._loader.load(chunk.import_id, chunk.grants, backoff, stop_reason)
-        if chunk.reverses:
+        if isinstance(chunk, ReverseChunk):
             stop_reason = stop_reason or self._cancelled(chunk.import_id)
             if stop_reason is not None:
                 stop_reason = replace(stop_reason, message=_NOT_REVERSED[stop_reason.outcome])
             return self._reverse(chunk, backoff, stop_reason)
         return self._redeem(chunk, backoff, stop_reason, owner, again)
 
-    def _reverse(self, chunk: Chunk, backoff: Backoff, stop_reason: StopReason | None) -> list[RowResult]:
+    def _reverse(
+        self, chunk: ReverseChunk, backoff: Backoff, stop_reason: StopReason | None
+    ) -> list[RowResult]:
         try:
             counted = self._chunks.chunk(chunk.reverses, chunk.number).attempt
             then = list(self._files.part(chunk.reverses, part_name("chunk", chunk.number, counted)))
@@ -144,7 +145,7 @@ class ChunkProcessor:
 
     def _redeem(
         self,
-        chunk: Chunk,
+        chunk: RedeemChunk,
         backoff: Backoff,
         stop_reason: StopReason | None,
         owner: str = "",
@@ -161,7 +162,7 @@ class ChunkProcessor:
         for row in chunk.requests:
             if row.line not in results:
                 request = as_stored(row, chunk.import_id, self._accounts, backoff)
-                pending.setdefault((request.account_id, request.user_id, request.unit), []).append(request)
+                pending.setdefault(request.balance_key, []).append(request)
         while pending:
             # Under the lease: a cancellation waits until the lease is released.
             stop_reason = stop_reason or self._cancelled(chunk.import_id)
@@ -183,7 +184,7 @@ class ChunkProcessor:
     def _redeem_what_can_be(
         self,
         pending: Mapping[BalanceKey, Sequence[RedemptionRequest]],
-        chunk: Chunk,
+        chunk: RedeemChunk,
         backoff: Backoff,
         stop_reason: StopReason | None,
         results: dict[int, RowResult],
@@ -206,7 +207,7 @@ class ChunkProcessor:
             results.update((each.line, each) for each in decided)
         written = self._accounts.write(changed, self._now())
         lost = [balance for balance, done in zip(changed, written, strict=True) if not done]
-        return unread.union((b.account_id, b.user_id, b.unit) for b in lost)
+        return unread.union(balance.key for balance in lost)
 
     def _decide(
         self,
@@ -259,7 +260,7 @@ class ChunkProcessor:
     def _ask_to_finish_if_complete(self, import_id: str) -> None:
         job = self._jobs.get(import_id)
         if job is not None and job.is_complete:
-            self._queues.send(self._finish_queue_url, finish_import(import_id))
+            self._queues.send(self._finish_queue_url, FinishImport(import_id))
 
 
 def _reported(row: RedemptionRequest) -> int | None:

@@ -14,8 +14,9 @@ from rewards.domain.packed import PackedRow, pack
 from rewards.domain.report import Sums
 from rewards.domain.row_ids import RowIdKeys, RowIdKeysError, RowIds
 from rewards.domain.spreadsheet import neutralise
+from rewards.domain.unit_totals import UnitTotals
 from rewards.domain.units import format_value
-from rewards.flows.report_records import TornScanError, balances, history, joined
+from rewards.flows.report_records import TornScanError, balances, history, joined, key_of
 from rewards.flows.reward_report import RewardReport
 from rewards.tabular.external_sort import ExternalSort
 
@@ -27,7 +28,7 @@ class ReportBuilder(Protocol):
     history: bool
     redemptions: bool
     rows: int
-    totals: dict[str, int]
+    totals: UnitTotals
 
     def collect(self, page: Page[AccountItem], spool: ExternalSort) -> None:
         """Keep what the report needs of a page of `Accounts`."""
@@ -64,7 +65,7 @@ class RedeemableReport:
         self._program = filters.program_id
         self.overview = Overview() if filters == Filters() else None
         self.rows = 0
-        self.totals: dict[str, int] = {}
+        self.totals = UnitTotals()
 
     def collect(self, page: Page[AccountItem], spool: ExternalSort) -> None:
         program, overview, totals, make_row_id = self._program, self.overview, self.totals, self._row_ids.make
@@ -76,7 +77,7 @@ class RedeemableReport:
                 overview.add(unit, value, expiring)
             if value > 0:
                 self.rows += 1
-                totals[unit] = totals.get(unit, 0) + value
+                totals.add(unit, value)
                 account_id = item.pk.S
                 redeemed += balance_item.archived_redeemed(item.archived.S)
                 spool.add(
@@ -120,10 +121,10 @@ class BalanceReport:
         self.history = filters.program_id is not None or filters.by_creation
         self.redemptions = filters.by_update
         self.rows = 0
-        self.totals: dict[str, int] = {}
+        self.totals = UnitTotals()
 
     def collect(self, page: Page[AccountItem], spool: ExternalSort) -> None:
-        for scanned, user_id, unit in balances(page, self._fits_unit, spool):
+        for scanned, _, _ in balances(page, self._fits_unit, spool):
             item = scanned.of_balance()
             balance = balance_item.decode(item)
             mine = [each for each in balance.rewards if self._program in (None, each.program_id)]
@@ -132,7 +133,7 @@ class BalanceReport:
             if not self.history:
                 found += Sums(0, gone.assigned, gone.redeemed, gone.expired)
             self.rows += not self.history or found.assigned > 0
-            key = (balance.account_id, user_id, unit)
+            key = balance.key
             updated = balance_item.last_write(item) if self.redemptions else 0
             spool.add((*key, "B", *map(str, (balance.version, updated, gone.count, *_numbers(found)))))
         if self.history:
@@ -143,7 +144,7 @@ class BalanceReport:
                 spool.add((*key, "H", *map(str, (version, len(rewards), *_numbers(found)))))
 
     def show(self, records: Iterable[PackedRow]) -> Iterator[PackedRow]:
-        for key, group in groupby(joined(records), lambda each: each[1][:3]):
+        for key, group in groupby(joined(records), key_of):
             facts, balance = next(group)
             if balance[3] == "H":
                 continue  # the balance itself began after we passed its place
@@ -161,9 +162,8 @@ class BalanceReport:
                     continue  # it never had a reward of this program
             if self._fits_dates is not None and not self._fits_dates(found.first_given, updated):
                 continue
-            account_id, user_id, unit = key
-            self.totals[unit] = self.totals.get(unit, 0) + found.amount
-            yield report.balance_row(account_id, user_id, unit, found, facts)
+            self.totals.add(key.unit, found.amount)
+            yield report.balance_row(key, found, facts)
 
 
 def _numbers(found: Sums) -> tuple[int, int, int, int, int]:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Iterator
 
 from rewards.adapters import balance_item
 from rewards.adapters.scanner import AccountItem, Page
+from rewards.domain.balance_key import BalanceKey
+from rewards.domain.errors import ReadAgainError
 from rewards.domain.packed import PackedRow, unpack
 from rewards.domain.redemption import Reward
 from rewards.domain.report import Facts
@@ -22,7 +24,7 @@ FitsUnit = Callable[[str], bool] | None
 _NOBODY: Facts = ("",) * len(PARTICIPANT_FACTS)
 
 
-class TornScanError(Exception):
+class TornScanError(ReadAgainError):
     """What a balance says it gave to history was not seen there.
 
     An account is read in the order of its keys, balances before history, so what goes to history
@@ -46,15 +48,13 @@ def balances(
             spool.add((item.pk.S, key[_PREFIX:], "", *facts))
 
 
-def history(
-    page: Page[AccountItem], fits_unit: FitsUnit
-) -> Iterator[tuple[tuple[str, str, str], int, list[Reward]]]:
+def history(page: Page[AccountItem], fits_unit: FitsUnit) -> Iterator[tuple[BalanceKey, int, list[Reward]]]:
     """History: whose it is, the balance's version when it was written, and its rewards."""
     for item in page.items:
         if item.sk.S.startswith(balance_item.HISTORY_PREFIX):
-            user_id, of_unit, version = balance_item.split_history_key(item.sk.S)
-            if fits_unit is None or fits_unit(of_unit):
-                yield (item.pk.S, user_id, of_unit), version, balance_item.decode_rewards(item.rewards.S)
+            key, version = balance_item.split_history_key(item.pk.S, item.sk.S)
+            if fits_unit is None or fits_unit(key.unit):
+                yield key, version, balance_item.decode_rewards(item.rewards.S)
 
 
 def joined(records: Iterable[PackedRow]) -> Iterator[tuple[Facts, list[str]]]:
@@ -67,3 +67,8 @@ def joined(records: Iterable[PackedRow]) -> Iterator[tuple[Facts, list[str]]]:
             account_id, user_id, _, *known = record
         else:
             yield (known if record[1] == user_id and record[0] == account_id else _NOBODY), record
+
+
+def key_of(record: tuple[Facts, list[str]]) -> BalanceKey:
+    """Which balance a joined record is of."""
+    return BalanceKey(*record[1][:3])

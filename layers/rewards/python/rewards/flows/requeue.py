@@ -8,11 +8,11 @@ stays done. A crash between the two steps leaves two copies, which leases and co
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rewards.adapters.errors import LeaseTakenError, ThrottledError
+from rewards.adapters.errors import ThrottledError
 from rewards.adapters.queues import Queues
-from rewards.adapters.retry import OutOfTimeError
 from rewards.domain import ids
-from rewards.domain.messages import read_message
+from rewards.domain.errors import RetryLaterError
+from rewards.domain.messages import ImportMessage
 
 # Seconds until the copy is delivered. A lease is free after three of them, a table has had time to recover.
 LATER = 60
@@ -30,14 +30,14 @@ class Requeuer:
         self._now = now
 
     @contextmanager
-    def if_too_early(self, body: str) -> Iterator[None]:
-        """Put an import's message back if the work on it ends for want of a lease, or of time.
+    def if_too_early(self, message: ImportMessage, body: str) -> Iterator[None]:
+        """Requeue the `body` of an import's message if the work on it ends for want of a lease, or of time.
 
         What is raised after all is a failure of the message itself.
         """
         try:
             yield
-        except (LeaseTakenError, OutOfTimeError, ThrottledError):
-            if self._now() > ids.time_of(read_message(body)["importId"]) + PATIENCE:
+        except (RetryLaterError, ThrottledError):
+            if self._now() > ids.time_of(message.import_id) + PATIENCE:
                 raise
             self._queues.send_later(self._queue_url, body, LATER)

@@ -6,13 +6,15 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from rewards.adapters import chunk_messages
-from rewards.adapters.accounts import Accounts, BalanceKey
+from rewards.adapters.accounts import Accounts
 from rewards.adapters.import_jobs import ImportJobs
+from rewards.adapters.queue_messages import encode, reversal_messages
 from rewards.adapters.queues import Queues
 from rewards.adapters.retry import Backoff
 from rewards.domain import ids
 from rewards.domain.balance import Balance
+from rewards.domain.balance_key import BalanceKey
+from rewards.domain.errors import RejectedError
 from rewards.domain.import_job import ImportJob, ImportStatus, new_import
 from rewards.domain.outcomes import Outcome, RowResult, StopReason
 from rewards.domain.reversal import MovedError, Pages, is_complete_reversal, needs_pages, reverse
@@ -25,11 +27,11 @@ _OVER_FULL = StopReason(
 )
 
 
-class NotReversibleError(Exception):
+class NotReversibleError(RejectedError):
     """This import cannot be reversed; the message says why, in words for people."""
 
 
-class NotKeptError(Exception):
+class NotKeptError(RejectedError):
     """What the import did is not kept any more."""
 
 
@@ -73,8 +75,8 @@ class Reversals:
     ) -> ImportJob:
         job = _reversal(reversal_id, original, requester, email, self._now())
         self._jobs.create(job)
-        bodies = chunk_messages.reversal_bodies(reversal_id, original.id, original.chunks)
-        self._queues.send_all(self._redemption_queue_url, bodies, backoff)
+        messages = reversal_messages(reversal_id, original.id, original.chunks)
+        self._queues.send_all(self._redemption_queue_url, map(encode, messages), backoff)
         return self._jobs.get(reversal_id) or job
 
 
@@ -142,7 +144,7 @@ class Reverser:
         stop_reasons: dict[BalanceKey, StopReason] = {}
         pending: dict[BalanceKey, list[RowResult]] = {}
         for row in redeemed:
-            pending.setdefault((row.account_id, row.user_id, row.unit), []).append(row)
+            pending.setdefault(row.balance_key, []).append(row)
         while pending:
             balances = self._accounts.read(pending, backoff)
             light: list[Balance] = []
@@ -169,9 +171,7 @@ class Reverser:
                 elif not self._accounts.write_with_pages(balance, _changed(pages, before), now):
                     again.append(key)
             written = self._accounts.write(light, self._now())
-            again += [
-                (b.account_id, b.user_id, b.unit) for b, done in zip(light, written, strict=True) if not done
-            ]
+            again += [balance.key for balance, done in zip(light, written, strict=True) if not done]
             pending = {key: pending[key] for key in again}
             if pending:
                 backoff.wait()

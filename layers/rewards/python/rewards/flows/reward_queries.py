@@ -3,7 +3,7 @@
 Records have the names of CONTRACT section 5: responses that contain them are stored under idempotency keys.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypedDict
 
@@ -12,7 +12,7 @@ from rewards.adapters.retry import Backoff
 from rewards.adapters.reward_registry import Claim, RewardRegistry
 from rewards.domain.account_credits import name_of, sums, uncancellable
 from rewards.domain.balance import Balance, Page
-from rewards.domain.redemption import Reward, Status, statuses
+from rewards.domain.redemption import Reward, Status, redemption_places, statuses
 from rewards.flows.spellings import Spellings
 
 
@@ -43,6 +43,7 @@ class RewardRecord(TypedDict):
     dateCancelled: int | None
     cancellable: bool
     statuses: list[Status]
+    redemptionOrder: int | None
     redemptions: list[RedemptionRecord]
 
 
@@ -91,9 +92,7 @@ class RewardQueries:
         claim = self._registry.read([reward_id], backoff).get(reward_id)
         if claim is None:
             return None
-        for balance, pages in self._accounts.balances_with_history(
-            claim.account_id, claim.user_id, claim.unit
-        ):
+        for balance, pages in self._accounts.balances_with_history(*claim.balance_key):
             redeemed = _redemptions(balance, pages)
             for reward in _all_rewards(balance, pages):
                 if reward.id == reward_id:
@@ -128,7 +127,11 @@ class RewardQueries:
         held = held[offset : None if limit is None else offset + limit]
         claims = self._registry.read((reward.id for reward, *_ in held), backoff)
         now = self._now()
-        return [show(OwnedReward(r, balance, claims[r.id], redeemed), now) for r, balance, redeemed in held]
+        places = {b.key: redemption_places(b.rewards, now) for b in {id(b): b for _, b, _ in held}.values()}
+        return [
+            show(OwnedReward(reward, balance, claims[reward.id], redeemed), now, places[balance.key])
+            for reward, balance, redeemed in held
+        ]
 
     def balances(self, account_id: str, user_id: str | None, backoff: Backoff) -> list[BalanceRecord]:
         """The sums of an account's (or one participant's) rewards, a record a unit."""
@@ -140,9 +143,13 @@ class RewardQueries:
         return [_show_sums(unit, by_unit[unit], now) for unit in sorted(by_unit)]
 
 
-def show(held: OwnedReward, now: int) -> RewardRecord:
-    """A reward's record; its statuses, and whether it can be cancelled, are as of `now`."""
+def show(held: OwnedReward, now: int, places: Mapping[int, int] | None = None) -> RewardRecord:
+    """A reward's record; its statuses, its place in the redemption order of its balance, and whether it can
+    be cancelled, are as of `now`. `places` are those of its balance, if they are known already.
+    """
     reward, balance = held.reward, held.balance
+    if places is None:
+        places = redemption_places(balance.rewards, now)
     return {
         "id": reward.id,
         "type": "CREDIT",
@@ -160,6 +167,7 @@ def show(held: OwnedReward, now: int) -> RewardRecord:
         "dateCancelled": reward.date_cancelled,
         "cancellable": reward.date_cancelled is None and uncancellable(reward, now) is None,
         "statuses": sorted(statuses(reward, now)),
+        "redemptionOrder": places.get(reward.ordinal),
         "redemptions": list(held.redemptions),
     }
 

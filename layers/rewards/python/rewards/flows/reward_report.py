@@ -6,10 +6,12 @@ from itertools import groupby
 from rewards.adapters import balance_item
 from rewards.adapters.scanner import AccountItem, Page, RewardItem
 from rewards.domain import report
+from rewards.domain.balance_key import BalanceKey
 from rewards.domain.filters import Filters
 from rewards.domain.packed import PackedRow
 from rewards.domain.redemption import Reward
-from rewards.flows.report_records import TornScanError, balances, history, joined
+from rewards.domain.unit_totals import UnitTotals
+from rewards.flows.report_records import TornScanError, balances, history, joined, key_of
 from rewards.tabular.external_sort import ExternalSort
 
 _UNNAMED = ["", ""]
@@ -33,13 +35,13 @@ class RewardReport:
         self._program = filters.program_id
         self.redemptions = filters.by_update
         self.rows = 0
-        self.totals: dict[str, int] = {}
+        self.totals = UnitTotals()
 
     def collect(self, page: Page[AccountItem], spool: ExternalSort) -> None:
-        for scanned, user_id, unit in balances(page, self._fits_unit, spool):
+        for scanned, _, _ in balances(page, self._fits_unit, spool):
             item = scanned.of_balance()
             balance = balance_item.decode(item)
-            key = (balance.account_id, user_id, unit)
+            key = balance.key
             updated = balance_item.last_write(item) if self.redemptions else 0
             spool.add((*key, "", "B", *map(str, (balance.version, balance.archived.count, updated))))
             self._add(key, "", balance.rewards, page, spool)
@@ -57,7 +59,7 @@ class RewardReport:
 
     def _add(
         self,
-        key: tuple[str, str, str],
+        key: BalanceKey,
         version: str,
         rewards: Iterable[Reward],
         page: Page[AccountItem],
@@ -83,8 +85,7 @@ class RewardReport:
             )
 
     def show(self, records: Iterable[PackedRow]) -> Iterator[PackedRow]:
-        for key, group in groupby(joined(records), lambda each: each[1][:3]):
-            account_id, user_id, unit = key
+        for key, group in groupby(joined(records), key_of):
             version, missing, updated = 0, 0, 0
             named: dict[str, list[str]] = {}
             for facts, (_, _, _, reward_id, what, *rest) in group:
@@ -98,9 +99,9 @@ class RewardReport:
                     raise TornScanError(key)
                 elif reward := self._fitting(reward_id, rest, version, updated):
                     if rest[1]:
-                        self.totals[unit] = self.totals.get(unit, 0) + reward.left
+                        self.totals.add(key.unit, reward.left)
                     name, source = named.get(reward_id, _UNNAMED)
-                    yield report.reward_row(account_id, user_id, unit, reward, name, source, facts)
+                    yield report.reward_row(key, reward, name, source, facts)
             if missing:
                 raise TornScanError(key)
 

@@ -8,8 +8,8 @@ from contextlib import closing
 from rewards.adapters.export_jobs import ExportJobs
 from rewards.adapters.files import Files
 from rewards.domain.export_job import ExportJob
+from rewards.domain.object_keys import report_key
 from rewards.domain.repair import Identity, Reports, Survey
-from rewards.domain.report import file_key
 from rewards.domain.spreadsheet import restore
 
 
@@ -27,7 +27,7 @@ def find_reports(known: Mapping[str, ExportJob], survey: Survey, files: Files, n
 
 
 def _read_report(files: Files, export_id: str) -> Iterator[tuple[str, Identity]]:
-    stream = files.open_file(file_key(export_id, "CSV"))
+    stream = files.open_file(report_key(export_id, "CSV"))
     if stream is None:
         return
     with closing(stream):

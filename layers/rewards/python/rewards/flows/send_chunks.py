@@ -6,7 +6,7 @@ from rewards.adapters.import_jobs import ImportJobs
 from rewards.adapters.queues import Queues
 from rewards.adapters.retry import Backoff, OutOfTimeError
 from rewards.adapters.sealed import Sealed
-from rewards.domain.messages import send_chunks
+from rewards.domain.messages import SendChunks
 
 
 class ChunkSender:
@@ -37,6 +37,6 @@ class ChunkSender:
                 self._queues.send_all(self._redemption_queue_url, sealed.chunks(number), backoff)
                 self._jobs.update(import_id, {"sent_files": number})
         except (OutOfTimeError, ThrottledError):
-            self._queues.send(self._finish_queue_url, send_chunks(import_id))
+            self._queues.send(self._finish_queue_url, SendChunks(import_id))
             return
         self._jobs.update(import_id, {"sent": True})

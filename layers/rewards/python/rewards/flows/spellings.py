@@ -5,13 +5,14 @@ A text that is in NFC already, as nearly every one is, costs nothing here.
 
 from collections.abc import Iterable
 from dataclasses import replace
-from itertools import product
+from itertools import product, starmap
 
 from rewards.adapters.accounts import Accounts
 from rewards.adapters.retry import Backoff
 from rewards.adapters.reward_registry import RewardRegistry
 from rewards.adapters.units_in_use import UnitsInUse
 from rewards.domain.balance import Balance, RedemptionRequest, find, needs_history
+from rewards.domain.balance_key import BalanceKey
 from rewards.domain.ids import time_of
 from rewards.domain.import_rows import MAX_ID_BYTES
 from rewards.domain.reward_rows import Grant
@@ -65,12 +66,12 @@ class Spellings:
 
         `known_only`: one that was not loaded before will not be loaded, so nothing else is looked up.
         """
-        given = (grant.account_id, grant.user_id, grant.unit)
+        given = grant.balance_key
         if _all_normalised((*given, grant.reward.id)):
             return grant
         reward = replace(grant.reward, id=self.reward_id(grant.reward.id, backoff))
         claim = self._registry.read([reward.id], backoff).get(reward.id)
-        before = (claim.account_id, claim.user_id, claim.unit) if claim else None
+        before = claim.balance_key if claim else None
         if before is not None and [*map(normalised, before)] == [*map(normalised, given)]:
             account_id, user_id, unit = before
         elif known_only:
@@ -91,7 +92,7 @@ def as_stored(
     texts = (row.account_id, row.user_id, row.unit, row.program_id or "")
     if row.row_id is not None or _all_normalised(texts):
         return row
-    keys = list(product(_forms(row.account_id), _forms(row.user_id), _forms(row.unit)))
+    keys = [*starmap(BalanceKey, product(_forms(row.account_id), _forms(row.user_id), _forms(row.unit)))]
     found = accounts.read(keys, backoff)
     balances = [found[key] for key in keys if key in found]
     again = (each for each in balances if _redeemed(each, row, import_id, accounts, backoff))

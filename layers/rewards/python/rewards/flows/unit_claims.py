@@ -3,10 +3,11 @@
 from typing import Any
 
 from rewards.adapters.units_in_use import UnitsInUse
+from rewards.domain.errors import RejectedError
 from rewards.domain.units import problem_of_new_unit
 
 
-class InvalidUnitError(Exception):
+class InvalidUnitError(RejectedError):
     """No reward may be the first of this unit; the message names the right spelling."""
 
 

@@ -13,13 +13,13 @@ from rewards.adapters.files import Files, Upload
 from rewards.adapters.import_jobs import ImportJobs
 from rewards.adapters.queues import Queues
 from rewards.adapters.retry import Backoff
-from rewards.domain import ids
+from rewards.domain import ids, object_keys
 from rewards.domain.file_names import clean, is_left_behind
 from rewards.domain.import_job import ImportFields, ImportJob, ImportStatus, new_import
 from rewards.domain.job_error import JobError, JobFailure
-from rewards.domain.messages import finish_import, report_misplaced
+from rewards.domain.messages import FinishImport, ReportMisplaced
 from rewards.domain.outcomes import FileProblem
-from rewards.flows.imports import PREFIXES, import_id_in_key
+from rewards.flows.imports import UPLOADS
 from rewards.flows.send_chunks import ChunkSender
 
 logger = logging.getLogger(__name__)
@@ -89,24 +89,25 @@ class UploadedImports:
 
         None for an upload that is not to be imported; one outside the folders is reported.
         """
-        if uploaded.key.endswith("/") or is_left_behind(uploaded.key):
+        file_name = object_keys.file_name_in(uploaded.key)
+        if not file_name or is_left_behind(file_name):
             return None  # a folder made in the S3 console, or a file that programs leave behind
-        prefix = next((prefix for prefix in PREFIXES if uploaded.key.startswith(prefix)), None)
-        if prefix is None:
+        folder = object_keys.upload_folder(uploaded.key)
+        if folder is None:
             logger.warning("upload outside the folders: bucket %s, key %r", uploaded.bucket, uploaded.key)
-            misplaced = report_misplaced(uploaded.bucket, uploaded.key, uploaded.version_id or "")
+            misplaced = ReportMisplaced(uploaded.bucket, uploaded.key, uploaded.version_id or "")
             self._queues.send(self._finish_queue_url, misplaced)
             return None
         try:
             upload = self._files.describe(uploaded.bucket, uploaded.key, uploaded.version_id)
         except (UploadGoneError, UploadUnreadableError) as error:
-            return self._unreadable(uploaded, prefix, *UNREADABLE[type(error)])
+            return self._unreadable(uploaded, folder, *UNREADABLE[type(error)])
         of_form = self._import_of_form(upload)
         if of_form is not None and of_form.version_id == upload.version_id:
             return of_form
         if of_form is not None and _is_repeated(upload, of_form):
             return None
-        job = self._new(upload, prefix)
+        job = self._new(upload, folder)
         if of_form is not None:
             job = self._rejected_by(of_form, job)
         # An import of version 0.1 may still be at work; its id held only the second of the upload.
@@ -128,7 +129,7 @@ class UploadedImports:
         job = self._jobs.get(job.id) or job
         if job.status is ImportStatus.ABORTED or job.chunks == 0:
             # Otherwise whoever counts the last chunk asks.
-            self._queues.send(self._finish_queue_url, finish_import(job.id))
+            self._queues.send(self._finish_queue_url, FinishImport(job.id))
 
     def fail(self, uploaded: Uploaded, backoff: Backoff) -> None:
         """End an upload's import whose validation failed permanently; if it is sealed, send its chunks."""
@@ -148,7 +149,7 @@ class UploadedImports:
         return job if self._jobs.create(job) else self._jobs.get(job.id) or job
 
     def _unreadable(
-        self, uploaded: Uploaded, prefix: str, code: FileProblem, message: str
+        self, uploaded: Uploaded, folder: str, code: FileProblem, message: str
     ) -> ImportJob | None:
         """The import of an upload that cannot even be described, ended with the reason."""
         upload = Upload(
@@ -163,13 +164,13 @@ class UploadedImports:
         of_form = self._import_of_form(upload)
         if of_form is not None and of_form.version_id != upload.version_id:
             return None  # the form's file came earlier, and there is nobody to report this one to
-        job = of_form or self._created(upload, self._new(upload, prefix))
+        job = of_form or self._created(upload, self._new(upload, folder))
         self.abort(job.id, code, message)
         return self._jobs.get(job.id) or job
 
     def _import_of_form(self, upload: Upload) -> ImportJob | None:
         """The import whose form an upload came by, or None. The first file that arrives there is its file."""
-        import_id = import_id_in_key(upload.key)
+        import_id = object_keys.import_of_upload(upload.key)
         job = self._jobs.get(import_id) if import_id else None
         if job is None or (job.bucket, job.key) != (upload.bucket, upload.key):
             return None
@@ -204,10 +205,10 @@ class UploadedImports:
             date_completed=self._now(),
         )
 
-    def _new(self, upload: Upload, prefix: str) -> ImportJob:
+    def _new(self, upload: Upload, folder: str) -> ImportJob:
         """The import of an upload as it begins."""
-        import_type, dry_run = PREFIXES[prefix]
-        file_name = upload.key.rpartition("/")[2]
+        import_type, dry_run = UPLOADS[folder]
+        file_name = object_keys.file_name_in(upload.key)
         with suppress(ValueError):
             file_name = clean(file_name)
         name, now = upload.metadata.get("name", ""), self._now()

@@ -9,11 +9,11 @@ again: whoever sends chunks, now or later, reads the stored ones.
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from rewards.adapters import chunk_messages
 from rewards.adapters.errors import UploadGoneError, UploadUnreadableError
 from rewards.adapters.export_jobs import ExportJobs
 from rewards.adapters.files import Files
 from rewards.adapters.import_jobs import ImportJobs
+from rewards.adapters.queue_messages import chunk_bodies
 from rewards.adapters.retry import Backoff
 from rewards.adapters.row_claims import RowClaims, RowsClaim
 from rewards.adapters.sealed import Attempt
@@ -240,7 +240,7 @@ class Validation:
                     job, sheet, self._row_id_keys, reports, priors, found.exports, found.totals, reading
                 )
                 rows = _rows_to_send(checked, found, reading)
-                for body in chunk_messages.bodies(job.id, job.dry_run, rows):
+                for body in chunk_bodies(job.id, job.dry_run, rows):
                     found.chunks += 1
                     found.attempt.add_chunk(body)
                 found.warnings = sheet.warnings

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
 
+from rewards.domain.errors import ReadAgainError
 from rewards.domain.header import HEADER_ROWS, best_header, is_header
 from rewards.domain.outcomes import FileProblem, FileRejectedError
 from rewards.tabular.csv_blocks import Block, read_blocks, without_end_of_file
@@ -32,7 +33,7 @@ HEAD_LINES = 3 * HEADER_ROWS
 _HEAD_CHARACTERS = 2 * MAX_LINE
 
 
-class NotUtf8Error(Exception):
+class NotUtf8Error(ReadAgainError):
     """The file is not UTF-8, and nobody named its encoding: detect it and read the file again."""
 
 

@@ -1,19 +1,32 @@
-"""The messages in which chunks travel from validation to redemption.
+"""Messages as they are in the queues: JSON with a `kind` and a `version`, which the first version lacked.
 
-Only what redemption needs travels; the upload keeps the rest. A row to redeem is a list of its line,
-account, user, unit, credits, program and rowId, and of further facts by name where it has any.
+Of a chunk only what redemption needs travels; the upload keeps the rest. A row to redeem is a list of its
+line, account, user, unit, credits, program and rowId, and of further facts by name where it has any.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import orjson
 
 from rewards.domain.balance import RedemptionRequest
-from rewards.domain.chunks import Chunk
-from rewards.domain.messages import LOAD, REDEEM, REVERSE, VERSION, read_message, version_of
+from rewards.domain.messages import (
+    PREVIOUS_VERSION,
+    VERSION,
+    ChunkMessage,
+    CreateOverview,
+    CreateReport,
+    FailedInvocation,
+    FinishImport,
+    LoadChunk,
+    Message,
+    RedeemChunk,
+    ReportMisplaced,
+    ReverseChunks,
+    SendChunks,
+)
 from rewards.domain.outcomes import WarningCode
 from rewards.domain.plain_rows import PlainRows
 from rewards.domain.redemption import Reward
@@ -25,20 +38,38 @@ MAX_BYTES = 200 * 1024
 # The counts of a chunk are one DynamoDB expression, which ends at 4 KB.
 MAX_UNITS = 50
 
+_REDEEM = "redeem"
+_LOAD = "load"
+# Messages without rows: their kind, and the names of their fields.
+_PLAIN: dict[type[Message], tuple[str, dict[str, str]]] = {
+    ReverseChunks: (
+        "reverse",
+        {"import_id": "importId", "reverses": "reverses", "first": "first", "last": "last"},
+    ),
+    FinishImport: ("finish", {"import_id": "importId"}),
+    SendChunks: ("sendChunks", {"import_id": "importId"}),
+    ReportMisplaced: ("misplaced", {"bucket": "bucket", "key": "key", "version_id": "versionId"}),
+    CreateReport: ("report", {"export_id": "exportId"}),
+    CreateOverview: ("overview", {}),
+}
+_PLAIN_BY_KIND: dict[str, tuple[Callable[..., Message], dict[str, str]]] = {
+    kind: (message_type, names) for message_type, (kind, names) in _PLAIN.items()
+}
+
 # A reversal needs no rows in its messages, so they are few enough to be sent by the API in a second.
 _REVERSAL_MESSAGES = 1_000
 
 
-def bodies(
+def chunk_bodies(
     import_id: str, dry_run: bool, rows: Iterable[RedemptionRequest | Grant | PlainRows]
 ) -> Iterator[str]:
-    """Message bodies that hold the rows, in order."""
+    """The bodies of messages that hold the rows in chunks, in order."""
     batch = _Batch(import_id, dry_run)
     for row in rows:
         if isinstance(row, PlainRows):
             yield from batch.add(_plain(row), row.units)
         else:
-            batch.kind = REDEEM if isinstance(row, RedemptionRequest) else LOAD
+            batch.kind = _REDEEM if isinstance(row, RedemptionRequest) else _LOAD
             yield from batch.add([_row(row)], [row.unit])
     if batch.rows:
         yield batch.end()
@@ -48,7 +79,7 @@ class _Batch:
     """The rows of the next message: of one `kind`, as many as fit."""
 
     def __init__(self, import_id: str, dry_run: bool) -> None:
-        self.kind = REDEEM
+        self.kind = _REDEEM
         self.rows: list[str] = []
         self._import_id = import_id
         self._dry_run = dry_run
@@ -77,7 +108,7 @@ class _Batch:
     def end(self) -> str:
         """The body of the message; the next one begins."""
         self._number += 1
-        body = _body(self.kind, self._import_id, self._number, self._dry_run, self.rows)
+        body = _chunk_body(self.kind, self._import_id, self._number, self._dry_run, self.rows)
         self.rows, self._units, self._size = [], set(), 0
         return body
 
@@ -95,44 +126,58 @@ def _plain(rows: PlainRows) -> list[str]:
     ]
 
 
-def reversal_bodies(import_id: str, reverses: str, count: int) -> Iterator[str]:
-    """Message bodies for all `count` chunks of a reversal, several chunks in one where there are many."""
+def reversal_messages(import_id: str, reverses: str, count: int) -> Iterator[ReverseChunks]:
+    """The messages for all `count` chunks of a reversal, several chunks in one where there are many."""
     each = -(-count // _REVERSAL_MESSAGES)
     for first in range(1, count + 1, each or 1):
-        last = min(first + each - 1, count)
-        yield _dumps(
-            {
-                "version": VERSION,
-                "kind": REVERSE,
-                "importId": import_id,
-                "reverses": reverses,
-                "first": first,
-                "last": last,
-            }
-        )
+        yield ReverseChunks(import_id, reverses, first, min(first + each - 1, count))
 
 
-def parse(body: str) -> list[Chunk]:
-    """The chunks in a message body: one, or several of a reversal.
+def encode(message: Message) -> str:
+    """The body of a message, in the form of this version."""
+    if isinstance(message, RedeemChunk):
+        rows = map(_row, message.requests)
+        return _chunk_body(_REDEEM, message.import_id, message.number, message.dry_run, rows)
+    if isinstance(message, LoadChunk):
+        return _chunk_body(_LOAD, message.import_id, message.number, False, map(_row, message.grants))
+    kind, names = _PLAIN[type(message)]
+    fields = {name: getattr(message, attribute) for attribute, name in names.items()}
+    dumps = _dumps if isinstance(message, ReverseChunks) else json.dumps
+    return dumps({"version": VERSION, "kind": kind, **fields})
 
-    Raises ValueError (or KeyError) for anything else.
-    """
-    message = read_message(body)
-    import_id = message["importId"]
-    if message["kind"] == REVERSE:
-        numbers = range(message["first"], message["last"] + 1)
-        return [Chunk(import_id, number, reverses=message["reverses"]) for number in numbers]
-    rows = message["rows"]
-    return [
-        Chunk(
-            import_id=import_id,
-            number=message["chunk"],
-            dry_run=message["dryRun"],
-            requests=tuple(_request(*row) for row in rows) if message["kind"] == REDEEM else (),
-            grants=tuple(_grant(row) for row in rows) if message["kind"] == LOAD else (),
-            version=version_of(message),
-        )
-    ]
+
+def decode(body: str) -> Message | FailedInvocation:
+    """The message in a body of this or the previous version. Raises ValueError for any other."""
+    fields = json.loads(body)
+    try:
+        return _decoded(fields)
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"not a message of this service: {body[:200]}") from error
+
+
+def decode_chunks(body: str) -> ChunkMessage:
+    """The message of the redemption queue in a body. Raises ValueError for any other."""
+    message = decode(body)
+    if not isinstance(message, ChunkMessage):
+        raise ValueError(f"not a chunk: {body[:200]}")
+    return message
+
+
+def _decoded(fields: dict[str, Any]) -> Message | FailedInvocation:
+    if "kind" not in fields:
+        return FailedInvocation(fields["requestPayload"])
+    kind, version = fields["kind"], fields.get("version", PREVIOUS_VERSION)
+    if version not in (VERSION, PREVIOUS_VERSION):
+        raise ValueError(f"a message of version {version!r}")
+    if kind == _REDEEM:
+        requests = tuple(_request(*row) for row in fields["rows"])
+        return RedeemChunk(fields["importId"], fields["chunk"], fields["dryRun"], requests, version=version)
+    if kind == _LOAD:
+        grants = tuple(map(_grant, fields["rows"]))
+        return LoadChunk(fields["importId"], fields["chunk"], grants, version=version)
+    message_type, names = _PLAIN_BY_KIND[kind]
+    values = {attribute: fields[name] for attribute, name in names.items()}
+    return message_type(**values, version=version)
 
 
 # ASCII: a few characters that ids may hold, SQS does not take.
@@ -148,7 +193,7 @@ def _dumps(value: Any) -> str:
     return text.decode() if text.isascii() else _ascii(value)
 
 
-def _body(kind: str, import_id: str, number: int, dry_run: bool, rows: list[str]) -> str:
+def _chunk_body(kind: str, import_id: str, number: int, dry_run: bool, rows: Iterable[str]) -> str:
     head = _dumps(
         {"version": VERSION, "kind": kind, "importId": import_id, "chunk": number, "dryRun": dry_run}
     )
