@@ -20,6 +20,7 @@
     │   └── StillWorkingError           a cancelled import whose workers have not stopped
     ├── ReadAgainError              what was read cannot be used: read it again
     │   ├── MovedError                  a balance and its history of two moments
+    │   ├── NotInBlocksError            a CSV file that has to be read row by row
     │   ├── NotUtf8Error                a text in an encoding that has to be detected
     │   └── TornScanError               a report that was read while a reversal wrote
     ├── ServiceError                an AWS service did not do what was requested, as far as is known

@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from rewards.domain.errors import ReadAgainError
+
 # Characters: more rows of a block are read column by column when it is small, and each costs less when it
 # is large. Measured with files of which one row in a thousand is unusual.
 BLOCK = 1 << 15
@@ -20,7 +22,7 @@ _END_OF_FILE = "\x1a"
 _LONE_RETURN = re.compile("\r(?!\n)")
 
 
-class NotInBlocksError(Exception):
+class NotInBlocksError(ReadAgainError):
     """The file cannot be read in blocks: `csv_reader` reads it, or says what is wrong with it."""
 
 
