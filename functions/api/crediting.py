@@ -25,7 +25,8 @@ from rewards.domain.reward_rows import (
     read_date,
 )
 from rewards.domain.texts import normalised, problem_of_id
-from rewards.flows.ledger_commands import RejectionCode, Request, RequestRejectedError
+from rewards.flows.ledger_commands import Request
+from rewards.flows.rejections import RejectionCode, RequestRejectedError
 
 # ruff: noqa: N815 the contract's names
 
