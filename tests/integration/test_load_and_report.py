@@ -179,7 +179,7 @@ def test_the_report_shows_what_is_available_now_and_nothing_else(world):
         "availableValue": "11.15", "valueToRedeem": "0", "totalRedeemedValue": "0.40",
     }  # fmt: skip
     assert (formula["userId"], formula["firstName"], formula["segments"]) == ("'=cmd", "'@x", "a,b")
-    assert (export["recordCount"], export["totals"]) == (2, {"CASH/USD": 1115, "POINT": 3})
+    assert (export.record_count, export.totals) == (2, {"CASH/USD": 1115, "POINT": 3})
 
 
 def test_a_report_for_one_program_shows_and_redeems_only_its_rewards(world):
@@ -269,9 +269,9 @@ def test_loads_a_report_of_rewards_again_with_its_ids_as_they_are(world, another
     ids = {"id": text, "user.id": text, "user.accountId": text, "unit": text, "programId": text}
     world.load([{**ids, "assignedCredit": 5}])
     export = world.export("REWARD", "CSV")
-    (shown,) = world.csv(file_key(export.id, "CSV", "REWARD"))
+    (shown,) = world.csv(file_key(export["id"], "CSV", "REWARD"))
     assert {name: shown[name] for name in ids} == ids
-    report = world.bytes(file_key(export.id, "CSV", "REWARD"))
+    report = world.bytes(file_key(export["id"], "CSV", "REWARD"))
     assert world.upload("rewards/again.csv", report)["outcomes"] == {"UNCHANGED": 1}
     assert another_world.upload("rewards/new.csv", report)["outcomes"] == {"LOADED": 1}
     assert another_world.available(text, text, text) == 5
