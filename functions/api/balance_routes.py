@@ -27,7 +27,7 @@ from request import caller_of
 from reward_routes import RewardType
 from rewards.domain import overview
 from rewards.domain.units import currency
-from rewards.flows.ledger_commands import RejectionCode
+from rewards.flows.rejections import RejectionCode
 
 # ruff: noqa: N815 the contract's names
 

@@ -10,7 +10,7 @@ from rewards.adapters.retry import OutOfTimeError
 from rewards.domain.errors import RewardsError
 from rewards.domain.filters import FilterError
 from rewards.flows.imports import ImportStateError, StillWorkingError
-from rewards.flows.ledger_commands import RejectionCode, RequestRejectedError
+from rewards.flows.rejections import RejectionCode, RequestRejectedError
 from rewards.flows.reversals import NotKeptError, NotReversibleError
 
 # The ways in. A browser that is told of the first asks for a password in a window of its own.

@@ -35,7 +35,7 @@ from rewards.domain.redemption import Status
 from rewards.domain.reward_rows import Grant
 from rewards.domain.texts import normalised
 from rewards.domain.units import currency
-from rewards.flows.ledger_commands import RejectionCode
+from rewards.flows.rejections import RejectionCode
 
 # ruff: noqa: N815 the contract's names
 

@@ -10,7 +10,8 @@ from rewards.adapters.retry import Backoff, OutOfTimeError
 from rewards.domain import ids
 from rewards.domain.redemption import Reward
 from rewards.domain.reward_rows import Grant
-from rewards.flows.ledger_commands import Request, RequestRejectedError
+from rewards.flows.ledger_commands import Request
+from rewards.flows.rejections import RequestRejectedError
 from tests.integration.world import DAY, quick, row, sheet
 
 NO_TIME = Backoff(lambda: 0.0)

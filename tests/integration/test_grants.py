@@ -13,8 +13,9 @@ from rewards.domain.balance_key import BalanceKey
 from rewards.domain.outcomes import Outcome, StopReason
 from rewards.domain.redemption import Reward
 from rewards.domain.reward_rows import Grant
-from rewards.flows.ledger_commands import Request, RequestRejectedError
+from rewards.flows.ledger_commands import Request
 from rewards.flows.load_rewards import Loader
+from rewards.flows.rejections import RequestRejectedError
 from tests.integration.world import DAY, quick, row, sheet
 
 NFC, NFD = "Zo\u00eb", "Zoe\u0308"

@@ -225,9 +225,9 @@ def test_while_one_copy_of_an_order_is_processed_no_other_writes_over_its_file(w
     monkeypatch.setattr(world.reporter._ending, "complete", complete_while_a_copy_arrives)
     world.deliver("export", body)
     world.deliver("export", body)
-    record = world.exports.get(export["id"])
+    job = world.exports.get(export.id)
     rows = world.csv(f"exports/{export.id}/available-reward-balances-by-user.csv")
-    assert len(rows) == record["recordCount"] == 1
+    assert len(rows) == job.record_count == 1
 
 
 def test_a_failed_attempt_keeps_its_lease_until_its_late_requests_have_arrived(world, monkeypatch):
@@ -251,9 +251,9 @@ def test_a_failed_attempt_keeps_its_lease_until_its_late_requests_have_arrived(w
     stream(iter([content]), *where)
     world.now.ahead = leases.EXPORT + 1
     world.deliver("export", body)
-    record = world.exports.get(order.id)
+    job = world.exports.get(order.id)
     rows = world.csv(report_key(order.id, "CSV"))
-    assert len(rows) == record["recordCount"] == 2
+    assert len(rows) == job.record_count == 2
 
 
 def test_an_email_that_failed_is_sent_by_the_next_delivery_and_the_report_is_not_made_again(world):

@@ -22,7 +22,8 @@ def state(world, *key):
 
 
 def order(world, record):
-    return world.reversals.create(world.import_jobs.get(record["id"]), "operator", "ops@example.com", quick())
+    original = world.import_jobs.get(record["id"])
+    return world.record(world.reversals.create(original, "operator", "ops@example.com", quick()).id)
 
 
 def reverse(world, record):

@@ -8,7 +8,6 @@ into the same transaction, under the request's idempotency key, so a request tha
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from secrets import token_hex
 from typing import Any, Generic, NoReturn, TypedDict, TypeVar, cast
 
@@ -21,41 +20,16 @@ from rewards.adapters.units_in_use import UnitsInUse
 from rewards.domain import ids
 from rewards.domain.account_credits import available_in, redeem_across, redeem_reward, uncancellable
 from rewards.domain.balance import Balance, grant
-from rewards.domain.errors import RejectedError
 from rewards.domain.redemption import InsufficientBalanceError, Reward, Status, is_available, statuses
 from rewards.domain.reward_rows import Grant
-from rewards.domain.units import format_value
 from rewards.flows.load_rewards import admitted, new_balance
+from rewards.flows.rejections import RejectionCode, RequestRejectedError, insufficient, not_found, too_many
 from rewards.flows.reward_queries import OwnedReward, RewardQueries, RewardRecord, show
 from rewards.flows.spellings import Spellings
 from rewards.flows.unit_claims import InvalidUnitError, UnitClaims
 
 # Who loaded a reward that no file brought.
 BY_API = "API"
-
-
-class RejectionCode(StrEnum):
-    """Why a request changes nothing; the API's apiErrorCode."""
-
-    REWARD_NOT_FOUND = "REWARD_NOT_FOUND"
-    REWARD_NOT_AVAILABLE = "REWARD_NOT_AVAILABLE"
-    REWARD_NOT_CANCELLABLE = "REWARD_NOT_CANCELLABLE"
-    NO_BALANCE = "NO_BALANCE"
-    UNIT_MISMATCH = "UNIT_MISMATCH"
-    INSUFFICIENT_BALANCE = "INSUFFICIENT_BALANCE"
-    INVALID_UNIT = "INVALID_UNIT"
-    BALANCE_FULL = "BALANCE_FULL"
-    TOO_MANY_BALANCES = "TOO_MANY_BALANCES"
-    IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
-
-
-class RequestRejectedError(RejectedError):
-    """A request is rejected, and nothing was changed; `message` says why in words."""
-
-    def __init__(self, code: RejectionCode, message: str) -> None:
-        super().__init__(f"{code}: {message}")
-        self.code = code
-        self.message = message
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +137,7 @@ class LedgerCommands:
             try:
                 redeem_reward(balance, reward, amount, redemption, now)
             except InsufficientBalanceError as error:
-                _insufficient(amount, unit, error)
+                insufficient(amount, unit, error)
             return _Change(_debited(amount, unit, [balance], now), [balance])
 
         return self._once(request, decide, backoff)
@@ -195,7 +169,7 @@ class LedgerCommands:
             try:
                 changed = redeem_across(balances, amount, redemption, now)
             except InsufficientBalanceError as error:
-                _insufficient(amount, unit, error)
+                insufficient(amount, unit, error)
             return _Change(_debited(amount, unit, balances, now), changed)
 
         return self._once(request, decide, backoff)
@@ -208,7 +182,7 @@ class LedgerCommands:
         while True:
             held = self._queries.find(reward_id, backoff)
             if held is None:
-                _not_found(reward_id)
+                not_found(reward_id)
             now = self._now()
             if held.reward.date_cancelled is not None:
                 return show(held, now)
@@ -244,7 +218,7 @@ class LedgerCommands:
             except RequestRejectedError as error:
                 rejection = error
             except TooManyWritesError as error:
-                rejection = _too_many(error)
+                rejection = too_many(error)
             except (ThrottledError, UnknownOutcomeError):
                 pass
             # Also when rejected: what is missing may be what this very request took.
@@ -259,14 +233,14 @@ class LedgerCommands:
         """A reward with its balance; history is read only for one that is closed."""
         claim = self._registry.read([reward_id], backoff).get(reward_id)
         if claim is None:
-            _not_found(reward_id)
+            not_found(reward_id)
         balance = self._accounts.read([claim.balance_key], backoff)[claim.balance_key]
         for reward in balance.rewards:
             if reward.id == reward_id:
                 return balance, reward
         held = self._queries.find(reward_id, backoff)
         if held is None:
-            _not_found(reward_id)
+            not_found(reward_id)
         return held.balance, held.reward
 
     def _no_balance(self, account_id: str, user_id: str | None, unit: str) -> NoReturn:
@@ -297,27 +271,6 @@ def _same(before: StoredResponse, request: Request) -> Any:
             "This Idempotency-Key was used for another request. Use a new one for each; nothing was changed.",
         )
     return before.response
-
-
-def _insufficient(amount: int, unit: str, error: InsufficientBalanceError) -> NoReturn:
-    raise RequestRejectedError(
-        RejectionCode.INSUFFICIENT_BALANCE,
-        f"{format_value(amount, unit)} {unit} was asked, {format_value(error.available, unit)} is available. "
-        "Nothing was redeemed.",
-    ) from error
-
-
-def _too_many(error: TooManyWritesError) -> RequestRejectedError:
-    return RequestRejectedError(
-        RejectionCode.TOO_MANY_BALANCES,
-        f"This amount would come from the balances of {error.wanted} participants, and one request can "
-        f"change at most {error.most}. Redeem less at a time, or from one participant (userId). "
-        "Nothing was redeemed.",
-    )
-
-
-def _not_found(reward_id: str) -> NoReturn:
-    raise RequestRejectedError(RejectionCode.REWARD_NOT_FOUND, f"There is no reward {reward_id!r}.")
 
 
 def _is_gone(balance: Balance, reward: Reward) -> bool:
