@@ -59,7 +59,7 @@ class Queues:
             for rejected in response.get("Failed", []):
                 if rejected["SenderFault"]:
                     raise RuntimeError(
-                        f"SQS refused a message: {rejected['Code']}: {rejected.get('Message')}"
+                        f"SQS rejected a message: {rejected['Code']}: {rejected.get('Message')}"
                     )
             for sent in response.get("Successful", []):
                 del waiting[sent["Id"]]
