@@ -1,4 +1,4 @@
-"""Decimals beside every amount: nobody has to know a unit to show its values as people write them."""
+"""Decimals beside every amount, so that clients can show amounts without knowing their units."""
 
 from typing import Annotated, Any
 
@@ -9,9 +9,7 @@ from rewards.domain.units import decimals
 # Fields that hold credits by unit.
 _BY_UNIT = ("requested", "redeemed", "rejected", "totals")
 
-Decimals = Annotated[
-    int, Field(description="Decimals of the unit: 1055 with 2 decimals is 10.55 as people write it.")
-]
+Decimals = Annotated[int, Field(description="Decimals of the unit: 1055 with 2 decimals is 10.55.")]
 DecimalsByUnit = Annotated[
     dict[str, int], Field(description="Decimals of each unit that has an amount here, by unit.")
 ]

@@ -15,6 +15,7 @@ import imports
 import openapi
 import reward_routes
 from errors import MAX_RESPONSE_BYTES, ApiError, in_plain_words, response_to, too_large
+from http_responses import shortened
 from request import admit
 from resolver import Resolver
 from rewards.domain.errors import RewardsError
@@ -25,10 +26,10 @@ app = Resolver()
 for module in (exports, imports, balance_routes, reward_routes, openapi):
     app.include_router(module.router, prefix="/api/v1/<_tenant>")
 
-# Here the token in the path is the authentication.
+# The token in the path is the authentication.
 links = APIGatewayHttpResolver()
 links.include_router(downloads.router)
-links.not_found(downloads.opens_nothing)
+links.not_found(downloads.not_found)
 links.exception_handler(Exception)(downloads.failed)
 
 
@@ -51,7 +52,7 @@ def _raised_by_a_flow(error: RewardsError) -> Response[str]:
 
 def _failed(error: Exception) -> Response[str]:
     logger.exception("unexpected", exc_info=error)
-    return _rejected(ApiError(500, "INTERNAL_ERROR", "Something went wrong here. Try again later."))
+    return _rejected(ApiError(500, "INTERNAL_ERROR", "An internal error occurred. Try again later."))
 
 
 app.exception_handler(ApiError)(_rejected)
@@ -68,7 +69,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         response = _respond(event, context)
         if event["requestContext"]["http"]["method"] == "HEAD":
             response["body"] = ""
-    # Answers hold balances, names, and addresses of files that need no password.
+    # Responses contain balances, names, and addresses of files that need no password.
     everywhere = {
         "Cache-Control": "no-store",
         "X-Content-Type-Options": "nosniff",
@@ -82,13 +83,18 @@ def _respond(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         request = admit(event, settings().tenant_alias, settings().public_url)
         methods = app.allowed_methods(request["rawPath"])
         if not methods:
-            raise ApiError(404, "NOT_FOUND", "There is nothing at this address.")
+            path = shortened(request["rawPath"])
+            raise ApiError(
+                404, "NOT_FOUND", f"The path {path!r} does not exist. openapi.json lists all paths."
+            )
         allow = ", ".join(sorted(methods | {"OPTIONS"} | ({"HEAD"} if "GET" in methods else set())))
         method = request["requestContext"]["http"]["method"]
         if method == "OPTIONS":
             return {"statusCode": 204, "headers": {"Allow": allow}}
         if method not in methods:
-            raise ApiError(405, "METHOD_NOT_ALLOWED", f"Here one can {allow}.", headers={"Allow": allow})
+            raise ApiError(
+                405, "METHOD_NOT_ALLOWED", f"Method not allowed. Allowed: {allow}.", headers={"Allow": allow}
+            )
         response = app.resolve(request, context)
         if len(json.dumps(response)) > MAX_RESPONSE_BYTES:
             raise too_large(is_paged=app.is_paged(request["rawPath"], method))

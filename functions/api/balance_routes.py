@@ -1,4 +1,4 @@
-"""`/reward/balance`, `/balance/overview`, `/credit/bulkredeem`, `/units`: balances in sums, and redeeming
+"""`/reward/balance`, `/balance/overview`, `/credit/bulkredeem`, `/units`: totals of balances, and redemption
 from them."""
 
 from dataclasses import asdict
@@ -37,23 +37,23 @@ _TAGS = ["Balances"]
 
 
 class RewardBalance(WithDecimals):
-    """The rewards of one unit, in sums. What is assigned is the sum of all other totals."""
+    """The totals of the rewards of one unit. The assigned credit is the sum of all other totals."""
 
     type: Literal["CREDIT"]
     unit: str
     decimals: Decimals
-    count: int = Field(description="How many rewards there are, and were.")
+    count: int = Field(description="The number of rewards, including redeemed, expired and cancelled ones.")
     totalAssignedCredit: int
     totalRedeemedCredit: int
-    totalPendingCredit: int = Field(description="Left of rewards that are scheduled for later.")
-    totalExpiredCredit: int = Field(description="Left of rewards when they expired.")
-    totalCancelledCredit: int = Field(description="Left of rewards when they were cancelled.")
+    totalPendingCredit: int = Field(description="What is left of rewards that are scheduled for later.")
+    totalExpiredCredit: int = Field(description="What was left of rewards when they expired.")
+    totalCancelledCredit: int = Field(description="What was left of rewards when they were cancelled.")
     totalAvailableCredit: int = Field(description="What can be redeemed now.")
-    totalHeldCredit: int = Field(description="What holds reserve.")
+    totalHeldCredit: int = Field(description="What is reserved by holds.")
 
 
 class BulkDebit(RequestObject):
-    """What to redeem from a participant's balance, or from an account's."""
+    """An amount to redeem from the balance of a participant or of an account."""
 
     accountId: ParticipantId
     unit: Unit
@@ -62,38 +62,38 @@ class BulkDebit(RequestObject):
 
 
 class UnitOverview(WithDecimals):
-    """What is available in one unit, in credits."""
+    """The available credits of one unit."""
 
     unit: str
     decimals: Decimals
-    participants: int = Field(description="Who have something available.")
+    participants: int = Field(description="The number of participants with available credits.")
     available: int
-    expiring: int = Field(description="What of it expires within 30 days of `asOf`.")
+    expiring: int = Field(description="The available credits that expire within 30 days of `asOf`.")
 
 
 class BalanceOverview(BaseModel):
-    """What all balances hold. Dates are Unix milliseconds."""
+    """The available balances of all participants by unit. Dates are Unix milliseconds."""
 
     status: Literal["NONE", "PENDING", "READY", "FAILED"]
     dateOrdered: int | None
-    asOf: int | None = Field(description="The moment that the sums show.")
+    asOf: int | None = Field(description="The time of the totals.")
     units: list[UnitOverview]
 
 
 class UnitInUse(WithDecimals):
-    """A unit in which there are rewards."""
+    """A unit in use."""
 
     unit: str
     decimals: Decimals
-    currency: str | None = Field(description="ISO 4217 code, where the unit is money.")
+    currency: str | None = Field(description="The ISO 4217 code if the unit is money; else null.")
 
 
 @router.get(
     "/reward/balance",
     summary="List reward balances",
     tags=_TAGS,
-    description="The sums of the rewards of an account, or of one participant of it, for each unit, in the "
-    "order of the units.",
+    description="The totals of the rewards of an account, or of one of its participants, for each unit, in "
+    "the order of the units.",
 )
 def list_balances(
     _tenant: str,
@@ -113,8 +113,8 @@ def list_balances(
     "/credit/bulkredeem",
     summary="Redeem from a balance",
     description="Redeem an amount, entirely or not at all: earliest expiry first, then earliest given. With "
-    "userId from that participant's balance; without, from the balances of all of the account's "
-    "participants as if they were one, of which one request can change 99.",
+    "userId, it is taken from that participant's balance. Without, it is taken from the balances of all of "
+    "the account's participants, of which one request can change 99.",
     tags=_TAGS,
     responses={
         200: {"description": "Redeemed"},
@@ -137,21 +137,21 @@ def redeem_balance(_tenant: str, debit: BulkDebit, key: IdempotencyKey = None) -
     return Debited.model_validate(done)
 
 
-@router.get("/balance/overview", summary="Show what all balances hold", tags=_TAGS)
+@router.get("/balance/overview", summary="Get the balance overview", tags=_TAGS)
 def show_overview(_tenant: str) -> BalanceOverview:
-    """As of the last report of all available balances, or the last overview that was ordered."""
+    """The totals of the last report of all available balances, or of the last requested overview."""
     return BalanceOverview.model_validate(_shown(wiring.flows().overviews.get()))
 
 
 @router.post(
     "/balance/overview",
-    summary="Have the overview made anew",
+    summary="Refresh the balance overview",
     tags=_TAGS,
     status_code=202,
-    responses={202: {"description": "It is on its way; one at a time is made."}},
+    responses={202: {"description": "The overview is in progress. Only one is created at a time."}},
 )
 def order_overview(_tenant: str) -> tuple[BalanceOverview, int]:
-    """Every balance is read once. Ask until the status is no longer PENDING."""
+    """Every balance is read once. Repeat `GET` until the status is no longer PENDING."""
     flows = wiring.flows()
     requested = flows.overviews.request(flows.queues, flows.settings.export_queue_url)
     return BalanceOverview.model_validate(_shown(requested)), 202

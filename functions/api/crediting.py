@@ -1,4 +1,4 @@
-"""What the routes of rewards and balances share: the kinds of values they take, and their rejections."""
+"""The types of values and the rejections that the routes of rewards and balances share."""
 
 import hashlib
 import json
@@ -11,7 +11,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Header
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from amounts import Decimals, WithDecimals
-from errors import response_to, status_of
+from errors import response_to, sent, status_of
 from request import Caller
 from rewards.adapters.retry import Backoff
 from rewards.domain.errors import RewardsError
@@ -37,9 +37,9 @@ _UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffd-\uffff]")
 
 
 def text(most: int, least: int = 1, is_id: bool = False) -> Any:
-    """A text of at most some bytes, whose surrounding spaces do not count.
+    """A text of at most `most` bytes, without its surrounding spaces.
 
-    Ids come as they are given: what is stored under that spelling is found (spellings.py).
+    Ids keep their Unicode form, so that ids stored in another form than NFC are found (spellings.py).
     """
 
     def check(value: str) -> str:
@@ -49,7 +49,7 @@ def text(most: int, least: int = 1, is_id: bool = False) -> Any:
         if problem is not None:
             raise ValueError(problem)
         if _UNFIT.search(value):
-            raise ValueError("must not have a control character, nor U+FFFD, which stands for a damaged one")
+            raise ValueError("must not contain control characters or U+FFFD (a damaged character)")
         return value if is_id else normalised(value)
 
     constraints = StringConstraints(strip_whitespace=True, min_length=least, max_length=most)
@@ -64,11 +64,20 @@ FreeText = text(MAX_TEXT, least=0)
 Credit = Annotated[int, Field(strict=True, gt=0, le=MAX_CREDIT)]
 
 
+NOT_A_DATE = (
+    "must be Unix milliseconds (a number of 12 digits or more) or an ISO 8601 date, for example "
+    "2026-12-31T23:59:59Z"
+)
+
+
 def _date(is_expiry: bool) -> Any:
     """Unix milliseconds, or a text in ISO 8601 as in files."""
 
-    def read(value: Any) -> Any:
-        return read_date(value.strip(), is_expiry) if isinstance(value, str) and "-" in value else value
+    def read(value: Any) -> int:
+        found = read_date(value.strip(), is_expiry) if isinstance(value, str) and "-" in value else value
+        if isinstance(found, bool) or not isinstance(found, int) or not MIN_DATE <= found <= MAX_DATE:
+            raise ValueError(f"{NOT_A_DATE}, not {sent(value)}")
+        return found
 
     # Fewer digits would be taken for seconds by the loader, which reads what the report of rewards writes.
     return Annotated[int, Field(strict=True, ge=MIN_DATE, le=MAX_DATE), BeforeValidator(read)]
@@ -82,29 +91,29 @@ IdempotencyKey = Annotated[
         alias="Idempotency-Key",
         min_length=1,
         max_length=255,
-        description="A text of your own, new for each request. Sent again with the same one, a request gets "
-        "its first answer again and changes nothing; another request with it is refused (409).",
+        description="A unique text for each request. A request that is sent again with the same key gets its "
+        "first response again and changes nothing. Another request with the same key is rejected (409).",
     ),
 ]
 
 
 class Debited(WithDecimals):
-    """What a redemption took, and what is left."""
+    """The redeemed credits, and the credits that remain."""
 
     creditRedeemed: int = Field(description="The credits just redeemed.")
     creditAvailable: int = Field(
-        description="The credits of this unit that the balance still has: the participant's, or the whole "
-        "account's where no userId was given."
+        description="The available credits of this unit: of the participant, or of the whole account if "
+        "there is no userId."
     )
     unit: str
     decimals: Decimals
 
 
 def request_of(tenant: str, caller: Caller, key: str | None, operation: str, *asked: object) -> Request:
-    """What makes a request the same as another one: its operation, and all that it asks.
+    """The identity of a request: a digest of its operation and parameters, and its idempotency key.
 
-    Each signed-in user has keys of their own, and all API keys share theirs. Until version 0.2 all callers
-    shared them.
+    Each signed-in user has their own keys; all API keys share theirs. Before version 0.2 all callers shared
+    their keys.
     """
     digest = hashlib.sha256(json.dumps([operation, *asked], sort_keys=True).encode()).hexdigest()
     if key is None:
@@ -114,13 +123,13 @@ def request_of(tenant: str, caller: Caller, key: str | None, operation: str, *as
 
 
 def time_to_respond() -> Backoff:
-    """How long a request may take."""
+    """The time limit of a request."""
     return Backoff.for_seconds(_SECONDS)
 
 
 @contextmanager
 def responding() -> Iterator[Backoff]:
-    """Gives a request that changes something its time, and turns rejections into the API's errors."""
+    """Limit the time of a request that changes something, and turn rejections into the API's errors."""
     try:
         yield time_to_respond()
     except RewardsError as error:

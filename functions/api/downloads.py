@@ -1,6 +1,6 @@
 """`/download/{token}`: the links in emails. The token is the authentication; it opens one file.
 
-A link may be used as often as one likes while it works: a mail scanner that looks first takes nothing away.
+A link works any number of times until it expires, so a mail scanner that opens it first does no harm.
 """
 
 import base64
@@ -26,37 +26,37 @@ _KEPT = "Reports and results are kept for a limited time only."
 def download(token: str) -> Response[str]:
     link = wiring.flows().download_links.find(token)
     if link is None:
-        return opens_nothing()
+        return not_found()
     if link.expires <= now() // 1000:
         return _page(410, "This link has expired", f"{_KEPT} {_again(link.key)}")
     if not wiring.flows().files.exists(link.key):
-        return _page(410, "The file is gone", f"{_KEPT} This one was deleted. {_again(link.key)}")
+        return _page(410, "File no longer available", f"{_KEPT} {_again(link.key)}")
     head = router.current_event.http_method == "HEAD"
     response = redirect(wiring.flows().files.signed_url(link.key, wiring.SIGNED_SECONDS, link.name, head))
     response.headers.update(_HEADERS)
     return response
 
 
-def opens_nothing(_: Exception | None = None) -> Response[str]:
-    """The page for an address that is no link of ours, or is asked otherwise than a browser asks."""
+def not_found(_: Exception | None = None) -> Response[str]:
+    """The page for an unknown link, or a method that browsers do not use."""
     return _page(
         404,
-        "This link opens nothing",
-        "Check that the whole address was copied from the email. A link that expired more than a month "
-        "ago ends here, too.",
+        "Link not found",
+        "Check that you copied the whole address from the email. Links that expired more than a month ago "
+        "are not found either.",
     )
 
 
 def failed(error: Exception) -> Response[str]:
-    """The page for a fault of ours."""
+    """The page for an internal error."""
     logger.exception("unexpected", exc_info=error)
-    return _page(500, "Something went wrong here", "Try the link again in a few minutes: it still works.")
+    return _page(500, "Something went wrong", "Try the link again in a few minutes. It is still valid.")
 
 
 def _again(key: str) -> str:
     if is_of_import(key):
-        return "What the import did stays done, and its counts stay on its record."
-    return "Order the report again: a fresh one shows the balances as they are now."
+        return "What the import redeemed or loaded is not affected."
+    return "Create the report again. A new report shows the current balances."
 
 
 def _page(status: int, title: str, text: str) -> Response[str]:

@@ -8,24 +8,24 @@ from typing import Any
 from rewards.adapters.errors import ThrottledError, UnknownOutcomeError, UploadGoneError
 from rewards.adapters.retry import OutOfTimeError
 from rewards.domain.errors import RewardsError
-from rewards.domain.filters import FilterError
+from rewards.domain.filters import FilterError, UnitFilterError
 from rewards.flows.imports import ImportStateError, StillWorkingError
 from rewards.flows.rejections import RejectionCode, RequestRejectedError
 from rewards.flows.reversals import NotKeptError, NotReversibleError
 
-# The ways in. A browser that is told of the first asks for a password in a window of its own.
+# The authentication schemes. A browser that gets the first one asks for a password in a window of its own.
 _BASIC = 'Basic realm="API key", charset="UTF-8"'
 _BEARER = 'Bearer realm="user pool"'
 
-# Lambda returns no larger answer: its limit for the JSON of an answer, with status and headers.
+# Lambda's limit for the JSON of a response, with status and headers.
 MAX_RESPONSE_BYTES = 6 * 1024 * 1024
 
 
 class ApiError(Exception):
-    """A request that is answered with an error.
+    """An error response.
 
-    `code` is the contract's apiErrorCode; `problems` are a validation error's details, each a
-    text or a `field` with its `message`; `headers` go with the answer.
+    `code` is the contract's apiErrorCode; `problems` are the details of a validation error, each a text or a
+    `field` with its `message`; `headers` are sent with the response.
     """
 
     def __init__(
@@ -87,6 +87,8 @@ def response_to(error: RewardsError, may_have_happened: bool = False) -> ApiErro
     match error:
         case RequestRejectedError():
             return ApiError(status_of(error.code), error.code, error.message)
+        case UnitFilterError():
+            return ApiError(400, "INVALID_UNIT", f"params.{error.name}: {error}")
         case FilterError():
             return invalid([{"field": f"params.{error.name}", "message": str(error)}])
         case ImportStateError():
@@ -99,13 +101,13 @@ def response_to(error: RewardsError, may_have_happened: bool = False) -> ApiErro
             return ApiError(
                 410,
                 "UPLOAD_GONE",
-                "The uploaded file was deleted, or access to it is denied: upload it again.",
+                "The uploaded file was deleted, or access to it was denied. Upload it again.",
             )
         case StillWorkingError():
             return ApiError(
                 503,
                 "STILL_WORKING",
-                "The import is cancelled, but a worker may still be finishing some rows. Ask again.",
+                "The import is cancelled, but a worker may still be finishing some rows. Send the request again.",
             )
         case ThrottledError() | UnknownOutcomeError() | OutOfTimeError():
             return ApiError(503, "TRY_AGAIN", _SEND_AGAIN if may_have_happened else _BUSY)
@@ -113,17 +115,15 @@ def response_to(error: RewardsError, may_have_happened: bool = False) -> ApiErro
 
 
 _BUSY = "The service is busy. Try again in a few seconds."
-_SEND_AGAIN = (
-    "This could not be done in time, or it is not known whether it was. Send it again, with the same "
-    "Idempotency-Key."
-)
+_SEND_AGAIN = "The request did not finish in time, or its result is unknown. Send it again with the same Idempotency-Key."
 
 
 def unauthorized(headers: Mapping[str, str]) -> ApiError:
-    """Nobody we know. A page's own request is told of tokens only: the page signs its user in itself.
+    """A request without a known caller. Requests of a page's script get only the bearer scheme, because the
+    page signs in its user itself.
 
-    `headers` are the request's, their names in small letters. Scripts do not send Sec-Fetch-Mode, and an
-    address that somebody types says `navigate` there.
+    `headers` are the request's, their names in lower case. Programs do not send Sec-Fetch-Mode, and browsers
+    send `navigate` for a typed address.
     """
     by_page = headers.get("sec-fetch-mode", "navigate") != "navigate"
     bearer = headers.get("authorization", "").lower().startswith("bearer ")
@@ -136,29 +136,29 @@ def unauthorized(headers: Mapping[str, str]) -> ApiError:
 
 
 def too_large(is_paged: bool) -> ApiError:
-    """An answer that Lambda could not return."""
-    remedy = " Request fewer at a time: set limit, and offset for the next ones." if is_paged else ""
+    """A response that Lambda could not return."""
+    remedy = " Request a part at a time with limit and offset." if is_paged else ""
     return ApiError(
         413,
         "RESPONSE_TOO_LARGE",
-        f"The answer is larger than {MAX_RESPONSE_BYTES:,} bytes, more than can be returned at once.{remedy}",
+        f"The response is larger than {MAX_RESPONSE_BYTES:,} bytes, the most that can be returned.{remedy}",
     )
 
 
 def invalid(problems: Sequence[str | Mapping[str, str]]) -> ApiError:
-    """A request that does not have the form it needs; the message says where the first fault is."""
+    """A request that is not valid; the message names the first problem."""
     first = problems[0]
     listed = first if isinstance(first, str) else f"{first['field']}: {first['message']}"
     return ApiError(400, "VALIDATION_ERROR", f"The request is not valid. {listed}", problems)
 
 
 def in_plain_words(found: Sequence[Mapping[str, Any]]) -> ApiError:
-    """What Powertools and pydantic found, without their vocabulary of types."""
+    """The problems that Powertools and pydantic found, in the words of the API."""
     problems: list[dict[str, str]] = []
     for each in found:
         where, *parts = each["loc"]
         place = ".".join(map(str, parts))
-        message = str(each.get("msg", each["type"])).removeprefix("Value error, ")
+        message = _plain_message(each)
         # Parameters in a path have Python's names, all others those of the API.
         problems.append(
             {"field": (in_camel_case(place) if where == "path" else place) or "body", "message": message}
@@ -166,6 +166,53 @@ def in_plain_words(found: Sequence[Mapping[str, Any]]) -> ApiError:
     return invalid(problems)
 
 
+# By pydantic's type of error; `{...}` are values of its context.
+_MESSAGES = {
+    "bool_parsing": "must be true or false",
+    "bool_type": "must be true or false",
+    "dict_type": "must be a JSON object",
+    "greater_than": "must be above {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "int_from_float": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_parsing_size": "must be a whole number of fewer digits",
+    "int_type": "must be a whole number",
+    "less_than_equal": "must be at most {le}",
+    "list_type": "must be a list",
+    "literal_error": "must be {expected}",
+    "missing": "is required",
+    "model_attributes_type": "must be a JSON object",
+    "model_type": "must be a JSON object",
+    "none_required": "must be null or left out",
+    "string_pattern_mismatch": "must match the pattern {pattern}",
+    "string_too_long": "must have at most {max_length} characters",
+    "string_too_short": "must not be blank",
+    "string_type": "must be a text",
+    "too_long": "must have at most {max_length} entries",
+    "too_short": "must have at least {min_length} entries",
+}
+_JSON_WORDS = {"True": "true", "False": "false", "None": "null"}
+_MAX_SHOWN = 60
+
+
+def _plain_message(found: Mapping[str, Any]) -> str:
+    """What is allowed and what was sent, in words that follow the field's name."""
+    kind = found["type"]
+    if kind not in _MESSAGES:
+        return str(found.get("msg", kind)).removeprefix("Value error, ")
+    context = {name: _JSON_WORDS.get(str(value), value) for name, value in found.get("ctx", {}).items()}
+    message = _MESSAGES[kind].format(**context)
+    return message if kind == "missing" else f"{message}, not {sent(found.get('input'))}"
+
+
+def sent(value: Any) -> str:
+    """A value of the request as JSON, cut where it is long."""
+    if isinstance(value, dict | list):
+        return "an object" if isinstance(value, dict) else "a list"
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= _MAX_SHOWN else text[: _MAX_SHOWN - 1] + "…"
+
+
 def in_camel_case(text: str) -> str:
-    """snake_case, as Python has it, in the way the API's own names are spelt."""
+    """A name in snake_case as the API spells it."""
     return re.sub(r"(?<=[a-z])_([a-z])", lambda found: found[1].upper(), text)

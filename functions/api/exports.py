@@ -1,4 +1,4 @@
-"""`/export`: order a report, ask after it, download it."""
+"""`/export`: create a report, get its status, download it."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
@@ -9,8 +9,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 import wiring
 from amounts import DecimalsByUnit, WithDecimalsByUnit
-from crediting import ProgramId, Unit
-from errors import ApiError
+from crediting import NOT_A_DATE, ProgramId, Unit
+from errors import ApiError, sent
 from http_responses import FileAddress, Limit, Offset, Redirected, handed_over, shortened
 from known import RequestObject
 from request import Caller, caller_of
@@ -38,29 +38,26 @@ def _known_type(kind: str) -> str:
 
 def _not_blank(text: str) -> str:
     if not text:
-        raise ValueError("must not be blank: leave it out, or send null, for no filter")
+        raise ValueError("must not be blank; leave it out or send null for no filter")
     return text
 
 
 def _moment(given: Any) -> Any:
-    """Unix milliseconds of what a program sends as a moment: milliseconds, or ISO 8601."""
+    """The Unix milliseconds of a date that is given as milliseconds or in ISO 8601."""
     if isinstance(given, bool) or not isinstance(given, int | str):
-        raise ValueError(_NO_MOMENT)
+        raise ValueError(f"{NOT_A_DATE}, not {sent(given)}")
     if isinstance(given, int) or given.strip().isdecimal():
         if not MIN_DATE <= int(given) <= MAX_DATE:
-            raise ValueError(_NO_MOMENT)
+            raise ValueError(f"{NOT_A_DATE}, not {sent(given)}")
         return int(given)
     try:
         moment = datetime.fromisoformat(given.strip())
     except ValueError:
-        raise ValueError(_NO_MOMENT) from None
+        raise ValueError(f"{NOT_A_DATE}, not {sent(given)}") from None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
 
 
-_NO_MOMENT = (
-    "must be Unix milliseconds (12 digits or more) or an ISO 8601 date, for example 2026-12-31T23:59:59Z"
-)
 _Moment = Annotated[
     int,
     BeforeValidator(_moment),
@@ -77,14 +74,16 @@ _Program = Annotated[ProgramId, AfterValidator(_not_blank)]
 
 
 class ExportFilter(RequestObject):
-    """The original system's filter by unit; all of it has to fit. For reports of what is available, and of
+    """The original system's filter by unit; all fields must match. For reports of available balances and of
     rewards."""
 
     unit_eq: Unit | None = Field(default=None, description="Only this unit.")
     unit_in: list[Unit] | None = Field(
         default=None, min_length=1, max_length=100, description="Only these units."
     )
-    unitType_eq: Unit | None = Field(default=None, description="Only units of this name: CASH of CASH/USD.")
+    unitType_eq: Unit | None = Field(
+        default=None, description="Only units with this name: CASH for CASH/USD."
+    )
     currency_eq: str | None = Field(
         default=None, pattern="^[A-Z]{3}$", description="Only units of this currency (ISO 4217)."
     )
@@ -96,7 +95,7 @@ _UPDATE_DATES = "For reports of balances and of rewards: by the last write of th
 
 
 class ExportParams(RequestObject):
-    """Filters. All of them have to fit; one that does not apply to the type of report is rejected."""
+    """Filters. All of them must match; one that does not apply to the type of report is rejected."""
 
     unit: Unit | None = Field(default=None, description="Only this unit.", examples=["CASH/USD"])
     programId: _Program | None = Field(default=None, description="Only rewards of this program.")
@@ -114,7 +113,7 @@ def _only_null(*names: str) -> Any:
 
 
 class ExportOrder(RequestObject):
-    """A report to make."""
+    """A report to create."""
 
     # For readers of the description only; rewards.domain.filters decides.
     model_config = ConfigDict(
@@ -132,7 +131,7 @@ class ExportOrder(RequestObject):
         json_schema_extra={"enum": list(TYPES)}, examples=["REDEEMABLE_REWARD_BALANCE"]
     )
     format: Literal["CSV", "XLSX"] = "CSV"
-    name: str | None = Field(default=None, description="What it is called; cut to 200 characters.")
+    name: str | None = Field(default=None, description="The name of the import; cut to 200 characters.")
     requester: str | None = Field(
         default="API",
         description="Who asks, of an API key; cut to 200 characters. Of a user it is the email address.",
@@ -148,7 +147,7 @@ class Problem(BaseModel):
 
 
 class Export(WithDecimalsByUnit):
-    """A report that was ordered. Dates are Unix milliseconds UTC."""
+    """A requested report. Dates are Unix milliseconds UTC."""
 
     id: str
     type: str
@@ -157,13 +156,13 @@ class Export(WithDecimalsByUnit):
     requester: str
     # With a title of its own: generated clients would call it ExportParams, as the model of requests.
     params: dict[str, Any] = Field(title="Filters", description="The filters that apply.")
-    mailtoEmail: str | None = Field(description="Who is told.")
+    mailtoEmail: str | None = Field(description="The email address that is notified.")
     status: Literal["PENDING", "COMPLETED", "ABORTED", "EXPIRED"]
     dateCreated: int
     dateCompleted: int | None
-    dateExpires: int | None = Field(description="Until when the file can be downloaded.")
+    dateExpires: int | None = Field(description="The time until which the file can be downloaded.")
     recordCount: int | None
-    totals: dict[str, int] | None = Field(default=None, description="What is available, in credits by unit.")
+    totals: dict[str, int] | None = Field(default=None, description="The available credits by unit.")
     decimals: DecimalsByUnit
     error: Problem | None
 
@@ -172,19 +171,22 @@ class ExportPage(BaseModel):
     """Exports, newest first."""
 
     data: list[Export]
-    count: int = Field(description="How many stand here.")
+    count: int = Field(description="The number of entries in data.")
     totalCount: int
 
 
 @router.post(
     "/export",
-    summary="Order a report",
+    summary="Create a report",
     tags=_TAGS,
     status_code=201,
-    responses={201: {"description": "The order; the report is on its way."}},
+    responses={
+        201: {"description": "The export. Its report is being created."},
+        400: {"description": "INVALID_UNIT: no reward has a unit of the filters."},
+    },
 )
 def order_export(_tenant: str, wanted: ExportOrder) -> Export:
-    """The report is made in the background; an email with a link comes when it is ready."""
+    """The report is created in the background. An email with a link is sent when it is ready."""
     caller = caller_of(router.current_event.raw_event)
     chosen: Any = wanted.params.model_dump(exclude_none=True) if wanted.params else {}
     job = wiring.flows().exports.create(
@@ -208,12 +210,12 @@ def list_exports(_tenant: str, limit: Limit = 10, offset: Offset = 0) -> ExportP
 
 @router.get(
     "/export/<export_id>",
-    summary="Look an export up",
+    summary="Get an export",
     tags=_TAGS,
     responses={200: {"description": "The export"}, 404: {"description": "EXPORT_NOT_FOUND"}},
 )
 def show_export(_tenant: str, export_id: str) -> Export:
-    """Ask until the status is no longer PENDING."""
+    """Repeat the request until the status is no longer PENDING."""
     return Export.model_validate(_shown(_found(export_id)))
 
 
@@ -223,7 +225,7 @@ def show_export(_tenant: str, export_id: str) -> Export:
     tags=_TAGS,
     responses={
         200: {
-            "description": "With redirect=false: where the file is.",
+            "description": "With redirect=false: the address of the file.",
             "content": {"application/json": {"model": FileAddress}},
         },
         303: {"description": "The file is at `Location` for five minutes."},
@@ -233,19 +235,19 @@ def show_export(_tenant: str, export_id: str) -> Export:
     },
 )
 def download_export(_tenant: str, export_id: str, redirected: Redirected = True) -> Response[str]:
-    """The address in the answer needs no authentication and works for five minutes."""
+    """The address in the response needs no authentication and works for five minutes."""
     job = _found(export_id)
     if job.status in (ExportStatus.PENDING, ExportStatus.ABORTED):
-        raise ApiError(409, f"EXPORT_{job.status}", f"The export is {job.status.lower()}.")
+        raise ApiError(409, f"EXPORT_{job.status}", f"The export is {job.status}, so it has no file.")
     key = report_key(export_id, job.format, job.type)
     if job.status is ExportStatus.EXPIRED or not wiring.flows().files.exists(key):
-        raise ApiError(410, "EXPORT_EXPIRED", "The file is gone: order the report again.")
+        raise ApiError(410, "EXPORT_EXPIRED", "The file is no longer available. Create the report again.")
     name = report_name(job.name, job.date_created, job.format)
     return handed_over(wiring.flows().files.signed_url(key, wiring.SIGNED_SECONDS, name), redirected)
 
 
 def mailto(caller: Caller) -> str:
-    """Who is told of what a caller ordered."""
+    """The address that is notified about a caller's export or import."""
     return caller.email or wiring.settings().notification_email
 
 
@@ -257,7 +259,7 @@ def problem(failure: JobFailure | None) -> dict[str, str] | None:
 def _found(export_id: str) -> ExportJob:
     job = wiring.flows().exports.get(export_id)
     if job is None:
-        raise ApiError(404, "EXPORT_NOT_FOUND", f"There is no export {shortened(export_id)!r}.")
+        raise ApiError(404, "EXPORT_NOT_FOUND", f"No export has the id {shortened(export_id)!r}.")
     return job
 
 

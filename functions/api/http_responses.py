@@ -1,4 +1,4 @@
-"""Small things that several routes share."""
+"""Responses and parameters that several routes share."""
 
 from typing import Annotated, TypeVar
 
@@ -8,17 +8,19 @@ from pydantic import BaseModel
 
 T = TypeVar("T")
 
-Limit = Annotated[int, Query(ge=1, le=1_000, description="How many at most.")]
-AnyLimit = Annotated[int | None, Query(ge=1, le=10**9, description="How many at most; all without it.")]
-Offset = Annotated[int, Query(ge=0, le=10**9, description="How many to skip at the beginning.")]
+Limit = Annotated[int, Query(ge=1, le=1_000, description="The maximum number of entries.")]
+AnyLimit = Annotated[
+    int | None, Query(ge=1, le=10**9, description="The maximum number of entries; all if it is left out.")
+]
+Offset = Annotated[int, Query(ge=0, le=10**9, description="The number of entries to skip.")]
 Redirected = Annotated[
     bool,
-    Query(alias="redirect", description="False: the address comes as JSON, for a page's script."),
+    Query(alias="redirect", description="false: return the address as JSON, for scripts in a browser."),
 ]
 
 
 class FileAddress(BaseModel):
-    """Where a file is, for five minutes, without further authentication."""
+    """The address of a file, which works for five minutes without authentication."""
 
     url: str
 
@@ -29,7 +31,7 @@ def part(found: list[T], limit: int | None, offset: int) -> list[T]:
 
 
 def shortened(identifier: str) -> str:
-    """An id from outside, short enough to be repeated in an answer."""
+    """An id from outside, cut so that it can be repeated in a response."""
     return identifier if len(identifier) <= 100 else identifier[:99] + "…"
 
 
@@ -41,5 +43,5 @@ def handed_over(url: str, redirected: bool) -> Response[str]:
 
 
 def redirect(url: str) -> Response[str]:
-    """See the file at its signed URL, which works for minutes."""
+    """Redirect to a file's signed URL, which works for minutes."""
     return Response(303, "text/plain", "", headers={"Location": url})

@@ -1,4 +1,4 @@
-"""`/import`: order, start and cancel imports, ask after them, download their results."""
+"""`/import`: create, start, cancel and reverse imports, get their status, download their results."""
 
 from dataclasses import asdict
 from typing import Annotated, Any, Literal
@@ -31,7 +31,7 @@ router = APIGatewayHttpRouter()
 
 _TAGS = ["Imports"]
 _TYPES = Literal["REDEEMABLE_REWARD_BALANCE", "REWARD"]
-# For who reads the description only; rewards.domain.file_names decides.
+# For readers of the description only; rewards.domain.file_names decides.
 _TEXT_ENDINGS = "[cC][sS][vV]|[tT][xX][tT]|[tT][sS][vV]"
 _BALANCES_FILE: Any = {"type": "string", "pattern": rf"\.({_TEXT_ENDINGS}|[xX][lL][sS][xX])$"}
 _REWARDS_FILE: Any = {
@@ -54,22 +54,20 @@ class ImportOrder(RequestObject):
 
     type: _TYPES = Field(description="Redeem balances, or load rewards.")
     fileName: Annotated[str, AfterValidator(clean)] = Field(
-        description="Its ending tells the format: .csv, .txt, .tsv or .xlsx; also .jsonl or .ndjson for "
-        "rewards.",
+        description="Its ending names the format: .csv, .txt, .tsv, .xlsx; for rewards also .jsonl, .ndjson.",
         examples=["payout.csv"],
     )
-    name: str | None = Field(default=None, description="What it is called; cut to 200 characters.")
-    dryRun: StrictBool = Field(default=False, description="Show what would happen, and change nothing.")
+    name: str | None = Field(default=None, description="The name of the import; cut to 200 characters.")
+    dryRun: StrictBool = Field(default=False, description="Preview the import without changing anything.")
     encoding: Annotated[str, AfterValidator(encoding_name)] | None = Field(
         default=None,
-        description="The encoding of a text file, such as Windows-1251 or Shift_JIS. Without it, a file "
-        "that is "
-        "not Unicode is read in the encoding that is detected. A byte-order mark in the file is stronger.",
+        description="The encoding of a text file, such as Windows-1251 or Shift_JIS. Without it, the "
+        "encoding of a file that is not Unicode is detected. A byte-order mark in the file takes precedence.",
         examples=["Windows-1251"],
     )
     separator: Annotated[str, AfterValidator(separator_named)] | None = Field(
         default=None,
-        description="The separator between the cells of a text file. Without it, it is found by the header.",
+        description="The separator between the cells of a text file. Without it, the header decides.",
         json_schema_extra=_SEPARATORS,
     )
 
@@ -89,7 +87,7 @@ class ImportOrder(RequestObject):
     @classmethod
     def _is_possible(cls, dry_run: bool, info: ValidationInfo) -> bool:
         if dry_run and info.data.get("type") == ImportType.REWARDS:
-            raise ValueError("rewards are loaded without a dry run; loading one again changes nothing")
+            raise ValueError("must be false for rewards; loading a reward again changes nothing")
         return dry_run
 
     @field_validator("encoding", "separator")
@@ -97,7 +95,7 @@ class ImportOrder(RequestObject):
     def _is_for_text(cls, setting: str | None, info: ValidationInfo) -> str | None:
         file_name = info.data.get("fileName", "")
         if setting is not None and file_name.lower().endswith((".xlsx", ".jsonl", ".ndjson")):
-            raise ValueError("only .csv, .txt and .tsv files have this setting")
+            raise ValueError("applies only to .csv, .txt and .tsv files")
         return setting
 
 
@@ -141,35 +139,37 @@ class Import(BaseModel):
     fileName: str
     dryRun: bool
     requester: str
-    mailtoEmail: str | None = Field(description="Who is told.")
+    mailtoEmail: str | None = Field(description="The email address that is notified.")
     status: Literal["PENDING", "VALIDATING", "PROCESSING", "COMPLETED", "ABORTED", "CANCELLED"]
     error: Problem | None
     allowDuplicate: bool = False
     encoding: str | None = Field(
-        default=None, description="The encoding in which a text file is read; null if it is not known yet."
+        default=None, description="The encoding of a text file; null if it is not known yet."
     )
     encodingDetected: bool = Field(
-        default=False, description="Whether the encoding was detected: nobody set it, and it is not Unicode."
+        default=False,
+        description="Whether the encoding was detected, because it was not set and is not Unicode.",
     )
     separator: str | None = Field(default=None, description="The separator between the cells of a text file.")
     dateCreated: int
     dateCompleted: int | None
     dateExpires: int | None = Field(
-        default=None, description="Until when its results can be downloaded; null before it has any."
+        default=None,
+        description="The time until which its results can be downloaded; null before it has results.",
     )
     startedFrom: str | None = Field(
-        default=None, description="The dry run that was started to become this import."
+        default=None, description="The dry run from which this import was started."
     )
-    startedAs: str | None = Field(default=None, description="The import that this dry run was started as.")
-    reverses: str | None = Field(default=None, description="The import that this one gives back.")
-    reversedBy: str | None = Field(default=None, description="The import that gives this one back.")
+    startedAs: str | None = Field(default=None, description="The import that was started from this dry run.")
+    reverses: str | None = Field(default=None, description="The import that this one reverses.")
+    reversedBy: str | None = Field(default=None, description="The import that reverses this one.")
     stats: ImportStats
 
 
 class ExampleRow(BaseModel):
-    """A row of the upload, and what became of it."""
+    """A row of the upload with its message."""
 
-    line: int = Field(description="As the spreadsheet numbers it.")
+    line: int = Field(description="The row number in a spreadsheet program.")
     cells: list[str]
     message: str
 
@@ -231,19 +231,19 @@ class ImportPage(BaseModel):
     """Imports, newest first."""
 
     data: list[Import]
-    count: int = Field(description="How many stand here.")
+    count: int = Field(description="The number of entries in data.")
     totalCount: int
 
 
 @router.post(
     "/import",
-    summary="Order an import",
+    summary="Create an import",
     tags=_TAGS,
     status_code=201,
-    responses={201: {"description": "The import, and the form to upload its file with, within an hour."}},
+    responses={201: {"description": "The import, and the form that uploads its file within an hour."}},
 )
 def order_import(_tenant: str, wanted: ImportOrder) -> OrderedImport:
-    """The form takes one file, up to 2 GiB, workbooks 512 MiB. The import begins when it arrives."""
+    """The form accepts one file of up to 2 GiB (workbooks 512 MiB). The import begins when it arrives."""
     caller = caller_of(router.current_event.raw_event)
     job, form = wiring.flows().imports.create(
         ImportType(wanted.type),
@@ -255,7 +255,7 @@ def order_import(_tenant: str, wanted: ImportOrder) -> OrderedImport:
         wanted.allowDuplicate,
         wanted.encoding,
         wanted.separator,
-        # Whoever previews a file in the console sees the result there.
+        # The console shows the result of a preview.
         sends_email=not (wanted.dryRun and is_from_console(router.current_event.raw_event)),
     )
     return OrderedImport.model_validate({**_shown(job), "upload": asdict(form)})
@@ -271,29 +271,29 @@ def list_imports(_tenant: str, limit: Limit = 10, offset: Offset = 0) -> ImportP
 
 @router.get(
     "/import/<import_id>",
-    summary="Look an import up",
+    summary="Get an import",
     tags=_TAGS,
     responses={200: {"description": "The import"}, 404: {"description": "IMPORT_NOT_FOUND"}},
 )
 def show_import(_tenant: str, import_id: str) -> Import:
-    """It has ended when dateCompleted is set."""
+    """The import has ended when dateCompleted is set."""
     return Import.model_validate(_shown(_found(import_id, wiring.flows().imports.get(import_id))))
 
 
 @router.post(
     "/import/<import_id>/start",
-    summary="Run a dry run for real",
+    summary="Start the import of a dry run",
     tags=_TAGS,
     status_code=201,
     responses={
-        201: {"description": "The new import; asked again, the same one."},
+        201: {"description": "The new import; a repeated request returns the same one."},
         404: {"description": "IMPORT_NOT_FOUND"},
         409: {"description": "NOT_A_DRY_RUN, or IMPORT_ and the dry run's status, if that is not COMPLETED"},
         410: {"description": "UPLOAD_GONE"},
     },
 )
 def start_import(_tenant: str, import_id: str) -> Import:
-    """Import, for real, the very file that was uploaded as a dry run. A dry run starts one import only."""
+    """Import the file that was uploaded for a dry run. A dry run starts only one import."""
     caller = caller_of(router.current_event.raw_event)
     job = wiring.flows().imports.start(import_id, caller.user, caller.email)
     return Import.model_validate(_shown(_found(import_id, job)))
@@ -304,14 +304,14 @@ def start_import(_tenant: str, import_id: str) -> Import:
     summary="Cancel an import",
     tags=_TAGS,
     responses={
-        200: {"description": "The import; nothing more of it is redeemed."},
+        200: {"description": "The import; no further row is redeemed."},
         404: {"description": "IMPORT_NOT_FOUND"},
         409: {"description": "IMPORT_COMPLETED, IMPORT_ABORTED, IMPORT_PROCESSED"},
-        503: {"description": "STILL_WORKING: it is cancelled, but a worker may be finishing; ask again."},
+        503: {"description": "STILL_WORKING: it is cancelled, but a worker may be finishing. Send it again."},
     },
 )
 def cancel_import(_tenant: str, import_id: str) -> Import:
-    """Rows that are not redeemed yet are answered CANCELLED. Asked again, the answer is the same."""
+    """Rows that are not redeemed yet end CANCELLED. A repeated request gets the same response."""
     job = wiring.flows().imports.cancel(import_id)
     return Import.model_validate(_shown(_found(import_id, job)))
 
@@ -322,15 +322,15 @@ def cancel_import(_tenant: str, import_id: str) -> Import:
     tags=_TAGS,
     status_code=201,
     responses={
-        201: {"description": "The import that gives everything back; asked again, the same one."},
+        201: {"description": "The import that returns everything; a repeated request returns the same one."},
         404: {"description": "IMPORT_NOT_FOUND"},
         409: {"description": "NOT_REVERSIBLE: a preview, a load of rewards, a reversal, or not yet ended"},
-        410: {"description": "IMPORT_EXPIRED: what it did is not kept any more"},
+        410: {"description": "IMPORT_EXPIRED: its results are no longer kept"},
     },
 )
 def reverse_import(_tenant: str, import_id: str) -> Import:
-    """Give back what an import redeemed, each amount to the reward it came from. It is an import of its own,
-    whose rows end REVERSED; a row that was reversed may be redeemed again."""
+    """Return what an import redeemed, each amount to the reward it came from. The reversal is an import of
+    its own, whose rows end REVERSED. A reversed row may be redeemed again."""
     caller = caller_of(router.current_event.raw_event)
     original = _found(import_id, wiring.flows().imports.get(import_id))
     reversal = wiring.flows().reversals.create(original, caller.user, mailto(caller), time_to_respond())
@@ -339,12 +339,12 @@ def reverse_import(_tenant: str, import_id: str) -> Import:
 
 @router.get(
     "/import/<import_id>/outcomes",
-    summary="Explain an import's outcomes",
+    summary="Explain the outcomes of an import",
     tags=_TAGS,
     responses={200: {"description": "The outcomes"}, 404: {"description": "IMPORT_NOT_FOUND"}},
 )
 def explain_outcomes(_tenant: str, import_id: str) -> ImportOutcomes:
-    """What became of the rows, by outcome: what that means, what to do about it, and the first of them."""
+    """Each outcome, warning and rejection with its meaning, its remedy and its first rows."""
     job = _found(import_id, wiring.flows().imports.get(import_id))
     kept = wiring.flows().files.record(import_key(import_id, EXAMPLES)) if job.results else None
     return ImportOutcomes.model_validate(asdict(summarise_outcomes(job, kept)))
@@ -352,7 +352,7 @@ def explain_outcomes(_tenant: str, import_id: str) -> ImportOutcomes:
 
 _FILE: Any = {
     200: {
-        "description": "With redirect=false: where the file is.",
+        "description": "With redirect=false: the address of the file.",
         "content": {"application/json": {"model": FileAddress}},
     },
     303: {"description": "The file is at `Location` for five minutes."},
@@ -370,26 +370,28 @@ def download_results(_tenant: str, import_id: str, redirected: Redirected = True
 
 @router.get("/import/<import_id>/failed", summary="Download failed.csv", tags=_TAGS, responses=_FILE)
 def download_failed(_tenant: str, import_id: str, redirected: Redirected = True) -> Response[str]:
-    """Only the rows to fix, if there are any."""
+    """Only the rows with errors, if there are any."""
     return _file(import_id, FAILED, redirected)
 
 
 def _file(import_id: str, name: str, redirected: bool) -> Response[str]:
     job = _found(import_id, wiring.flows().imports.get(import_id))
     if job.date_completed is None:
-        raise ApiError(409, "IMPORT_NOT_FINISHED", "The import is not finished yet.")
+        raise ApiError(409, "IMPORT_NOT_FINISHED", "The import has not ended yet.")
     if not job.results or (name == FAILED and not job.has_failed_file):
         raise ApiError(404, "NO_SUCH_FILE", f"This import has no {name}.")
     key = import_key(job.id, name)
     if not job.is_kept(now()) or not wiring.flows().files.exists(key):
-        raise ApiError(410, "IMPORT_EXPIRED", "The file is gone; it is kept for a limited time only.")
+        raise ApiError(
+            410, "IMPORT_EXPIRED", "The file is no longer available. Results are kept for a limited time."
+        )
     url = wiring.flows().files.signed_url(key, wiring.SIGNED_SECONDS, results_name(job.name, name))
     return handed_over(url, redirected)
 
 
 def _found(import_id: str, job: ImportJob | None) -> ImportJob:
     if job is None:
-        raise ApiError(404, "IMPORT_NOT_FOUND", f"There is no import {shortened(import_id)!r}.")
+        raise ApiError(404, "IMPORT_NOT_FOUND", f"No import has the id {shortened(import_id)!r}.")
     return job
 
 

@@ -1,4 +1,4 @@
-"""Unknown request fields and query parameters are rejected: a misspelt one would do more, not less."""
+"""Unknown request fields and query parameters are rejected: a misspelt filter would select more, not less."""
 
 from collections.abc import Collection
 from difflib import SequenceMatcher
@@ -47,8 +47,8 @@ class RequestObject(BaseModel):
 
 
 def reject_unknown(route: Route, raw_query: str, body: str) -> None:
-    """Raise ApiError (400) for query parameters that the route does not have or that are repeated, and for
-    fields in the body of a request that takes none."""
+    """Raise ApiError (400) for unknown or repeated query parameters, and for fields in the body of a request
+    that has none."""
     known = [field.alias for field in route.dependant.query_params]
     given = [name for name, _ in parse_qsl(raw_query, keep_blank_values=True)]
     unknown = [name for name in dict.fromkeys(given) if name not in known][:_MAX_PROBLEMS]
@@ -56,7 +56,7 @@ def reject_unknown(route: Route, raw_query: str, body: str) -> None:
         {"field": _shortened(name), "message": _unknown("query parameter", name, known)} for name in unknown
     ]
     problems += [
-        {"field": name, "message": "is given more than once, and takes one value"}
+        {"field": name, "message": "is given more than once; only one value is allowed"}
         for name in known
         if given.count(name) > 1
     ]
@@ -72,7 +72,7 @@ def reject_unknown(route: Route, raw_query: str, body: str) -> None:
 
 def _unknown(what: str, name: str, known: Collection[str]) -> str:
     if not known:
-        return f"unknown {what}; this request takes none"
+        return f"unknown {what}; this request has none"
     closest = max(known, key=lambda each: _likeness(each, name))
     hint = f" Did you mean {closest!r}?" if _likeness(closest, name) >= _ALIKE else ""
     return f"unknown {what}.{hint} Known: {', '.join(known)}."

@@ -1,4 +1,4 @@
-"""`/openapi.json`: the API's description, made from the routes themselves when it is asked for."""
+"""`/openapi.json`: the API's description, created from the routes on request."""
 
 import json
 from functools import lru_cache
@@ -16,19 +16,19 @@ router = APIGatewayHttpRouter()
 _DESCRIPTION = """\
 Reports of reward balances, bulk redemption by file, and the rewards themselves.
 
-Credits are integers in the unit's smallest step, dates are Unix milliseconds UTC. Ids in a path are
-percent-encoded; a slash in an id may stand as it is.
+Credits are integers in the unit's smallest unit, dates are Unix milliseconds UTC. Ids in a path are
+percent-encoded; a slash in an id need not be. Spaces around ids are ignored.
 """
 
 _ERRORS = {
-    "400": "VALIDATION_ERROR: the request does not have the form it needs; `validationErrors` says where.",
-    "401": "UNAUTHORIZED: neither the API key nor a token of the user pool came with the request.",
-    "403": "FORBIDDEN: this user may not do this.",
-    "404": "TENANT_NOT_FOUND: there is no tenant of this alias.",
-    "413": f"PAYLOAD_TOO_LARGE: a body has {MAX_BODY_BYTES:,} bytes at most. RESPONSE_TOO_LARGE: the answer "
-    f"would have more than {MAX_RESPONSE_BYTES:,} bytes; send limit and offset where the route has them.",
-    "500": "INTERNAL_ERROR: a fault on this side.",
-    "503": "TRY_AGAIN: too busy just now; `Retry-After` says when to ask again.",
+    "400": "VALIDATION_ERROR: the request is not valid; `validationErrors` names each problem.",
+    "401": "UNAUTHORIZED: the request has neither the API key nor a token of the user pool.",
+    "403": "FORBIDDEN: the caller does not have the permission.",
+    "404": "TENANT_NOT_FOUND: the tenant alias does not exist.",
+    "413": f"PAYLOAD_TOO_LARGE: the body has more than {MAX_BODY_BYTES:,} bytes. RESPONSE_TOO_LARGE: the "
+    f"response would have more than {MAX_RESPONSE_BYTES:,} bytes; set limit and offset where possible.",
+    "500": "INTERNAL_ERROR: an error of the service.",
+    "503": "TRY_AGAIN: the service is busy; `Retry-After` says when to send the request again.",
 }
 
 _ERROR_SCHEMA = {
@@ -36,7 +36,7 @@ _ERROR_SCHEMA = {
     "required": ["statusCode", "message", "apiErrorCode", "rsCode"],
     "properties": {
         "statusCode": {"type": "integer"},
-        "message": {"type": "string", "description": "In plain words."},
+        "message": {"type": "string", "description": "For people."},
         "apiErrorCode": {"type": "string", "description": "For programs."},
         "rsCode": {"type": ["string", "null"]},
         "validationErrors": {
@@ -50,7 +50,7 @@ _ERROR_SCHEMA = {
     },
     "example": {
         "statusCode": 404,
-        "message": "There is no import of this id.",
+        "message": "No import has the id '06gzzx7rv0b59snh'.",
         "apiErrorCode": "IMPORT_NOT_FOUND",
         "rsCode": None,
     },
@@ -68,14 +68,14 @@ _SECURITY = {
         "type": "http",
         "scheme": "bearer",
         "bearerFormat": "JWT",
-        "description": "A token of the stack's user pool. Viewers may read, operators may do everything.",
+        "description": "A token of the stack's user pool. Viewers can read, operators can do everything.",
     },
 }
 
 
 @router.get(
     "/openapi.json",
-    summary="Describe the API",
+    summary="Get the API description",
     tags=["Description"],
     responses={
         200: {
@@ -85,7 +85,7 @@ _SECURITY = {
     },
 )
 def show_description(_tenant: str) -> Response[str]:
-    """An OpenAPI 3.1 document, made from the code."""
+    """An OpenAPI 3.1 document, created from the code."""
     settings = wiring.settings()
     found = document(router.api_resolver, settings.public_url, settings.tenant_alias)
     return Response(200, "application/json", json.dumps(found))
@@ -126,7 +126,7 @@ def document(app: Any, public_url: str, tenant_alias: str) -> dict[str, Any]:
 
 
 def _operation(operation: dict[str, Any]) -> dict[str, Any]:
-    """An operation with all the errors it may answer, and none of Powertools' own."""
+    """An operation with all errors that it may return, without those of Powertools."""
     parameters = [each for each in operation.get("parameters", []) if each["name"] != "_tenant"]
     for each in parameters:
         if each["in"] == "path":

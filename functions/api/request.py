@@ -1,8 +1,8 @@
-"""A request before any route sees it: the caller, and its path, query and body in plain characters.
+"""A request before it reaches a route: the caller, and its path, query and body in plain characters.
 
-API Gateway hands an HTTP API's path over decoded, all but `%25`, so that `%2F` in an id is a slash like
-any other, and the parts of a path are found by its words, not by its slashes. (It also ends a path at
-a decoded `?`: an id with a question mark cannot stand in a path.) The local stack does the same.
+API Gateway decodes the path of an HTTP API except for `%25`, so `%2F` in an id is a slash like any other,
+and the parts of a path are found by its words. It also ends a path at a decoded `?`, so an id with a question
+mark cannot be part of a path. The local stack does the same.
 """
 
 import base64
@@ -42,10 +42,10 @@ class Caller:
 
 
 def caller_of(event: dict[str, Any]) -> Caller:
-    """The caller, as the authorizer says. Raises ApiError (401) if it vouches for nobody.
+    """The caller that the authorizer named. Raises ApiError (401) if there is none.
 
-    If the authorizer denied a request, API Gateway would answer 403 in its own words, where the contract
-    has 401 in ours. So the authorizer names the caller, and this function rejects a request without one.
+    If the authorizer denied a request, API Gateway would respond 403 in its own form, but the contract
+    requires 401. So the authorizer names the caller, and this function rejects a request without one.
     """
     granted = (event["requestContext"].get("authorizer") or {}).get("lambda") or {}
     if not granted.get("role"):
@@ -59,19 +59,21 @@ def is_from_console(event: dict[str, Any]) -> bool:
 
 
 def admit(event: dict[str, Any], tenant_alias: str, public_url: str) -> dict[str, Any]:
-    """The request in plain characters, if its caller may do such a thing at all. Raises ApiError."""
+    """The request in plain characters, if its caller may send it. Raises ApiError."""
     caller = caller_of(event)
     method = event["requestContext"]["http"]["method"].upper()
     if caller.role not in ("operator", "viewer"):
         raise ApiError(403, "FORBIDDEN", "Your user is in neither of the groups viewers and operators.")
     if caller.role == "viewer" and method not in READING:
-        raise ApiError(403, "FORBIDDEN", "Your user may look, but change nothing: it is no operator.")
+        raise ApiError(
+            403, "FORBIDDEN", "Your user is read-only. Only users in the group operators can change anything."
+        )
     if method not in READING and _is_by_another_site(_headers(event), public_url):
-        raise ApiError(403, "FORBIDDEN", "Another site's page may not use this API.")
+        raise ApiError(403, "FORBIDDEN", "Pages of other sites cannot use this API.")
     path = event["rawPath"].replace("%25", "%")
     tenant = path[len(BASE) :].partition("/")[0] if path.startswith(BASE) else None
     if tenant is not None and tenant != tenant_alias:
-        raise ApiError(404, "TENANT_NOT_FOUND", "There is no tenant of this alias.")
+        raise ApiError(404, "TENANT_NOT_FOUND", "The tenant alias in the path does not exist.")
     return _plain(event, path, method)
 
 
@@ -97,7 +99,7 @@ def _plain(event: dict[str, Any], path: str, method: str) -> dict[str, Any]:
         "rawPath": path,
         "queryStringParameters": query,
         "requestContext": {**event["requestContext"], "http": http},
-        # Whatever a client calls its body (curl calls it a form), it is JSON or rejected.
+        # The body must be JSON, whatever its content type (curl sends that of a form).
         "headers": {**_headers(event), "content-type": "application/json"},
         "body": _body(event),
         "isBase64Encoded": False,
@@ -123,7 +125,7 @@ def _body(event: dict[str, Any]) -> str:
 
 
 def _too_large() -> ApiError:
-    return ApiError(413, "PAYLOAD_TOO_LARGE", f"The body may have {MAX_BODY_BYTES:,} bytes at most.")
+    return ApiError(413, "PAYLOAD_TOO_LARGE", f"The body is larger than {MAX_BODY_BYTES:,} bytes.")
 
 
 def parse_json(body: str) -> dict[str, Any]:
@@ -134,25 +136,25 @@ def parse_json(body: str) -> dict[str, Any]:
         )
         json.dumps(found, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:  # it can be spelt in JSON, but not stored
-        raise invalid(["A text in the body has half of a surrogate pair."]) from error
+        raise invalid(["A text in the body contains half of a surrogate pair."]) from error
     except ValueError as error:
         raise invalid([f"The body must be a JSON object: {error}"]) from error
     except RecursionError as error:
-        raise invalid(["The body must be a JSON object, and this is nested too deeply."]) from error
+        raise invalid(["The body must be a JSON object. This one is nested too deeply."]) from error
     if not isinstance(found, dict):
         raise invalid(["The body must be a JSON object."])
     return found
 
 
 def _number(text: str) -> int | float:
-    """JSON knows one kind of number: 1055.0 is the integer 1055. What is none is rejected where it counts."""
+    """JSON has one type of number, so 1055.0 is the integer 1055. The fields reject other fractions."""
     number = Decimal(text)
     whole = number.adjusted() < _DIGITS and number == number.to_integral_value()
     return int(number) if whole else float(text)
 
 
 def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object. Of a repeated name json would keep the last value and drop the others."""
+    """A JSON object. Of a repeated name, json would keep only the last value."""
     found = dict(pairs)
     if len(found) < len(pairs):
         ((repeated, _),) = Counter(name for name, _ in pairs).most_common(1)
@@ -161,4 +163,4 @@ def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _reject(name: str) -> None:
-    raise ValueError(f"{name} is no number")
+    raise ValueError(f"{name} is not a number")

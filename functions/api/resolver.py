@@ -1,4 +1,4 @@
-"""Routing: the most specific path that fits decides, and an id in it may hold any character."""
+"""Routing: the most specific path that fits decides, and an id from outside may contain any character."""
 
 import re
 from typing import Any
@@ -11,6 +11,8 @@ from known import reject_unknown
 from request import parse_json
 
 _PARAMETER = re.compile(r"<(\w+)>")
+# Ids that come from outside may contain slashes; those of imports and exports are the service's own.
+_WITH_SLASHES = ("account_id", "user_id", "reward_id")
 
 
 class Resolver(APIGatewayHttpResolver):
@@ -25,13 +27,13 @@ class Resolver(APIGatewayHttpResolver):
 
     @staticmethod
     def _compile_regex(rule: str, base_regex: str = "") -> re.Pattern[str]:  # noqa: ARG004 as inherited
-        """`<name>` takes any text, slashes too; `<_name>` takes one part of the path."""
+        """Parameters in _WITH_SLASHES take any text, all others one part of the path."""
         return _compiled(rule, "+")
 
     def allowed_methods(self, path: str) -> set[str]:
         """The methods of the path that fits best, none if none fits.
 
-        Raises ApiError (400) for a path that can be taken apart in two ways.
+        Raises ApiError (400) for an ambiguous path.
         """
         fitting = self._fitting(path)
         if not fitting:
@@ -42,12 +44,12 @@ class Resolver(APIGatewayHttpResolver):
             raise ApiError(
                 400,
                 "AMBIGUOUS_PATH",
-                "This path can be read in two ways: an id in it has a word of the path between slashes.",
+                "The path is ambiguous: an id in it contains a word of the path between slashes.",
             )
         return {route.method for route, _ in fitting if route.path == best.path}
 
     def is_paged(self, path: str, method: str) -> bool:
-        """Whether the route that answers has a `limit`."""
+        """Whether the route of a request has a `limit`."""
         routes = [route for route, _ in self._fitting(path) if route.method == method]
         best = max(routes, key=lambda route: _literal(route.path))
         return any(field.alias == "limit" for field in best.dependant.query_params)
@@ -70,7 +72,7 @@ class Resolver(APIGatewayHttpResolver):
 def _compiled(rule: str, repeat: str) -> re.Pattern[str]:
     def group(parameter: re.Match[str]) -> str:
         name = parameter[1]
-        return f"(?P<{name}>[^/]+)" if name.startswith("_") else f"(?P<{name}>.{repeat})"
+        return f"(?P<{name}>.{repeat})" if name in _WITH_SLASHES else f"(?P<{name}>[^/]+)"
 
     return re.compile(_PARAMETER.sub(group, re.escape(rule)) + r"\Z", re.DOTALL)
 

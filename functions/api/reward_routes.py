@@ -1,4 +1,4 @@
-"""`/reward`, `/rewards`, `/credit/{id}`: look a reward up, create, redeem, cancel one."""
+"""`/reward`, `/rewards`, `/credit/{id}`: get, create, redeem and cancel rewards."""
 
 from typing import Annotated, Any, Literal
 
@@ -32,7 +32,7 @@ from rewards.clock import now
 from rewards.domain import ids
 from rewards.domain.redemption import Reward as GrantedReward
 from rewards.domain.redemption import Status
-from rewards.domain.reward_rows import Grant
+from rewards.domain.reward_rows import Grant, problem_of_period
 from rewards.domain.texts import normalised
 from rewards.domain.units import currency
 from rewards.flows.rejections import RejectionCode
@@ -47,7 +47,7 @@ _TAGS = ["Rewards"]
 
 
 class RewardRedemption(BaseModel):
-    """One time that credits of a reward were redeemed."""
+    """One redemption of a reward's credits."""
 
     id: str
     dateRedeemed: int
@@ -73,7 +73,7 @@ class Reward(WithDecimals):
     dateExpires: int | None
     dateCancelled: int | None
     cancellable: bool
-    statuses: list[Status] = Field(description="What the reward is at this moment.")
+    statuses: list[Status] = Field(description="The statuses of the reward now.")
     redemptionOrder: int | None = Field(
         default=None,
         description="Of an available reward, its place among those of its participant and unit: the reward "
@@ -85,47 +85,64 @@ class Reward(WithDecimals):
 class NewReward(RequestObject):
     """A reward to create.
 
-    The original system documents more fields: those that would change nothing here may be sent (`cancellable`
-    true, the unit's own `currency`), those of rewards of other types only without a value.
+    Of the further fields that the original system documents, those that change nothing may be sent
+    (`cancellable` true, the unit's own `currency`). Those of other types of rewards must be null.
     """
 
     type: Literal["CREDIT"] = "CREDIT"
     unit: Unit
     assignedCredit: Credit
-    dateGiven: Date | None = Field(default=None, description="Now, unless said.")
-    dateScheduledFor: Date | None = Field(default=None, description="Cannot be redeemed before.")
+    dateGiven: Date | None = Field(default=None, description="Default: now.")
+    dateScheduledFor: Date | None = Field(
+        default=None, description="The reward is available from this moment on."
+    )
     dateExpires: ExpiryDate | None = Field(
         default=None,
-        description="Cannot be redeemed from then on. Dates may be texts in ISO 8601, too; a day without a "
-        "time means here the midnight that ends it, elsewhere the one that begins it (UTC).",
+        description="The reward is no longer available from this moment on. Must be after dateScheduledFor. "
+        "Dates may also be texts in ISO 8601. A day without a time means the midnight that ends it here, and "
+        "the midnight that begins it in other dates (UTC).",
     )
     name: FreeText | None = None
     programId: ProgramId | None = None
-    rewardSource: FreeText | None = Field(default=None, description="MANUAL, unless said.")
-    redeemedCredit: Literal[0] | None = Field(default=None, description="A new reward has none.")
-    dateCancelled: None = Field(default=None, description="A new reward is not cancelled.")
-    cancellable: Literal[True] | None = Field(default=None, description="Every new reward can be cancelled.")
+    rewardSource: FreeText | None = Field(default=None, description="Default: MANUAL.")
+    redeemedCredit: Literal[0] | None = Field(
+        default=None, description="Only 0: a new reward has no redemptions."
+    )
+    dateCancelled: None = Field(default=None, description="Only null: a new reward is not cancelled.")
+    cancellable: Literal[True] | None = Field(
+        default=None, description="Only true: every new reward can be cancelled."
+    )
     currency: str | None = Field(default=None, description="The currency of the unit; it changes nothing.")
     amount: None = Field(default=None, description="Of FUELTANK rewards only; send assignedCredit.")
     discountPercent: None = Field(default=None, description="Of PCT_DISCOUNT rewards only.")
     fuelTankType: None = Field(default=None, description="Of FUELTANK rewards only.")
     fuelTankCode: None = Field(default=None, description="Of FUELTANK rewards only.")
 
+    @field_validator("dateExpires")
+    @classmethod
+    def _is_after_its_schedule(cls, expires: int | None, info: ValidationInfo) -> int | None:
+        problem = problem_of_period(info.data.get("dateScheduledFor"), expires)
+        if problem is not None:
+            raise ValueError(problem)
+        return expires
+
     @field_validator("currency")
     @classmethod
     def _is_the_units_own(cls, code: str | None, info: ValidationInfo) -> str | None:
         unit = info.data.get("unit")
         if code and unit is not None and code != currency(unit):
-            raise ValueError(f"is not the currency of the unit {unit!r}; the unit says it, as in CASH/USD")
+            raise ValueError(
+                f"is not the currency of the unit {unit!r}; leave it out, or send the unit's own currency"
+            )
         return code
 
     @model_validator(mode="before")
     @classmethod
     def _reject_other_types_first(cls, data: Any) -> Any:
-        """Whatever else is wrong with it, a reward of such a type cannot be created here."""
+        """Reject rewards of other types before any other check."""
         kind = data.get("type") if isinstance(data, dict) else None
         if kind in _WITHOUT_BALANCE:
-            problem = f"A reward of type {kind} carries no balance: only CREDIT rewards are created."
+            problem = f"Rewards of type {kind} have no balance. Only CREDIT rewards can be created."
             raise ApiError(400, "UNSUPPORTED_TYPE", problem)
         return data
 
@@ -141,8 +158,7 @@ class Debit(RequestObject):
     "/reward",
     summary="List an account's rewards",
     tags=_TAGS,
-    description="The rewards that the account, or one participant of it, ever got, in the order they were "
-    "given: all of them, or `limit` after the first `offset`.",
+    description="All rewards of an account, or of one of its participants, in the order they were given.",
 )
 def list_rewards(
     _tenant: str,
@@ -160,22 +176,22 @@ def list_rewards(
 
 @router.get(
     "/reward/<reward_id>",
-    summary="Look a reward up",
-    description="One reward, with what was redeemed of it.",
+    summary="Get a reward",
+    description="One reward with its redemptions.",
     tags=_TAGS,
     responses={200: {"description": "The reward"}, **rejections(RejectionCode.REWARD_NOT_FOUND)},
 )
 def show_reward(_tenant: str, reward_id: Annotated[RewardId, Path()]) -> Reward:
     found = wiring.flows().reward_queries.reward(reward_id, time_to_respond())
     if found is None:
-        raise ApiError(404, RejectionCode.REWARD_NOT_FOUND, f"There is no reward {reward_id!r}.")
+        raise ApiError(404, RejectionCode.REWARD_NOT_FOUND, f"No reward has the id {reward_id!r}.")
     return Reward.model_validate(found)
 
 
 @router.post(
     "/rewards/account/<account_id>/user/<user_id>",
     summary="Create a reward",
-    description="Give a participant a reward of type CREDIT. Other types carry no balance and are refused.",
+    description="Give a participant a reward of type CREDIT. Other types have no balance and are rejected.",
     tags=_TAGS,
     responses={
         201: {"description": "The reward"},
@@ -223,7 +239,8 @@ def create_reward(
 @router.post(
     "/reward/<reward_id>/cancel",
     summary="Cancel a reward",
-    description="Cancel what is left of a reward. Again: the same answer. What was redeemed stays redeemed.",
+    description="Cancel what is left of a reward. Redeemed credits stay redeemed. A repeated request gets "
+    "the same response.",
     tags=_TAGS,
     responses={
         200: {"description": "The reward"},
@@ -238,7 +255,7 @@ def cancel_reward(_tenant: str, reward_id: Annotated[RewardId, Path()]) -> Rewar
 @router.post(
     "/credit/<reward_id>/redeem",
     summary="Redeem from one reward",
-    description="Redeem an amount from this one reward, entirely or not at all.",
+    description="Redeem an amount from one reward, entirely or not at all.",
     tags=_TAGS,
     responses={
         200: {"description": "Redeemed"},

@@ -1,8 +1,8 @@
 """Identify the caller: the holder of the API key, a user of the pool, or unknown.
 
-It never rejects by itself: API Gateway would answer 403 in its own words, where the contract has 401 in
-ours. It names the caller, and the API rejects requests without one (functions/api/request.py). The
-one way to a role leads through a check that was passed. An error of ours is raised: API Gateway answers 500.
+It never rejects a request: API Gateway would respond 403 in its own form, but the contract requires 401.
+It names the caller, and the API rejects requests without one (functions/api/request.py). A caller gets a role
+only by a check that passed. Internal errors are raised, so that API Gateway responds 500.
 """
 
 import base64
@@ -23,9 +23,9 @@ from rewards.settings import load
 
 logger = Logger()
 
-# A rotated key counts after this many seconds at the latest.
+# A rotated key is used after this many seconds at the latest.
 _KEY_SECONDS = 60
-# What a group of the pool may do; the mightier first, and "none" for who is in neither.
+# The roles of the pool's groups, the one with more permissions first. Users in neither have the role "none".
 _ROLES = (("operators", "operator"), ("viewers", "viewer"))
 
 
@@ -36,7 +36,7 @@ class Settings:
     user_pool_client_id: str
 
 
-@logger.inject_lambda_context(log_event=False)  # whatever the environment says: the event holds the key
+@logger.inject_lambda_context(log_event=False)  # never log the event: it contains the key
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     scheme, _, credentials = event.get("headers", {}).get("authorization", "").partition(" ")
     ask = {"basic": _by_key, "bearer": _by_token}.get(scheme.lower())
@@ -47,13 +47,13 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 def _count_wrong_key(function_name: str) -> None:
-    """Add to the metric of wrong API keys; the function's name tells stacks apart."""
+    """Add to the metric of wrong API keys; the function's name identifies the stack."""
     with single_metric("WrongApiKey", MetricUnit.Count, 1, namespace="Rewards") as metric:
         metric.add_dimension("FunctionName", function_name)
 
 
 def _by_key(credentials: str) -> dict[str, str]:
-    """HTTP Basic, with the API key as the password; the user name does not count."""
+    """HTTP Basic with the API key as the password; the user name is ignored."""
     try:
         decoded = base64.b64decode(credentials, validate=True)
     except ValueError:
@@ -70,7 +70,7 @@ def _by_token(token: str) -> dict[str, str]:
     try:
         user = _user_pool().signed_in(token)
     except TokenError as error:
-        logger.info("token refused", reason=str(error))
+        logger.info("token rejected", reason=str(error))
         return {}
     role = next((role for group, role in _ROLES if group in user.groups), "none")
     return {"role": role, "user": user.id, **({"email": user.email} if user.email else {})}
@@ -78,7 +78,7 @@ def _by_token(token: str) -> dict[str, str]:
 
 @lru_cache(maxsize=1)
 def _api_key(_minute: int) -> str:
-    """The API key, asked for again each minute so that it can be rotated."""
+    """The API key, read again each minute so that it can be rotated."""
     key: str = client("secretsmanager").get_secret_value(SecretId=load(Settings).api_key_secret)[
         "SecretString"
     ]

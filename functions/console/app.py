@@ -35,7 +35,7 @@ class File:
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     if event["requestContext"]["http"]["method"] not in ("GET", "HEAD"):
-        return _words(405, "Only GET and HEAD are answered here.", {"Allow": "GET, HEAD"})
+        return _words(405, "Method not allowed. Allowed: GET, HEAD.", {"Allow": "GET, HEAD"})
     path = event["rawPath"].strip("/")
     name, kept = path.removeprefix(f"v/{version()}/"), "public, max-age=31536000, immutable"
     if path in ("", _INDEX):

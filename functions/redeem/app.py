@@ -48,4 +48,4 @@ def _run(time_left: Any, record: SQSRecord) -> None:
         for chunk in chunks_in(message):
             logger.append_keys(import_id=chunk.import_id, chunk=chunk.number)
             flows().chunk_processor.run(chunk, Backoff(time_left))
-            logger.info("answered")
+            logger.info("processed")

@@ -117,6 +117,8 @@ def _facts(seeded: random.Random, today: int) -> dict[str, object]:
         )
     )
     state = seeded.random()
+    scheduled = today + 20 * DAY
+    is_scheduled = state < 0.08 and (expires == "" or int(expires) > scheduled)
     return {
         "unit": unit,
         "assignedCredit": seeded.choice(amounts),
@@ -124,7 +126,7 @@ def _facts(seeded: random.Random, today: int) -> dict[str, object]:
         "programId": seeded.choice(_PROGRAMS),
         "rewardSource": seeded.choice(("AUTOMATED", "MANUAL")),
         "dateGiven": given,
-        "dateScheduledFor": today + 20 * DAY if state < 0.08 else "",
+        "dateScheduledFor": scheduled if is_scheduled else "",
         "dateExpires": expires,
         "dateCancelled": today - 3 * DAY if state > 0.94 else "",
     }

@@ -1,6 +1,6 @@
 """The whole job on this machine, as an operator does it: python -m infra.local.demo
 
-Loads rewards, orders the report, fills in valueToRedeem, uploads the file, reads the emails,
+Loads rewards, creates the report, fills in valueToRedeem, uploads the file, reads the emails,
 and uploads it again to show that nothing is redeemed twice. Every number is checked against
 what the demo itself expects; it exits 0 only if all of them add up.
 """
@@ -99,7 +99,7 @@ class Operator:
         return email
 
     def api(self, method: str, path: str, body: object = None) -> Any:
-        """Call the REST API with the API key; the parsed answer."""
+        """Call the REST API with the API key; the parsed response."""
         token = base64.b64encode(f":{self._local.api_key}".encode()).decode()
         request = urllib.request.Request(
             self._local.api + path,
@@ -167,7 +167,7 @@ def main() -> int:
             print(f"\nThe demo failed: {error}\n\nThe end of the stack's log:\n{local.aws.log()[-3000:]}")
             return 1
     print(f"\nEvery number adds up. {time.monotonic() - started:.0f} s; nothing is left running.")
-    print("Try next: `make up` leaves a stack running and tells how to use it; `make test` tests all of it.")
+    print("Try next: `make up` starts a stack and prints how to use it; `make test` runs all tests.")
     return 0
 
 
@@ -196,15 +196,15 @@ def load(operator: Operator, today: int) -> None:
 
 
 def order_report(operator: Operator) -> pd.DataFrame:
-    step("Order the report of all available balances, as XLSX and as CSV")
+    step("Create the report of all available balances, as XLSX and as CSV")
     frames = {}
     for file_format in ("XLSX", "CSV"):
-        order = {
+        request = {
             "type": "REDEEMABLE_REWARD_BALANCE",
             "format": file_format,
             "name": f"November payout ({file_format})",
         }
-        operator.api("POST", "/export", order)
+        operator.api("POST", "/export", request)
         content = download(links(operator.mail())[0])
         if file_format == "CSV":
             frames[file_format] = read_csv(content)
@@ -348,7 +348,7 @@ def upload_again(operator: Operator, sheet: pd.DataFrame, spent: dict[BalanceKey
 
 
 def compare_reports(operator: Operator, report: pd.DataFrame, spent: dict[BalanceKey, int]) -> None:
-    step("Order the report again: every balance is smaller by what was redeemed, and no other has changed")
+    step("Create the report again: every balance is smaller by what was redeemed, and no other has changed")
     operator.api("POST", "/export", {"type": "REDEEMABLE_REWARD_BALANCE", "name": "After the payout"})
     after = read_csv(download(links(operator.mail())[0]))
     left = {key: credits - spent.get(key, 0) for key, credits in credits_of(report).items()}

@@ -101,7 +101,7 @@ def render(program: str, html: str, dark: bool, picture: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder, "page.html")
         page.write_text(_PAGE.format(frames=frames, ground="#000" if dark else "#c9ced6"), encoding="utf-8")
-        # The first time it only tells how tall its frames are.
+        # The first run only measures the height of the frames.
         height = re.search(r'data-height="(\d+)"', _chromium(program, folder, page, "--dump-dom"))
         if height is None:
             raise RuntimeError("Chromium did not run the page's script")

@@ -68,7 +68,7 @@ class MiniStack:
 
     @classmethod
     def start(cls, home: Path | None = None, environment: Mapping[str, str] | None = None) -> "MiniStack":
-        """Start one on a free port and wait until it answers.
+        """Start one on a free port and wait until it responds.
 
         `home` is emptied first and removed on stop; without it, it is a new temporary folder. `environment`
         adds MiniStack's own switches: USE_SSL=1 for https, AUTH=true for IAM, and others.
@@ -130,7 +130,7 @@ class MiniStack:
     def is_running(self) -> bool:
         try:
             self._get("/_ministack/health")
-        except OSError:  # nobody there yet, or no certificate
+        except OSError:  # not started yet, or no certificate
             return False
         return True
 
@@ -156,7 +156,7 @@ class MiniStack:
         return (self.home / "log").read_text(errors="replace")
 
     def outbox(self) -> list[Email]:
-        """Every email sent so far, oldest first."""
+        """Every email that was sent, oldest first."""
         accounts = json.loads(self._get("/_ministack/ses/messages"))["messages"]
         messages = sorted((m for account in accounts.values() for m in account), key=lambda m: m["Timestamp"])
         return [

@@ -107,7 +107,7 @@ def start(
 
     `parameters` override the template's, `environment` adds switches of MiniStack's own. With `enforce_iam`
     the functions may do what their roles in the template allow, and nothing else; everything then speaks
-    https, for the buckets refuse anything else.
+    https, because the buckets reject anything else.
     """
     switches = {"AUTH": "true", "USE_SSL": "1"} if enforce_iam else {}
     aws = MiniStack.start(home, {**switches, **(environment or {})})

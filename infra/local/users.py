@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from infra.local.ministack import MiniStack
 
-# One to try each role with; `make up` tells them.
+# One user for each role; `make up` prints them.
 GROUPS = {"operator": "operators", "viewer": "viewers"}
 PASSWORD = "Local-stack-1"  # noqa: S105  # of people who exist on this machine only
 
@@ -49,10 +49,10 @@ class Users:
         return email
 
     def sign_in(self, email: str) -> Tokens:
-        answer = self.aws.client("cognito-idp").admin_initiate_auth(
+        response = self.aws.client("cognito-idp").admin_initiate_auth(
             UserPoolId=self.pool_id,
             ClientId=self.client_id,
             AuthFlow="ADMIN_USER_PASSWORD_AUTH",
             AuthParameters={"USERNAME": email, "PASSWORD": PASSWORD},
         )["AuthenticationResult"]
-        return Tokens(answer["IdToken"], answer["AccessToken"], answer["RefreshToken"])
+        return Tokens(response["IdToken"], response["AccessToken"], response["RefreshToken"])

@@ -274,7 +274,7 @@ def test_a_bad_file_is_refused_with_words_that_help(harness):
     choose(page, harness.file("bad.csv", "accountId,userId\nacme,ann\n"))
     expect(page.get_by_text("The file was rejected: columns are missing")).to_be_visible()
     expect(page.get_by_text("lacks unit and valueToRedeem")).to_be_visible()
-    expect(page.get_by_text("Start from a fresh report")).to_be_visible()
+    expect(page.get_by_text("Start from a new report")).to_be_visible()
     page.get_by_role("link", name="Choose another file").click()
     expect(page.get_by_text("Drop the filled-in report here")).to_be_visible()
 
@@ -295,7 +295,7 @@ def test_ids_that_a_spreadsheet_damaged_are_shown_as_repaired(harness):
     group = page.locator("details", has_text="Repaired")
     group.locator("summary").click()
     expect(group.get_by_role("row", name=re.compile("damaged 7 POINT 5"))).to_contain_text(
-        "in the report '007'"
+        "but '007' in the report"
     )
 
 

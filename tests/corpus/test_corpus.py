@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -77,8 +78,8 @@ def differences(world, name, record):
     ]
     for line, result in found.items():
         outcome, value, word = expected["rows"].get(line, ("UNCHANGED", "0", ""))
-        wanted, got = (outcome, value), (result["outcome"], result["redeemedValue"])
-        if wanted != got or word not in result["message"]:
+        got = result["outcome"], result["redeemedValue"]
+        if (outcome, Decimal(value)) != (got[0], Decimal(got[1])) or word not in result["message"]:
             said = f"{' '.join(got)}: {result['message']!r}"
             problems.append(f"{name} row {line}: expected {outcome} {value} {word!r}, got {said}")
     return problems

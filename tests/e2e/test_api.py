@@ -177,9 +177,9 @@ def test_a_running_import_is_cancelled(loaded, chunks):
     ],
 )
 def test_an_id_in_a_path_may_have_any_character(service, identifier):
-    response = service.call("GET", "/import/" + quote(identifier, safe=""))
+    response = service.call("GET", "/reward/" + quote(identifier, safe=""))
     assert response.status == 404
-    assert response.json["message"] == f"There is no import {identifier!r}."
+    assert response.json["message"] == f"No reward has the id {identifier!r}."
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE"])

@@ -96,7 +96,7 @@ def test_a_workbook_filled_in_by_a_spreadsheet_is_redeemed(loaded):
     record = loaded.upload("redemptions/filled.xlsx", saved.getvalue())
     assert record["stats"]["redeemed"] == {"POINT": 2}
     (answer,) = loaded.csv_behind(links(loaded.mail_about(record["id"]))[0])["message"]
-    repaired = "Repaired by rowId: accountId is '7', in the report '0007'."
+    repaired = "Repaired by rowId: accountId is '7' but '0007' in the report."
     assert answer == f"{repaired} 2.9 has more decimals than POINT: 2 counts. 2 from r3"
 
 
@@ -126,7 +126,7 @@ def test_a_link_answers_a_scanner_then_the_person_then_in_words_once_the_file_is
     loaded.s3.delete_object(Bucket=loaded.local.files_bucket, Key=f"imports/{record['id']}/failed.csv")
     gone = loaded.call("GET", failed, key="")
     assert gone.status == 410
-    assert "The file is gone" in gone.body.decode()
+    assert "File no longer available" in gone.body.decode()
     assert loaded.call("HEAD", failed, key="").status == 410
     unknown = loaded.call("GET", re.sub(r"[^/]+$", "x" * 32, failed), key="")
     assert (unknown.status, unknown.headers["Content-Type"]) == (404, "text/html; charset=utf-8")
@@ -205,7 +205,7 @@ def test_another_tenant_is_not_found(service):
 def test_a_link_that_nobody_sent_opens_nothing_and_says_so_in_words(service):
     answer = service.call("GET", "/download/" + "A" * 32, key="", base=service.local.outputs["ApiUrl"])
     assert answer.status == 404
-    assert b"<h1>This link opens nothing</h1>" in answer.body
+    assert b"<h1>Link not found</h1>" in answer.body
 
 
 def test_the_stack_tells_what_the_contract_names(service):

@@ -118,6 +118,32 @@ def test_who_is_unknown_gets_a_message_before_which_tenant_there_is(call):
     assert code(call(base="/api/v2/default")) == (404, "NOT_FOUND")
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/export/{id}/downlod"),
+        ("GET", "/import/{id}/result"),
+        ("POST", "/import/{id}/start/now"),
+        ("GET", "/exports"),
+    ],
+)
+def test_a_misspelt_path_does_not_exist(call, method, path):
+    export_id = json.loads(call("POST", "/export", ORDER)["body"])["id"]
+    response = call(method, path.format(id=export_id))
+    assert code(response) == (404, "NOT_FOUND")
+    misspelt = f"/api/v1/default{path.format(id=export_id)}"
+    assert f"The path {misspelt!r} does not exist." in json.loads(response["body"])["message"]
+
+
+def test_an_object_where_a_list_or_text_is_expected_is_named_in_plain_words(call):
+    wanted = {"type": "REWARD", "params": [], "format": "PDF"}
+    found = json.loads(call("POST", "/export", wanted)["body"])["validationErrors"]
+    assert found == [
+        {"field": "format", "message": "must be 'CSV' or 'XLSX', not \"PDF\""},
+        {"field": "params", "message": "must be a JSON object, not a list"},
+    ]
+
+
 def test_an_order_is_mailed_to_who_asks(call, world):
     export_id = json.loads(call("POST", "/export", ORDER)["body"])["id"]
     assert world.exports.get(export_id).mailto_email == "ann@example.com"
@@ -323,7 +349,7 @@ def test_rejects_an_unknown_field_and_names_the_closest_known_one(call, path, bo
 
 def test_rejects_fields_where_a_request_takes_none(call):
     path = "/import/0000000000000000/start"
-    assert "takes none" in problems(call("POST", path, {"confirm": ["a"]}))["confirm"]
+    assert "has none" in problems(call("POST", path, {"confirm": ["a"]}))["confirm"]
     assert code(call("POST", path, "[]")) == (400, "VALIDATION_ERROR")
     assert code(call("POST", path, {})) == code(call("POST", path)) == (404, "IMPORT_NOT_FOUND")
 
@@ -341,8 +367,8 @@ def test_rejects_a_field_that_is_given_twice(call):
         ("/reward", "accountId=a&rewardtypefilter=CREDIT", "rewardtypefilter", "'rewardTypeFilter'"),
         ("/reward", "accountId=a&userId=b&userId=c", "userId", "more than once"),
         ("/export/history/list", "Limit=5", "Limit", "'limit'"),
-        ("/balance/overview", "limit=5", "limit", "takes none"),
-        ("/openapi.json", "x", "x", "takes none"),
+        ("/balance/overview", "limit=5", "limit", "has none"),
+        ("/openapi.json", "x", "x", "has none"),
     ],
 )
 def test_rejects_an_unknown_or_repeated_query_parameter(call, path, query, field, told):
@@ -391,6 +417,7 @@ def test_a_download_link_accepts_any_query(call):
 
 
 def test_filters_of_an_export_are_kept_as_they_apply(call, world):
+    world.load([{"id": f"f-{unit}", "unit": unit, "assignedCredit": 5} for unit in ("POINT", "USD")])
     params = {
         "unit": "POINT",
         "filter": {"unit_in": ["POINT", "USD"], "type_eq": None},
@@ -408,6 +435,27 @@ def test_filters_of_an_export_are_kept_as_they_apply(call, world):
         "createdOrUpdatedSince": 1_767_225_600_500,
         "updatedBefore": 1_770_076_800_000,
     }
+
+
+@pytest.mark.parametrize(
+    ("params", "said"),
+    [
+        ({"unit": "cash/usd"}, "unit: Unit 'cash/usd' differs only in its spelling from 'CASH/USD'"),
+        ({"unit": "GOLD"}, "unit: No reward has the unit 'GOLD'. Units in use: 'CASH/USD'"),
+        ({"filter": {"unit_eq": "Point"}}, "filter.unit_eq: Unit 'Point' differs only in its spelling from"),
+        ({"filter": {"unit_in": ["POINT", "GOLD"]}}, "filter.unit_in: No reward has the unit 'GOLD'."),
+        ({"filter": {"unitType_eq": "cash"}}, "filter.unitType_eq: No reward has a unit of the type 'cash'."),
+        (
+            {"filter": {"currency_eq": "EUR"}},
+            "filter.currency_eq: No reward has the currency 'EUR'. Units in",
+        ),
+    ],
+)
+def test_rejects_a_filter_by_a_unit_that_no_reward_has(call, world, params, said):
+    world.load([{"id": f"f-{unit}", "unit": unit, "assignedCredit": 5} for unit in ("POINT", "CASH/USD")])
+    response = call("POST", "/export", {"type": "REDEEMABLE_REWARD_BALANCE", "params": params})
+    assert code(response) == (400, "INVALID_UNIT")
+    assert json.loads(response["body"])["message"].startswith(f"params.{said}")
 
 
 @pytest.mark.parametrize(
@@ -488,7 +536,6 @@ def test_other_methods_get_the_allowed_ones(call):
         ("a@b.com", "a@b.com"),
         ("a+b", "a+b"),
         ("a b", "a b"),
-        ("a/b", "a/b"),
         ("100%25", "100%"),
         ("a%252Fb", "a%2Fb"),
         ("#1", "#1"),
@@ -500,7 +547,12 @@ def test_other_methods_get_the_allowed_ones(call):
 def test_an_id_in_a_path_may_have_any_character(call, raw, identifier):
     """`raw` as the gateway hands it over: decoded, all but %25."""
     message = json.loads(call(path=f"/import/{raw}")["body"])["message"]
-    assert message == f"There is no import '{identifier}'."
+    assert message == f"No import has the id '{identifier}'."
+
+
+def test_an_id_from_outside_may_have_a_slash(call):
+    message = json.loads(call(path="/reward/a/b")["body"])["message"]
+    assert message == "No reward has the id 'a/b'."
 
 
 def test_a_fault_tells_nothing_and_a_busy_table_asks_to_come_again(call, monkeypatch):
@@ -578,5 +630,5 @@ def test_a_path_that_can_be_read_in_two_ways_is_rejected(api):
     app.get("/reward/<reward_id>/cancel")(lambda reward_id: {})
     assert app.allowed_methods("/rewards/account/a/b/user/c/d") == {"GET"}
     assert app.allowed_methods("/rewards/account/a/user") == set()
-    with pytest.raises(ApiError, match="two ways"):
+    with pytest.raises(ApiError, match="ambiguous"):
         app.allowed_methods("/rewards/account/a/user/b/user/c")

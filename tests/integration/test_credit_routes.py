@@ -303,6 +303,61 @@ def test_a_date_that_is_not_clear_is_rejected(api, given):
     asked = {"unit": "CENTS", "assignedCredit": 1, "dateExpires": given}
     status, error = api("POST", "/rewards/account/acme/user/ann", asked)
     assert (status, error["apiErrorCode"]) == (400, "VALIDATION_ERROR")
+    assert "Unix milliseconds" in error["message"]
+    assert json.dumps(given).strip('"') in error["message"]
+
+
+@pytest.mark.parametrize(("scheduled", "status"), [("2099-01-01", 400), ("2098-12-31", 201), (None, 201)])
+def test_a_reward_must_be_available_before_it_expires(api, scheduled, status):
+    asked = {
+        "unit": "CENTS",
+        "assignedCredit": 1,
+        "dateScheduledFor": scheduled,
+        "dateExpires": "2099-01-01T00:00:00Z",
+    }
+    found, body = api("POST", "/rewards/account/acme/user/ann", asked)
+    assert found == status
+    if status == 400:
+        assert body["validationErrors"][0]["field"] == "dateExpires"
+        assert "is not after dateScheduledFor 2099-01-01T00:00:00Z" in body["message"]
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "message"),
+    [
+        ({"dateCancelled": 5}, "dateCancelled", "must be null or left out, not 5"),
+        ({"cancellable": False}, "cancellable", "must be true, not false"),
+        ({"redeemedCredit": 3}, "redeemedCredit", "must be 0, not 3"),
+        ({"type": "GIFT"}, "type", "must be 'CREDIT', not \"GIFT\""),
+        ({"assignedCredit": "ten"}, "assignedCredit", 'must be a whole number, not "ten"'),
+        ({"assignedCredit": 1.5}, "assignedCredit", "must be a whole number, not 1.5"),
+        ({"assignedCredit": 0}, "assignedCredit", "must be above 0, not 0"),
+        ({"unit": 7}, "unit", "must be a text, not 7"),
+        ({"unit": " "}, "unit", 'must not be blank, not " "'),
+        ({"unit": None}, "unit", "must be a text, not null"),
+        ({"name": ["x"]}, "name", "must be a text, not a list"),
+    ],
+)
+def test_says_in_plain_words_what_is_allowed_and_what_was_sent(api, body, field, message):
+    asked = {"unit": "CENTS", "assignedCredit": 1, **body}
+    status, error = api("POST", "/rewards/account/acme/user/ann", asked)
+    assert status == 400
+    assert error["validationErrors"] == [{"field": field, "message": message}]
+    assert error["message"] == f"The request is not valid. {field}: {message}"
+
+
+def test_names_a_field_that_is_missing(api):
+    status, error = api("POST", "/rewards/account/acme/user/ann", {"unit": "CENTS"})
+    assert (status, error["validationErrors"]) == (
+        400,
+        [{"field": "assignedCredit", "message": "is required"}],
+    )
+
+
+def test_ignores_spaces_around_ids(api, reward):
+    status, made = api("POST", "/credit/bulkredeem", {"accountId": " acme ", "unit": "CENTS ", "amount": 5})
+    assert (status, made["creditRedeemed"], made["unit"]) == (200, 5, "CENTS")
+    assert api("GET", "/reward", query={"accountId": " acme", "userId": "ann "})[1][0]["id"] == reward["id"]
 
 
 @pytest.mark.parametrize("character", ["\x00", "\n", "\x9f", "\ufffd"])

@@ -67,7 +67,7 @@ def test_an_unknown_link_is_a_page_in_words(visit, method):
     response = visit("x" * 32, method)
     assert (response["statusCode"], response["headers"]["content-type"]) == (404, "text/html; charset=utf-8")
     check_headers(response)
-    assert "<h1>This link opens nothing</h1>" in response["body"]
+    assert "<h1>Link not found</h1>" in response["body"]
     assert '<html lang="en">' in response["body"]
 
 
@@ -78,7 +78,7 @@ def test_an_expired_link_is_a_page_in_words(world, visit):
     assert response["statusCode"] == 410
     check_headers(response)
     assert "This link has expired" in response["body"]
-    assert "Order the report again" in response["body"]
+    assert "Create the report again" in response["body"]
 
 
 def test_a_link_to_a_file_that_was_deleted_is_a_page_in_words(world, visit):
@@ -89,7 +89,7 @@ def test_a_link_to_a_file_that_was_deleted_is_a_page_in_words(world, visit):
     response = visit(token)
     assert response["statusCode"] == 410
     check_headers(response)
-    assert "The file is gone" in response["body"]
+    assert "File no longer available" in response["body"]
 
 
 def test_a_link_to_results_that_were_deleted_says_that_the_redemption_stands(world, visit):
@@ -231,4 +231,4 @@ def test_an_email_of_an_import_has_every_unit_in_its_results(world):
 def test_an_address_that_is_no_link_is_answered_in_words(visit, method, token):
     response = visit(token, method)
     assert response["statusCode"] == 404
-    assert "This link opens nothing" in response["body"]
+    assert "Link not found" in response["body"]

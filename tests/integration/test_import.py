@@ -38,7 +38,7 @@ def test_every_outcome_that_a_file_can_bring(world):
         (row("0", user="bob"), "UNCHANGED", "0", ""),
         (row("ten", user="u1"), "INVALID_VALUE", "0", ""),
         (row("-1", user="u2"), "NOT_POSITIVE", "0", ""),
-        (row("0.009", unit="CASH/USD"), "TRUNCATES_TO_ZERO", "0", ""),
+        (row("0.009", unit="CASH/USD"), "TRUNCATES_TO_ZERO", "0.00", ""),
         (row("1", user=""), "MISSING_FIELD", "0", ""),
         (row("1", user="bob", rowId=id_of_ann), "ROW_CHANGED", "0", ""),
         (row("1", user="bob", rowId=of_another_stack), "UNKNOWN_REPORT", "0", ""),

@@ -79,7 +79,7 @@ def test_what_a_program_did_to_an_id_is_repaired_and_explained(world, true, show
 def test_an_invisible_character_is_shown_by_its_code(world):
     load(world, ["007"])
     record = world.upload("redemptions/a.csv", sheet(filled(world, **{"007": "007\u200b"})))
-    assert "userId is '007<U+200B>', in the report '007'" in world.results(record)[0]["message"]
+    assert "userId is '007<U+200B>' but '007' in the report" in world.results(record)[0]["message"]
 
 
 def test_a_row_id_in_quotes_or_with_invisible_characters_is_read(world):

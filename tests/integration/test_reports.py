@@ -1,5 +1,6 @@
 """The three reports on an emulated AWS: loaded again, cut short, delivered twice, raced."""
 
+import csv
 import errno
 import io
 import threading
@@ -330,3 +331,29 @@ def test_no_row_shows_more_than_there_was_while_rewards_are_granted_and_redeemed
         for each in shown:
             assert int(each["availableValue"]) in held(each["userId"], export)
     assert raced == {*users}, "otherwise nothing was raced"
+
+
+@pytest.mark.parametrize("file_format", ["CSV", "XLSX"])
+def test_amounts_have_the_decimals_of_their_unit_also_zero(world, file_format):
+    rewards = [{"id": "d", "unit": "CASH/USD", "assignedCredit": 5201}, {"id": "p", "assignedCredit": 7}]
+    world.load(rewards)
+    made = world.export(REDEEMABLE, file_format)
+    text = world.bytes(report_key(made["id"], "CSV")).decode("utf-8-sig")
+    rows = {each["unit"]: each for each in csv.DictReader(io.StringIO(text))}
+    names = ("availableValue", "valueToRedeem", "totalRedeemedValue")
+    assert [rows["CASH/USD"][name] for name in names] == ["52.01", "0", "0.00"]
+    assert [rows["POINT"][name] for name in names] == ["7", "0", "0"]
+
+
+def test_results_have_the_decimals_of_their_unit_also_zero(world):
+    world.load([{"id": "d", "unit": "CASH/USD", "assignedCredit": 5201}])
+    usd = {"unit": "CASH/USD"}
+    rows = [
+        row("52.01", **usd),
+        row("", user="bob", **usd),
+        row("x", user="cid", **usd),
+        row("1", user="dan", **usd),
+    ]
+    results = world.results(world.upload("redemptions/a.csv", sheet(rows)))
+    assert [each["redeemedValue"] for each in results] == ["52.01", "0.00", "0.00", "0.00"]
+    assert results[0]["remainingValue"] == "0.00"

@@ -63,7 +63,7 @@ def test_every_amount_goes_back_to_its_reward(world):
     assert [r["outcome"] for r in results] == ["REVERSED" if n % 2 else "UNCHANGED" for n in range(USERS)]
     assert results[1]["redeemedValue"] == "-30"
     assert results[1]["remainingValue"] == "100"
-    assert results[1]["message"] == "Given back: 10 to a1; 20 to b1"
+    assert results[1]["message"] == "Returned: 10 to a1; 20 to b1"
     assert world.record(done["id"])["reversedBy"] == reversal["id"]
 
 
@@ -152,7 +152,10 @@ def test_a_reward_that_expired_since_then_is_named_and_stays_so(world):
     world.now.ahead = 2 * DAY
     reversal = reverse(world, done)
     (result,) = world.results(reversal)
-    assert result["message"] == "Given back: 10 to old; 40 to new. Reward old is EXPIRED and stays so"
+    assert (
+        result["message"]
+        == "Returned: 10 to old; 40 to new. Reward old is EXPIRED, so its amount is not available"
+    )
     assert result["remainingValue"] == "90"
     assert state(world)["old"][0] == 10
 

@@ -39,7 +39,7 @@ def test_ids_that_a_spreadsheet_damaged_are_repaired_by_the_kept_report(world):
     results = world.results(record)
     assert sorted(r["userId"] for r in results) == sorted(DAMAGED.values()), "the upload's cells stay"
     said = next(r["message"] for r in results if r["userId"] == "7")
-    assert said == "Repaired by rowId: userId is '7', in the report '007'. 1 from r0"
+    assert said == "Repaired by rowId: userId is '7' but '007' in the report. 1 from r0"
 
 
 def test_a_repaired_row_is_redeemed_once_like_any_other(world):
@@ -53,7 +53,7 @@ def test_an_edited_row_is_rejected_and_names_the_column_and_both_values(world):
     record = world.upload("redemptions/a.csv", sheet(filled(world, **{"007": "8"})))
     assert record["outcomes"] == {"REDEEMED": len(IDS) - 1, "ROW_CHANGED": 1}
     (failed,) = world.results(record, "failed.csv")
-    assert "userId is '8', in the report '007'" in failed["message"]
+    assert "userId is '8' but '007' in the report" in failed["message"]
 
 
 def test_a_sort_that_moved_one_column_only_is_rejected(world):
@@ -68,7 +68,7 @@ def test_without_the_report_a_damaged_row_is_rejected(world):
     world.now.ahead = 31 * DAY
     record = world.upload("redemptions/a.csv", sheet(rows))
     assert record["outcomes"] == {"ROW_CHANGED": len(IDS)}
-    assert "Take this row from the report again" in world.results(record)[0]["message"]
+    assert "Copy this row from the report again" in world.results(record)[0]["message"]
 
 
 def test_a_damaged_row_beside_its_whole_duplicate_is_a_duplicate(world):

@@ -38,7 +38,7 @@ def test_says_that_digits_were_cut_off(world, folder):
     record = world.upload(f"{folder}/a.csv", sheet([filled(world, "5.559", unit="CASH/USD")]))
     assert record["outcomes"] == {"REDEEMED": 1}
     assert record["warnings"] == {"DIGITS_TRUNCATED": 1}
-    assert "5.559 has more decimals than CASH/USD: 5.55 counts." in only(world, record)["message"]
+    assert "5.559 has more decimals than CASH/USD. The value used is 5.55." in only(world, record)["message"]
     _, email = world.mailer.sent[-1]
     assert "DIGITS_TRUNCATED" in email.text
     assert "whole value" not in email.text
@@ -56,7 +56,23 @@ def test_names_a_blocked_participant(world):
 
 def test_counts_rows_without_row_id(world):
     record = world.upload("redemptions/a.csv", sheet([row("5"), row("1", user="nobody"), row("x", user="u")]))
-    assert record["warnings"] == {"NO_ROW_ID": 2}  # a row that could not be read is an error, and no more
+    assert record["warnings"] == {"NO_ROW_ID": 3}
+
+
+def test_counts_failed_rows_without_row_id_but_no_skipped_ones(world):
+    rows = [
+        row("5", user=""),
+        row("6", account=""),
+        row("-1", user="u"),
+        row("", user="v"),
+        row("0", user="w"),
+    ]
+    record = world.upload("redemptions/a.csv", sheet(rows))
+    assert record["outcomes"] == {"MISSING_FIELD": 2, "NOT_POSITIVE": 1, "UNCHANGED": 2}
+    assert record["warnings"] == {"NO_ROW_ID": 3}
+    messages = [each["message"] for each in world.results(record)]
+    assert messages[0] == "userId is blank: copy it from the report. The row has no rowId."
+    assert messages[3:] == ["", ""]
 
 
 class TestOutdatedReport:

@@ -72,7 +72,7 @@ rewards = st.builds(
     scheduled=st.sampled_from([None, None, None, None, None, START - DAY, START, START + DAY]),
     cancelled=st.sampled_from([None, None, None, None, None, None, START - DAY]),
     program=st.sampled_from([None, "P", "Q"]),
-)
+).filter(lambda reward: None in (reward.scheduled, reward.expires) or reward.scheduled < reward.expires)
 ODD_VALUES = (
     "0", "", " ", "0.00", "-0", "ten", "-5", "+5", " 7 ", "0.001", "0.009", "7.9", "1e3", "NaN", "1,234",
     "1.234", "1,234.56", "1.234,56", "1,234,567", "10,55", "$5", "5 USD",
@@ -367,7 +367,7 @@ def check_record(world, record, rows, expected, separator):
     for row, said, found in zip(rows, expected, results, strict=True):
         left = None if said.left is None else reference.shown(said.left, row.unit)
         told = found["remainingValue"] if left is None else left
-        redeemed = reference.shown(said.redeemed, row.unit) if said.redeemed else "0"
+        redeemed = reference.shown(said.redeemed or 0, row.unit)
         if (found["outcome"], found["redeemedValue"], found["remainingValue"]) != (
             said.outcome,
             redeemed,

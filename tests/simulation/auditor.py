@@ -311,7 +311,7 @@ class Auditor(LedgerModel):
             return
         if not upload.dry:
             self._must((outcome == "REDEEMED") == (spent is not None), f"{about}, the balance says {spent}")
-        value = ledger.shown(line.credits, line.key[2]) if outcome == "REDEEMED" else "0"
+        value = ledger.shown(line.credits if outcome == "REDEEMED" else 0, line.key[2])
         self._must(redeemed == value, f"{about} of {redeemed}, should be {value}")
         held = self._held(line.key, record["dateCreated"], record["dateCompleted"])
         match outcome:

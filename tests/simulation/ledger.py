@@ -108,6 +108,9 @@ def reward_lines(body: bytes) -> list[Line]:
                 int(row[name]) if row[name] else None
                 for name in ("dateExpires", "dateScheduledFor", "dateCancelled")
             ]
+            if dates[0] is not None and dates[1] is not None and dates[0] <= dates[1]:
+                lines.append(replace(line, outcome="INVALID_VALUE"))
+                continue
             reward = Reward(
                 row["id"],
                 assigned,
@@ -124,7 +127,7 @@ def reward_lines(body: bytes) -> list[Line]:
 
 def shown(credits: int, unit: str) -> str:
     places = DECIMALS.get(unit, 0)
-    return format(Decimal(credits).scaleb(-places), "f") if credits else "0"
+    return format(Decimal(credits).scaleb(-places), "f")
 
 
 def credits_of(text: str, unit: str) -> int:

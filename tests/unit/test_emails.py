@@ -196,9 +196,11 @@ def test_a_link_stands_on_a_line_of_its_own_and_can_be_read_in_both_parts():
 def test_subjects_say_the_result():
     assert ready(25_112).subject == "Report ready: Mine, 25,112 rows"
     assert failed_report().subject == "Report failed: Mine"
-    assert finished().subject == "Import finished: November payout, 1,204 redeemed, 9 with errors"
+    assert (
+        finished().subject == "Import completed with errors: November payout, 1,204 redeemed, 9 with errors"
+    )
     preview = finished({"REDEEMED": 1}, purpose=Purpose.PREVIEW)
-    assert preview.subject == "Preview finished: November payout, 1 to redeem"
+    assert preview.subject == "Preview completed: November payout, 1 to redeem"
     rejected = import_rejected(summary(), "EMPTY_FILE", "The file has no bytes.").subject
     assert rejected == "Import rejected: November payout, no rows (EMPTY_FILE)"
 
@@ -278,7 +280,7 @@ def test_a_rewards_file_is_fixed_in_its_own_words():
     text = finished({"INVALID_VALUE": 1, "MISSING_FIELD": 1}, {}, purpose=Purpose.REWARDS).text
     assert "ISO 8601" in text
     assert "valueToRedeem" not in text
-    assert "load it in the same way as this file" in text
+    assert "upload it in the same way as this file" in text
     rejected = import_rejected(summary(purpose=Purpose.REWARDS), "MISSING_COLUMNS", "x").text
     assert "assignedCredit" in rejected
 
@@ -327,7 +329,7 @@ def test_a_preview_without_a_row_to_redeem_does_not_offer_the_start():
 
 def test_a_reversal_says_what_was_returned():
     email = finished({"REVERSED": 4, "UNCHANGED": 2}, {"CASH/USD": -40_050}, purpose=Purpose.REVERSAL)
-    assert email.subject == "Reversal finished: November payout, 4 reversed"
+    assert email.subject == "Reversal completed: November payout, 4 reversed"
     assert "Total returned to rewards" in email.text
     assert "400.50" in email.text
     assert "-400.50" not in email.text

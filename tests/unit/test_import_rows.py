@@ -105,7 +105,7 @@ def test_the_second_row_of_a_balance_is_a_duplicate_and_names_the_first():
     first, second = check(row(value="1"), row(value="2"))
     assert isinstance(first, RedemptionRequest)
     assert second.outcome is Outcome.DUPLICATE_ROW
-    assert "line 2" in second.message
+    assert second.message.startswith("Line 2 has the same account")
 
 
 def test_the_same_balance_for_two_programs_is_no_duplicate():

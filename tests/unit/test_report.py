@@ -323,13 +323,13 @@ def test_a_csv_file_of_many_rows_comes_in_pieces_and_loses_none():
     assert [row[0] for row in found] == ["n", *(str(number) for number in range(10) for _ in range(2))]
 
 
-def test_a_row_of_a_money_unit_has_the_decimals_of_the_unit_but_a_zero_has_none(rows):
+def test_amounts_have_the_decimals_of_their_unit_except_value_to_redeem(rows):
     there = balance(reward("a", 1000, 995), unit="CREDIT/KWD")
     fresh = balance(reward("b", 5), unit="CASH/USD")
     shown = rows(REDEEMABLE, item(there), item(fresh))
     names = ("availableValue", "valueToRedeem", "totalRedeemedValue")
     assert [[str(row[name]) for name in names] for row in shown] == [
-        ["0.05", "0", "0"],
+        ["0.05", "0", "0.00"],
         ["0.995", "0", "0.005"],
     ]
 

@@ -232,3 +232,18 @@ def test_unknown_names_of_json_objects_are_bounded():
     said = sheet.warnings[WarningCode.UNKNOWN_COLUMN]
     assert said.endswith("and others.")
     said.encode()
+
+
+# --- Schedule and expiry ---
+
+
+@pytest.mark.parametrize("scheduled", ["2027-01-01", "2027-01-02T00:00:00+01:00", "2028-01-01"])
+def test_rejects_a_reward_that_expires_before_it_is_available(scheduled):
+    outcome, message = rejected(dateScheduledFor=scheduled, dateExpires="2027-01-01T00:00:00Z")
+    assert outcome is Outcome.INVALID_VALUE
+    assert message.startswith("dateExpires 2027-01-01T00:00:00Z is not after dateScheduledFor 202")
+
+
+def test_accepts_a_reward_that_is_available_for_a_day():
+    reward = read(dateScheduledFor="2027-01-01", dateExpires="2027-01-01").reward
+    assert (reward.date_scheduled_for, reward.date_expires) == (NEW_YEAR, NEW_YEAR + DAY)

@@ -101,7 +101,7 @@ def test_a_unit_has_its_currencys_decimals_and_every_other_none(unit, places):
 def test_rejects_a_new_unit_that_is_another_spelling_and_names_the_right_one(unit, right):
     problem = problem_of_new_unit(unit, ["POINT", "CASH/EUR", "freemonth", "Straße"])
     assert problem is not None
-    assert problem.endswith(f"use {right}.") or f"for example {right}" in problem
+    assert problem.endswith(f"Use {right}.") or f"for example {right}" in problem
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,7 @@ def test_damaged_workbooks_are_rejected_with_words(case):
 
 def test_damage_is_found_where_it_is():
     problem = rejection(zipped(parts_of(sheet1=sheet_xml(HEADER_XML + '<row r="7"/><row r="7"/>'))))
-    assert "Sheet “Balances” is damaged (at or after row 7: row 7 stands twice" in problem.message
+    assert "Sheet “Balances” is damaged (at or after row 7: row 7 occurs twice" in problem.message
 
 
 def test_a_changed_digit_is_found_by_the_checksum():
@@ -191,7 +191,7 @@ TOO_LARGE = {
 def test_sheets_beyond_a_bound_are_rejected(case):
     problem = rejection(zipped(parts_of(TOO_LARGE[case])))
     assert problem.code == FileProblem.FILE_TOO_LARGE
-    assert "divide them" in problem.message
+    assert "split them" in problem.message
 
 
 def test_the_last_row_and_column_can_be_read():

@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { announce, h, newId } from "./dom.js";
-import { tell } from "./errors.js";
+import { showError } from "./errors.js";
 import * as session from "./session.js";
 
 const READ_ONLY = "Read-only: only users in the group “operators” can do this. Ask your administrator.";
@@ -23,7 +23,7 @@ export function action(label, work, { kind = "", id = null } = {}) {
     try {
       await work();
     } catch (error) {
-      if (error.name !== "AbortError") tell(error);
+      if (error.name !== "AbortError") showError(error);
     } finally {
       button.removeAttribute("aria-busy");
     }

@@ -36,7 +36,7 @@ async function call(method, path, body, signal) {
     if (response.ok) return parsed(await response.text());
     const problem = await response.json().catch(() => ({}));
     if (response.status === 401 && attempt <= 3) {
-      session.refused(token);
+      session.rejected(token);
     } else if (response.status === 503 && problem.apiErrorCode === "TRY_AGAIN" && attempt <= 3) {
       await new Promise((resolve) => setTimeout(resolve, BUSY_PAUSE));
     } else {

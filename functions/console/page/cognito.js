@@ -28,14 +28,14 @@ async function ask(action, body) {
   } catch {
     throw new CognitoError("OFFLINE", "There is no connection. Check your network and try again.");
   }
-  const answer = await response.json().catch(() => ({}));
+  const content = await response.json().catch(() => ({}));
   if (!response.ok) {
-    const code = String(answer.__type || `HTTP ${response.status}`)
+    const code = String(content.__type || `HTTP ${response.status}`)
       .split("#")
       .pop();
-    throw new CognitoError(code, answer.message || answer.Message || "");
+    throw new CognitoError(code, content.message || content.Message || "");
   }
-  return answer;
+  return content;
 }
 
 // Signing in is a conversation: each step gives { tokens }, or { challenge, ...what it needs }.
@@ -59,24 +59,24 @@ export function giveCode(step, code) {
 }
 
 async function respond(challenge, session, responses) {
-  const answer = await ask("RespondToAuthChallenge", {
+  const response = await ask("RespondToAuthChallenge", {
     ClientId: stack.client,
     ChallengeName: challenge,
     Session: session,
     ChallengeResponses: responses,
   });
-  if (answer.AuthenticationResult) return { tokens: tokens(answer.AuthenticationResult) };
-  const user = answer.ChallengeParameters?.USER_ID_FOR_SRP || responses.USERNAME;
-  return { challenge: answer.ChallengeName, session: answer.Session, user };
+  if (response.AuthenticationResult) return { tokens: tokens(response.AuthenticationResult) };
+  const user = response.ChallengeParameters?.USER_ID_FOR_SRP || responses.USERNAME;
+  return { challenge: response.ChallengeName, session: response.Session, user };
 }
 
 export async function refresh(refreshToken) {
-  const answer = await ask("InitiateAuth", {
+  const response = await ask("InitiateAuth", {
     AuthFlow: "REFRESH_TOKEN_AUTH",
     ClientId: stack.client,
     AuthParameters: { REFRESH_TOKEN: refreshToken },
   });
-  return { ...tokens(answer.AuthenticationResult), refresh: refreshToken };
+  return { ...tokens(response.AuthenticationResult), refresh: refreshToken };
 }
 
 // From here on the refresh token, and what was made with it, is worth nothing to Cognito.

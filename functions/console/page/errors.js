@@ -76,7 +76,7 @@ export function unreachable(words, now) {
 }
 
 // A message in front of the page, for what went wrong with a click.
-export function tell(error) {
+export function showError(error) {
   return dialog(title(error), details(error), [["Close", "", "primary"]]);
 }
 
@@ -93,7 +93,7 @@ export function dialog(question, content, buttons, { tone = "" } = {}) {
   return new Promise((resolve) => {
     const back = /** @type {any} */ (document.activeElement);
     const press = (value) => (event) => event.detail > 1 || box.close(value);
-    const answers = buttons.map(([label, value, kind]) =>
+    const choices = buttons.map(([label, value, kind]) =>
       h("button", { type: "button", class: kind, on: { click: press(value) } }, label),
     );
     const box = h(
@@ -101,7 +101,7 @@ export function dialog(question, content, buttons, { tone = "" } = {}) {
       { class: tone, "aria-labelledby": id, on: { close } },
       h("h2", { id }, question),
       h("div", { class: "said" }, content),
-      h("div", { class: "buttons" }, answers),
+      h("div", { class: "buttons" }, choices),
     );
     document.body.append(box);
     box.showModal();

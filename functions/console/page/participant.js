@@ -31,13 +31,13 @@ export function view(root, { parts: [account, user], signal }) {
       get(`/reward/balance?${whose}`, signal),
       all(`/reward?${whose}`, signal),
     ]);
-    return rewards.length ? sections(balances, rewards) : nobody(account, user);
+    return rewards.length ? sections(balances, rewards) : noRewards(account, user);
   });
 }
 
 const about = (account) => h("p", { class: "mute about" }, `Participant of account ${account}`);
 
-function nobody(account, user) {
+function noRewards(account, user) {
   const words = "Ids are compared exactly. Copy them from a report, or list all participants of the account.";
   const link = h("p", {}, h("a", { href: address("account", account) }, `Show account ${account}`));
   return h("section", { class: "card" }, empty(`${user} has no rewards`, words, link));

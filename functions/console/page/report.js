@@ -86,7 +86,7 @@ function ended(record) {
         { class: "facts" },
         facts(record).map(([name, shown]) => [h("dt", {}, name), h("dd", {}, shown)]),
       ),
-      expired ? [notice("info", null, paragraph("The file is no longer kept.")), again] : null,
+      expired ? [notice("info", null, paragraph("The file is no longer available.")), again] : null,
       h("div", { class: "buttons" }, reportDownload(record, "primary")),
     ),
     amounts(record),

@@ -20,8 +20,8 @@ export function view(root, { signal }) {
 function show(place, signal, note = "") {
   return into(place, signal, async () => {
     const isOn = await cognito.hasSecondFactor(await session.accessToken());
-    const told = note ? notice("good", null, paragraph(note)) : null;
-    return card("Second factor", told, isOn ? turnedOn(place, signal) : turnedOff(place, signal));
+    const done = note ? notice("good", null, paragraph(note)) : null;
+    return card("Second factor", done, isOn ? turnedOn(place, signal) : turnedOff(place, signal));
   });
 }
 

@@ -73,7 +73,7 @@ async function renew() {
 }
 
 // The API rejected this token: it is renewed, or the user signs in, before the next request.
-export function refused(token) {
+export function rejected(token) {
   if (token !== current.id) return;
   if (Date.now() - current.made < FRESH) end();
   else current = { ...current, expires: 0 };

@@ -73,7 +73,7 @@ export function signInForm(done, { level = "h1", note = "", email = "" } = {}) {
   show("password", { note });
   return place;
 
-  function show(name, { note: told = "", step = null, error = "" } = {}) {
+  function show(name, { note: hintText = "", step = null, error = "" } = {}) {
     const look = STEPS[name];
     const problem = h("p", { class: "problem", role: "alert", id: newId("problem") }, error);
     const button = h("button", { class: "primary wide", type: "submit" }, look.button);
@@ -82,7 +82,7 @@ export function signInForm(done, { level = "h1", note = "", email = "" } = {}) {
       "form",
       { novalidate: true, on: { submit } },
       h(level, { tabindex: "-1", id: newId("title"), class: "title" }, look.title),
-      told || look.text ? h("p", { class: "mute" }, told || look.text) : null,
+      hintText || look.text ? h("p", { class: "mute" }, hintText || look.text) : null,
       inputs.map((each) => each.row),
       problem,
       button,
@@ -99,7 +99,7 @@ export function signInForm(done, { level = "h1", note = "", email = "" } = {}) {
       if (button.disabled) return;
       const given = Object.fromEntries(inputs.map(({ input }) => [input.name, input.value]));
       const empty = inputs.find(({ input }) => !input.value.trim());
-      if (empty) return refuse(`${empty.label} is missing.`, empty.input);
+      if (empty) return reject(`${empty.label} is missing.`, empty.input);
       if (given.email) known.email = given.email.trim();
       button.disabled = true;
       problem.textContent = "";
@@ -112,14 +112,14 @@ export function signInForm(done, { level = "h1", note = "", email = "" } = {}) {
           return show("password", { error: "The sign-in expired. Sign in again." });
         }
         const ofCode = /^(CodeMismatch|ExpiredCode)/.test(error.code);
-        refuse(signInProblem(error, name), (ofCode ? inputs[0] : inputs.at(-1)).input);
+        reject(signInProblem(error, name), (ofCode ? inputs[0] : inputs.at(-1)).input);
       } finally {
         button.disabled = false;
         announce("");
       }
     }
 
-    function refuse(words, input) {
+    function reject(words, input) {
       problem.textContent = words;
       input.setAttribute("aria-invalid", "true");
       input.setAttribute("aria-describedby", problem.id);
@@ -170,8 +170,8 @@ function fieldOf({ label, hint, ...attributes }, value) {
     required: true,
     "aria-describedby": hint && `${id}-hint`,
   });
-  const told = hint ? h("p", { class: "hint", id: `${id}-hint` }, hint) : null;
-  return { label, input, row: h("div", { class: "field" }, h("label", { for: id }, label), input, told) };
+  const hintText = hint ? h("p", { class: "hint", id: `${id}-hint` }, hint) : null;
+  return { label, input, row: h("div", { class: "field" }, h("label", { for: id }, label), input, hintText) };
 }
 
 /** Why signing in, or setting up a second factor, failed. */

@@ -20,16 +20,17 @@ export function unfit(file, bytes) {
 
 /** Creates an import and sends the file; the import's id. Tried again, it goes on with the same import. */
 export async function transfer(own) {
-  if (own.order && (await get(`/import/${own.order.id}`)).status !== "PENDING") return own.order.id; // it had arrived
-  own.order ||= await post("/import", {
+  const hasArrived = own.created && (await get(`/import/${own.created.id}`)).status !== "PENDING";
+  if (hasArrived) return own.created.id;
+  own.created ||= await post("/import", {
     type: "REDEEMABLE_REWARD_BALANCE",
     fileName: own.file.name,
     dryRun: true,
     ...own.options,
   });
   if (own.stopped) throw new Error("stopped");
-  await send(own, own.order.upload);
-  return own.order.id;
+  await send(own, own.created.upload);
+  return own.created.id;
 }
 
 // fetch() does not report how much it has sent; XMLHttpRequest does.
@@ -55,6 +56,6 @@ function send(own, form) {
 function rejected(request, own) {
   const code = /<Code>(\w+)<\/Code>/.exec(request.responseText)?.[1] || String(request.status);
   if (code === "EntityTooLarge") return new Error("The file is larger than is allowed for its format.");
-  own.order = null; // most likely the form has expired: the next try gets a new one
+  own.created = null; // most likely the form has expired: the next try gets a new one
   return new Error(`The storage rejected the file (${code}).`);
 }

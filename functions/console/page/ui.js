@@ -80,8 +80,8 @@ export function field(label, input, hint = null) {
   const id = input.id || newId("field");
   input.id = id;
   if (hint) input.setAttribute("aria-describedby", `${id}-hint`);
-  const told = hint ? h("p", { class: "hint", id: `${id}-hint` }, hint) : null;
-  return h("div", { class: "field" }, h("label", { for: id }, label), input, told);
+  const hintText = hint ? h("p", { class: "hint", id: `${id}-hint` }, hint) : null;
+  return h("div", { class: "field" }, h("label", { for: id }, label), input, hintText);
 }
 
 // Radio buttons side by side: options are [value, label].

@@ -315,7 +315,9 @@ class Flows:
     def exports(self) -> "Exports":
         from rewards.flows.exports import Exports
 
-        return Exports(self.export_jobs, self.queues, self.settings.export_queue_url, self.now)
+        return Exports(
+            self.export_jobs, self.units_in_use, self.queues, self.settings.export_queue_url, self.now
+        )
 
     @cached_property
     def overviews(self) -> "Overviews":

@@ -96,7 +96,7 @@ class Accounts:
         return {item["sk"]["S"]: balance_item.decode_page(item) for item in items}
 
     def write(self, balances: Sequence[Balance], now: int) -> list[bool]:
-        """Write changed balances, each on condition that nobody else did since it was read.
+        """Write changed balances, each on condition that it was not written since it was read.
 
         Says of each, in their order, whether it was written. One that was not, because somebody
         else was faster or DynamoDB was too busy, is to be read and decided again. Each balance
@@ -132,9 +132,9 @@ class Accounts:
     def write_together(self, balances: Sequence[Balance], actions: Sequence[Any], now: int) -> bool:
         """Write changed balances and other puts of a transaction, all or nothing.
 
-        Each balance on condition that nobody else wrote it since it was read. False, and nothing
+        Each balance on condition that it was not written since it was read. False, and nothing
         was written, if one of the conditions failed or DynamoDB was too busy. Raises
-        TooManyWritesError for more than one transaction takes, UnknownOutcomeError if no answer came.
+        TooManyWritesError for more than one transaction takes, UnknownOutcomeError if no response came.
         """
         items = [_item(balance, now) for balance in balances]
         room = _ACTIONS - len(actions) - len(balances)
@@ -277,7 +277,7 @@ class Accounts:
     ) -> Iterator[Item]:
         """Items of an account from sort key `first` to `last`, or with the prefix `first`.
 
-        What is throttled is asked for again as long as `backoff` allows.
+        What is throttled is requested again as long as `backoff` allows.
         """
         condition = "sk BETWEEN :first AND :last" if last else "begins_with(sk, :first)"
         values = {":pk": {"S": account_id}, ":first": {"S": first}}

@@ -51,7 +51,7 @@ def participant_key(user_id: str) -> str:
 
 
 def history_key(balance: Balance) -> str:
-    """Sorts a balance's pages by the youngest redemption in them; the version tells ties apart."""
+    """Sorts a balance's pages by the youngest redemption in them; the version decides ties."""
     prefix = history_prefix(balance.user_id, balance.unit)
     return f"{prefix}{balance.archived_until:013d}#{balance.version + 1:010d}"
 

@@ -15,7 +15,7 @@ _KEYS = 100  # DynamoDB takes no more a request
 
 
 def batch_get(client: "DynamoDBClient", table: str, keys: Iterable[Item], backoff: Backoff) -> Iterator[Item]:
-    """The items that exist, in no order, strongly consistent; what is throttled is asked for again.
+    """The items that exist, in no order, strongly consistent; what is throttled is requested again.
 
     The keys must be distinct.
     """
@@ -30,7 +30,7 @@ def batch_get(client: "DynamoDBClient", table: str, keys: Iterable[Item], backof
 def batch_get_once(
     client: "DynamoDBClient", table: str, keys: Sequence[Item]
 ) -> tuple[list[Item], list[Item]]:
-    """The items that exist, and the keys that were throttled; after those no more are asked for."""
+    """The items that exist, and the keys that were throttled; after those no more are requested."""
     found: list[Any] = []
     todo: list[Any] = list(keys)
     while todo:

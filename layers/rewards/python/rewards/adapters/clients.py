@@ -12,7 +12,7 @@ _CONFIG = Config(
     connect_timeout=3,
     read_timeout=20,
 )
-# Signed URLs name the bucket's own region: a young bucket answers the global host with a redirect
+# Signed URLs name the bucket's own region: for a new bucket the global host responds with a redirect
 # that breaks the signature.
 _S3_CONFIG = _CONFIG.merge(Config(signature_version="s3v4", s3={"addressing_style": "virtual"}))
 

@@ -29,9 +29,9 @@ class TokenError(RejectedError):
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A user: Cognito's id for it, its groups, and its email address if the token tells a verified one.
+    """A user: Cognito's id for it, its groups, and its email address if the token has a verified one.
 
-    Only id tokens tell addresses, access tokens never do.
+    Only id tokens have addresses, access tokens never do.
     """
 
     id: str

@@ -1,7 +1,7 @@
 """Answers that were given, in the table `Jobs`, so that a request sent again gets the same one.
 
-An answer is put in the very transaction that has the effect, on condition that its key has none
-yet: effect and answer happen together or not at all, and once.
+A response is stored in the transaction that has the effect, on condition that its key has none
+yet: effect and response are written together or not at all, and once.
 """
 
 import hashlib
@@ -20,21 +20,21 @@ _DAYS_KEPT = 30
 
 @dataclass(frozen=True, slots=True)
 class StoredResponse:
-    """The answer to a request, and the digest of that request."""
+    """The response to a request, and the digest of that request."""
 
     digest: str
     response: Any
 
 
 class StoredResponses:
-    """Finds answers by their idempotency key, and says how to keep one."""
+    """Finds responses by their idempotency key, and stores them."""
 
     def __init__(self, client: "DynamoDBClient", table: str) -> None:
         self._client = client
         self._table = table
 
     def find(self, key: str) -> StoredResponse | None:
-        """What was answered under a key (strongly consistent), or None."""
+        """The response stored under a key (strongly consistent), or None."""
         with translated():
             item: Any = self._client.get_item(TableName=self._table, Key=_key(key), ConsistentRead=True)
         if "Item" not in item:
@@ -42,7 +42,7 @@ class StoredResponses:
         return StoredResponse(item["Item"]["digest"]["S"], json.loads(item["Item"]["answer"]["S"]))
 
     def put(self, key: str, stored: StoredResponse, now: int) -> Any:
-        """The transaction's action that keeps an answer, if the key has none."""
+        """The transaction's action that stores a response if the key has none."""
         item = {
             **_key(key),
             "digest": {"S": stored.digest},

@@ -60,7 +60,7 @@ class Queues:
             return bodies
         for rejected in response.get("Failed", []):
             if rejected["SenderFault"]:
-                raise RuntimeError(f"SQS refused a message: {rejected['Code']}: {rejected.get('Message')}")
+                raise RuntimeError(f"SQS rejected a message: {rejected['Code']}: {rejected.get('Message')}")
         for sent in response.get("Successful", []):
             del waiting[sent["Id"]]
         return list(waiting.values())

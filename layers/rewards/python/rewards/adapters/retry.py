@@ -60,7 +60,7 @@ class Backoff:
 
 
 def patiently(operation: Callable[..., Any], backoff: Backoff | None, **request: Any) -> Any:
-    """The answer to a request, which is sent again while it is throttled and `backoff` allows."""
+    """The response to a request, which is sent again while it is throttled and `backoff` allows."""
     while True:
         try:
             with translated():

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Claim:
     """Whose a reward is, and which line of which import loaded it; line 0 of `API` if none did.
 
-    What it is called does not tell one claim from another.
+    Claims that differ only in the name are equal.
     """
 
     account_id: str

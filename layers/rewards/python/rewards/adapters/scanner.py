@@ -1,9 +1,9 @@
 """Reading whole tables for a report: in parallel segments, and without botocore's parser.
 
 botocore needs 20 to 40 microseconds to parse an item, which is most of what a report would cost. So a hook
-takes the body of a Scan's answer away before it is parsed, and msgspec decodes it here into the items that
+takes the body of a Scan's response away before it is parsed, and msgspec decodes it here into the items that
 reports read.
-Signing, retries, checksums and errors stay botocore's: only an answer of status 200 is taken.
+Signing, retries, checksums and errors stay botocore's: only a response with status 200 is used.
 
 Every read is strongly consistent. It costs one unit for 4 KB instead of half a one, and an older copy could
 show what was redeemed already.

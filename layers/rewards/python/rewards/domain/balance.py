@@ -172,12 +172,14 @@ def redeem(
     try:
         parts = allocate(balance.rewards, request.value, now, request.program_id)
     except InsufficientBalanceError as error:
-        shown, asked = (format_value(credits, request.unit) for credits in (error.available, request.value))
+        shown, requested = (
+            format_value(credits, request.unit) for credits in (error.available, request.value)
+        )
         of_program = f" from program {request.program_id}" if request.program_id else ""
         return RowResult(
             request.line,
             Outcome.INSUFFICIENT_BALANCE,
-            f"The amount {asked} {request.unit} exceeds the available balance: {shown} is available"
+            f"The amount {requested} {request.unit} exceeds the available balance: {shown} is available"
             f"{of_program}. Nothing was redeemed.",
             request.unit,
             available=error.available,

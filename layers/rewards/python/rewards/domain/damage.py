@@ -38,7 +38,7 @@ _MONTHS_ELSEWHERE = {
 }  # fmt: skip
 _MONTH_NUMBERS = {name: number for number, name in enumerate(_MONTHS, start=1)} | _MONTHS_ELSEWHERE
 _DATE_LIKE = re.compile(r"([0-9]{1,4}|[^\W\d_]{3,9})([-/. ]?)([0-9]{1,2}|[^\W\d_]{3,9})(\2[0-9]{1,4})?\2?")
-_LONGEST_DATE = 64  # characters, in any language; what is repaired is told, and has to fit a message
+_LONGEST_DATE = 64  # characters, in any language; the repair is reported, and has to fit into a message
 _BOOLEANS = (
     {"true", "wahr", "vrai", "verdadero", "vero", "verdadeiro", "waar"},
     {"false", "falsch", "faux", "falso", "onwaar"},
@@ -91,7 +91,7 @@ def _same_number(shown: str, true: str) -> bool:
     double = float(other)
     if scientific and digits > _EXCEL_DIGITS:
         return float(one) == double
-    # A double is written with as many digits as tell it from the next one, or exactly.
+    # A double is written with as many digits as distinguish it from the next one, or exactly.
     if one in (Decimal(repr(double)), Decimal(double)):
         return True
     return any(one == Context(prec=digits, rounding=mode).plus(other) for mode in (ROUND_DOWN, ROUND_HALF_UP))

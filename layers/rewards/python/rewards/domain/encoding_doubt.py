@@ -11,8 +11,8 @@ def first_beyond_ascii(cells: Mapping[str, str], names: Iterable[str]) -> str | 
 def encoding_doubt(column: str, encoding: str) -> str:
     """Why a row cannot count whose ids were decoded by a detected encoding."""
     return (
-        f"{column} contains letters beyond ASCII, and the encoding {encoding} was only detected: a wrong "
-        "letter would be another id. Nothing was redeemed for this row. In a preview, set the encoding and "
+        f"{column} contains letters beyond ASCII, and the encoding {encoding} was only detected. A wrong "
+        "letter would make it another id, so the row was not processed. In a preview, set the encoding and "
         "preview the file again. After an import, check the letters in failed.csv, which is UTF-8, and "
-        "upload failed.csv; do not upload the whole file again."
+        "upload failed.csv. Do not upload the whole file again."
     )

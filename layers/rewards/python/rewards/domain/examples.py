@@ -1,4 +1,4 @@
-"""The first rows of each outcome, for who wants to see what became of a file without opening it."""
+"""The first rows of each outcome and warning, to show them without opening the results."""
 
 from collections.abc import Iterable, Sequence
 from typing import TypedDict
@@ -6,7 +6,7 @@ from typing import TypedDict
 from rewards.domain.header import normalise
 from rewards.domain.outcomes import SETTLED, Outcome, RowResult
 
-# So many rows of an outcome are shown; more are in the file of results.
+# The rows that are shown of each outcome; results.csv has all of them.
 MAX_ROWS = 5
 _MAX_CELL = 200
 

@@ -77,7 +77,7 @@ class ExportJob:
         if self.status is ExportStatus.COMPLETED and self.date_expires is not None and not self.is_kept(now):
             return replace(self, status=ExportStatus.EXPIRED)
         if self.status is ExportStatus.PENDING and self.date_created + _LOST_AFTER <= now:
-            message = "The report was not made in a day. Order it again."
+            message = "The report was not created within a day. Create it again."
             return replace(
                 self, status=ExportStatus.ABORTED, error=JobFailure(JobError.EXPORT_FAILED, message)
             )

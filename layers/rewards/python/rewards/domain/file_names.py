@@ -1,4 +1,4 @@
-"""Names of uploaded files: what a name says of the format, and names that come from outside."""
+"""Names of uploaded files: their format, and how names from outside are cleaned."""
 
 import unicodedata
 
@@ -19,7 +19,7 @@ def format_of(file_name: str, loads_rewards: bool) -> str:
     if found is None:
         *formats, last = (f".{each}" for each in known)
         raise ValueError(
-            f"{file_name!r} is not in an accepted format: its name must end in {', '.join(formats)} or "
+            f"{file_name!r} is not in an accepted format. Its name must end in {', '.join(formats)} or "
             f"{last}."
         )
     return found
@@ -32,7 +32,7 @@ def is_left_behind(file_name: str) -> bool:
 
 
 def clean(file_name: str) -> str:
-    """The name without folders and without characters that nobody sees; cut to 200, its ending kept.
+    """The name without folders and invisible characters; cut to 200 characters, its ending kept.
 
     Raises ValueError if nothing is left.
     """
@@ -45,5 +45,5 @@ def clean(file_name: str) -> str:
         ending = (dot + suffix)[-20:] if stem else ""
         visible = visible[: MAX_LENGTH - len(ending)] + ending
     if not visible.strip("."):
-        raise ValueError("a file name is needed, such as payout.csv")
+        raise ValueError("must be a file name, for example payout.csv")
     return visible

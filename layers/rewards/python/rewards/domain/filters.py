@@ -3,14 +3,14 @@
 Several filters are combined with AND, as in the original system.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypedDict
 
 from rewards.domain.errors import RejectedError
 from rewards.domain.report import BALANCES, REDEEMABLE, REWARDS
-from rewards.domain.units import currency, unit_name
+from rewards.domain.units import currency, problem_of_new_unit, unit_name
 
 _COMMON = ("unit", "programId")
 DATES = tuple(
@@ -53,6 +53,10 @@ class FilterError(RejectedError):
     def __init__(self, name: str, message: str) -> None:
         super().__init__(message)
         self.name = name
+
+
+class UnitFilterError(FilterError):
+    """A filter by a unit that no reward has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +161,39 @@ class Filters:
             and self.updated.covers(updated)
             and self.created_or_updated.covers(created, updated)
         )
+
+
+_MAX_NAMED = 10  # units in a message
+
+
+def check_units(params: ReportParams, in_use: Sequence[str]) -> None:
+    """Raise UnitFilterError if a filter names a unit, a type of unit or a currency that no reward has.
+
+    A misspelt unit would otherwise select nothing, and the report would not say why.
+    """
+    chosen = params.get("filter") or {}
+    for name, unit in (
+        ("unit", params.get("unit")),
+        ("filter.unit_eq", chosen.get("unit_eq")),
+        *(("filter.unit_in", unit) for unit in chosen.get("unit_in") or ()),
+    ):
+        if unit is not None and unit not in in_use:
+            problem = problem_of_new_unit(unit, in_use)
+            raise UnitFilterError(name, problem or f"No reward has the unit {unit!r}.{_in_use(in_use)}")
+    unit_type, code = chosen.get("unitType_eq"), chosen.get("currency_eq")
+    types, codes = {unit_name(unit) for unit in in_use}, {currency(unit) for unit in in_use}
+    if unit_type is not None and unit_type not in types:
+        problem = f"No reward has a unit of the type {unit_type!r}.{_in_use(in_use)}"
+        raise UnitFilterError("filter.unitType_eq", problem)
+    if code is not None and code not in codes:
+        raise UnitFilterError("filter.currency_eq", f"No reward has the currency {code!r}.{_in_use(in_use)}")
+
+
+def _in_use(units: Sequence[str]) -> str:
+    if not units:
+        return " There are no rewards yet."
+    more = f" and {len(units) - _MAX_NAMED:,} more" if len(units) > _MAX_NAMED else ""
+    return f" Units in use: {', '.join(map(repr, units[:_MAX_NAMED]))}{more}."
 
 
 def described(params: ReportParams) -> Iterator[tuple[str, object]]:

@@ -56,7 +56,7 @@ def find_columns(header: Sequence[str], needed: Sequence[str], used: Sequence[st
     if twice:
         raise FileRejectedError(
             FileProblem.UNREADABLE_FILE,
-            f"The header row has {listed(twice)} more than once, so it is not clear which one counts. "
+            f"The header row has {listed(twice)} more than once, so it is not clear which column is meant. "
             "Remove or rename the other column.",
         )
     return {name: places[normalise(name)][0] for name in known}

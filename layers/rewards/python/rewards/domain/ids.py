@@ -1,6 +1,6 @@
 """Ids of imports and exports: 16 characters that sort by the time they were made.
 
-80 bits in Crockford's base 32: 48 bits of Unix milliseconds, then 32 bits that tell apart
+80 bits in Crockford's base 32: 48 bits of Unix milliseconds, then 32 random bits that distinguish
 what was made in the same millisecond.
 """
 

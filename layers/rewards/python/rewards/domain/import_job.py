@@ -206,7 +206,7 @@ class ImportJob:
     def as_at(self, now: int) -> "ImportJob":
         """The import at a moment: ABORTED if its file has not arrived in time."""
         if self.status is ImportStatus.PENDING and self.date_created + _EXPIRED_AFTER <= now:
-            message = "No file was uploaded with the form of this import. Order a new one."
+            message = "No file was uploaded for this import within two hours. Create a new import."
             return replace(
                 self,
                 status=ImportStatus.ABORTED,

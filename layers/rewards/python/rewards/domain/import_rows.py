@@ -1,7 +1,8 @@
-"""What can be said of a redemption row without looking at its balance (CONTRACT section 3)."""
+"""Checks of a redemption row that do not need its balance (CONTRACT section 3)."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import product
 from operator import itemgetter
 from unicodedata import normalize
@@ -40,31 +41,32 @@ from rewards.domain.values import (
 NEEDED = ("accountId", "userId", "unit", "valueToRedeem")
 USED = ("rowId", "programId", "reference")
 
-# Longer ids do not fit DynamoDB's keys, so no such participant can exist (UTF-8 bytes). No reward has a
-# longer program; and a row must fit a message.
+# Longer ids do not fit into DynamoDB's keys, so no such participant exists (UTF-8 bytes). No reward has a
+# longer program, and a row must fit into a message.
 MAX_ID_BYTES = 256
 MAX_UNIT_BYTES = 64
 MAX_PROGRAM_ID_BYTES = 128
 MAX_REFERENCE = 64  # characters
-# Characters that fit, whatever they are.
+# So many characters always fit, whatever they are.
 _SHORT_UNIT = MAX_UNIT_BYTES // 4
 _SHORT_PROGRAM = MAX_PROGRAM_ID_BYTES // 4
 
 _LINE = re.compile(r"([0-9]{1,10})(?:\.0*)?")  # as spreadsheets may write it
 
-_EXPORTS = 1_000  # the rows of a file come from few reports; so many are remembered
-MAX_REPORTS = 1_000  # so many reports are looked up for the rows of a file that do not fit their rowIds
+_EXPORTS = 1_000  # reports cached; the rows of a file come from few
+MAX_REPORTS = 1_000  # reports that are read to repair the rows of one file
 
-# How the message of a row begins whose ids were put right.
+# The explanation of the warning of the same name.
+NO_ROW_ID = "The row has no rowId."
+# How the message of a row begins whose ids were restored.
 REPAIRED = "Repaired by rowId:"
 
 
 class RowChecker:
-    """Checks the rows of one file in order; it remembers which balances stood on earlier lines.
+    """Checks the rows of one file in order; it remembers the balances of earlier lines.
 
-    Rows whose rowId does not fit their ids are rejected, and the reports that they name collected in
-    `exports`. Whoever finds some of these `reports` checks the file once more with them: then what a
-    spreadsheet did to the ids is repaired.
+    Rows whose rowId does not match their ids are rejected, and the reports that they name are collected in
+    `exports`. With these `reports` the file is checked once more, to repair ids that a spreadsheet damaged.
     """
 
     def __init__(
@@ -78,12 +80,12 @@ class RowChecker:
         detected_encoding: str | None = None,
         duplicates: Duplicates | None = None,
     ) -> None:
-        """`uploaded` is when the file came (Unix ms): the results must not depend on when it is read.
+        """`uploaded` is the time of the upload (Unix ms): results must not depend on the time of reading.
 
-        `priors` maps the importIds in an uploaded results.csv to the import that redeemed (itself or, of
-        a dry run, the one that was started from it) and whether a dry run is named; None for no import.
-        `detected_encoding` is the name of an encoding that nobody set: ids beyond ASCII are in doubt.
-        `duplicates` remembers the rows that want something: all that grows with the file.
+        `priors` maps the importIds in an uploaded results.csv to the import that redeemed (the import itself
+        or the one started from the dry run) and whether it names a dry run; None if there is no such import.
+        `detected_encoding` is the name of an encoding that was not set, so that non-ASCII ids are uncertain.
+        `duplicates` remembers the rows with a value: nothing else grows with the file.
         """
         columns = find_columns(header, NEEDED, USED)
         self._account, self._user, self._unit, self._value = (columns[name] for name in NEEDED)
@@ -131,12 +133,18 @@ class RowChecker:
             row = [*row, *[""] * (self._width - len(row))]
         value_cell = self.value_cell(row)
         if value_cell in ("", "0"):
-            return RowResult(line, Outcome.UNCHANGED)  # the usual rows that want nothing, at little cost
+            return RowResult(line, Outcome.UNCHANGED)  # most skipped rows, at little cost
         usual = self._usual(row, value_cell, line)
         if usual is not None:
             return usual
+        checked = self._check(row, value_cell, line)
+        if isinstance(checked, RedemptionRequest) or checked.outcome is Outcome.UNCHANGED:
+            return checked
+        return checked if self._row_id_in(row) else _without_row_id(checked)
+
+    def _check(self, row: Sequence[str], value_cell: str, line: int) -> RedemptionRequest | RowResult:
         shown = self._shown(row)
-        # A longer unit is none; it must not stand in a message, nor be remembered.
+        # A longer text is not a unit; it must not be shown in a message or cached.
         value = read_value(value_cell, shown.unit[: MAX_UNIT_BYTES + 1], self._number_format)
         if value == 0:
             return RowResult(line, Outcome.UNCHANGED)
@@ -164,7 +172,7 @@ class RowChecker:
         row_id: str | None,
         note: str,
     ) -> RedemptionRequest | RowResult:
-        """What a row asks for whose identity is known."""
+        """The redemption request of a row whose identity is known, or its result."""
         reference = "" if self._reference is None else normalised(_text(row[self._reference]))
         problem = _problem_of_reference(reference)
         if problem:
@@ -190,15 +198,16 @@ class RowChecker:
         """Add the row's reference, the redemption that it names, and the warning that digits were cut off."""
         request.reference = reference
         if isinstance(value, TruncatedValue):
-            cut = f"{row[self._value].strip()[:40]} has more decimals than {request.unit}:"
-            counts = f"{cut} {format_value(request.value, request.unit)} counts."
-            request.note = f"{request.note} {counts}".strip()
+            given = row[self._value].strip()[:40]
+            used = format_value(request.value, request.unit)
+            cut = f"{given} has more decimals than {request.unit}. The value used is {used}."
+            request.note = f"{request.note} {cut}".strip()
             request.warnings = (*request.warnings, WarningCode.DIGITS_TRUNCATED)
         return request
 
     def _prior_of(self, row: Sequence[str]) -> tuple[str, int, bool] | str | None:
-        """The redemption that a row of an uploaded results.csv names, and whether it names a dry run; why it
-        cannot be read; or None for a row that names nothing."""
+        """The redemption that a row of an uploaded results.csv names, and whether it names a dry run; or why
+        it cannot be read; or None for a row that names nothing."""
         if self._prior is None:
             return None
         import_id, line = (unquoted(invisible.visible(row[place].strip())).strip() for place in self._prior)
@@ -208,15 +217,15 @@ class RowChecker:
         number = _LINE.fullmatch(line)
         if named is None or number is None:
             return (
-                "The row's importId or line was changed, so it cannot be known whether it was redeemed. Take "
+                "importId or line was changed, so the system cannot tell whether the row was redeemed. Copy "
                 "the row from results.csv again, or upload failed.csv."
             )
         return named[0], int(number[1]), named[1]
 
     def _usual(self, row: Sequence[str], value_cell: str, line: int) -> RedemptionRequest | RowResult | None:
-        """What a row wants that is as the report made it, but for its value; None for any other.
+        """The result of `check` for a row that equals the report's except for its value; None for any other.
 
-        What `check` would say after a closer look, at a third of the cost.
+        It takes a third of the time.
         """
         if self._cells is None or len(row) != self._width:
             return None
@@ -251,7 +260,7 @@ class RowChecker:
         return RedemptionRequest(line, account_id, user_id, unit, value, program_id, row_id)
 
     def survey(self, rows: Iterator[tuple[int, Sequence[str]]]) -> Survey:
-        """Whose all rows of the file are, also those that want nothing."""
+        """The identities of all rows of the file, also of those without a value."""
         found = Survey(has_program=self._program is not None)
         for _, short in rows:
             row = [*short, *[""] * (self._width - len(short))]
@@ -271,8 +280,8 @@ class RowChecker:
         start = row_id[: row_ids.START]
         if start not in self._known:
             export_id = row_ids.export_of(row_id)
-            # A rowId from the future is none of ours; believing it would let a redemption hide in
-            # history (balance.needs_history looks back by more than this allows for).
+            # A rowId from the future is not ours. Accepting it could hide a redemption in history
+            # (balance.needs_history covers more than this margin).
             if export_id is None or ids.time_of(export_id) > self._uploaded + CLOCK_MARGIN // 2:
                 return None
             if len(self._known) >= _EXPORTS:
@@ -281,7 +290,7 @@ class RowChecker:
         return self._known[start]
 
     def _problem(self, row: Sequence[str], shown: Identity) -> tuple[Outcome, str] | None:
-        """Why a row cannot be read, whatever it wants."""
+        """Why a row cannot be read, whatever its value; None if it can."""
         if not (shown.account_id and shown.user_id and shown.unit):
             missing = [name for name, text in named(shown) if not text and name != "programId"]
             verb, what = ("is", "it") if len(missing) == 1 else ("are", "them")
@@ -289,8 +298,8 @@ class RowChecker:
         if len(row) > self._width and any(text.strip() for text in row[self._width :]):
             return (
                 Outcome.ROW_CHANGED,
-                f"The row has {len(row)} cells, the header {self._width}: "
-                "a separator inside a cell moved the others.",
+                f"The row has {len(row)} cells, but the header has {self._width}. A separator inside a cell "
+                "moved the other cells.",
             )
         for name, text in named(shown):
             problem = problem_of_id(text)
@@ -299,7 +308,7 @@ class RowChecker:
         return None
 
     def _doubt(self, row: Sequence[str]) -> str:
-        """Why a text that must be right to the letter may not be: rounded, or its encoding detected."""
+        """Why an id may be wrong: it was rounded, or its encoding was only detected; "" otherwise."""
         cells = {name: row[place] for name, place in self._exact.items() if name != "valueToRedeem"}
         rounded = rounded_id(cells, cells)
         if rounded:
@@ -310,28 +319,28 @@ class RowChecker:
         return encoding_doubt(column, self._detected_encoding) if column else ""
 
     def _shown(self, row: Sequence[str]) -> Identity:
-        """Whose the row says it is."""
+        """The identity that the row shows."""
         program = _text(row[self._program]) if self._program is not None else ""
         return Identity(
             _text(row[self._account]), _text(row[self._user]), _text(row[self._unit]), program or None
         )
 
     def _row_id_in(self, row: Sequence[str]) -> str:
-        """The row's rowId; it has letters and digits only, so what else is in its cell is no part of it."""
+        """The row's rowId without other characters in its cell: a rowId has only letters and digits."""
         text = row[self._row_id].strip() if self._row_id is not None else ""
         return unquoted(invisible.visible(text))
 
     def _identify(
         self, row: Sequence[str], shown: Identity
     ) -> tuple[Identity, str | None, str] | tuple[Outcome, str]:
-        """Whose the row is, its rowId, and what was repaired; or why it must be rejected."""
+        """The row's identity, its rowId, and what was repaired; or why it is rejected."""
         row_id = self._row_id_in(row)
         if not row_id:
             return shown, None, ""
         report = self._report_of(row_id) if row_ids.export_of(row_id) else None
         if report is None:
             return Outcome.UNKNOWN_REPORT, (
-                f"rowId {_quoted(row_id[:40])} was not made by a report of this system: it was changed or "
+                f"rowId {_quoted(row_id[:40])} was not created by a report of this system. It was changed or "
                 "comes from a version before 0.2. Create the report again and copy the values into it."
             )
         if row_id == report.make(*shown):
@@ -347,40 +356,40 @@ class RowChecker:
             return Outcome.UNKNOWN_REPORT, self._unknown(row_id, report.export_id)
         reason = "a cell was edited, or a sort moved only some columns"
         if self._reports.too_many:
-            reason = f"more than {MAX_ROWS:,} rows of the file do not fit their rowIds, so none is repaired"
+            reason = f"more than {MAX_ROWS:,} rows of the file do not match their rowIds, so none is repaired"
         return Outcome.ROW_CHANGED, (
             f"rowId does not belong to account {_quoted(shown.account_id)}, user "
             f"{_quoted(shown.user_id)}, unit {_quoted(shown.unit)}, program "
-            f"{_quoted(shown.program_id or '')}: {reason}. Take this row from the report again."
+            f"{_quoted(shown.program_id or '')}: {reason}. Copy this row from the report again."
         )
 
     def _unknown(self, row_id: str, export_id: str) -> str:
         limit = ""
         if export_id not in self.exports:
-            limit = f" (only {MAX_REPORTS:,} reports are looked up for one file: split it)"
+            limit = f" (only the first {MAX_REPORTS:,} reports of a file are checked; split the file)"
         return (
-            f"No report of this system has the rowId {row_id!r}{limit}: it comes from another system or was "
+            f"No report of this system has the rowId {row_id!r}{limit}. It comes from another system or was "
             "changed. Create the report again in this system and copy the values into it."
         )
 
     def _repaired(
         self, shown: Identity, true: Identity, row_id: str
     ) -> tuple[Identity, str, str] | tuple[Outcome, str]:
-        """A row by what its rowId stands for, if a program may have damaged what it shows."""
+        """The identity behind a rowId, if a program may have damaged what the row shows; else why not."""
         found = differences(shown, true, has_program=self._program is not None)
         said = "; ".join(map(_in_words, found))
         elsewhere = self._reports.belongs_elsewhere(row_id, shown, found)
         if elsewhere:
-            problem = f"The row may be mis-sorted: {said}, and {elsewhere}."
+            problem = f"The row may be sorted incorrectly: {said}, and {elsewhere}."
         elif all(is_damage(each.shown, each.true) for each in found):
             return true, row_id, f"{REPAIRED} {said}." if said else ""
         else:
-            problem = f"The row was edited or mis-sorted: {said}."
-        return Outcome.ROW_CHANGED, f"{problem} Take this row from the report again."
+            problem = f"The row was edited or sorted incorrectly: {said}."
+        return Outcome.ROW_CHANGED, f"{problem} Copy this row from the report again."
 
 
 def _respelt(shown: Identity, row_id: str, report: RowIds) -> Identity | None:
-    """What a row shows in the Unicode form in which the rowId fits it."""
+    """What a row shows, in the Unicode form that matches the rowId; None if no form does."""
     if all(map(str.isascii, (text for _, text in named(shown)))):
         return None
     forms = [
@@ -394,24 +403,30 @@ def _respelt(shown: Identity, row_id: str, report: RowIds) -> Identity | None:
 
 
 def rounded_id(cells: Mapping[str, str], names: Iterable[str]) -> str:
-    """Why a row cannot count without rowId in which an id of these columns is a rounded number, or ""."""
+    """Why a row without rowId is rejected if an id of these columns is a rounded number; else ""."""
     name = next((each for each in names if isinstance(cells.get(each), RoundedNumber)), None)
     if name is None:
         return ""
     return (
-        f"{name} is a number of more than 15 digits, of which a workbook keeps only 15: it may be another "
-        "id. Format the column as text and enter the id again."
+        f"{name} is a number with more than 15 digits. A workbook keeps only 15 digits, so the id may be "
+        "wrong. Format the column as text and enter the id again."
     )
+
+
+def _without_row_id(result: RowResult) -> RowResult:
+    """Add the warning about a missing rowId to the result of a rejected row."""
+    message = f"{result.message} {NO_ROW_ID}"
+    return replace(result, message=message, warnings=(WarningCode.NO_ROW_ID, *result.warnings))
 
 
 def _in_words(found: Difference) -> str:
     same = normalize("NFC", found.shown) == normalize("NFC", found.true)
-    how = ", the same letters in another Unicode form" if same else ""
-    return f"{found.column} is {_quoted(found.shown)}, in the report {_quoted(found.true)}{how}"
+    how = " (the same letters in another Unicode form)" if same else ""
+    return f"{found.column} is {_quoted(found.shown)} but {_quoted(found.true)} in the report{how}"
 
 
 def _repeated(line: int, earlier: int) -> RowResult:
-    said = f"The same account, user, unit and program stand on line {earlier}; only that is looked at."
+    said = f"Line {earlier} has the same account, user, unit and program. Only that line is processed."
     return RowResult(line, Outcome.DUPLICATE_ROW, said)
 
 
@@ -419,7 +434,7 @@ def _request_or_result(
     line: int, whose: Identity, value: int | BadValue, row_id: str | None, note: str
 ) -> RedemptionRequest | RowResult:
     if not _fits(whose):
-        said = "No participant has an id, a unit or a program this long."
+        said = "No participant has an id, unit or program of this length."
         return RowResult(line, Outcome.NO_BALANCE, said)
     if isinstance(value, BadValue):
         return RowResult(line, value.outcome, value.message, whose.unit)
@@ -429,7 +444,7 @@ def _request_or_result(
 
 
 def _problem_of_reference(reference: str) -> str:
-    """Why a text cannot be a payment's reference, or ""."""
+    """Why a text cannot be a payment's reference; "" if it can."""
     if len(reference) > MAX_REFERENCE:
         return f"reference is longer than {MAX_REFERENCE} characters."
     problem = problem_of_id(reference)
@@ -455,6 +470,6 @@ def _fits(identity: Identity) -> bool:
     limits = (MAX_ID_BYTES, MAX_ID_BYTES, MAX_UNIT_BYTES, MAX_PROGRAM_ID_BYTES)
     texts = map(_normalised, (account_id, user_id, unit, program_id))
     return all(
-        len(text) * 4 <= limit or len(text.encode()) <= limit  # the first tells of most
+        len(text) * 4 <= limit or len(text.encode()) <= limit  # the first check is enough for most
         for text, limit in zip(texts, limits, strict=True)
     )

@@ -1,4 +1,4 @@
-"""Characters that nobody sees: what exporters add to ids, and how a message shows them.
+"""Invisible characters: what programs add to ids, and how a message shows them.
 
 The characters are those with the Unicode property Default_Ignorable_Code_Point: soft hyphen, zero-width
 characters, byte-order mark, direction marks, variation selectors, fillers, tags.

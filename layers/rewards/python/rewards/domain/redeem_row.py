@@ -11,6 +11,7 @@ from rewards.domain import balance as balances
 from rewards.domain.balance import Balance, Redemption, RedemptionRequest
 from rewards.domain.dates import to_the_minute
 from rewards.domain.duplicates import REPEAT_WINDOW
+from rewards.domain.import_rows import NO_ROW_ID
 from rewards.domain.outcomes import Outcome, RowResult, StopReason, WarningCode
 from rewards.domain.units import format_value
 
@@ -46,7 +47,7 @@ def with_warnings(result: RowResult, request: RedemptionRequest, warned: Iterabl
     """Add the warnings about the row itself, and `warned`, to its result."""
     found = [*warned]
     if request.row_id is None:
-        found.insert(0, (WarningCode.NO_ROW_ID, "The row has no rowId."))
+        found.insert(0, (WarningCode.NO_ROW_ID, NO_ROW_ID))
     codes = (*request.warnings, *(code for code, _ in found))
     if not codes:
         return result

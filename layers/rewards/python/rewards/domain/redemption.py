@@ -79,7 +79,7 @@ def redemption_order(reward: Reward) -> tuple[bool, int, int, str]:
 
 
 def available_rewards(rewards: Iterable[Reward], now: int, program_id: str | None = None) -> Iterator[Reward]:
-    """The rewards that may be redeemed now; only one program's where one is asked for."""
+    """The rewards that may be redeemed now; only those of a program if one is given."""
     return (
         reward
         for reward in rewards
@@ -103,7 +103,7 @@ def redemption_places(rewards: Iterable[Reward], now: int) -> dict[int, int]:
 
 
 class InsufficientBalanceError(RejectedError):
-    """More was asked than is available; `available` says what is."""
+    """The amount exceeds the available credits, which `available` states."""
 
     def __init__(self, available: int) -> None:
         super().__init__(f"only {available} available")

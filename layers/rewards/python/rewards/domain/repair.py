@@ -101,7 +101,7 @@ class Survey:
 class Reports:
     """What the reports of this stack say of the rows of a file that do not fit their rowIds.
 
-    `known` are the ids of those reports; `identities` tells by rowId whose the rows of kept reports are.
+    `known` are the ids of those reports; `identities` are those of the rows of kept reports by rowId.
     """
 
     def __init__(self, known: Iterable[str] = (), too_many: bool = False) -> None:

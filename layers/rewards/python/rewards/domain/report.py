@@ -4,7 +4,7 @@ Only the report that people fill in is neutralised (spreadsheet.py). The others 
 take each text as it is; in workbooks a text is no formula either way.
 
 A report is read from a live table, a page at a time. What a row counts is available both when its
-page was asked for and when the page came back, so that no row shows more than there was.
+page was requested and when it was received, so that no row shows more than was available.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -100,7 +100,7 @@ REPORT_DEFINITIONS = {
 }
 
 
-# The types that may be asked for: some reports have more than one name in the original system.
+# The types that may be requested: some reports have more than one name in the original system.
 TYPES = {
     f"QUERY/{REDEEMABLE}": REDEEMABLE,
     f"USER_{BALANCES}": BALANCES,
@@ -148,8 +148,8 @@ def redeemable_row(
     """One available balance in the order of COLUMNS, of packed cells.
 
     `program` is safe in a spreadsheet; `cells` are availableValue, totalRedeemedValue, nextExpiry and rowId.
-    Values have the unit's decimals (a spreadsheet that showed 0 places would save 10.55 as 11), but a zero
-    has none. The other texts are made safe in a spreadsheet here.
+    Values have the unit's decimals (a spreadsheet that showed 0 places would save 10.55 as 11); only
+    valueToRedeem is a plain 0 (contract, section 2). The other texts are made safe in a spreadsheet here.
     """
     first, segments = participant
     available, redeemed, expiry, row_id = cells

@@ -1,8 +1,8 @@
-"""Reversing a redemption: each amount goes back to the reward it came from (CONTRACT section 5).
+"""Reversing a redemption: each amount returns to the reward it came from (CONTRACT section 5).
 
-The reward keeps its dates. So what comes back to a reward that has expired or was cancelled since
-then is not available again, and the result names it. The redemption stays on record, marked with
-who reversed it, in the same write; that mark is what makes a second reversal do nothing.
+The reward keeps its dates. An amount that returns to a reward that has expired or was cancelled meanwhile is
+not available, and the result says so. The same write marks the recorded redemption with the reversing import,
+so that a second reversal changes nothing.
 """
 
 from collections.abc import Iterable
@@ -26,7 +26,7 @@ def is_complete_reversal(reversal: ImportJob) -> bool:
 
 
 class MovedError(ReadAgainError):
-    """The balance and its history, as they were read, are not of one moment: read both again."""
+    """The balance and its history were not read at the same moment: read both again."""
 
 
 # A balance's history by the key of its pages.
@@ -34,7 +34,7 @@ Pages = dict[str, Page]
 
 
 def needs_pages(balance: Balance, redeemed: Iterable[RowResult], of: str) -> bool:
-    """Whether a redemption to reverse, or a reward that gave to it, has left the balance for history."""
+    """Whether a redemption to reverse, or a reward it came from, has moved from the balance to history."""
     at_hand = {reward.ordinal for reward in balance.rewards}
     for result in redeemed:
         found = [r for r in balance.redemptions if (r.import_id, r.line) == (of, result.line)]
@@ -52,22 +52,22 @@ def reverse(
     pages: Pages,
     stop_reason: StopReason | None = None,
 ) -> tuple[RowResult, bool]:
-    """Return what a row of import `of` redeemed, in place: its result, and whether anything changed.
+    """Return to its rewards what a row of import `of` redeemed, in place: the result, and whether it changed.
 
-    `redeemed` is the row's result from then. `pages` are the balance's history, where `needs_pages`
-    asks for it; a page that has to change is replaced there. With a `stop_reason` nothing is returned
-    any more, but a row that was reversed still says so. Raises MovedError.
+    `redeemed` is the row's result in that import. `pages` are the balance's history if `needs_pages`; a page
+    that changes is replaced there. With a `stop_reason` nothing more is returned, but a row that was reversed
+    before keeps its result. Raises MovedError.
     """
     line, unit = redeemed.line, redeemed.unit
     found = _find(balance, pages, of, line)
     if found is None:
-        lost = f"No trace of this redemption by import {of} was found. Nothing was changed."
+        lost = f"The redemption by import {of} was not found. Nothing was changed."
         return RowResult(line, Outcome.NOT_PROCESSED, lost, unit), False
     key, redemption = found
     if redemption.reversed_by not in ("", reversal_id):
-        again = f"This redemption was reversed by {redemption.reversed_by}. Nothing was given back again."
+        again = f"Import {redemption.reversed_by} reversed this redemption. Nothing was returned again."
         return RowResult(line, Outcome.ALREADY_REVERSED, again, unit, available=balance.available(now)), False
-    changed = not redemption.reversed_by  # else it is our own trace: only the result was lost on the way
+    changed = not redemption.reversed_by  # else this reversal did it, and only its result was lost
     if changed and stop_reason is not None:
         return RowResult(
             line, stop_reason.outcome, stop_reason.message, unit, available=balance.available(now)
@@ -80,7 +80,7 @@ def reverse(
             reward.left += credits
         balance.rewards.sort(key=redemption_order)
         _replace(balance, pages, key, redemption, replace(redemption, reversed_by=reversal_id))
-    message = "Given back: " + how(parts, unit, "to") + "".join(_closed(reward, now) for reward, _ in parts)
+    message = "Returned: " + how(parts, unit, "to") + "".join(_closed(reward, now) for reward, _ in parts)
     available = balance.available(now)
     return RowResult(line, Outcome.REVERSED, message, unit, -redemption.value, available), changed
 
@@ -104,7 +104,7 @@ def _replace(balance: Balance, pages: Pages, key: str, old: Redemption, new: Red
 
 
 def _reward(balance: Balance, pages: Pages, ordinal: int, take: bool) -> Reward:
-    """A reward of the balance by its ordinal; with `take`, one in history comes back into the balance."""
+    """A reward of the balance by its ordinal; with `take`, one in history moves back into the balance."""
     for reward in balance.rewards:
         if reward.ordinal == ordinal:
             return reward
@@ -120,6 +120,8 @@ def _reward(balance: Balance, pages: Pages, ordinal: int, take: bool) -> Reward:
 
 
 def _closed(reward: Reward, now: int) -> str:
-    """What a person should know of a reward that cannot be redeemed though it holds something again."""
+    """A note about a reward that got an amount back but cannot be redeemed, or ""."""
     known = statuses(reward, now) & {Status.CANCELLED, Status.EXPIRED}
-    return "".join(f". Reward {reward.id} is {status} and stays so" for status in sorted(known))
+    return "".join(
+        f". Reward {reward.id} is {status}, so its amount is not available" for status in sorted(known)
+    )

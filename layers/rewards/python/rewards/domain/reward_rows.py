@@ -1,4 +1,4 @@
-"""What a row of a rewards file says (CONTRACT section 6): a reward and its participant."""
+"""The rows of a rewards file (CONTRACT section 6): each is a reward and its participant."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -7,8 +7,9 @@ from datetime import UTC, date, datetime
 from difflib import get_close_matches
 
 from rewards.domain.balance_key import BalanceKey
+from rewards.domain.dates import iso
 from rewards.domain.errors import RejectedError
-from rewards.domain.header import MAX_NAMES, find_columns, normalise
+from rewards.domain.header import MAX_NAMES, find_columns, listed, normalise
 from rewards.domain.import_rows import MAX_ID_BYTES, MAX_PROGRAM_ID_BYTES, MAX_UNIT_BYTES
 from rewards.domain.outcomes import Outcome, RowResult
 from rewards.domain.redemption import Reward
@@ -28,7 +29,7 @@ USED = (
 )
 PARTICIPANT_FACTS = ("firstName", "lastName", "email", "dateBlocked", "segments")
 USED_OF_USER = tuple(f"user.{name}" for name in PARTICIPANT_FACTS)
-# What must be right to the letter.
+# Columns whose texts must be exact.
 ID_COLUMNS = ("id", "user.accountId", "user.id", "unit", "programId")
 
 # Columns of the original's "Reward details" and of its rewards elsewhere that change nothing here, and those
@@ -68,7 +69,7 @@ _CREDIT = re.compile(r"([0-9]{1,15})(?:\.0{1,30})?")
 # Fewer digits are seconds or a date like 20261231, and would mean a day in 1970.
 _MILLISECONDS = re.compile(r"([0-9]{12,15})(?:\.0{1,30})?")
 _SCIENTIFIC = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]*)?[eE][+-]?[0-9]+")
-# A week, of which nobody knows which day is meant; fromisoformat takes its Monday.
+# A week does not say which day is meant; fromisoformat would take its Monday.
 _WEEK = re.compile(r"[0-9]{4}-?W[0-9]{2}")
 
 _KNOWN_NAMES = {normalise(name): name for name in (*NEEDED, *USED, *USED_OF_USER)}
@@ -107,13 +108,13 @@ class _RowError(RejectedError):
 
 
 def id_places(header: Sequence[str]) -> frozenset[int]:
-    """Where the columns stand that must be right to the letter."""
+    """The places of the columns whose texts must be exact."""
     places = find_columns(header, NEEDED, USED)
     return frozenset(place for name, place in places.items() if name in ID_COLUMNS)
 
 
 def read_grant(cells: Mapping[str, str], line: int, now: int) -> Grant | RowResult:
-    """The grant in a row, by column name, or the result to a row that cannot be loaded.
+    """The grant in a row, by column name, or the result of a row that cannot be loaded.
 
     `now` (Unix ms) is the date given of a reward that has neither dateGiven nor dateCreated.
     """
@@ -124,17 +125,17 @@ def read_grant(cells: Mapping[str, str], line: int, now: int) -> Grant | RowResu
 
 
 def unknown_columns(header: Sequence[str]) -> str | None:
-    """What to say of the columns that are neither read nor the original's; None if there are none."""
+    """The warning about columns that are neither used nor known from the original; None if there are none."""
     found = list(dict.fromkeys(name.strip() for name in header if _is_unknown(name)))
     if not found:
         return None
-    listed = []
+    shown_names = []
     for name in found[:MAX_NAMES]:
         closest = get_close_matches(normalise(name), _KNOWN_NAMES, n=1, cutoff=0.0)
         shown = name if len(name) <= 40 else name[:39] + "…"
-        listed.append(f"'{writable(shown)}' (closest known column: '{_KNOWN_NAMES[closest[0]]}')")
+        shown_names.append(f"'{writable(shown)}' (closest known column: '{_KNOWN_NAMES[closest[0]]}')")
     more = " and others" if len(found) > MAX_NAMES else ""
-    return f"Not read, because no such column is known: {', '.join(listed)}{more}."
+    return f"Unknown columns were ignored: {', '.join(shown_names)}{more}."
 
 
 def _is_unknown(name: str) -> bool:
@@ -148,20 +149,25 @@ def _read(cells: Mapping[str, str], line: int, now: int) -> Grant:
     if text["type"] not in ("", "CREDIT"):
         raise _RowError(
             Outcome.UNSUPPORTED_TYPE,
-            f"A reward of type {text['type'][:40]!r} carries no balance: only CREDIT rewards are loaded.",
+            f"Rewards of type {text['type'][:40]!r} have no balance. Only CREDIT rewards are loaded.",
         )
     missing = [name for name in NEEDED if not text[name]]
     if missing:
-        raise _RowError(Outcome.MISSING_FIELD, f"{', '.join(missing)} is blank.")
+        verb = "is" if len(missing) == 1 else "are"
+        raise _RowError(Outcome.MISSING_FIELD, f"{listed(missing)} {verb} blank.")
     _check_texts(text)
     assigned = _credit(text, "assignedCredit")
     redeemed = _credit(text, "redeemedCredit") if text["redeemedCredit"] else 0
     if assigned == 0:
-        raise _RowError(Outcome.NOT_POSITIVE, "assignedCredit is 0: a reward gives something.")
+        raise _RowError(Outcome.NOT_POSITIVE, "assignedCredit is 0. It must be above 0.")
     if redeemed > assigned:
         raise _RowError(
             Outcome.INVALID_VALUE, f"redeemedCredit {redeemed} is more than assignedCredit {assigned}."
         )
+    scheduled, expires = _date(text, "dateScheduledFor"), _date(text, "dateExpires")
+    problem = problem_of_period(scheduled, expires)
+    if problem is not None:
+        raise _RowError(Outcome.INVALID_VALUE, f"dateExpires {problem}")
     given = _date(text, "dateGiven")
     if given is None:
         given = _date(text, "dateCreated")
@@ -176,8 +182,8 @@ def _read(cells: Mapping[str, str], line: int, now: int) -> Grant:
             assigned_credit=assigned,
             left=assigned - redeemed,
             date_given=now if given is None else given,
-            date_expires=_date(text, "dateExpires"),
-            date_scheduled_for=_date(text, "dateScheduledFor"),
+            date_expires=expires,
+            date_scheduled_for=scheduled,
             date_cancelled=_date(text, "dateCancelled"),
             program_id=normalised(text["programId"]) or None,
         ),
@@ -195,7 +201,7 @@ def _check_texts(text: Mapping[str, str]) -> None:
     for name, value in text.items():
         problem = problem_of_id(value) if name in _LIMITS else None
         if problem is None and has_half_surrogate(value):
-            problem = "contains half of a surrogate pair: take the text from its source again."
+            problem = "contains half of a surrogate pair. Copy the text from its source again."
         if problem is not None:
             raise _RowError(Outcome.INVALID_VALUE, f"{name} {problem}")
     for name, limit in _LIMITS.items():
@@ -209,12 +215,15 @@ def _credit(text: Mapping[str, str], name: str) -> int:
         return int(found[1])
     shown = repr(text[name][:40])
     if _SCIENTIFIC.fullmatch(text[name]):
-        why = "is in scientific notation, in which digits may be lost: write all of its digits"
+        why = "is in scientific notation, which may lose digits"
     elif not set(text[name]) - set("0123456789., '\u00a0\u202f\u2019"):
-        why = "has a separator or decimals: write digits only"
+        why = "has a separator or decimals"
     else:
-        why = "is not a number that a reward can have: write digits only"
-    problem = f"{name} {shown} {why}, as a whole number of the unit's smallest unit, 0 to {MAX_CREDIT}."
+        why = "is not a number of credits"
+    problem = (
+        f"{name} {shown} {why}. Enter all digits of a whole number in the unit's smallest unit, from 0 to "
+        f"{MAX_CREDIT}, without separators."
+    )
     raise _RowError(Outcome.INVALID_VALUE, problem)
 
 
@@ -237,25 +246,32 @@ def read_date(text: str, is_expiry: bool) -> int:
     if found := _MILLISECONDS.fullmatch(text):
         milliseconds = int(found[1])
     elif _SCIENTIFIC.fullmatch(text):
-        raise ValueError(
-            f"{shown} is in scientific notation, in which digits are lost: write all of its digits."
-        )
+        raise ValueError(f"{shown} is in scientific notation, which loses digits. Enter all digits.")
     else:
         try:
-            if text.isdigit() or _WEEK.fullmatch(
-                text
-            ):  # some would take 20261231 for a day, others for seconds
+            if text.isdigit() or _WEEK.fullmatch(text):  # 20261231 may be a day or seconds
                 raise ValueError
             milliseconds = _milliseconds(datetime.fromisoformat(text))
         except ValueError:
             raise ValueError(
-                f"{shown} is not a date: write Unix milliseconds (12 digits or more) or ISO 8601, "
+                f"{shown} is not a date. Enter Unix milliseconds (12 digits or more) or an ISO 8601 date, "
                 "for example 2026-12-31T23:59:59Z."
             ) from None
     if not 0 <= milliseconds <= MAX_DATE:
         raise ValueError(f"{shown} is not between the years 1970 and 9999.")
     # The very last day is often meant as "never": it ends with the last moment that can be written.
     return min(milliseconds + _DAY, MAX_DATE) if is_expiry and _is_day(text) else milliseconds
+
+
+def problem_of_period(scheduled: int | None, expires: int | None) -> str | None:
+    """Why a reward cannot be scheduled and expire at these moments (Unix ms), in words that follow
+    `dateExpires`; else None."""
+    if scheduled is None or expires is None or scheduled < expires:
+        return None
+    return (
+        f"{iso(expires)} is not after dateScheduledFor {iso(scheduled)}: the reward would expire before it "
+        "becomes available."
+    )
 
 
 def _milliseconds(moment: datetime) -> int:

@@ -47,10 +47,10 @@ def problem_of_id(text: str) -> str | None:
     character = found.group()
     code = f"U+{ord(character):04X}"
     if character == "\ufffd":
-        what = f"{code}, which stands for a character that was lost"
+        what = f"{code}, which replaces a lost character"
     elif "\ud800" <= character <= "\udfff":
         what = f"{code}, which is half of a surrogate pair"
     else:
         what = f"the control character {code}"
     place = f"at position {found.start() + 1}"
-    return f"contains {what}, {place}: remove it, or take the text from its source again."
+    return f"contains {what} {place}. Remove it, or copy the text from its source again."

@@ -99,12 +99,10 @@ def problem_of_new_unit(unit: str, in_use: Iterable[str]) -> str | None:
     right = same or form
     if right is not None:
         known = "is in use" if same else "is a currency"
-        return (
-            f"Unit {unit!r} differs from {right!r}, which {known}, only in how it is written: use {right!r}."
-        )
+        return f"Unit {unit!r} differs only in its spelling from {right!r}, which {known}. Use {right!r}."
     if "".join(key.split()).startswith(tuple(map(folded, _MONEY))):
         return (
-            f"Unit {unit!r} does not end with the code of a currency: use an ISO 4217 code in capitals, for "
+            f"Unit {unit!r} does not end with a currency code. Use an ISO 4217 code in capital letters, for "
             "example CASH/USD."
         )
     return None

@@ -1,4 +1,4 @@
-"""Reading `valueToRedeem`: one grammar, no guesses, no binary floating point (CONTRACT section 3).
+"""The grammar of `valueToRedeem`: no guesses, no binary floating point (CONTRACT section 3).
 
     value    = [sign] [money] number [money] | [money] [sign] number [money]   (spaces allowed between)
     money    = the unit's own currency code, its symbol, or both; each at most once in a value
@@ -8,12 +8,12 @@
     zero     = money [spaces] "-" | "-" spaces money | space "-" space
 
 The decimal mark is the point, and thousands are separated by commas, spaces or apostrophes. In
-semicolon- and tab-separated files and in text cells of workbooks, point and comma may change places. A
-cell that reads differently with comma and point changed, as `1,234` does, is rejected with both
-readings, unless a cell with both marks, such as `1,234.56`, shows how the file writes numbers.
+semicolon- and tab-separated files and in text cells of workbooks, comma and point may have each other's
+meaning. A cell that is a different number then, such as `1,234`, is rejected with both readings, unless a
+cell with both marks, such as `1,234.56`, shows how the file writes numbers.
 
-`zero` is what Excel's Accounting and Comma styles show for 0, with the spaces that they write. A dash
-without spaces or a currency is what people write for "nothing" or "unknown", and is rejected.
+`zero` is what Excel's Accounting and Comma styles show for 0, with their spaces. A dash without spaces or a
+currency may mean "nothing" or "unknown", so it is rejected.
 """
 
 import re
@@ -25,7 +25,7 @@ from rewards.domain.units import currency, decimals, format_value, symbols
 
 MAX_DIGITS = 30
 
-# Most cells; the grammar below says the same of them, and takes longer.
+# Matches most cells. The grammar below has the same result for them, but takes longer.
 _USUAL = re.compile(r"[0-9]{1,30}(?:\.[0-9]{0,30})?")
 
 _SPACES = " \t\u00a0\u202f\u2009"
@@ -36,7 +36,7 @@ _THOUSANDS = ("'", "\u2019", *_SPACES)
 
 @dataclass(frozen=True, slots=True)
 class BadValue:
-    """Why a cell is no value to redeem."""
+    """Why a cell is not a value to redeem."""
 
     outcome: Outcome
     message: str
@@ -48,14 +48,14 @@ class TruncatedValue(int):
 
 @dataclass(frozen=True, slots=True)
 class NumberFormat:
-    """How a file may write numbers: whether with a decimal comma, and the mark that it was seen to use."""
+    """How a file writes numbers: whether a decimal comma is allowed, and the decimal mark seen in it."""
 
     comma_allowed: bool = False
     seen: str | None = None
 
 
 def shown_mark(cell: str) -> str | None:
-    """The decimal mark that a cell shows beyond doubt: `.` of `1,234.56` or `1,234,567`."""
+    """The decimal mark of an unambiguous cell: `.` of `1,234.56` or `1,234,567`; else None."""
     text = cell.strip(_SPACES)
     if not ("," in text and "." in text) and max(text.count(","), text.count(".")) < 2:
         return None
@@ -87,22 +87,21 @@ def read_value(cell: str, unit: str, number_format: NumberFormat = DEFAULT_NUMBE
     if not readings:
         return BadValue(
             Outcome.INVALID_VALUE,
-            f"{_shown(cell)} is not a number. Write digits with a decimal point, for example 10.55; "
-            "0 or a blank cell skips the row.",
+            f"{_shown(cell)} is not a number. Enter digits with a decimal point, for example 10.55. To skip "
+            "the row, enter 0 or leave the cell blank.",
         )
     if len(readings) > 1:
         one, other = sorted(readings)
         return BadValue(
             Outcome.INVALID_VALUE,
-            f"{_shown(cell)} is ambiguous: it can be read as {one} or as {other}. Write it without thousands "
-            "separators.",
+            f"{_shown(cell)} is ambiguous: it means {one} or {other}. Enter it without thousands separators.",
         )
     whole, _, fraction = readings.pop().lstrip("0").partition(".")
     if len(whole) > MAX_DIGITS:
-        return BadValue(Outcome.INVALID_VALUE, f"{_shown(cell)} is too long to be an amount.")
+        return BadValue(Outcome.INVALID_VALUE, f"{_shown(cell)} has too many digits for an amount.")
     if negative and (whole or fraction.strip("0")):
         return BadValue(
-            Outcome.NOT_POSITIVE, f"{_shown(cell)} is negative: only positive values are redeemed."
+            Outcome.NOT_POSITIVE, f"{_shown(cell)} is negative. Only positive values can be redeemed."
         )
     return _credits(cell, whole, fraction, unit)
 
@@ -114,7 +113,7 @@ def _credits(cell: str, whole: str, fraction: str, unit: str) -> int | BadValue:
     if credits == 0 and fraction.strip("0"):
         return BadValue(
             Outcome.TRUNCATES_TO_ZERO,
-            f"{_shown(cell)} is below the smallest step of {unit}, {format_value(1, unit)}.",
+            f"{_shown(cell)} is below the smallest unit of {unit}, which is {format_value(1, unit)}.",
         )
     return TruncatedValue(credits) if fraction[places:].strip("0") else credits
 

@@ -1,9 +1,9 @@
 """One layout for all emails: blocks that render to HTML and to text, so that both parts say the same.
 
-The HTML needs no image and no <style>: every colour of the light palette stands inline, and what a
-client that keeps <style> adds is the dark palette and narrower margins. Layout tables are marked as
-such for screen readers; tables of facts have a caption and headings. Whatever came from a file or a
-person loses its control characters and line breaks, is cut, and is escaped in HTML.
+The HTML needs no image and no <style>: the colours of the light palette are inline, and clients that keep
+<style> get the dark palette and narrower margins. Layout tables are marked as such for screen readers; tables
+of facts have a caption and headings. Texts from files and people lose their control characters and line
+breaks, are cut, and are escaped in HTML.
 """
 
 import re
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Literal
 
-# Gmail hides what stands beyond 102 KB of an email; a table of fifty units is still far below.
+# Gmail hides everything after 102 KB of an email; a table of fifty units is far smaller.
 MAX_ROWS = 50
 MAX_SUBJECT = 150
 _MAX_TEXT = 2000
@@ -69,7 +69,7 @@ class Paragraph:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A number as people read it, what it counts, and in words what that means."""
+    """A number as people read it, what it counts, and what that means."""
 
     number: str
     label: str
@@ -105,7 +105,7 @@ class Points:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A button, with its address to be read below it."""
+    """A button, with its address as text below it."""
 
     label: str
     url: str
@@ -138,7 +138,7 @@ _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u061c\u200e\u200f\u202a-\
 
 
 def one_line(text: str) -> str:
-    """The text on one line, without characters that nobody sees but programs obey."""
+    """The text on one line, without invisible characters that programs obey."""
     return " ".join(_UNSEEN.sub("", " ".join(text[:_MAX_TEXT].split())).split())
 
 

@@ -1,4 +1,4 @@
-"""The emails (CONTRACT section 7), made of the blocks of `mail_layout`."""
+"""The emails (CONTRACT section 7), composed of the blocks of `layout`."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -34,27 +34,28 @@ from rewards.email.layout import (
     shortened,
 )
 
-# So long a name may be in a subject, where the result must stay in sight, and elsewhere.
+# The longest name in a subject, where the result must stay visible, and elsewhere (characters).
 _NAME_IN_SUBJECT = 60
 _NAME = 160
 
 _SHOWS = {
-    REDEEMABLE: "It shows what every participant has available in every unit, as of {}.",
-    BALANCES: "It shows every balance, as of {}.",
-    REWARDS: "It shows every reward, as of {}.",
+    REDEEMABLE: "It lists what is available to each participant in each unit, as of {}.",
+    BALANCES: "It lists every balance, as of {}.",
+    REWARDS: "It lists every reward, as of {}.",
 }
 _FILTERS = {"unit": "Only unit", "programId": "Only program"}
 _NEXT = (
-    ("Pay", "Use your usual way: payroll, bank file or gift cards."),
+    ("Pay the participants", "Pay outside this system, for example by payroll, bank file or gift card."),
     (
         "Fill in valueToRedeem",
-        "Enter what was paid, in the unit as shown. Leave 0 where nothing was paid, and do not change any "
+        "Enter the amount paid, in the unit shown. Leave 0 where nothing was paid, and do not change any "
         "other column.",
     ),
     (
         "Import the file",
-        "In the console, select Import and choose the file, saved as CSV or XLSX. Check the preview, then "
-        "select Start import. Each row is redeemed once only, even if the file is imported again.",
+        "In the console, open Imports, select Import file, and choose the file, saved as CSV or XLSX. Check "
+        "the preview, then select Start import. Each row is redeemed at most once, even if the file is "
+        "imported again.",
     ),
 )
 _WHY = (
@@ -96,19 +97,21 @@ def report_ready(
     file_format: str = "",
     filters: Iterable[tuple[str, object]] = (),
 ) -> Email:
-    """Say that a report is ready. `totals` in credits by unit, empty if the report has none; dates in Unix
-    milliseconds; `url` opens the file, `console_url` the report in the console; `kind` is the report's kind,
-    `filters` are the names and values of its filters."""
+    """Say that a report is ready.
+
+    `totals` are in credits by unit, empty if the report has none; dates are in Unix milliseconds. `url` opens
+    the file, `console_url` opens the report in the console. `filters` are names and values.
+    """
     count = _count(rows, "row")
     shows = _SHOWS[kind].format(to_the_minute(as_of))
     blocks: list[Block] = [Paragraph(f"The report “{shortened(name, _NAME)}” is ready. {shows}")]
     if rows == 0:
-        blocks.append(Paragraph("The report has no rows: no data matches the request."))
+        blocks.append(Paragraph("The report has no rows, because no data matches the request."))
     if totals:
         blocks.append(_amounts("Total available", totals, "the report shows all of them"))
     blocks.append(Link("Download the report", url))
     blocks.append(
-        Paragraph(f"The download link works until {to_the_minute(works_until)} and opens only this file.")
+        Paragraph(f"The download link is valid until {to_the_minute(works_until)} and opens only this file.")
     )
     blocks.append(Link("Open the report in the console", console_url))
     if kind == REDEEMABLE and rows:
@@ -154,7 +157,7 @@ def import_finished(
     if failed_url:
         blocks.append(Link("Download the failed rows (failed.csv)", failed_url))
     links = "Each download link" if failed_url else "The download link"
-    blocks.append(Paragraph(f"{links} works until {to_the_minute(works_until)} and opens only this file."))
+    blocks.append(Paragraph(f"{links} is valid until {to_the_minute(works_until)} and opens only this file."))
     blocks += _next_steps(summary)
     blocks.append(_about(summary))
     tone: Tone = "warn" if summary.cancelled or _failed(summary) else "good"
@@ -162,9 +165,12 @@ def import_finished(
 
 
 def import_without_results(summary: ImportSummary, reason: str) -> Email:
-    """Say that an import has ended without results, and why."""
-    again = " It is safe to import the same rows of the report again; the new import writes their results."
-    # After a cancellation or a reversal, importing them again would redeem.
+    """Say that an import has ended without results; `reason` says why."""
+    again = (
+        " You can import the same rows of the report again: redeemed rows are not redeemed twice, and the "
+        "new import writes their results."
+    )
+    # After a cancellation or a reversal, importing the rows again would redeem them.
     safe = again if summary.outcomes.get(Outcome.REDEEMED) and not summary.cancelled else ""
     blocks = [
         _ended(summary),
@@ -195,7 +201,7 @@ def upload_misplaced(bucket: str, key: str, console_url: str) -> Email:
     """Say that a file was uploaded outside the folders that are imported; `console_url` imports files."""
     folders = (
         (object_keys.REDEMPTIONS, "redeems balances."),
-        (object_keys.PREVIEW, "shows what a redemption would do, and changes nothing."),
+        (object_keys.PREVIEW, "previews a redemption and changes nothing."),
         (object_keys.REWARDS, "loads rewards."),
     )
     blocks: list[Block] = [
@@ -209,7 +215,7 @@ def upload_misplaced(bucket: str, key: str, console_url: str) -> Email:
         Paragraph("Reports with valueToRedeem filled in can also be imported in the console."),
         Link("Import a file in the console", console_url),
         Paragraph(
-            "This email is sent at most once an hour. Further files are listed in the log of validate."
+            "This email is sent at most once an hour. Further files are in the log of the function validate."
         ),
     ]
     why = "You receive this email because this is the notification address of the service."
@@ -218,8 +224,9 @@ def upload_misplaced(bucket: str, key: str, console_url: str) -> Email:
 
 
 def _about_import(summary: ImportSummary, how: str, tone: Tone, blocks: Sequence[Block]) -> Email:
-    state = "cancelled" if summary.cancelled else "finished"
-    begin, result = f"{_what(summary)} {state}{how}", _result(summary)
+    state = "completed" if how or not _failed(summary) else "completed with errors"
+    begin = f"{_what(summary)} {'cancelled' if summary.cancelled else state}{how}"
+    result = _result(summary)
     subject = f"{begin}: {shortened(summary.name, _NAME_IN_SUBJECT)}, {result}"
     return compose(subject, tone, f"{begin}: {result}", blocks, _WHY.format("import"))
 
@@ -243,17 +250,18 @@ def _in_console(summary: ImportSummary) -> Link:
 
 
 def _ended(summary: ImportSummary) -> Paragraph:
-    what, file = _what(summary), shortened(summary.file_name, _NAME)
-    state = "was cancelled" if summary.cancelled else "has finished"
+    what, file = _what(summary).lower(), shortened(summary.file_name, _NAME)
+    state = "was cancelled" if summary.cancelled else "is completed"
     failed = _failed(summary)
     rest = ""
     if summary.purpose is Purpose.PREVIEW:
         rest = " This was a preview: no balance was changed."
     elif failed:
         rest = (
-            f" {_count(failed, 'row')} failed, and nothing was changed for {'it' if failed == 1 else 'them'}."
+            f" {_count(failed, 'row')} {'has' if failed == 1 else 'have'} errors. No balance was changed for "
+            f"{'it' if failed == 1 else 'them'}."
         )
-    return Paragraph(f"{what} of “{file}” {state}.{rest}")
+    return Paragraph(f"The {what} of “{file}” {state}.{rest}")
 
 
 def _counts(summary: ImportSummary) -> list[Block]:
@@ -284,7 +292,7 @@ def _counts(summary: ImportSummary) -> list[Block]:
         if summary.warnings.get(warning)
     ]
     if warned:
-        blocks.append(Figures("Warnings (they changed no outcome)", ("Rows", "Warning"), warned))
+        blocks.append(Figures("Warnings (they did not stop any row)", ("Rows", "Warning"), warned))
     return blocks
 
 
@@ -297,7 +305,7 @@ def _next_steps(summary: ImportSummary) -> list[Block]:
         for outcome in Outcome
         if summary.outcomes.get(outcome) and OUTCOMES[outcome].is_failed
     ]
-    blocks: list[Block] = [Heading("What to do about the failed rows"), Points(points)] if points else []
+    blocks: list[Block] = [Heading("How to fix the rows with errors"), Points(points)] if points else []
     if points and summary.purpose is not Purpose.REVERSAL:
         blocks.append(Paragraph(_CORRECT_REWARDS if summary.purpose is Purpose.REWARDS else _CORRECT))
     if (
@@ -309,9 +317,11 @@ def _next_steps(summary: ImportSummary) -> list[Block]:
     return blocks
 
 
-_COLUMNS = "Its column message explains each row. The columns outcome and message can stay: they are ignored."
-_CORRECT = f"Correct failed.csv where needed, then import that file in the console. {_COLUMNS}"
-_CORRECT_REWARDS = f"Correct failed.csv where needed, then load it in the same way as this file. {_COLUMNS}"
+_COLUMNS = (
+    "Its column message explains each row. You can keep the columns outcome and message; they are ignored."
+)
+_CORRECT = f"Correct failed.csv where needed, then import it in the console. {_COLUMNS}"
+_CORRECT_REWARDS = f"Correct failed.csv where needed, then upload it in the same way as this file. {_COLUMNS}"
 _START = "To redeem these rows, open the preview in the console and select Start import."
 
 

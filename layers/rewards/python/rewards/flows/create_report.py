@@ -57,8 +57,8 @@ class ReportTooLargeError(RejectedError):
 # A reversal may take rewards back out of history while a report reads both.
 _TRIES = 3
 _TORN = (
-    "While the report was read, an import was being reversed, three times. Order the report again when the "
-    "reversal has ended."
+    "The report could not be read consistently, because an import was being reversed. Create the report "
+    "again when the reversal has ended."
 )
 
 
@@ -84,9 +84,9 @@ class Reporter:
         self._now = now
 
     def run(self, export_id: str, time_left: Callable[[], float]) -> None:
-        """Make an export that was ordered, and send its email. Running it again is harmless.
+        """Create the report of an export, and send its email. Running it again is harmless.
 
-        Raises LeaseTakenError while another copy of the order is processed: its file would be
+        Raises LeaseTakenError while another copy of the message is processed: its file would be
         written over by ours, and say something else than its record and its email.
 
         What does not fit into `time_left` (seconds) or into the temporary folder is aborted, and
@@ -104,7 +104,7 @@ class Reporter:
         if not self._jobs.lease(export_id, owner, self._now(), self._now() + leases.EXPORT):
             raise LeaseTakenError(export_id)
         try:
-            job = self._jobs.get(export_id)  # as it is now that nobody else makes it
+            job = self._jobs.get(export_id)  # again, now that we have the lease
             if job is not None and job.status is ExportStatus.PENDING:
                 self._ending.complete(export_id, self._make_whole(job, time_left))
         except ReportTooLargeError as error:
@@ -140,7 +140,7 @@ class Reporter:
         except OSError as error:
             if error.errno != errno.ENOSPC:
                 raise
-            problem = f"The report needs more temporary storage than it has, after {clock.rows:,} rows."
+            problem = f"The report ran out of temporary storage after {clock.rows:,} rows."
             raise ReportTooLargeError(f"{problem} {clock.advice}") from error
         return CreatedReport(as_of, read_until, clock.rows, found.totals)
 
@@ -202,7 +202,7 @@ class _Clock:
             return
         if self.comes_back and rows > MAX_WORKBOOK_ROWS:
             raise ReportTooLargeError(
-                f"The report has {rows:,} rows, and a sheet takes {MAX_WORKBOOK_ROWS:,}. {self.advice}"
+                f"The report has {rows:,} rows, but a sheet holds only {MAX_WORKBOOK_ROWS:,}. {self.advice}"
             )
         self.kept += rows * _TO_UPLOAD_A_ROW
 

@@ -44,7 +44,7 @@ class DeadLetters:
     def handle(self, body: str, backoff: Backoff) -> None:
         """Handle one dead letter. Raises ValueError for what is none.
 
-        A chunk: its rows that were not redeemed are NOT_PROCESSED. An order to finish, to report
+        A chunk: its rows that were not redeemed are NOT_PROCESSED. A request to finish, to report
         or for an overview: the record says what is missing. A failed validation: the import is
         aborted or, if it is sealed, its chunks are sent. An email about a misplaced upload: nothing; the
         upload is in the log.

@@ -59,7 +59,7 @@ class ReportEnding:
         self._jobs.update(export_id, completed, status=ExportStatus.PENDING)
 
     def abort(self, export_id: str, code: JobError, message: str) -> None:
-        """There will be no file."""
+        """Record that there will be no file."""
         aborted: ExportFields = {
             "status": ExportStatus.ABORTED,
             "error": JobFailure(code, message),
@@ -68,7 +68,7 @@ class ReportEnding:
         self._jobs.update(export_id, aborted, status=ExportStatus.PENDING)
 
     def mail(self, export_id: str) -> None:
-        """Tell the person, once."""
+        """Notify the requester, once."""
         job = self._jobs.get(export_id)
         if job is None or job.status is ExportStatus.PENDING or job.date_mailed:
             return
@@ -94,8 +94,10 @@ class ReportEnding:
         self._notifications.mail(self._jobs, export_id, job.mailto_email, email)
 
     def fail(self, export_id: str) -> None:
-        """The report failed permanently: its record says so, and the person is told if that is possible."""
-        self.abort(export_id, JobError.EXPORT_FAILED, "The report could not be made. Order it again later.")
+        """The report failed permanently: its record says so, and the requester is notified if possible."""
+        self.abort(
+            export_id, JobError.EXPORT_FAILED, "The report could not be created. Create it again later."
+        )
         try:
             self.mail(export_id)
         except EmailNotSentError as error:

@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 from rewards.adapters.export_jobs import ExportJobs
 from rewards.adapters.queues import Queues
+from rewards.adapters.units_in_use import UnitsInUse
 from rewards.domain import ids
 from rewards.domain.export_job import ExportJob, ExportStatus
-from rewards.domain.filters import Filters, ReportParams
+from rewards.domain.filters import Filters, ReportParams, check_units
 from rewards.domain.messages import CreateReport
 from rewards.domain.report import REPORT_DEFINITIONS, TYPES
 
@@ -15,9 +16,15 @@ class Exports:
     """Requests and reads exports. `now` gives Unix milliseconds."""
 
     def __init__(
-        self, jobs: ExportJobs, queues: Queues, export_queue_url: str, now: Callable[[], int]
+        self,
+        jobs: ExportJobs,
+        units_in_use: UnitsInUse,
+        queues: Queues,
+        export_queue_url: str,
+        now: Callable[[], int],
     ) -> None:
         self._jobs = jobs
+        self._units_in_use = units_in_use
         self._queues = queues
         self._export_queue_url = export_queue_url
         self._now = now
@@ -34,10 +41,13 @@ class Exports:
         """Request an export, and return it. The report is being created when this returns.
 
         `asked_type` is one of report.TYPES; `email` is notified instead of the stack's operators. Raises
-        FilterError for a filter in `params` that this type of report does not have.
+        FilterError for a filter in `params` that this type of report does not have, and UnitFilterError for a
+        unit that no reward has.
         """
         kind = TYPES[asked_type]
         Filters.read(kind, params)
+        if params.get("unit") or params.get("filter"):
+            check_units(params, self._units_in_use.all())
         job = ExportJob(
             id=ids.new_id(self._now()),
             type=asked_type,

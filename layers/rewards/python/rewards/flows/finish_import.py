@@ -22,7 +22,9 @@ from rewards.domain import import_rows, reward_rows
 from rewards.domain.download_names import results_name
 from rewards.domain.errors import FaultError
 from rewards.domain.examples import Examples
+from rewards.domain.header import find_columns
 from rewards.domain.import_job import ImportFields, ImportJob, ImportStatus
+from rewards.domain.import_rows import MAX_UNIT_BYTES
 from rewards.domain.job_error import JobError, JobFailure
 from rewards.domain.object_keys import EXAMPLES, FAILED, RESULTS, import_key
 from rewards.domain.outcomes import SETTLED, Outcome, RowResult
@@ -43,8 +45,7 @@ class ResultsError(FaultError):
     """The results do not cover the import's rows: a part is missing or double."""
 
 
-# What tells a reward from another one, in a rewards file.
-_CANCELLED_UNREAD = "It was cancelled before its rows were checked, so none of them was redeemed."
+_CANCELLED_UNREAD = "It was cancelled before its rows were checked, so no row was redeemed."
 
 _RESULTS_FAILED = JobFailure(
     JobError.RESULTS_FAILED, "Every row was processed and counted, but results.csv could not be written."
@@ -90,7 +91,7 @@ class Finisher:
     def fail(self, import_id: str) -> None:
         """Finishing failed permanently: the import ends all the same, and says what is missing.
 
-        The person is told if that is possible; else the record says that it was not. Raises
+        The requester is notified if possible; else the record says that it was not. Raises
         LeaseTakenError as `run` does.
         """
         with self._leased(import_id) as job:
@@ -133,7 +134,7 @@ class Finisher:
     def _end(self, import_id: str, changes: ImportFields) -> None:
         """End an import, unless it has ended already: the first end stands.
 
-        A cancelled import keeps its status, so the date tells whether it has ended. The condition
+        A cancelled import keeps its status, so the date says whether it has ended. The condition
         also rejects a request that arrives late, after another worker ended the import otherwise.
         """
         now = self._now()
@@ -179,6 +180,7 @@ class Finisher:
         width, own = len(sheet.header), own_width(sheet.header)
         # Ids of rewards stay as they are: loading failed.csv has to find the same ones.
         ids = reward_rows.id_places(sheet.header) if job.loads_rewards else frozenset[int]()
+        unit_place = find_columns(sheet.header, ("unit",), ())["unit"]
         # As the upload began, so do the results: spreadsheets need the mark, scripts trip over it.
         encoding = "utf-8-sig" if sheet.mark else "utf-8"
         # And with its separator: a decimal comma in a copied cell would mean something else.
@@ -198,21 +200,22 @@ class Finisher:
                 cells, extra = _fitted(row, width, own)
                 if sheet.neutralised:
                     cells = [restore(c) if n in ids else c for n, c in enumerate(map(writable, cells))]
+                unit = _unit_in(row, unit_place)
                 if row_result is None or row_result.line != line:
-                    unchanged = _result_cells(job.id, RowResult(line, Outcome.UNCHANGED))
+                    unchanged = _result_cells(job.id, RowResult(line, Outcome.UNCHANGED), unit)
                     to_results.writerow([*cells, *unchanged, *extra])
                     continue
                 with_result += 1
                 examples.add(cells, row_result)
-                to_results.writerow([*cells, *_result_cells(job.id, row_result), *extra])
+                to_results.writerow([*cells, *_result_cells(job.id, row_result, unit), *extra])
                 if row_result.outcome not in SETTLED:
                     failures += 1
                     to_failed.writerow([*cells, row_result.outcome, row_result.message, *extra])
                 row_result = next(row_results, None)
-        unasked = 0 if job.loads_rewards else job.outcomes.get(Outcome.UNCHANGED, 0)
-        expected = job.rows - unasked  # a reward that was loaded before is a result of a chunk
+        skipped = 0 if job.loads_rewards else job.outcomes.get(Outcome.UNCHANGED, 0)
+        expected = job.rows - skipped  # a reward that was loaded before is a result of a chunk
         if row_result is not None or rows != job.rows or with_result != expected:
-            raise ResultsError(f"{with_result} of {expected} answers, {rows} of {job.rows} rows")
+            raise ResultsError(f"{with_result} of {expected} results, {rows} of {job.rows} rows")
         return failures > 0
 
     def _row_results(self, job: ImportJob) -> Iterator[RowResult]:
@@ -266,10 +269,19 @@ def _fitted(row: Sequence[str], width: int, own: int) -> tuple[list[str], list[s
     return [*row[:own], *[""] * (own - len(row))], [cell for cell in row[width:] if cell]
 
 
-def _result_cells(import_id: str, row_result: RowResult) -> list[str]:
-    """The cells of RESULT_COLUMNS. A row that was redeemed earlier names that redemption, so that these
-    results, uploaded again, find it."""
+def _unit_in(row: Sequence[str], place: int) -> str:
+    """The unit that a row of the upload shows, "" for a text that cannot be a unit."""
+    unit = restore(row[place]).strip() if place < len(row) else ""
+    return unit if len(unit) <= MAX_UNIT_BYTES else ""
+
+
+def _result_cells(import_id: str, row_result: RowResult, unit: str) -> list[str]:
+    """The cells of RESULT_COLUMNS; amounts have the decimals of the result's unit, else of the row's `unit`.
+
+    A row that was redeemed earlier names that redemption, so that these results, uploaded again, find it.
+    """
     owner, line = row_result.redeemed_by or (import_id, row_result.line)
-    remaining = "" if row_result.available is None else format_value(row_result.available, row_result.unit)
-    redeemed = format_value(row_result.redeemed, row_result.unit) if row_result.redeemed else "0"
+    unit = row_result.unit or unit
+    remaining = "" if row_result.available is None else format_value(row_result.available, unit)
+    redeemed = format_value(row_result.redeemed, unit)
     return [str(line), owner, row_result.outcome, redeemed, remaining, row_result.message]

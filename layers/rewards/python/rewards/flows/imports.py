@@ -125,13 +125,13 @@ class Imports:
         """Run for real what was uploaded as a dry run; the new import, or None without such a dry run.
 
         A dry run starts one import, unless that one ended ABORTED, or CANCELLED without a redeemed row:
-        asked again, the answer is the same import. Raises ImportStateError and UploadGoneError.
+        a repeated request returns the same import. Raises ImportStateError and UploadGoneError.
         """
         dry_run = self.get(import_id)
         if dry_run is None:
             return None
         if not dry_run.dry_run:
-            raise ImportStateError("NOT_A_DRY_RUN", "This import is no dry run: there is nothing to start.")
+            raise ImportStateError("NOT_A_DRY_RUN", "This import is not a dry run, so it cannot be started.")
         if dry_run.status is not ImportStatus.COMPLETED:
             raise ImportStateError(
                 f"IMPORT_{dry_run.status}",
@@ -172,7 +172,7 @@ class Imports:
                 return job
             if job.is_complete:
                 raise ImportStateError(
-                    "IMPORT_PROCESSED", "Every row is processed, only the results are being written."
+                    "IMPORT_PROCESSED", "Every row is processed, so the import cannot be cancelled."
                 )
             if not job.can_cancel:
                 raise ImportStateError(

@@ -1,9 +1,9 @@
 """The API's commands: create, cancel or redeem a reward; redeem from a balance.
 
 Each change is decided from what was read just before, and written in one transaction on
-condition that nobody else wrote meanwhile; who lost reads and decides again. The answer goes
-into the same transaction, under the request's idempotency key, so a request that is sent again
-(by a client, or by us because no answer came) gets the first answer and has no second effect.
+condition that nothing else was written meanwhile; after a conflict it is read and decided again. The response
+is stored in the same transaction under the request's idempotency key, so a request that is sent again (by a
+client, or by us because no response came) gets the first response and has no second effect.
 """
 
 from collections.abc import Callable, Sequence
@@ -34,9 +34,9 @@ BY_API = "API"
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What tells one request from another: `key` if the client gave one, and a digest of what it asks.
+    """The identity of a request: `key` if the client sent one, and a digest of its parameters.
 
-    `old_key` is the key in the form of version 0.1, under which an earlier answer may be stored.
+    `old_key` is the key in the form of version 0.1, under which an earlier response may be stored.
     """
 
     digest: str
@@ -102,7 +102,7 @@ class LedgerCommands:
             if not admitted(balance, [new], self._now()):
                 raise RequestRejectedError(
                     RejectionCode.BALANCE_FULL,
-                    f"This participant has as many open rewards in {new.unit} as a balance holds.",
+                    f"The balance of this participant in {new.unit} has reached its limit of open rewards.",
                 )
             grant(balance, [new.reward])
             actions.append(self._registry.claim(new, BY_API))
@@ -153,8 +153,8 @@ class LedgerCommands:
     ) -> RedeemedRecord:
         """Redeem an amount from a participant's balance, or from all of an account's as if they were one.
 
-        In redemption order, entirely or not at all. The answer tells what is left of what was
-        asked: the participant's balance, or the account's. Rejected: NO_BALANCE, UNIT_MISMATCH,
+        In redemption order, entirely or not at all. The response says what is left in the participant's
+        balance, or in the account's. Rejected: NO_BALANCE, UNIT_MISMATCH,
         INSUFFICIENT_BALANCE, TOO_MANY_BALANCES.
         """
         redemption = ids.new_id(self._now())
@@ -188,7 +188,7 @@ class LedgerCommands:
                 return show(held, now)
             why = uncancellable(held.reward, now)
             if why is not None or _is_gone(held.balance, held.reward):
-                problem = f"This reward is {why or Status.EXPIRED}: there is nothing to cancel."
+                problem = f"This reward is {why or Status.EXPIRED}, so there is nothing to cancel."
                 raise RequestRejectedError(RejectionCode.REWARD_NOT_CANCELLABLE, problem)
             held.reward.date_cancelled = now
             try:
@@ -201,7 +201,7 @@ class LedgerCommands:
     def _once(
         self, request: Request, decide: Callable[[], _Change[_Response]], backoff: Backoff
     ) -> _Response:
-        """Decide and write until it is done, or rejected, or found to have been answered before."""
+        """Decide and write until it is done, or rejected, or found to have a stored response."""
         key = request.key or token_hex(32)
         # Nothing is stored under an old key any more, so one look is enough.
         earlier = self._responses.find(request.old_key) if request.old_key else None
@@ -251,10 +251,11 @@ class LedgerCommands:
         if units:
             raise RequestRejectedError(
                 RejectionCode.UNIT_MISMATCH,
-                f"There is no balance of {whose} in {unit}, but in {', '.join(units)}. Nothing was redeemed.",
+                f"No balance in {unit} exists for {whose}. Units with a balance: {', '.join(units)}. "
+                "Nothing was redeemed.",
             )
         raise RequestRejectedError(
-            RejectionCode.NO_BALANCE, f"There is no reward of {whose}. Nothing was redeemed."
+            RejectionCode.NO_BALANCE, f"No reward exists for {whose}. Nothing was redeemed."
         )
 
 
@@ -268,7 +269,8 @@ def _same(before: StoredResponse, request: Request) -> Any:
     if before.digest != request.digest:
         raise RequestRejectedError(
             RejectionCode.IDEMPOTENCY_KEY_REUSED,
-            "This Idempotency-Key was used for another request. Use a new one for each; nothing was changed.",
+            "This Idempotency-Key was used for another request. Use a new key for each request. Nothing "
+            "was changed.",
         )
     return before.response
 

@@ -173,7 +173,7 @@ def _full(g: Grant) -> RowResult:
     return RowResult(
         g.line,
         Outcome.BALANCE_FULL,
-        f"This participant has as many open rewards in {g.unit} as a balance holds. "
-        "Redeem some, then load this row again.",
+        f"The balance of this participant in {g.unit} has reached its limit of open rewards. Redeem or "
+        "cancel some of them, then load this row again.",
         g.unit,
     )

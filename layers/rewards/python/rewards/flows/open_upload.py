@@ -90,12 +90,15 @@ def detect_encoding(files: Files, job: ImportJob) -> Detected:
         sample = Sample().read(iter(partial(stream.read, _START), b""))
     found = None if sample.mostly_utf_8() else sample.detect()
     if found is None:
-        what = "is UTF-8 in most places, but not in all" if sample.mostly_utf_8() else "has no known encoding"
+        what = (
+            "is UTF-8 in most places, but not in all"
+            if sample.mostly_utf_8()
+            else "is in an unknown encoding"
+        )
         raise FileRejectedError(
             FileProblem.UNREADABLE_FILE,
             f"The file {what}. The first line that is not plain ASCII begins: {sample.shown()}. Save the "
-            "file "
-            "as “CSV UTF-8”, or set its encoding.",
+            "file as “CSV UTF-8”, or set its encoding.",
         )
     return found
 
@@ -123,10 +126,11 @@ def _check_size(job: ImportJob) -> None:
     size, limit = job.size, max_bytes(job.file_name)
     if size > limit:
         raise FileRejectedError(
-            FileProblem.FILE_TOO_LARGE, f"The file has {size:,} bytes; {limit:,} are allowed for its format."
+            FileProblem.FILE_TOO_LARGE,
+            f"The file has {size:,} bytes. The limit for its format is {limit:,} bytes.",
         )
     if size == 0:
-        raise FileRejectedError(FileProblem.EMPTY_FILE, "The file has no bytes.")
+        raise FileRejectedError(FileProblem.EMPTY_FILE, "The file is empty (0 bytes).")
 
 
 def _suffix(file_name: str, rewards: bool) -> str:
@@ -141,7 +145,8 @@ def _reject_what_is_no_csv(stream: BufferedReader) -> None:
     if start.lstrip().lower().startswith(_MARKUP):
         raise FileRejectedError(
             FileProblem.UNREADABLE_FILE,
-            "The file is named .csv but is a web page. Open it in a spreadsheet and save it as “CSV UTF-8”.",
+            "The file is named .csv but is a web page. Open it in a spreadsheet program and save it as "
+            "“CSV UTF-8”.",
         )
     if start.startswith(_OLD_OR_ENCRYPTED):
         raise FileRejectedError(
@@ -166,10 +171,10 @@ def _workbook(file: Any, needed: Sequence[str], safe: Callable[[str], str]) -> S
         file.seek(0)
         problem = compressed(file.read(_START), ".xlsx")
         raise FileRejectedError(FileProblem.UNREADABLE_FILE, problem or error.message) from error
-    summarise_outcomes = (
+    warnings = (
         {WarningCode.OTHER_SHEETS_IGNORED: _ignored(found.sheet, found.ignored)} if found.ignored else {}
     )
-    return Sheet(header, found.rows, workbook=True, neutralised=True, warnings=summarise_outcomes)
+    return Sheet(header, found.rows, workbook=True, neutralised=True, warnings=warnings)
 
 
 def _ignored(read: str, others: Sequence[str]) -> str:
@@ -178,7 +183,7 @@ def _ignored(read: str, others: Sequence[str]) -> str:
     more = f" and {len(others) - _SHEETS_NAMED:,} more" if len(others) > _SHEETS_NAMED else ""
     return (
         f"Only the sheet “{_shortened(read)}” was imported. The workbook has other sheets with content, "
-        f"which were ignored: {names}{more}. If they have rows to import, upload each as a file of its own."
+        f"which were ignored: {names}{more}. To import their rows, upload each sheet as a file of its own."
     )
 
 

@@ -1,4 +1,4 @@
-"""The overview of all balances: ordered, made by a scan, kept with the moment it shows.
+"""The overview of all balances: requested, created by a scan, kept with its time.
 
 The report of all available balances reads the same items, so it brings the overview up to date, too.
 """
@@ -16,7 +16,7 @@ from rewards.domain.overview import BalanceOverview, Overview, OverviewStatus
 if TYPE_CHECKING:
     from rewards.adapters.scanner import Scanner
 
-# An order that has not been answered for so long (ms) died on its way: another one may be made.
+# A request without a result after this time (ms) was lost: it may be requested again.
 _LOST_AFTER = 900_000
 
 

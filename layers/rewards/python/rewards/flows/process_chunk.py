@@ -1,4 +1,4 @@
-"""Chunk -> balances: each row redeemed at most once, each row answered exactly once.
+"""Chunk -> balances: each row redeemed at most once, with exactly one result.
 
 Read the balances, decide, write each on condition that nobody else did meanwhile; who lost
 reads and decides again. A row that finds its own trace in the balance was redeemed before its
@@ -38,13 +38,15 @@ _CHUNK_SECONDS = 500 * 86_400
 
 FAILED_PERMANENTLY = StopReason(
     Outcome.NOT_PROCESSED,
-    "The system could not process this row; nothing was changed. Upload failed.csv to try again.",
+    "The system could not process this row. Nothing was changed. Import failed.csv to try again.",
 )
 _CANCELLED = StopReason(Outcome.CANCELLED, "The import was cancelled before this row was redeemed.")
-# What a reversal says of rows that it does not reverse any more: never to upload them again.
+# The messages of rows that a reversal does not process. They must not suggest to upload the rows again.
 _NOT_REVERSED = {
-    Outcome.NOT_PROCESSED: "The system could not give this back; nothing was changed. Reverse again.",
-    Outcome.CANCELLED: "The reversal was cancelled before this row was given back.",
+    Outcome.NOT_PROCESSED: (
+        "The system could not reverse this row. Nothing was changed. Reverse the import again."
+    ),
+    Outcome.CANCELLED: "The reversal was cancelled before this row was reversed.",
 }
 
 
@@ -99,7 +101,7 @@ class ChunkProcessor:
                     chunk.import_id, chunk.number, owner, results, expires, backoff, rejected
                 )
             except UnknownOutcomeError:
-                raise  # a write may still be under way: nobody else before the lease has run out
+                raise  # a write may still be in progress: keep the lease until it expires
             except UnfinishedChunkError:
                 self._chunks.end_chunk_lease(chunk.import_id, chunk.number, owner, partial=True)
                 raise
@@ -139,7 +141,7 @@ class ChunkProcessor:
         except FileNotFoundError:
             if stop_reason is None:
                 raise
-            return []  # nobody knows these rows any more; finishing will say that results are missing
+            return []  # these rows are lost; finishing reports that results are missing
         redeemed = [result for result in then if result.outcome is Outcome.REDEEMED]
         return self._reverser.reverse(chunk.import_id, chunk.reverses, redeemed, backoff, stop_reason)
 
@@ -237,15 +239,16 @@ class ChunkProcessor:
             return RowResult(
                 row.line,
                 Outcome.UNIT_MISMATCH,
-                f"This participant has no balance in {invisible.shown(row.unit)}, but in {', '.join(units)}."
+                f"This participant has no balance in {invisible.shown(row.unit)}. Units with a balance: "
+                f"{', '.join(units)}."
                 f"{invisible.hint(unit=row.unit)}",
                 row.unit,
             )
         return RowResult(
             row.line,
             Outcome.NO_BALANCE,
-            f"No participant {invisible.shown(row.user_id)!r} in account "
-            f"{invisible.shown(row.account_id)!r} has a reward."
+            f"Account {invisible.shown(row.account_id)!r} has no participant "
+            f"{invisible.shown(row.user_id)!r} with a reward."
             f"{invisible.hint(accountId=row.account_id, userId=row.user_id)}",
             row.unit,
         )

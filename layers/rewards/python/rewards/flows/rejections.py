@@ -10,7 +10,7 @@ from rewards.domain.units import format_value
 
 
 class RejectionCode(StrEnum):
-    """Why a request changes nothing; the API's apiErrorCode."""
+    """Why a request is rejected; the API's apiErrorCode."""
 
     REWARD_NOT_FOUND = "REWARD_NOT_FOUND"
     REWARD_NOT_AVAILABLE = "REWARD_NOT_AVAILABLE"
@@ -37,8 +37,8 @@ def insufficient(amount: int, unit: str, error: InsufficientBalanceError) -> NoR
     """Reject a request for more credits than are available."""
     raise RequestRejectedError(
         RejectionCode.INSUFFICIENT_BALANCE,
-        f"{format_value(amount, unit)} {unit} was asked, {format_value(error.available, unit)} is available. "
-        "Nothing was redeemed.",
+        f"{format_value(amount, unit)} {unit} was requested, but only {format_value(error.available, unit)} "
+        "is available. Nothing was redeemed.",
     ) from error
 
 
@@ -46,7 +46,7 @@ def too_many(error: TooManyWritesError) -> RequestRejectedError:
     """The rejection of an amount that is spread over more balances than one transaction changes."""
     return RequestRejectedError(
         RejectionCode.TOO_MANY_BALANCES,
-        f"This amount would come from the balances of {error.wanted} participants, and one request can "
+        f"This amount would be taken from the balances of {error.wanted} participants, but one request can "
         f"change at most {error.most}. Redeem less at a time, or from one participant (userId). "
         "Nothing was redeemed.",
     )
@@ -54,4 +54,4 @@ def too_many(error: TooManyWritesError) -> RequestRejectedError:
 
 def not_found(reward_id: str) -> NoReturn:
     """Reject a request for a reward that does not exist."""
-    raise RequestRejectedError(RejectionCode.REWARD_NOT_FOUND, f"There is no reward {reward_id!r}.")
+    raise RequestRejectedError(RejectionCode.REWARD_NOT_FOUND, f"No reward has the id {reward_id!r}.")

@@ -86,7 +86,7 @@ class RedeemableReport:
                         user_id,
                         unit,
                         format_value(value, unit),
-                        format_value(redeemed, unit) if redeemed else "0",
+                        format_value(redeemed, unit),
                         "" if expiry is None else iso(expiry),
                         make_row_id(account_id, user_id, unit, program),
                     )

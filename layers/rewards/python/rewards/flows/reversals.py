@@ -22,17 +22,17 @@ from rewards.flows.load_rewards import is_over_full
 
 _OVER_FULL = StopReason(
     Outcome.BALANCE_FULL,
-    "With what would come back, this balance had more open rewards than it can hold. Nothing was given back: "
-    "redeem or cancel some of its rewards, then reverse the import again.",
+    "With the returned rewards, this balance would exceed its limit of open rewards. Nothing was returned. "
+    "Redeem or cancel some of its rewards, then reverse the import again.",
 )
 
 
 class NotReversibleError(RejectedError):
-    """This import cannot be reversed; the message says why, in words for people."""
+    """This import cannot be reversed; the message says why."""
 
 
 class NotKeptError(RejectedError):
-    """What the import did is not kept any more."""
+    """The results of the import are no longer kept."""
 
 
 class Reversals:
@@ -57,7 +57,9 @@ class Reversals:
         if problem:
             raise NotReversibleError(problem)
         if not original.is_kept(self._now()):
-            raise NotKeptError("What the import did is not kept any more, so it cannot be reversed.")
+            raise NotKeptError(
+                "The results of this import are no longer available, so it cannot be reversed."
+            )
         while True:
             earlier_id = original.reversed_by
             earlier = self._jobs.get(earlier_id) if earlier_id else None
@@ -83,13 +85,13 @@ class Reversals:
 def _rejected(original: ImportJob) -> str | None:
     """Why an import cannot be reversed, or None."""
     if original.loads_rewards:
-        return "Only redemptions can be reversed, and this import loaded rewards."
+        return "Only redemptions can be reversed. This import loaded rewards."
     if original.dry_run:
-        return "This was a preview: it changed nothing, so there is nothing to reverse."
+        return "This was a preview. It changed nothing, so there is nothing to reverse."
     if original.reverses:
-        return "This import is a reversal itself. To redeem again, upload a file with its rows."
+        return "This import is a reversal. To redeem its rows again, import a file with these rows."
     if original.date_completed is None:
-        return "The import has not ended yet. Wait for its end, or cancel it first."
+        return "The import has not ended yet. Wait until it ends, or cancel it first."
     if not original.outcomes.get(Outcome.REDEEMED):
         return "The import redeemed nothing, so there is nothing to reverse."
     return None

@@ -135,14 +135,14 @@ class UploadedImports:
         """End an upload's import whose validation failed permanently; if it is sealed, send its chunks."""
         job = self.find(uploaded)
         if job is not None:
-            problem = "The file could not be read after several tries."
+            problem = "The file could not be read after several attempts."
             self.abort(job.id, FileProblem.VALIDATION_FAILED, problem)
             self.continue_(job, backoff)
 
     def _created(self, upload: Upload, job: ImportJob) -> ImportJob:
         """The import of an upload; later deliveries of its event find the same.
 
-        Its id holds the exact time of its creation: S3 tells only the second of an upload.
+        Its id holds the exact time of its creation: S3 reports only the second of an upload.
         """
         object_name = (upload.bucket, upload.key, upload.version_id)
         job = replace(job, id=self._jobs.id_of_object(object_name, job.id))
@@ -163,7 +163,7 @@ class UploadedImports:
         )
         of_form = self._import_of_form(upload)
         if of_form is not None and of_form.version_id != upload.version_id:
-            return None  # the form's file came earlier, and there is nobody to report this one to
+            return None  # the form's file came earlier, and this one has no requester to notify
         job = of_form or self._created(upload, self._new(upload, folder))
         self.abort(job.id, code, message)
         return self._jobs.get(job.id) or job

@@ -51,6 +51,7 @@ class _Found:
     row_set: RowSet = field(default_factory=RowSet)
     exports: dict[str, None] = field(default_factory=dict)
     outcomes: dict[str, int] = field(default_factory=dict)
+    row_warnings: dict[str, int] = field(default_factory=dict)
     totals: RequestedTotals = field(default_factory=RequestedTotals)
     warnings: Mapping[WarningCode, str] = field(default_factory=dict)
 
@@ -122,7 +123,7 @@ class Validation:
             "outcomes": found.outcomes,
             "requested": found.totals.requested,
             "rejected": found.totals.rejected,
-            "warnings": dict.fromkeys(found.warnings, 1),
+            "warnings": {**found.row_warnings, **dict.fromkeys(map(str, found.warnings), 1)},
             "file_warnings": {str(code): text for code, text in found.warnings.items()},
             "chunks": found.chunks,
             "seal": seal,
@@ -140,7 +141,7 @@ class Validation:
     def _claim(self, job: ImportJob, found: _Found) -> RowsClaim | None:
         """The claim that the seal stores for the file's rows, if one could be imported twice unnoticed.
 
-        Raises FileRefusedError if the same rows were imported before, unless that is allowed.
+        Raises FileRejectedError if the same rows were imported before, unless that is allowed.
         """
         if not found.row_set.any_unidentified:
             return None
@@ -169,8 +170,8 @@ class Validation:
         name, created = (earlier.name, earlier.date_created) if earlier else ("", 0)
         return (
             f"Import {import_id} (“{name[:100]}”, {to_the_minute(created)}) "
-            "imported exactly these rows, and rows without rowId cannot be recognised when they are uploaded "
-            "again. Nothing was redeemed."
+            "imported exactly the same rows. Rows without a rowId are not recognised when they are uploaded "
+            "again, so nothing was redeemed."
         )
 
     def _read(self, job: ImportJob) -> _Found:
@@ -194,7 +195,7 @@ class Validation:
             found = self._read_as(job, reports)
         if found.rows == 0:
             found.attempt.discard()
-            raise FileRejectedError(FileProblem.EMPTY_FILE, "The file has no row to work on.")
+            raise FileRejectedError(FileProblem.EMPTY_FILE, "The file has no rows below the header.")
         return found
 
     def _with_encoding(self, job: ImportJob) -> ImportJob:
@@ -244,7 +245,7 @@ class Validation:
                     found.chunks += 1
                     found.attempt.add_chunk(body)
                 found.warnings = sheet.warnings
-        except Exception:  # nothing is sealed yet, so nobody reads these files
+        except Exception:  # nothing is sealed yet, so these files are not read
             found.attempt.discard()
             raise
         return found
@@ -267,6 +268,8 @@ def _rows_to_send(
         found.rows += 1
         if isinstance(row, RowResult):
             found.count(row.outcome, 1)
+            for warning in row.warnings:
+                found.row_warnings[warning] = found.row_warnings.get(warning, 0) + 1
             if row.outcome is not Outcome.UNCHANGED:
                 found.attempt.add_result(row)
             continue

@@ -26,7 +26,7 @@ _MAX_NAME = 80
 def compressed(start: bytes, ending: str) -> str | None:
     """Why a file that is named with `ending` (`.csv`) cannot be read, if it is compressed; else None.
 
-    `start` is the beginning of the file; of a ZIP archive it tells the names of the entries in it.
+    `start` is the beginning of the file; for a ZIP archive it contains the names of its first entries.
     """
     kind = next((kind for mark, kind in _KINDS.items() if start.startswith(mark)), None)
     if kind is None or (start.startswith(b"BZh") and start[4:10] != b"1AY&SY"):
@@ -36,20 +36,16 @@ def compressed(start: bytes, ending: str) -> str | None:
     if any(name.startswith("xl/") or name == "[content_types].xml" for name in lower):
         return (
             f"The file is named {ending} but is an Excel workbook. Give it a name that ends in .xlsx, or "
-            "save it "
-            "as “CSV UTF-8”."
+            "save it as “CSV UTF-8”."
         )
     if lower[:1] == ["mimetype"] or "content.xml" in lower:
         return (
-            f"The file is named {ending} but is an OpenDocument file. Open it in a spreadsheet and save "
-            "it as "
-            ".xlsx or as “CSV UTF-8”."
+            f"The file is named {ending} but is an OpenDocument file. Open it in a spreadsheet program and "
+            "save it as .xlsx or as “CSV UTF-8”."
         )
     inside = f" It contains: {', '.join(names)}." if names else ""
     return (
-        f"The file is named {ending} but is {kind}.{inside} Unpack it and upload the file inside, with "
-        "its own "
-        "ending."
+        f"The file is named {ending} but is {kind}.{inside} Unpack it, and upload the file that it contains."
     )
 
 

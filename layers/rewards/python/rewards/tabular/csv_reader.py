@@ -1,6 +1,6 @@
 """Reading a CSV upload as a stream, in every dialect that spreadsheets save (CONTRACT section 3).
 
-Encoding: the one that the caller names; a byte-order mark of UTF-8 or UTF-16 is stronger. Else UTF-8.
+Encoding: that of a byte-order mark (UTF-8 or UTF-16), else the one that the caller names, else UTF-8.
 Separator: the one that the caller names, or what a first line `sep=;` says, or comma, semicolon or tab,
 whichever makes the needed columns appear. Memory does not grow with the file.
 """
@@ -34,7 +34,7 @@ _HEAD_CHARACTERS = 2 * MAX_LINE
 
 
 class NotUtf8Error(ReadAgainError):
-    """The file is not UTF-8, and nobody named its encoding: detect it and read the file again."""
+    """The file is not UTF-8, and its encoding was not set: detect it and read the file again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +54,10 @@ class CsvFile:
 
 
 def separator_named(text: str) -> str:
-    """The separator that somebody named, as itself or by its name. Raises ValueError."""
+    """The separator for a setting, which is the separator itself or its name. Raises ValueError."""
     found = text if text in SEPARATORS else _SEPARATOR_NAMES.get(text.strip().lower(), text.strip())
     if found not in SEPARATORS:
-        raise ValueError(f"{text[:40]!r} is not a separator that can be read: name comma, semicolon or tab.")
+        raise ValueError(f"{text[:40]!r} is not a supported separator. Use comma, semicolon or tab.")
     return found
 
 
@@ -69,7 +69,7 @@ def read_csv(
 ) -> CsvFile:
     """Find the header row that has the `needed` columns, and read on from there.
 
-    Blank rows are skipped, but counted. Raises FileRefusedError where the text is broken or the
+    Blank rows are skipped, but counted. Raises FileRejectedError where the text is broken or the
     columns are missing, and NotUtf8Error, from here or from the rows, if `encoding` (a plain name) is
     not given and the file turns out to be in another one.
     """
@@ -79,7 +79,7 @@ def read_csv(
     lines = text.lines()
     head = list(islice(_up_to(lines, _HEAD_CHARACTERS), HEAD_LINES))
     if head:
-        head[0] = head[0].lstrip(_MARK)  # a tool put its mark before the one that was there
+        head[0] = head[0].lstrip(_MARK)  # a program added a second byte-order mark
     if not any(head):
         raise FileRejectedError(FileProblem.EMPTY_FILE, "The file has no rows, not even a header.")
     _reject_binary("".join(head))
@@ -126,8 +126,8 @@ class _Text:
                 raise NotUtf8Error from error
             raise FileRejectedError(
                 FileProblem.UNREADABLE_FILE,
-                f"Near text line {self._number + 1} there are bytes without a meaning in {self._encoding}. "
-                "Save the file as “CSV UTF-8”, or name the encoding that it has.",
+                f"Near text line {self._number + 1}, the file has bytes that are not valid in "
+                f"{self._encoding}. Save the file as “CSV UTF-8”, or set its encoding.",
             ) from error
 
 
@@ -137,7 +137,7 @@ def _encoding(start: bytes, named: str | None) -> tuple[str, str]:
     if other is not None:
         raise FileRejectedError(
             FileProblem.UNREADABLE_FILE,
-            f"The file is {other} text, which cannot be read. Save it as “CSV UTF-8”.",
+            f"The file is {other} text, which is not supported. Save it as “CSV UTF-8”.",
         )
     if start.startswith(codecs.BOM_UTF8):
         return UTF_8, "utf-8-sig"
@@ -166,8 +166,8 @@ def _reject_binary(head: str) -> None:
     if head.count("\0") * 4 > len(head):
         raise FileRejectedError(
             FileProblem.UNREADABLE_FILE,
-            "The file is no text that can be read: it has zero bytes, as UTF-16 without a byte-order mark "
-            "has. Save it as “CSV UTF-8”, or set its encoding to UTF-16LE or UTF-16BE.",
+            "The file is not readable text. It has zero bytes, like UTF-16 without a byte-order mark. Save "
+            "it as “CSV UTF-8”, or set its encoding to UTF-16LE or UTF-16BE.",
         )
 
 
@@ -189,7 +189,7 @@ def _separator(head: Sequence[str], needed: Sequence[str]) -> str:
 
 
 def _lenient(head: Sequence[str], separator: str) -> list[list[str]]:
-    """The first rows, as far as they can be read in this way."""
+    """The first rows, up to the first one that this separator does not fit."""
     rows: list[list[str]] = []
     with suppress(csv.Error):
         rows.extend(islice(csv.reader(head, delimiter=separator), HEADER_ROWS))
@@ -219,8 +219,6 @@ def _rows(lines: Iterable[str], separator: str, spaced: bool) -> Iterator[tuple[
         raise FileRejectedError(
             FileProblem.UNREADABLE_FILE,
             f"The row after row {number} (text line {reader.line_num}) cannot be read: {error}. A quote "
-            "inside "
-            "a quoted cell must be doubled, every opening quote needs its closing one, and the separator "
-            "must "
-            "follow directly.",
+            "inside a quoted cell must be doubled, every opening quote needs a closing quote, and a "
+            "separator must follow it directly.",
         ) from error

@@ -1,7 +1,7 @@
 """The encodings of text files: their names, and which one a file that is not Unicode has.
 
 A library detects the encoding (docs/decisions has the figures). It gets only the cells that are not
-ASCII: ids and amounts tell it nothing. Of its guesses, those count in which
+ASCII: ids and amounts do not help it. Of its guesses, those count in which
 the fewest words look as a wrong encoding makes them look.
 """
 
@@ -124,11 +124,11 @@ _SCRIPTS = ("LATIN", "GREEK", "CYRILLIC", "HALFWIDTH", "CJK", "HANGUL", "HIRAGAN
 
 
 def encoding_name(label: str) -> str:
-    """The plain name of an encoding that somebody named. Raises ValueError if it is not known."""
+    """The plain name of an encoding that was set. Raises ValueError if it is not known."""
     found = _NAMES.get(label.strip().lower()) or _NAMES.get(label.strip().lower().replace("_", "-"))
     if found is None:
         examples = "UTF-8, Windows-1252, Windows-1251, Shift_JIS or GB18030"
-        raise ValueError(f"{label[:40]!r} is not an encoding that can be read. Write for example {examples}.")
+        raise ValueError(f"{label[:40]!r} is not a supported encoding. Use for example {examples}.")
     return found
 
 
@@ -146,7 +146,7 @@ class Detected:
 
 
 class Sample:
-    """What of a file tells its encoding: the cells beyond ASCII, and the line that has the first."""
+    """The part of a file that shows its encoding: the non-ASCII cells, and the line with the first."""
 
     def __init__(self) -> None:
         self._cells: dict[bytes, None] = {}

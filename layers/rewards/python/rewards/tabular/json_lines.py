@@ -77,7 +77,8 @@ def _json_rows(
             value = json.loads(line, parse_float=str, parse_int=str, object_pairs_hook=_unique)
         except (ValueError, RecursionError) as error:
             raise FileRejectedError(
-                FileProblem.UNREADABLE_FILE, f"Line {number} is not JSON: {error}. Each line is one object."
+                FileProblem.UNREADABLE_FILE,
+                f"Line {number} is not JSON: {error}. Each line must be one object.",
             ) from error
         if not isinstance(value, dict):
             raise FileRejectedError(FileProblem.UNREADABLE_FILE, f"Line {number} is not a JSON object.")
@@ -111,7 +112,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"{twice[:60]!r} stands in it more than once")
+        raise ValueError(f"{twice[:60]!r} occurs more than once")
     return found
 
 
@@ -120,5 +121,5 @@ def _json_cell(found: Any, name: str) -> str:
     if found is None:
         return ""
     if isinstance(found, list | dict) and not name.endswith("segments"):
-        return ""  # no id, unit or date; the row will be told that it is missing
+        return ""  # no id, unit or date; the row fails because the field is missing
     return found if isinstance(found, str) else json.dumps(found, ensure_ascii=False)

@@ -33,7 +33,7 @@ _BATCH = 200  # rows that are compressed together
 
 _TO_FILL, _AT_MOST = "valueToRedeem", "availableValue"
 _DECIMALS = range(5)  # numbers with 0 to 4 decimals have a style each; no unit has more
-_SAMPLE = 500  # rows that tell how wide the columns are, and which have numbers
+_SAMPLE = 500  # rows that decide the columns' widths and which have numbers
 _NARROW, _WIDE, _NUMBER_WIDTH = 10, 42, 22  # characters; 999 999 999 999.999 takes 19
 
 _ROW_HEIGHT, _HEADER_HEIGHT = 18, 26  # points

@@ -9,7 +9,7 @@ The text of a cell:
   A whole number that the file writes out in digits keeps all of them: scripts store ids so.
 - number shown as a percentage: "50%"; as a date or time: "2026-01-31", "2026-01-31T12:30:00", or
   "12:30:00" (day 0 of the 1900 system), "########" before 1900 and after 9999. Not the number
-  that is stored: nobody saw it, and an id that became a date must not pass.
+  that is stored: users never saw it, and an id that became a date must not pass.
 - "TRUE" and "FALSE"; errors as shown, "#N/A"; of a formula its stored result, or that it
   was never computed: a blank cell would be taken for a row to leave alone.
 - what stands where a number should, and is none: as it is, for the rules to reject.

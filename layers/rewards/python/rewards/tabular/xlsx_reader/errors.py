@@ -22,5 +22,5 @@ def unreadable(what: str) -> FileRejectedError:
 
 def too_large(what: str) -> FileRejectedError:
     """The rejection of a workbook beyond a bound; `what` is a sentence that names it."""
-    remedy = "Keep only the sheet and the rows that are to be imported, or divide them among several files."
+    remedy = "Keep only the sheet and the rows that are to be imported, or split them into several files."
     return FileRejectedError(FileProblem.FILE_TOO_LARGE, f"{what} {remedy}")

@@ -47,7 +47,7 @@ class Package:
             )
         if not start.startswith(b"PK"):
             raise NoWorkbookError
-        with _zip_errors("The workbook is damaged or was cut off"):
+        with _zip_errors("The workbook is damaged or incomplete"):
             self._zip = zipfile.ZipFile(_Careful(file))
         self._parts: dict[str, list[zipfile.ZipInfo]] = {}
         for entry in self._zip.infolist():
@@ -92,7 +92,7 @@ class Package:
         if entry.file_size > limit:
             raise too_large(f"{what} unpacks to {entry.file_size:,} bytes, more than {limit:,}.")
         if entry.flag_bits & 1 or entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise unreadable(f"{what} is encrypted or packed in a way that spreadsheets do not know.")
+            raise unreadable(f"{what} is encrypted or compressed in a way that spreadsheets do not support.")
         with _zip_errors(f"{what} is damaged"):
             part = self._zip.open(entry)
         with part:

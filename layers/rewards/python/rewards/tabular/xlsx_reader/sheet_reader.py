@@ -46,7 +46,7 @@ class SheetReader(TextReader):
             self._start_row(attributes.get("r"))
         else:
             if not self._depth and tag not in _WORKSHEET:
-                raise self.damaged("it is no worksheet")
+                raise self.damaged("it is not a worksheet")
             super().start(tag, attributes)
             if tag in _IS:
                 self._start_value()
@@ -86,9 +86,9 @@ class SheetReader(TextReader):
         number = self._number + 1
         if reference is not None:
             if not (reference.isascii() and reference.isdigit() and len(reference) < 12):
-                raise self.damaged(f"{reference[:20]!r} is no row number")
+                raise self.damaged(f"{reference[:20]!r} is not a row number")
             if int(reference) < number:
-                raise self.damaged(f"row {reference} stands twice or in the wrong place")
+                raise self.damaged(f"row {reference} occurs twice or in the wrong place")
             number = int(reference)
         if number > MAX_ROWS:
             raise too_large(f"{self.what} has more than {MAX_ROWS:,} rows.")
@@ -105,7 +105,7 @@ class SheetReader(TextReader):
             letters = reference.rstrip(digits)
             found = self._places.get(letters, MAX_COLUMNS)
             if found < column or reference[len(letters) :] != self._row_name:
-                raise self.damaged(f"cell {reference[:20]} stands twice or in the wrong place")
+                raise self.damaged(f"cell {reference[:20]} occurs twice or in the wrong place")
             column = found
         if column >= MAX_COLUMNS:
             raise too_large(f"{self.what} has more than {MAX_COLUMNS:,} columns in row {self._number}.")
