@@ -11,7 +11,9 @@ from rewards.domain import ids
 from rewards.domain.redemption import Reward
 from rewards.domain.reward_rows import Grant
 from rewards.flows.ledger_commands import Request, RequestRejectedError
-from tests.integration.world import DAY, quick, row, sheet
+from tests.builders.files import row, sheet
+from tests.builders.moments import DAY
+from tests.integration.world import quick
 
 NO_TIME = Backoff(lambda: 0.0)
 

@@ -15,7 +15,9 @@ from rewards.domain.redemption import Reward
 from rewards.domain.reward_rows import Grant
 from rewards.flows.ledger_commands import Request, RequestRejectedError
 from rewards.flows.load_rewards import Loader
-from tests.integration.world import DAY, quick, row, sheet
+from tests.builders.files import row, sheet
+from tests.builders.moments import DAY
+from tests.integration.world import quick
 
 NFC, NFD = "Zo\u00eb", "Zoe\u0308"
 
