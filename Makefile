@@ -137,7 +137,7 @@ EXCELJS := tests/exceljs/node_modules/.installed
 TYPESCRIPT := tests/typescript/node_modules/.installed
 
 CONSOLE_TOOLS := tests/console/node_modules/.installed
-CONSOLE_SOURCES := functions/console/page/*.js tests/console/*.mjs
+CONSOLE_SOURCES := functions/console/page/*.js tests/console/*.mjs tests/exceljs/*.js
 NPM_BIN := tests/console/node_modules/.bin
 PRETTIER := $(NPM_BIN)/prettier --config tests/console/.prettierrc.json
 

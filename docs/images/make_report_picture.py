@@ -22,8 +22,8 @@ from rewards.domain.packed import pack  # noqa: E402
 from rewards.domain.report import COLUMNS, REDEEMABLE, REPORT_DEFINITIONS  # noqa: E402
 from rewards.domain.units import currency, format_value, unit_name  # noqa: E402
 from rewards.tabular.xlsx_writer import write_workbook  # noqa: E402  (the path above comes first)
+from tests.builders.row_ids import make_row_id  # noqa: E402
 from tests.libreoffice import LibreOffice  # noqa: E402
-from tests.row_ids import make_row_id  # noqa: E402
 
 SHOWN = COLUMNS.index("unit") + 1
 NOVEMBER_2026 = 1_795_000_000_000

@@ -28,8 +28,8 @@ from rewards.domain.units import format_value
 from tests.bench import waits
 from tests.bench.counted import Counted
 from tests.bench.prices import Work
+from tests.builders.row_ids import KEYS, make_row_id
 from tests.integration.conftest import new_world
-from tests.row_ids import KEYS, make_row_id
 
 UNIT = "CASH/USD"
 DAY = 86_400_000

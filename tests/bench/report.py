@@ -31,7 +31,7 @@ from rewards.domain.balance import Balance, Page, Redemption, Totals
 from rewards.domain.redemption import Reward, redemption_order
 from rewards.flows.create_report import Reporter
 from rewards.settings import load
-from tests.row_ids import keys
+from tests.builders.row_ids import keys
 
 NOW = 1_795_300_000_000
 DAY = 86_400_000

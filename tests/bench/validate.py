@@ -22,7 +22,7 @@ from rewards.bootstrap import Flows, Settings
 from rewards.domain.import_job import ImportStatus, ImportType, new_import
 from rewards.settings import load
 from tests.bench.imports import file_of
-from tests.row_ids import keys
+from tests.builders.row_ids import keys
 
 NOW = 1_795_300_000_000
 

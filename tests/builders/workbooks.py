@@ -1,7 +1,6 @@
 """Workbooks for tests: made by openpyxl, and by hand what openpyxl would not write."""
 
 import io
-import zipfile
 from collections import deque
 
 import pytest
@@ -10,6 +9,7 @@ from openpyxl import Workbook
 from rewards.domain.outcomes import FileRejectedError
 from rewards.domain.spreadsheet import inert
 from rewards.tabular.xlsx_reader import read_workbook
+from tests.builders.files import zipped
 
 NEEDED = ("accountId", "userId", "unit", "valueToRedeem")
 HEADER = list(NEEDED)
@@ -56,14 +56,6 @@ def parts_of(rows="", **changed):
     for key, content in changed.items():
         parts[names.get(key, key)] = content
     return {name: content for name, content in parts.items() if content is not None}
-
-
-def zipped(parts):
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in parts.items():
-            archive.writestr(name, content)
-    return file
 
 
 def saved(book):

@@ -41,4 +41,8 @@ export default [
     files: ["tests/console/*.mjs"],
     languageOptions: { globals: { Buffer: "readonly", process: "readonly" } },
   },
+  {
+    files: ["tests/exceljs/*.js"],
+    languageOptions: { sourceType: "commonjs", globals: { process: "readonly" } },
+  },
 ];

@@ -27,8 +27,8 @@ from openpyxl import Workbook  # noqa: E402  (the path above comes first)
 from openpyxl.styles import Font  # noqa: E402
 
 from rewards.domain.ids import make_id  # noqa: E402
+from tests.builders.row_ids import make_row_id  # noqa: E402
 from tests.libreoffice import COMMA, SEMICOLON, XLSX, LibreOffice  # noqa: E402
-from tests.row_ids import make_row_id  # noqa: E402
 
 FILES = Path(__file__).parent / "files"
 JANUARY_2025 = 1_735_689_600_000  # all reports of the corpus were made then

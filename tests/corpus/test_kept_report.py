@@ -5,7 +5,7 @@ import io
 import openpyxl
 import pytest
 
-from tests.integration.world import row, sheet
+from tests.builders.files import row, sheet
 
 # (true id, what a spreadsheet made of it)
 DAMAGE = [

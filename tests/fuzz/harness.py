@@ -15,10 +15,10 @@ from rewards.domain.outcomes import FileProblem
 from rewards.domain.redemption import Reward
 from rewards.flows.uploaded_imports import Uploaded
 from rewards.settings import load
+from tests.builders.moments import NOW
+from tests.builders.row_ids import keys
 from tests.integration.world import quick
-from tests.row_ids import keys
 
-NOW = 1_795_000_000_000
 NEEDED = b"accountId,userId,unit,valueToRedeem\r\n"
 FILES = Path(__file__).parents[1] / "corpus" / "files"
 

@@ -25,8 +25,9 @@ from rewards.domain.import_job import ImportStatus, ImportType, new_import
 from rewards.domain.messages import RedeemChunk
 from rewards.domain.outcomes import FileProblem
 from rewards.flows import leases
-from tests.integration.world import AGAIN, quick, row, sheet
-from tests.row_ids import make_row_id
+from tests.builders.files import row, sheet
+from tests.builders.row_ids import make_row_id
+from tests.integration.world import AGAIN, quick
 
 ROWS = 120  # three chunks of 40
 USERS = ("u1", "u2", "u3")

@@ -11,8 +11,9 @@ import pytest
 from rewards.adapters import balance_item
 from rewards.adapters.balance_item import item_bytes
 from rewards.domain import ids
-from tests.integration.world import DAY, row, sheet
-from tests.row_ids import make_row_id
+from tests.builders.files import row, sheet
+from tests.builders.moments import DAY
+from tests.builders.row_ids import make_row_id
 
 USERS = 8
 

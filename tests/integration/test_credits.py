@@ -12,7 +12,9 @@ from rewards.domain.redemption import Reward
 from rewards.domain.reward_rows import Grant
 from rewards.flows.ledger_commands import Request
 from rewards.flows.rejections import RequestRejectedError
-from tests.integration.world import DAY, quick, row, sheet
+from tests.builders.files import row, sheet
+from tests.builders.moments import DAY
+from tests.integration.world import quick
 
 NO_TIME = Backoff(lambda: 0.0)
 

@@ -13,8 +13,9 @@ from rewards.adapters.download_links import DownloadLink
 from rewards.adapters.errors import EmailNotSentError
 from rewards.adapters.jobs_table import EXPORT, IMPORT
 from rewards.domain import ids
+from tests.builders.files import row, sheet
+from tests.builders.moments import DAY
 from tests.integration.test_handlers import CONTEXT, event, handler
-from tests.integration.world import DAY, row, sheet
 
 __all__ = ["handler"]  # a fixture
 

@@ -6,8 +6,9 @@ import pytest
 
 from rewards.domain.import_job import ImportType
 from rewards.domain.overview import Overview
+from tests.builders.files import row, sheet
+from tests.builders.moments import DAY
 from tests.integration.test_handlers import CONTEXT, event, handlers
-from tests.integration.world import DAY, row, sheet
 
 
 @pytest.fixture

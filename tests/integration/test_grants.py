@@ -16,7 +16,9 @@ from rewards.domain.reward_rows import Grant
 from rewards.flows.ledger_commands import Request
 from rewards.flows.load_rewards import Loader
 from rewards.flows.rejections import RequestRejectedError
-from tests.integration.world import DAY, quick, row, sheet
+from tests.builders.files import row, sheet
+from tests.builders.moments import DAY
+from tests.integration.world import quick
 
 NFC, NFD = "Zo\u00eb", "Zoe\u0308"
 

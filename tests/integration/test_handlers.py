@@ -12,8 +12,8 @@ import pytest
 from infra.local.ministack import CREDENTIALS, REGION
 from rewards.adapters import queue_messages
 from rewards.adapters.clients import client
-from tests.integration.world import row, sheet
-from tests.row_ids import KEY
+from tests.builders.files import row, sheet
+from tests.builders.row_ids import KEY
 
 ROOT = Path(__file__).parents[2]
 CONTEXT = SimpleNamespace(

@@ -2,12 +2,8 @@
 
 import pytest
 
-from tests.integration.world import sheet
-from tests.row_ids import make_row_id
-
-
-def row(value, **more):
-    return {"accountId": "acme", "userId": "ann", "unit": "POINT", "valueToRedeem": value, **more}
+from tests.builders.files import row, sheet
+from tests.builders.row_ids import make_row_id
 
 
 @pytest.fixture(autouse=True)

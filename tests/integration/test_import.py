@@ -6,7 +6,9 @@ from rewards.adapters.jobs_table import IMPORT
 from rewards.domain import ids
 from rewards.domain.outcomes import Outcome
 from rewards.domain.row_ids import RowIdKeys
-from tests.integration.world import BOM, DAY, quick, row, sheet
+from tests.builders.files import row, sheet
+from tests.builders.moments import DAY
+from tests.integration.world import BOM, quick
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from rewards.flows import imports as imports_flow
 from rewards.flows import leases
 from rewards.flows.imports import ImportStateError, StillWorkingError
 from rewards.flows.uploaded_imports import Uploaded
-from tests.integration.world import row, sheet
+from tests.builders.files import row, sheet
 
 BODY = sheet([row("60"), row("5", user="bob"), row("x", user="eve")])
 HOUR = 3_600_000

@@ -9,7 +9,8 @@ from openpyxl import load_workbook
 from rewards.domain import ids, row_ids
 from rewards.domain.object_keys import report_key
 from rewards.domain.report import COLUMNS
-from tests.integration.world import DAY, row, sheet
+from tests.builders.files import row, sheet
+from tests.builders.moments import DAY
 
 HEADER = "id,type,unit,assignedCredit,user.id,user.accountId,dateExpires,junk\n"
 

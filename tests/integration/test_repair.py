@@ -6,8 +6,9 @@ import pytest
 
 from rewards.domain import ids
 from rewards.domain.row_ids import RowIdKeys
-from tests.integration.world import DAY, row, sheet
-from tests.row_ids import make_row_id
+from tests.builders.files import filled, row, sheet
+from tests.builders.moments import DAY
+from tests.builders.row_ids import make_row_id
 
 SWAPPED = ["7", "007", "12", "0012", "123456789012345678", "123456789012345000", "true", "TRUE"]
 COLUMNS = [*row(1), "rowId"]
@@ -19,12 +20,6 @@ def load(world, users, account="acme", unit="POINT"):
         for user in users
     ]
     world.load([{**each, "assignedCredit": 1000} for each in rows])
-
-
-def filled(world, **shown):
-    """The report with 1 in every row, and some users' ids as a program shows them."""
-    rows = world.report()
-    return [{**r, "valueToRedeem": "1", "userId": shown.get(r["userId"], r["userId"])} for r in rows]
 
 
 def outcome_of(world, record):

@@ -6,7 +6,9 @@ import io
 import pytest
 
 from rewards.adapters.jobs_table import IMPORT
-from tests.integration.world import BOM, DAY, row, sheet
+from tests.builders.files import row, sheet
+from tests.builders.moments import DAY
+from tests.integration.world import BOM
 
 
 @pytest.fixture

@@ -25,7 +25,9 @@ from rewards.domain.reward_rows import PARTICIPANT_FACTS
 from rewards.flows import create_report, leases
 from rewards.tabular import xlsx_writer
 from rewards.tabular.external_sort import ExternalSort
-from tests.integration.world import AGAIN, DAY, row, sheet
+from tests.builders.files import row, sheet
+from tests.builders.moments import DAY
+from tests.integration.world import AGAIN
 
 AWKWARD = [
     "=cmd",

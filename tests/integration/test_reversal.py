@@ -8,7 +8,9 @@ from rewards.adapters import queue_messages
 from rewards.domain.outcomes import Outcome
 from rewards.flows import load_rewards
 from rewards.flows.reversals import NotReversibleError
-from tests.integration.world import AGAIN, DAY, quick, row, sheet
+from tests.builders.files import row, sheet
+from tests.builders.moments import DAY
+from tests.integration.world import AGAIN, quick
 
 USERS = 120  # three chunks of 40
 

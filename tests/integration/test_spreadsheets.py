@@ -5,7 +5,8 @@ import io
 import pytest
 from openpyxl import load_workbook
 
-from tests.integration.world import DAY, row, sheet
+from tests.builders.files import filled, row, sheet
+from tests.builders.moments import DAY
 
 IDS = ["007", "123456789012345678", "3-1", "true", "Zoë"]
 
@@ -14,12 +15,6 @@ IDS = ["007", "123456789012345678", "3-1", "true", "Zoë"]
 def world(world):
     world.load([{"id": f"r{n}", "user.id": user, "assignedCredit": 100} for n, user in enumerate(IDS)])
     return world
-
-
-def filled(world, **changes):
-    """The report with 1 to redeem in every row, and some users' ids as a spreadsheet shows them."""
-    rows = world.report()
-    return [{**r, "valueToRedeem": "1", "userId": changes.get(r["userId"], r["userId"])} for r in rows]
 
 
 DAMAGED = {

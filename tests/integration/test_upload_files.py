@@ -1,12 +1,10 @@
 """Uploads as people's programs make them: encodings, headers, compressed and misplaced files."""
 
 # ruff: noqa: RUF001  Names are written in their own letters.
-
 import bz2
 import gzip
 import io
 import lzma
-import zipfile
 
 import openpyxl
 import pytest
@@ -17,6 +15,7 @@ from rewards.adapters.files import decoded
 from rewards.domain.import_job import ImportType
 from rewards.domain.messages import ReportMisplaced
 from rewards.flows.uploaded_imports import Uploaded, uploads_in
+from tests.builders.files import zipped
 from tests.integration.world import quick
 
 HEADER = "firstName;accountId;userId;unit;valueToRedeem\r\n"
@@ -122,16 +121,9 @@ def test_missing_columns_says_why_a_similar_header_does_not_match(loaded, header
     assert said in record["error"]["message"]
 
 
-def zipped():
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("payout.csv", PLAIN)
-    return out.getvalue()
-
-
 @pytest.mark.parametrize("name", ["a.csv", "a.xlsx", "a.txt"])
 def test_says_that_a_file_is_a_zip_archive_and_what_is_inside(loaded, name):
-    record = loaded.upload(f"redemptions/{name}", zipped())
+    record = loaded.upload(f"redemptions/{name}", zipped({"payout.csv": PLAIN}).getvalue())
     assert record["error"]["code"] == "UNREADABLE_FILE"
     assert "ZIP archive. It contains: payout.csv." in record["error"]["message"]
     assert "orkbook" not in record["error"]["message"]

@@ -4,7 +4,9 @@ import pytest
 
 from rewards.domain.object_keys import EXAMPLES, import_key
 from rewards.flows.outcome_summary import summarise_outcomes
-from tests.integration.world import DAY, quick, row, sheet
+from tests.builders.files import row, sheet
+from tests.builders.moments import DAY
+from tests.integration.world import quick
 
 
 @pytest.fixture

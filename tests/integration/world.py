@@ -27,9 +27,8 @@ from rewards.domain.messages import (
 from rewards.domain.object_keys import report_key
 from rewards.flows.overviews import scan_overview
 from rewards.flows.uploaded_imports import Uploaded
-from tests.row_ids import keys
+from tests.builders.row_ids import keys
 
-DAY = 86_400_000
 # Metadata of an upload whose rows, without rowId, were imported before.
 AGAIN = {"allow-duplicate": "true"}
 BOM = "\ufeff"
@@ -241,19 +240,3 @@ class World:
 
     def available(self, *key: str) -> int:
         return self.balance(*key).available(self.now())
-
-
-def sheet(rows: list[dict[str, Any]], columns: list[str] | None = None) -> str:
-    """Rows as a CSV file."""
-    columns = columns or list(rows[0])
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, columns, restval="", extrasaction="ignore")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
-
-
-def row(
-    value: Any, account: str = "acme", user: str = "ann", unit: str = "POINT", **more: str
-) -> dict[str, Any]:
-    return {"accountId": account, "userId": user, "unit": unit, "valueToRedeem": value, **more}

@@ -19,8 +19,8 @@ from rewards.domain.import_rows import RowChecker
 from rewards.domain.outcomes import FileRejectedError
 from rewards.flows import check_rows, validate_import
 from rewards.tabular import csv_blocks, csv_reader
+from tests.builders.row_ids import keys, make_row_id
 from tests.property.ugly_files import EXPORTS, NOW, ugly_file
-from tests.row_ids import keys, make_row_id
 
 CORPUS = Path(__file__).parents[1] / "corpus/files"
 MORE = int(os.environ.get("BLOCK_EXAMPLES", "0"))

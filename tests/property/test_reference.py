@@ -31,10 +31,10 @@ from rewards.flows.check_rows import Reading, check_rows
 from rewards.settings import load
 from rewards.tabular.csv_reader import read_csv
 from rewards.tabular.sheet import Sheet
+from tests.builders.row_ids import keys, make_row_id
 from tests.integration.conftest import aws, world
 from tests.integration.world import quick
 from tests.property import reference
-from tests.row_ids import keys, make_row_id
 
 __all__ = ["aws", "world"]
 

@@ -16,7 +16,7 @@ from rewards.domain.balance import RedemptionRequest
 from rewards.domain.import_rows import RowChecker
 from rewards.domain.outcomes import Outcome, WarningCode
 from rewards.domain.repair import Identity, Reports
-from tests.row_ids import KEYS, make_row_id
+from tests.builders.row_ids import KEYS, make_row_id
 
 NOW = 1_795_300_000_000
 HEADER = ["accountId", "userId", "unit", "valueToRedeem", "rowId", "programId"]

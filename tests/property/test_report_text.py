@@ -26,7 +26,7 @@ from rewards.flows.report_builders import report_builder
 from rewards.tabular.csv_writer import csv_lines, csv_pieces
 from rewards.tabular.external_sort import ExternalSort
 from rewards.tabular.xlsx_rows import XlsxRows
-from tests.row_ids import KEYS, keys
+from tests.builders.row_ids import KEYS, keys
 
 NOW = 1_795_300_000_000
 EXPORT = "06gzzygm7a5nffgf"

@@ -9,7 +9,7 @@ from rewards.domain.balance import Balance
 from rewards.domain.import_rows import RowChecker
 from rewards.domain.overview import SOON
 from rewards.domain.redemption import Reward
-from tests.row_ids import KEYS, make_row_id
+from tests.builders.row_ids import KEYS, make_row_id
 
 NOW = 1_795_300_000_000
 HEADER = ["accountId", "userId", "unit", "valueToRedeem", "rowId", "programId"]

@@ -18,7 +18,7 @@ from urllib.parse import quote_plus
 import rewards.adapters.clients
 import rewards.clock
 from rewards.adapters import accounts, batch_get, files, queue_messages, queues, retry, scanner, sealed
-from tests.row_ids import KEY
+from tests.builders.row_ids import KEY
 from tests.simulation.dynamodb import DynamoDB, Table
 from tests.simulation.faults import FaultInjector, FaultProfile, Gateway
 from tests.simulation.kernel import MINUTE, SECOND, Kernel

@@ -25,7 +25,7 @@ from rewards.adapters.queues import Queues
 from rewards.adapters.retry import Backoff, OutOfTimeError
 from rewards.domain.balance import Balance
 from rewards.domain.redemption import Reward
-from tests.unit.days import NOW
+from tests.builders.moments import NOW
 
 
 def patient():

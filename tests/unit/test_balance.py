@@ -17,7 +17,7 @@ from rewards.domain.balance import (
 from rewards.domain.balance_key import BalanceKey
 from rewards.domain.outcomes import Outcome, StopReason
 from rewards.domain.redemption import Reward
-from tests.unit.days import DAY, NOW, last_month, tomorrow, yesterday
+from tests.builders.moments import DAY, NOW, last_month, tomorrow, yesterday
 
 ROW = RedemptionRequest(
     line=7, account_id="acme", user_id="ann", unit="CASH/USD", value=150, row_id="R" + "A" * 31

@@ -12,8 +12,9 @@ from rewards.domain.account_credits import (
     uncancellable,
 )
 from rewards.domain.balance import Balance, archive, grant, leaving
-from rewards.domain.redemption import InsufficientBalanceError, Reward, Status
-from tests.unit.days import NOW, last_month, next_month, next_year, tomorrow, yesterday
+from rewards.domain.redemption import InsufficientBalanceError, Status
+from tests.builders.moments import NOW, next_month, next_year, tomorrow, yesterday
+from tests.builders.rewards import reward
 
 
 def balance_of(user, *rewards):
@@ -22,23 +23,19 @@ def balance_of(user, *rewards):
     return balance
 
 
-def reward(name, credits=100, given=last_month, expires=None, **more):
-    return Reward(0, name, credits, credits, given, expires, **more)
-
-
 def lefts(*balances):
     return {reward.id: reward.left for balance in balances for reward in balance.rewards}
 
 
 def test_an_account_is_redeemed_in_redemption_order_over_the_rewards_of_all():
-    ann = balance_of("ann", reward("late", expires=next_year), reward("soon", expires=tomorrow))
-    bob = balance_of("bob", reward("middle", expires=next_month), reward("never"))
+    ann = balance_of("ann", reward("late", date_expires=next_year), reward("soon", date_expires=tomorrow))
+    bob = balance_of("bob", reward("middle", date_expires=next_month), reward("never"))
     redeem_across([ann, bob], 250, "api1", NOW)
     assert lefts(ann, bob) == {"soon": 0, "middle": 0, "late": 50, "never": 100}
 
 
 def test_each_balance_records_what_it_gave_itself_under_the_one_redemption():
-    ann = balance_of("ann", reward("a1", expires=tomorrow), reward("a2"))
+    ann = balance_of("ann", reward("a1", date_expires=tomorrow), reward("a2"))
     bob = balance_of("bob", reward("b1", given=yesterday))
     redeem_across([ann, bob], 230, "api1", NOW)
     assert [(r.import_id, r.line, r.value, r.parts) for r in ann.redemptions] == [
@@ -48,7 +45,7 @@ def test_each_balance_records_what_it_gave_itself_under_the_one_redemption():
 
 
 def test_only_balances_that_gave_something_have_changed():
-    ann, bob = balance_of("ann", reward("a1", expires=tomorrow)), balance_of("bob", reward("b1"))
+    ann, bob = balance_of("ann", reward("a1", date_expires=tomorrow)), balance_of("bob", reward("b1"))
     assert redeem_across([ann, bob], 60, "api1", NOW) == [ann]
     assert not bob.redemptions
 
@@ -62,7 +59,7 @@ def test_more_than_all_have_together_changes_nothing():
 
 
 def test_one_reward_is_redeemed_though_another_would_come_first():
-    ann = balance_of("ann", reward("first", expires=tomorrow), reward("chosen"))
+    ann = balance_of("ann", reward("first", date_expires=tomorrow), reward("chosen"))
     chosen = ann.rewards[1]
     redeem_reward(ann, chosen, 40, "api1", NOW)
     assert lefts(ann) == {"first": 100, "chosen": 60}
@@ -82,10 +79,10 @@ def every_kind():
     return balance_of(
         "ann",
         used,
-        reward("expired", 10, expires=yesterday),
+        reward("expired", 10, date_expires=yesterday),
         reward("pending", 20, date_scheduled_for=tomorrow),
         reward("cancelled", 40, date_cancelled=yesterday),
-        reward("expired before it could be used", 80, expires=yesterday, date_scheduled_for=tomorrow),
+        reward("expired before it could be used", 80, date_expires=yesterday, date_scheduled_for=tomorrow),
     )
 
 
@@ -128,7 +125,7 @@ def test_a_used_up_or_expired_reward_cannot_be_cancelled():
     used = reward("used")
     used.left = 0
     assert uncancellable(used, NOW) is Status.REDEEMED
-    assert uncancellable(reward("old", expires=yesterday), NOW) is Status.EXPIRED
+    assert uncancellable(reward("old", date_expires=yesterday), NOW) is Status.EXPIRED
     assert uncancellable(reward("open"), NOW) is None
     assert uncancellable(reward("later", date_scheduled_for=tomorrow), NOW) is None
 

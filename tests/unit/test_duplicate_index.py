@@ -4,8 +4,8 @@ from hypothesis import strategies as st
 from rewards.domain import ids
 from rewards.domain.duplicate_index import DuplicateIndex, DuplicateSearch, RepeatedRows, fingerprint
 from rewards.domain.row_ids import identity_texts
-from tests.row_ids import KEYS
-from tests.unit.days import NOW
+from tests.builders.moments import NOW
+from tests.builders.row_ids import KEYS
 
 
 @given(st.lists(st.integers(0, 2**64 - 1) | st.integers(0, 9).map(lambda n: n << 60), max_size=300))

@@ -1,5 +1,5 @@
 from rewards.domain import ids
-from tests.unit.days import NOW
+from tests.builders.moments import NOW
 
 
 def test_ids_sort_by_time_and_tell_it():

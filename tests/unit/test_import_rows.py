@@ -7,8 +7,8 @@ from rewards.domain.balance import RedemptionRequest
 from rewards.domain.import_rows import RowChecker
 from rewards.domain.outcomes import FileProblem, FileRejectedError, Outcome, RowResult
 from rewards.domain.repair import NO_REPORTS, Identity, Reports
-from tests.row_ids import KEYS, make_row_id
-from tests.unit.days import DAY, NOW
+from tests.builders.moments import DAY, NOW
+from tests.builders.row_ids import KEYS, make_row_id
 
 HEADER = ["accountId", "userId", "unit", "valueToRedeem", "rowId", "programId"]
 EXPORT = ids.new_id(NOW - DAY)

@@ -6,8 +6,8 @@ from rewards.domain import ids
 from rewards.domain.duplicate_index import DuplicateSearch
 from rewards.domain.plain_rows import PlainRowChecker, PlainRows
 from rewards.domain.values import NumberFormat
-from tests.row_ids import KEYS, make_row_id
-from tests.unit.days import DAY, NOW
+from tests.builders.moments import DAY, NOW
+from tests.builders.row_ids import KEYS, make_row_id
 
 HEADER = ["accountId", "userId", "unit", "valueToRedeem", "rowId", "programId", "reference"]
 EXPORT = ids.new_id(NOW - DAY)

@@ -11,11 +11,8 @@ from rewards.domain.redemption import (
     redemption_places,
     statuses,
 )
-from tests.unit.days import NOW, last_month, next_month, next_year, tomorrow, yesterday
-
-
-def reward(identifier, left=100, *, given=last_month, **dates):
-    return Reward(1, identifier, assigned_credit=100, left=left, date_given=given, **dates)
+from tests.builders.moments import NOW, last_month, next_month, next_year, tomorrow, yesterday
+from tests.builders.rewards import reward
 
 
 def spent(rewards, value, program=None):

@@ -19,18 +19,11 @@ from rewards.flows.report_builders import report_builder
 from rewards.flows.report_records import TornScanError
 from rewards.tabular.csv_writer import csv_pieces
 from rewards.tabular.external_sort import ExternalSort
-from tests.row_ids import keys
-from tests.unit.days import NOW, last_month, next_month, tomorrow, yesterday
+from tests.builders.moments import NOW, last_month, next_month, tomorrow, yesterday
+from tests.builders.rewards import balance, reward
+from tests.builders.row_ids import keys
 
 EXPORT = "06gzzygm7a5nffgf"
-
-
-def reward(identifier, assigned=100, left=None, **more):
-    return Reward(0, identifier, assigned, assigned if left is None else left, last_month, **more)
-
-
-def balance(*rewards, user="ann", unit="POINT", version=1, archived=0):
-    return Balance("acme", user, unit, version, list(rewards), archived=Totals(archived, archived * 100))
 
 
 def item(each):

@@ -8,7 +8,7 @@ from rewards.adapters.retry import OutOfTimeError
 from rewards.domain import ids
 from rewards.domain.messages import FinishImport
 from rewards.flows.requeue import LATER, PATIENCE, Requeuer
-from tests.unit.days import NOW
+from tests.builders.moments import NOW
 
 MESSAGE = FinishImport(ids.make_id(NOW, 7))
 BODY = encode(MESSAGE)

@@ -6,7 +6,7 @@ from rewards.domain.balance import Balance, RedemptionRequest, archive, grant, l
 from rewards.domain.outcomes import Outcome, StopReason
 from rewards.domain.redemption import Reward
 from rewards.domain.reversal import MovedError, needs_pages, reverse
-from tests.unit.days import NOW, last_month
+from tests.builders.moments import NOW, last_month
 
 STOP = StopReason(Outcome.CANCELLED, "The reversal was cancelled.")
 

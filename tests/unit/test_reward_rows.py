@@ -7,9 +7,8 @@ from rewards.domain.outcomes import Outcome, WarningCode
 from rewards.domain.reward_rows import MAX_DATE, Grant, read_grant, unknown_columns
 from rewards.domain.spreadsheet import neutralise
 from rewards.tabular.json_lines import read_json_lines
+from tests.builders.moments import DAY, NOW
 
-NOW = 1_795_000_000_000
-DAY = 86_400_000
 NEW_YEAR = 1_798_761_600_000  # 2027-01-01T00:00:00Z
 ROW = {
     "id": "r1",

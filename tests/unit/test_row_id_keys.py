@@ -8,7 +8,7 @@ from infra.rotate_row_id_key import rotate
 from rewards.adapters.row_id_keys import StoredRowIdKeys
 from rewards.domain import ids
 from rewards.domain.row_ids import RowIdKeys, RowIdKeysError
-from tests.unit.days import DAY, NOW
+from tests.builders.moments import DAY, NOW
 
 HOUR = 3_600_000
 OLD = "o" * 48

@@ -7,8 +7,8 @@ import pytest
 
 from rewards.domain import ids
 from rewards.domain.row_ids import RowIdKeys, RowIdKeysError, export_of, report_time
-from tests.row_ids import KEY, make_row_id
-from tests.unit.days import DAY, NOW
+from tests.builders.moments import DAY, NOW
+from tests.builders.row_ids import KEY, make_row_id
 
 EXPORT = ids.new_id(NOW)
 BALANCE = ("acme", "ann", "POINT", "P")

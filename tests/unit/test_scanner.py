@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from rewards.adapters.retry import OutOfTimeError
 from rewards.adapters.scanner import AccountItem, Attribute, Scanner
-from tests.unit.days import NOW
+from tests.builders.moments import NOW
 
 
 class Wire:

@@ -15,8 +15,9 @@ from infra.requeue_chunks import requeue
 from rewards.adapters import queue_messages
 from rewards.domain.messages import FinishImport, LoadChunk, RedeemChunk, ReverseChunks
 from tests.bench import __main__ as measuring
+from tests.bench import validate
 from tests.bench.budgets import Budget, Million
-from tests.bench.imports import CPU_SHARE, Measured, Phase
+from tests.bench.imports import CPU_SHARE, Measured, Phase, file_of
 from tests.bench.prices import Work
 
 ROOT = Path(__file__).parents[2]
@@ -174,3 +175,11 @@ def test_a_build_for_aws_fails_without_the_functions_version_of_python(tmp_path,
     built = build("redeem", tmp_path, f"COMPILER={compiler}")
     assert built.returncode != 0
     assert f"{compiler} is not Python 3.13" in built.stderr
+
+
+def test_the_measurement_of_validation_runs_the_real_flow(tmp_path):
+    body = tmp_path / "a.csv"
+    body.write_bytes(file_of(1_001, validate.NOW))
+    assert validate.validate(body, 1_001) > 0
+    with pytest.raises(AssertionError):
+        validate.validate(body, 1_000)

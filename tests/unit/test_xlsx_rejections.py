@@ -10,6 +10,7 @@ import pytest
 
 from rewards.domain.outcomes import FileProblem, FileRejectedError
 from rewards.tabular.xlsx_reader import parts, sheet_reader, workbook
+from tests.builders.files import zipped
 from tests.builders.workbooks import (
     HEADER_XML,
     MAIN,
@@ -20,7 +21,6 @@ from tests.builders.workbooks import (
     relation,
     relations,
     sheet_xml,
-    zipped,
 )
 
 

@@ -11,6 +11,7 @@ from openpyxl import Workbook
 from rewards.domain.outcomes import FileProblem, FileRejectedError
 from rewards.domain.spreadsheet import inert
 from rewards.tabular.xlsx_reader import read_workbook
+from tests.builders.files import zipped
 from tests.builders.workbooks import (
     HEADER,
     HEADER_XML,
@@ -28,7 +29,6 @@ from tests.builders.workbooks import (
     relations,
     saved,
     sheet_xml,
-    zipped,
 )
 
 
