@@ -107,8 +107,8 @@ def response_to(error: RewardsError, may_have_happened: bool = False) -> ApiErro
             return ApiError(
                 503,
                 "STILL_WORKING",
-                "The import is cancelled, but a worker may still be finishing some rows. Send the request "
-                "again.",
+                "The import is cancelled, but a worker may still be finishing some rows. "
+                "Send the request again.",
             )
         case ThrottledError() | UnknownOutcomeError() | OutOfTimeError():
             return ApiError(503, "TRY_AGAIN", _SEND_AGAIN if may_have_happened else _BUSY)
@@ -116,7 +116,10 @@ def response_to(error: RewardsError, may_have_happened: bool = False) -> ApiErro
 
 
 _BUSY = "The service is busy. Try again in a few seconds."
-_SEND_AGAIN = "The request did not finish in time, or its result is unknown. Send it again with the same Idempotency-Key."
+_SEND_AGAIN = (
+    "The request did not finish in time, or its result is unknown. Send it again with the same "
+    "Idempotency-Key."
+)
 
 
 def unauthorized(headers: Mapping[str, str]) -> ApiError:

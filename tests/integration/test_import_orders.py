@@ -1,6 +1,5 @@
 """Imports that are ordered first and uploaded then; dry runs that are started; imports that are cancelled."""
 
-import json
 import threading
 
 import pytest
@@ -82,7 +81,7 @@ def test_a_dry_run_watched_in_the_console_sends_no_email(world):
     arrive(world, record)
     sent = len(world.mailer.sent)
     world.run()
-    world.deliver("finish", json.dumps(FinishImport(record["id"])))
+    world.deliver("finish", queue_messages.encode(FinishImport(record["id"])))
     assert world.record(record["id"])["status"] == "COMPLETED"
     assert len(world.mailer.sent) == sent
     started = world.start(world.record(record["id"]))
@@ -127,7 +126,7 @@ def test_another_file_sent_with_the_same_form_is_rejected_and_its_owner_told(wor
     assert (other["status"], other["error"]["code"]) == ("ABORTED", "FORM_USED")
     assert other["mailtoEmail"] == record["mailtoEmail"]
     assert world.available() == 40
-    assert any("its upload form was used already" in email.subject for _, email in world.mailer.sent)
+    assert any("its upload form was used before" in email.subject for _, email in world.mailer.sent)
 
 
 def test_of_two_files_that_race_for_one_order_one_runs(world):

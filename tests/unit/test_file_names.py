@@ -33,7 +33,7 @@ def test_a_long_ending_is_cut_too():
 
 @pytest.mark.parametrize("given", ["", "  ", "...", "folder/", "\u200b"])
 def test_a_name_of_which_nothing_is_left_is_an_error(given):
-    with pytest.raises(ValueError, match="a file name is needed"):
+    with pytest.raises(ValueError, match="must be a file name"):
         clean(given)
 
 

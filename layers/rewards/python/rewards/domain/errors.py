@@ -5,6 +5,7 @@
     │   ├── FileRejectedError           an upload as a whole
     │   │   └── NoWorkbookError             it is named .xlsx and is something else
     │   ├── FilterError                 a filter that this type of report does not have
+    │   │   └── UnitFilterError             a filter by a unit that no reward has
     │   ├── ImportStateError            an import whose status does not allow this
     │   ├── InsufficientBalanceError    an amount above what is available
     │   ├── InvalidUnitError            the first reward of a unit that nobody may create
