@@ -121,7 +121,7 @@ def test_a_damaged_row_whose_report_is_no_longer_there_is_rejected_and_nothing_b
 def test_a_report_made_as_workbook_comes_back_filled_in(world):
     order = world.exports.create("REDEEMABLE_REWARD_BALANCE", "XLSX", "", "test", {})
     world.run()
-    key = f"exports/{order['id']}/available-reward-balances-by-user.xlsx"
+    key = f"exports/{order.id}/available-reward-balances-by-user.xlsx"
     book = openpyxl.load_workbook(io.BytesIO(world.bytes(key)))
     table = book.active
     columns = {cell.value: cell.column for cell in table[1]}

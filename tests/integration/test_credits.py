@@ -100,7 +100,7 @@ def test_more_than_the_account_has_is_rejected_and_nothing_is_redeemed(world):
 def test_nobody_and_another_unit_are_distinguished(world):
     load(world, ann=1)
     assert rejection(redeem, world, 1, "nobody") == "NO_BALANCE"
-    with pytest.raises(RequestRejectedError, match="but in POINT") as error:
+    with pytest.raises(RequestRejectedError, match="Units with a balance: POINT") as error:
         world.ledger_commands.redeem("acme", "ann", "point", 1, Request("d"), quick())
     assert error.value.code == "UNIT_MISMATCH"
 

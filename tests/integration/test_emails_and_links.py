@@ -98,7 +98,7 @@ def test_a_link_to_results_that_were_deleted_says_that_the_redemption_stands(wor
     record = world.upload("redemptions/a.csv", sheet([row("60")]))
     token = world.mailer.sent[-1][1].text.split("/download/")[1].split()[0]
     world.s3.delete_object(Bucket=world.names["files"], Key=f"imports/{record['id']}/results.csv")
-    assert "stays done" in visit(token)["body"]
+    assert "is not affected" in visit(token)["body"]
 
 
 def test_a_scanner_that_follows_by_head_arrives(visit, world):

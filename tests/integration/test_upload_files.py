@@ -305,7 +305,7 @@ def test_rejects_an_id_of_a_workbook_that_was_rounded(world):
     book.save(out)
     record = world.upload("redemptions/a.xlsx", out.getvalue())
     assert record["outcomes"] == {"INVALID_VALUE": 1}
-    assert "userId is a number of more than 15 digits" in world.results(record)[0]["message"]
+    assert "userId is a number with more than 15 digits" in world.results(record)[0]["message"]
     rewards = openpyxl.Workbook()
     rewards.active.append(["id", "type", "unit", "assignedCredit", "user.id", "user.accountId"])
     rewards.active.append([123456789012345678, "CREDIT", "POINT", 2, "ann", "acme"])

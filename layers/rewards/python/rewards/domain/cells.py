@@ -7,13 +7,13 @@ from rewards.domain.packed import PackedRow
 
 
 class NumberCell(str):
-    """The text of a workbook's number; its point is always the decimal mark."""
+    """The text of a number in a workbook; its point is always the decimal mark."""
 
     __slots__ = ()
 
 
 class RoundedNumber(NumberCell):
-    """The text of a workbook's number of which only 15 digits were kept: as an id it may be another one."""
+    """The text of a number in a workbook that kept only 15 of its digits, so that it may be a wrong id."""
 
     __slots__ = ()
 

@@ -116,7 +116,7 @@ def is_steady(reward: Reward, asked: int, answered: int) -> bool:
 def steady(
     rewards: Iterable[Reward], asked: int, answered: int, program_id: str | None = None
 ) -> Iterator[Reward]:
-    """The rewards that are steady (`is_steady`); only one program's where one is asked for."""
+    """The rewards that are steady (`is_steady`); only those of a program if one is given."""
     return (
         reward
         for reward in rewards

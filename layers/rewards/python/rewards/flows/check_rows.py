@@ -28,9 +28,9 @@ from rewards.tabular.sheet import Sheet
 
 _OLD_RESULTS = (
     "This is a results.csv of version 0.1, which does not name its import. Nothing was redeemed. "
-    "Upload failed.csv of that import instead: it has only the rows that were not redeemed."
+    "Upload failed.csv of that import instead: it contains only the rows that were not redeemed."
 )
-_TOO_MANY_PRIORS = "The column importId names more than 100 imports: upload one results.csv at a time."
+_TOO_MANY_PRIORS = "The column importId names more than 100 imports. Upload one results.csv at a time."
 _MAX_PRIORS = 100
 # So many rows are looked at to see how the file writes numbers, and from which report its rows come. They
 # are always read row by row.
@@ -148,7 +148,7 @@ def _check_each(
 
 
 def _check_grants(sheet: Sheet, uploaded: int, detected: str | None) -> Iterator[Grant | RowResult]:
-    """The rewards of a file; `detected` is the name of an encoding that nobody set."""
+    """The rewards of a file; `detected` is the name of an encoding that was not set."""
     columns = find_columns(sheet.header, NEEDED, (*USED, *USED_OF_USER))
     results = has_result_columns(sheet.header)
     for line, row in sheet.rows:

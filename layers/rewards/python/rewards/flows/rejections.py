@@ -25,7 +25,7 @@ class RejectionCode(StrEnum):
 
 
 class RequestRejectedError(RejectedError):
-    """A request is rejected, and nothing was changed; `message` says why in words."""
+    """A request is rejected, and nothing was changed; `message` says why."""
 
     def __init__(self, code: RejectionCode, message: str) -> None:
         super().__init__(f"{code}: {message}")

@@ -50,7 +50,7 @@ class RewardReport:
             self._add(key, str(version), rewards, page, spool)
 
     def collect_registry(self, page: Page[RewardItem], spool: ExternalSort) -> None:
-        """Keep what a page of `Rewards` tells of rewards that the report may show."""
+        """Keep what a page of `Rewards` contains about rewards that the report may show."""
         for item in page.items:
             name, source = item.name.S, item.reward_source.S
             if (name or source) and (self._fits_unit is None or self._fits_unit(item.unit.S)):
