@@ -26,6 +26,7 @@ from infra.local.ministack import MiniStack
 from tests.bench import prices, waits
 from tests.bench.budgets import MILLION, Figures, Million, all_budgets
 from tests.bench.imports import Measured, after_redemptions, ours
+from tests.bench.loading import loading
 from tests.bench.other_designs import sample_app, transactions
 from tests.simulation.limits import Run, run_import
 
@@ -43,7 +44,9 @@ def table(*rows: Row) -> str:
 
 def machine() -> str:
     """Where and with what the figures were made."""
-    tools = ", ".join(f"{name} {version(name)}" for name in ("boto3", "orjson", "XlsxWriter"))
+    tools = ", ".join(
+        f"{name} {version(name)}" for name in ("boto3", "orjson", "msgspec", "isal", "XlsxWriter")
+    )
     load = os.getloadavg()[0]
     return (
         f"{os.cpu_count()} cores ({platform.machine()}), {platform.system()}, Python "
@@ -205,18 +208,23 @@ def main() -> None:
     with running(MiniStack.start) as aws:
         mine = [measured(ours, aws, rows) for rows in chosen.rows]
         others = [measured(design, aws, few) for design in (sample_app, transactions)]
+        loaded = measured(loading, aws, few)
         progress("50 earlier redemptions of each balance")
         repeated = [after_redemptions(aws, by_reference) for by_reference in (False, True)]
     with running(waits.start) as aws:
         small, large = (fastest([measured(ours, aws, rows) for _ in range(3)]) for rows in (few, many))
         waiting = [measured(design, aws, few // 2) for design in (sample_app, transactions)]
+        loaded_with_waits = measured(loading, aws, few)
     model = Million(small, large, mine[-1].work.write_units / mine[-1].rows)
     side_by_side = [mine[-1], *others]
     parts |= {"speed": speed(mine), "designs": designs(side_by_side), "costs": costs(side_by_side)}
     parts |= {"waits": with_waits([large, *waiting]), "model": modelled(model)}
     reports = [_report(chosen.balances, file_format, chosen.pages) for file_format in ("CSV", "XLSX")]
     progress("Cold starts, memory of the validation")
-    found = Figures(mine[-1], others[0], model, waiting[0], repeated, reports, chosen.balances)
+    found = Figures(
+        *(mine[-1], others[0], model, waiting[0], repeated, reports, chosen.balances),
+        *(loaded, loaded_with_waits),
+    )
     parts["budgets"] = budgets(found)
     for name, text in parts.items():
         print(f"\n{name}\n\n{text}")

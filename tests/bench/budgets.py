@@ -73,6 +73,8 @@ class Figures:
     repeated: Sequence[Measured]  # with earlier redemptions: by rowId, by reference
     reports: Sequence[dict[str, float]]  # CSV, XLSX
     balances: int
+    loading: Measured
+    loading_with_waits: Measured
 
 
 def all_budgets(found: Figures) -> Iterator[Budget]:
@@ -126,6 +128,17 @@ def all_budgets(found: Figures) -> Iterator[Budget]:
     )  # fmt: skip
     redeem = with_waits.phases["redeem"].row_cpu * 1e6
     yield Budget("redeem: CPU a row, µs", "64", (120,), (redeem,))
+    work = found.loading.work
+    yield Budget(
+        f"loading rewards, two for each new participant, {work.rows:,} rows: write units a row",
+        "3.5", (4.6,), (work.write_units / work.rows,), "{:.2f}",
+    )  # fmt: skip
+    cost = sum(prices.per_million(work).values())
+    yield Budget("the same: list price per million rows", "$2.19", (3.25,), (cost,), "${:.2f}")
+    yield Budget(
+        "the same: rows a second of a worker, with waits", "",
+        (100,), (1 / found.loading_with_waits.phases["load"].row_seconds,), least=True,
+    )  # fmt: skip
     scale = MILLION / found.balances
     yield Budget(
         f"report of 1 million balances (from {found.balances:,}): CPU s, CSV / XLSX", "4 / 8", (13, 18),

@@ -101,7 +101,7 @@ def test_measurements_change_the_page_only_when_they_are_published(published, mo
     run = Measured("this service", 1_000, phases, {"dynamodb GetItem": 4}, work)
     for name in ("machine", "throttled", "idle", "speed", "budgets"):
         monkeypatch.setattr(measuring, name, lambda *_, name=name: f"new {name}")
-    for name in ("ours", "sample_app", "transactions", "after_redemptions"):
+    for name in ("ours", "sample_app", "transactions", "after_redemptions", "loading"):
         monkeypatch.setattr(measuring, name, named(name, lambda *_: run))
     monkeypatch.setattr(measuring, "_report", lambda *_: {})
     for module in (measuring.MiniStack, measuring.waits):
