@@ -15,7 +15,7 @@ from errors import response_to, sent, status_of
 from request import Caller
 from rewards.adapters.retry import Backoff
 from rewards.domain.errors import RewardsError
-from rewards.domain.import_rows import MAX_ID_BYTES, MAX_PROGRAM_ID_BYTES, MAX_UNIT_BYTES
+from rewards.domain.id_limits import MAX_ID_BYTES, MAX_PROGRAM_ID_BYTES, MAX_UNIT_BYTES
 from rewards.domain.reward_rows import (
     MAX_CREDIT,
     MAX_DATE,

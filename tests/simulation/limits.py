@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 from unittest import mock
 
-from rewards.adapters import accounts, balance_item, batch_get, jobs_table, queue_messages, queues, sealed
+from rewards.adapters import accounts, balance_item, batch_get, jobs_table, queue_messages, queues, sealing
 from rewards.domain.balance import Balance
 from rewards.domain.redemption import Reward
 from tests.simulation.dynamodb import DynamoDB
@@ -103,8 +103,8 @@ def run_import(rows: int, rate: float | None, reads: float | None = SAME) -> Run
         for module, name, real in (
             (queue_messages, "MAX_ROWS", 500),
             (queue_messages, "MAX_UNITS", 50),
-            (sealed, "_PART_ROWS", 5_000),
-            (sealed, "_FILE_BYTES", 4 << 20),
+            (sealing, "_PART_ROWS", 5_000),
+            (sealing, "_FILE_BYTES", 4 << 20),
             (accounts, "_STATEMENTS", 25),
             (batch_get, "_KEYS", 100),
             (queues, "_MESSAGES", 10),

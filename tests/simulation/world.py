@@ -17,7 +17,7 @@ from urllib.parse import quote_plus
 
 import rewards.adapters.clients
 import rewards.clock
-from rewards.adapters import accounts, batch_get, files, queue_messages, queues, retry, scanner, sealed
+from rewards.adapters import accounts, batch_get, files, queue_messages, queues, retry, scanner, sealing
 from tests.builders.row_ids import KEY
 from tests.simulation.dynamodb import DynamoDB, Table
 from tests.simulation.faults import FaultInjector, FaultProfile, Gateway
@@ -123,8 +123,8 @@ class World:
         choice = self.kernel.random.choice
         put(mock.patch.object(queue_messages, "MAX_ROWS", choice([1, 2, 4])))
         put(mock.patch.object(queue_messages, "MAX_UNITS", choice([1, 2, 50])))
-        put(mock.patch.object(sealed, "_PART_ROWS", choice([1, 3, 5000])))
-        put(mock.patch.object(sealed, "_FILE_BYTES", choice([1, 200, 4 << 20])))
+        put(mock.patch.object(sealing, "_PART_ROWS", choice([1, 3, 5000])))
+        put(mock.patch.object(sealing, "_FILE_BYTES", choice([1, 200, 4 << 20])))
         put(mock.patch.object(accounts, "_STATEMENTS", choice([1, 2, 25])))
         put(mock.patch.object(batch_get, "_KEYS", choice([1, 2, 100])))
         put(mock.patch.object(queues, "_MESSAGES", choice([1, 3, 10])))

@@ -26,7 +26,7 @@ ALLOWED = {
     "email": ("rewards.domain", "rewards.email"),
     "adapters": (
         *("rewards.domain", "rewards.tabular", "rewards.email", "rewards.adapters"),
-        *("boto3", "botocore", "mypy_boto3_", "jwt", "msgspec", "orjson"),
+        *("boto3", "botocore", "isal", "mypy_boto3_", "jwt", "msgspec", "orjson"),
     ),
     "flows": ("rewards.domain", "rewards.tabular", "rewards.email", "rewards.adapters", "rewards.flows"),
 }

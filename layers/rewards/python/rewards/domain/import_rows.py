@@ -1,65 +1,36 @@
 """Checks of a redemption row that do not need its balance (CONTRACT section 3)."""
 
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import product
 from operator import itemgetter
-from unicodedata import normalize
 
-from rewards.domain import ids, invisible, row_ids
-from rewards.domain.balance import CLOCK_MARGIN, RedemptionRequest
-from rewards.domain.cells import RoundedNumber
-from rewards.domain.damage import is_damage, unquoted
+from rewards.domain import invisible, row_ids
+from rewards.domain.balance import RedemptionRequest
+from rewards.domain.cells import rounded_id
+from rewards.domain.damage import unquoted
 from rewards.domain.duplicate_index import DuplicateIndex, Duplicates
 from rewards.domain.encoding_doubt import encoding_doubt, first_beyond_ascii
 from rewards.domain.header import find_columns, listed
+from rewards.domain.id_limits import MAX_PROGRAM_ID_BYTES, MAX_UNIT_BYTES, fits, problem_of_reference
 from rewards.domain.outcomes import Outcome, RowResult, WarningCode
-from rewards.domain.repair import (
-    MAX_ROWS,
-    NO_REPORTS,
-    Difference,
-    Identity,
-    Reports,
-    Survey,
-    differences,
-    named,
-)
-from rewards.domain.result_columns import result_places
+from rewards.domain.prior_redemptions import PriorRedemptions
+from rewards.domain.repair import NO_REPORTS, Identity, Reports, Survey, named
+from rewards.domain.row_identity import RowIdentifier
 from rewards.domain.row_ids import RowIdKeys, RowIds
 from rewards.domain.spreadsheet import restore
 from rewards.domain.texts import normalised, problem_of_id, trimmed
 from rewards.domain.units import format_value
-from rewards.domain.values import (
-    DEFAULT_NUMBER_FORMAT,
-    BadValue,
-    NumberFormat,
-    TruncatedValue,
-    read_value,
-)
+from rewards.domain.values import DEFAULT_NUMBER_FORMAT, BadValue, NumberFormat, TruncatedValue, read_value
 
 NEEDED = ("accountId", "userId", "unit", "valueToRedeem")
 USED = ("rowId", "programId", "reference")
 
-# Longer ids do not fit into DynamoDB's keys, so no such participant exists (UTF-8 bytes). No reward has a
-# longer program, and a row must fit into a message.
-MAX_ID_BYTES = 256
-MAX_UNIT_BYTES = 64
-MAX_PROGRAM_ID_BYTES = 128
-MAX_REFERENCE = 64  # characters
 # So many characters always fit, whatever they are.
 _SHORT_UNIT = MAX_UNIT_BYTES // 4
 _SHORT_PROGRAM = MAX_PROGRAM_ID_BYTES // 4
 
-_LINE = re.compile(r"([0-9]{1,10})(?:\.0*)?")  # as spreadsheets may write it
-
-_EXPORTS = 1_000  # reports cached; the rows of a file come from few
-MAX_REPORTS = 1_000  # reports that are read to repair the rows of one file
-
 # The explanation of the warning of the same name.
 NO_ROW_ID = "The row has no rowId."
-# How the message of a row begins whose ids were restored.
-REPAIRED = "Repaired by rowId:"
 
 
 class RowChecker:
@@ -82,29 +53,23 @@ class RowChecker:
     ) -> None:
         """`uploaded` is the time of the upload (Unix ms): results must not depend on the time of reading.
 
-        `priors` maps the importIds in an uploaded results.csv to the import that redeemed (the import itself
-        or the one started from the dry run) and whether it names a dry run; None if there is no such import.
+        `priors` are the imports that an uploaded results.csv names (`PriorRedemptions`).
         `detected_encoding` is the name of an encoding that was not set, so that non-ASCII ids are uncertain.
         `duplicates` remembers the rows with a value: nothing else grows with the file.
         """
         columns = find_columns(header, NEEDED, USED)
         self._account, self._user, self._unit, self._value = (columns[name] for name in NEEDED)
         self._row_id, self._program, self._reference = (columns.get(name) for name in USED)
-        results = result_places(header)
-        self._prior = (results["importId"], results["line"]) if results else None
-        self._priors = {} if priors is None else priors
+        self._priors = PriorRedemptions(header, {} if priors is None else priors)
         self._width = len(header)
         # Where the cells of a report's row stand, if this is a report.
         places = [columns.get(name) for name in (*NEEDED[:3], "rowId", "programId")]
         self._cells = itemgetter(*places) if None not in places else None
-        self._keys = keys
-        self._known: dict[str, RowIds | None] = {}
-        self._uploaded = uploaded
         self._number_format = number_format
-        self._reports = reports
         self._detected_encoding = detected_encoding
         self._exact = find_columns(header, NEEDED, ("programId", "reference"))
-        self.exports: dict[str, None] = {}
+        self._identifier = RowIdentifier(keys, uploaded, reports, has_program=self._program is not None)
+        self.exports = self._identifier.exports
         self._duplicates = DuplicateIndex() if duplicates is None else duplicates
 
     def value_cell(self, row: Sequence[str]) -> str:
@@ -113,7 +78,7 @@ class RowChecker:
 
     def report_of(self, row: Sequence[str]) -> RowIds | None:
         """The rowIds of the report that the row's rowId names; None if this stack cannot have made it."""
-        return self._report_of(self._row_id_in([*row, *[""] * (self._width - len(row))]))
+        return self._identifier.report_of(self._row_id_in([*row, *[""] * (self._width - len(row))]))
 
     def requested(self, row: Sequence[str]) -> tuple[str, int] | None:
         """The unit of a row and the value it requests (credits), whatever else is wrong with the row.
@@ -151,7 +116,7 @@ class RowChecker:
         problem = self._problem(row, shown)
         if problem is not None:
             return RowResult(line, *problem)
-        found = self._identify(row, shown)
+        found = self._identifier.identify(self._row_id_in(row), shown)
         doubt = self._doubt(row)
         if isinstance(found[0], Outcome):
             outcome, why = found[:2]
@@ -174,13 +139,13 @@ class RowChecker:
     ) -> RedemptionRequest | RowResult:
         """The redemption request of a row whose identity is known, or its result."""
         reference = "" if self._reference is None else normalised(_text(row[self._reference]))
-        problem = _problem_of_reference(reference)
+        problem = problem_of_reference(reference)
         if problem:
             return RowResult(line, Outcome.INVALID_VALUE, problem, true.unit)
         earlier = self._duplicates.first([*map(_normalised, true)], line)
         if earlier != line:
             return _repeated(line, earlier)
-        prior = self._prior_of(row) if row_id is None else None
+        prior = self._priors.of(row) if row_id is None else None
         if isinstance(prior, str):
             return RowResult(line, Outcome.ROW_CHANGED, prior, true.unit)
         request = _request_or_result(line, true, value, row_id, note)
@@ -205,23 +170,6 @@ class RowChecker:
             request.warnings = (*request.warnings, WarningCode.DIGITS_TRUNCATED)
         return request
 
-    def _prior_of(self, row: Sequence[str]) -> tuple[str, int, bool] | str | None:
-        """The redemption that a row of an uploaded results.csv names, and whether it names a dry run; or why
-        it cannot be read; or None for a row that names nothing."""
-        if self._prior is None:
-            return None
-        import_id, line = (unquoted(invisible.visible(row[place].strip())).strip() for place in self._prior)
-        if not import_id and not line:
-            return None  # a row that was added
-        named = self._priors.get(import_id.lower())
-        number = _LINE.fullmatch(line)
-        if named is None or number is None:
-            return (
-                "importId or line was changed, so the system cannot tell whether the row was redeemed. Copy "
-                "the row from results.csv again, or upload failed.csv."
-            )
-        return named[0], int(number[1]), named[1]
-
     def _usual(self, row: Sequence[str], value_cell: str, line: int) -> RedemptionRequest | RowResult | None:
         """The result of `check` for a row that equals the report's except for its value; None for any other.
 
@@ -241,7 +189,7 @@ class RowChecker:
             or len(program) > _SHORT_PROGRAM
         ):
             return None
-        report = self._report_of(row_id)
+        report = self._identifier.report_of(row_id)
         if report is None:
             return None
         program_id = program or None
@@ -265,7 +213,7 @@ class RowChecker:
         for _, short in rows:
             row = [*short, *[""] * (self._width - len(short))]
             row_id = self._row_id_in(row)
-            report = self._report_of(row_id) if row_ids.export_of(row_id) else None
+            report = self._identifier.report_of(row_id) if row_ids.export_of(row_id) else None
             if report is None:
                 continue
             shown = self._shown(row)
@@ -274,20 +222,6 @@ class RowChecker:
             else:
                 found.differs(row_id, shown)
         return found
-
-    def _report_of(self, row_id: str) -> RowIds | None:
-        """The rowIds of the report that a rowId names, unless the report is from the future."""
-        start = row_id[: row_ids.START]
-        if start not in self._known:
-            export_id = row_ids.export_of(row_id)
-            # A rowId from the future is not ours. Accepting it could hide a redemption in history
-            # (balance.needs_history covers more than this margin).
-            if export_id is None or ids.time_of(export_id) > self._uploaded + CLOCK_MARGIN // 2:
-                return None
-            if len(self._known) >= _EXPORTS:
-                self._known.clear()
-            self._known[start] = self._keys.of(export_id)
-        return self._known[start]
 
     def _problem(self, row: Sequence[str], shown: Identity) -> tuple[Outcome, str] | None:
         """Why a row cannot be read, whatever its value; None if it can."""
@@ -330,99 +264,11 @@ class RowChecker:
         text = row[self._row_id].strip() if self._row_id is not None else ""
         return unquoted(invisible.visible(text))
 
-    def _identify(
-        self, row: Sequence[str], shown: Identity
-    ) -> tuple[Identity, str | None, str] | tuple[Outcome, str]:
-        """The row's identity, its rowId, and what was repaired; or why it is rejected."""
-        row_id = self._row_id_in(row)
-        if not row_id:
-            return shown, None, ""
-        report = self._report_of(row_id) if row_ids.export_of(row_id) else None
-        if report is None:
-            return Outcome.UNKNOWN_REPORT, (
-                f"rowId {_quoted(row_id[:40])} was not created by a report of this system. It was changed or "
-                "comes from a version before 0.2. Create the report again and copy the values into it."
-            )
-        if row_id == report.make(*shown):
-            return shown, row_id, ""
-        if len(self.exports) < MAX_REPORTS:
-            self.exports[report.export_id] = None
-        true = self._reports.identities.get(row_id) or _respelt(shown, row_id, report)
-        if true is not None and row_id != report.make(*true):
-            true = None  # the key that made it was withdrawn
-        if true is not None:
-            return self._repaired(shown, true, row_id)
-        if report.export_id not in self._reports.known:
-            return Outcome.UNKNOWN_REPORT, self._unknown(row_id, report.export_id)
-        reason = "a cell was edited, or a sort moved only some columns"
-        if self._reports.too_many:
-            reason = f"more than {MAX_ROWS:,} rows of the file do not match their rowIds, so none is repaired"
-        return Outcome.ROW_CHANGED, (
-            f"rowId does not belong to account {_quoted(shown.account_id)}, user "
-            f"{_quoted(shown.user_id)}, unit {_quoted(shown.unit)}, program "
-            f"{_quoted(shown.program_id or '')}: {reason}. Copy this row from the report again."
-        )
-
-    def _unknown(self, row_id: str, export_id: str) -> str:
-        limit = ""
-        if export_id not in self.exports:
-            limit = f" (only the first {MAX_REPORTS:,} reports of a file are checked; split the file)"
-        return (
-            f"No report of this system has the rowId {row_id!r}{limit}. It comes from another system or was "
-            "changed. Create the report again in this system and copy the values into it."
-        )
-
-    def _repaired(
-        self, shown: Identity, true: Identity, row_id: str
-    ) -> tuple[Identity, str, str] | tuple[Outcome, str]:
-        """The identity behind a rowId, if a program may have damaged what the row shows; else why not."""
-        found = differences(shown, true, has_program=self._program is not None)
-        said = "; ".join(map(_in_words, found))
-        elsewhere = self._reports.belongs_elsewhere(row_id, shown, found)
-        if elsewhere:
-            problem = f"The row may be sorted incorrectly: {said}, and {elsewhere}."
-        elif all(is_damage(each.shown, each.true) for each in found):
-            return true, row_id, f"{REPAIRED} {said}." if said else ""
-        else:
-            problem = f"The row was edited or sorted incorrectly: {said}."
-        return Outcome.ROW_CHANGED, f"{problem} Copy this row from the report again."
-
-
-def _respelt(shown: Identity, row_id: str, report: RowIds) -> Identity | None:
-    """What a row shows, in the Unicode form that matches the rowId; None if no form does."""
-    if all(map(str.isascii, (text for _, text in named(shown)))):
-        return None
-    forms = [
-        list(dict.fromkeys((text, normalize("NFC", text), normalize("NFD", text))))
-        for _, text in named(shown)
-    ]
-    for account_id, user_id, unit, program in product(*forms):
-        if row_id == report.make(account_id, user_id, unit, program or None):
-            return Identity(account_id, user_id, unit, program or None)
-    return None
-
-
-def rounded_id(cells: Mapping[str, str], names: Iterable[str]) -> str:
-    """Why a row without rowId is rejected if an id of these columns is a rounded number; else ""."""
-    name = next((each for each in names if isinstance(cells.get(each), RoundedNumber)), None)
-    if name is None:
-        return ""
-    return (
-        f"{name} is a number with more than 15 digits. A workbook keeps only 15 digits, so the id may be "
-        "wrong. Format the column as text and enter the id again."
-    )
-
 
 def _without_row_id(result: RowResult) -> RowResult:
     """Add the warning about a missing rowId to the result of a rejected row."""
     message = f"{result.message} {NO_ROW_ID}"
     return replace(result, message=message, warnings=(WarningCode.NO_ROW_ID, *result.warnings))
-
-
-def _in_words(found: Difference) -> str:
-    same = normalize("NFC", found.shown) == normalize("NFC", found.true)
-    how = " (the same letters in another Unicode form)" if same else ""
-    return f"{found.column} is {_quoted(found.shown)} but {_quoted(found.true)} in the report{how}"
 
 
 def _repeated(line: int, earlier: int) -> RowResult:
@@ -433,7 +279,7 @@ def _repeated(line: int, earlier: int) -> RowResult:
 def _request_or_result(
     line: int, whose: Identity, value: int | BadValue, row_id: str | None, note: str
 ) -> RedemptionRequest | RowResult:
-    if not _fits(whose):
+    if not fits(whose):
         said = "No participant has an id, unit or program of this length."
         return RowResult(line, Outcome.NO_BALANCE, said)
     if isinstance(value, BadValue):
@@ -443,14 +289,6 @@ def _request_or_result(
     return RedemptionRequest(line, account_id, user_id, unit, int(value), program_id, row_id, note, warnings)
 
 
-def _problem_of_reference(reference: str) -> str:
-    """Why a text cannot be a payment's reference; "" if it can."""
-    if len(reference) > MAX_REFERENCE:
-        return f"reference is longer than {MAX_REFERENCE} characters."
-    problem = problem_of_id(reference)
-    return f"reference {problem}" if problem else ""
-
-
 def _text(cell: str) -> str:
     text = trimmed(cell)
     return trimmed(restore(text)) if text[:1] == "'" else text
@@ -458,18 +296,3 @@ def _text(cell: str) -> str:
 
 def _normalised(text: str | None) -> str:
     return normalised(text or "")
-
-
-def _quoted(text: str) -> str:
-    """A cell's text for a message, which must not grow with the cell."""
-    return repr(invisible.shown(text if len(text) <= MAX_ID_BYTES else text[: MAX_ID_BYTES - 1] + "…"))
-
-
-def _fits(identity: Identity) -> bool:
-    account_id, user_id, unit, program_id = identity
-    limits = (MAX_ID_BYTES, MAX_ID_BYTES, MAX_UNIT_BYTES, MAX_PROGRAM_ID_BYTES)
-    texts = map(_normalised, (account_id, user_id, unit, program_id))
-    return all(
-        len(text) * 4 <= limit or len(text.encode()) <= limit  # the first check is enough for most
-        for text, limit in zip(texts, limits, strict=True)
-    )

@@ -12,7 +12,7 @@ from itertools import compress
 
 from rewards.domain.duplicate_index import DuplicateSearch, RepeatedRows
 from rewards.domain.header import find_columns
-from rewards.domain.import_rows import MAX_UNIT_BYTES
+from rewards.domain.id_limits import MAX_UNIT_BYTES
 from rewards.domain.row_ids import RowIds, identity_texts
 from rewards.domain.units import decimals
 from rewards.domain.values import NumberFormat, read_value

@@ -10,7 +10,7 @@ from rewards.domain.balance_key import BalanceKey
 from rewards.domain.dates import iso
 from rewards.domain.errors import RejectedError
 from rewards.domain.header import MAX_NAMES, find_columns, listed, normalise
-from rewards.domain.import_rows import MAX_ID_BYTES, MAX_PROGRAM_ID_BYTES, MAX_UNIT_BYTES
+from rewards.domain.id_limits import MAX_ID_BYTES, MAX_PROGRAM_ID_BYTES, MAX_UNIT_BYTES
 from rewards.domain.outcomes import Outcome, RowResult
 from rewards.domain.redemption import Reward
 from rewards.domain.texts import has_half_surrogate, normalised, problem_of_id, trimmed, writable

@@ -10,11 +10,12 @@ from itertools import chain, islice
 from rewards.adapters.import_jobs import ImportJobs
 from rewards.domain import ids
 from rewards.domain.balance import RedemptionRequest
+from rewards.domain.cells import rounded_id
 from rewards.domain.duplicate_index import DuplicateSearch, RepeatedRows
 from rewards.domain.encoding_doubt import encoding_doubt, first_beyond_ascii
 from rewards.domain.header import find_columns, missing_columns
 from rewards.domain.import_job import ImportJob
-from rewards.domain.import_rows import RowChecker, rounded_id
+from rewards.domain.import_rows import RowChecker
 from rewards.domain.outcomes import FileProblem, FileRejectedError, Outcome, RowResult
 from rewards.domain.plain_rows import COLUMNS, PlainRowChecker, PlainRows
 from rewards.domain.repair import Reports

@@ -23,8 +23,8 @@ from rewards.domain.download_names import results_name
 from rewards.domain.errors import FaultError
 from rewards.domain.examples import Examples
 from rewards.domain.header import find_columns
+from rewards.domain.id_limits import MAX_UNIT_BYTES
 from rewards.domain.import_job import ImportFields, ImportJob, ImportStatus
-from rewards.domain.import_rows import MAX_UNIT_BYTES
 from rewards.domain.job_error import JobError, JobFailure
 from rewards.domain.object_keys import EXAMPLES, FAILED, RESULTS, import_key
 from rewards.domain.outcomes import SETTLED, Outcome, RowResult

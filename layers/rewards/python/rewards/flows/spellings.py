@@ -13,8 +13,8 @@ from rewards.adapters.reward_registry import RewardRegistry
 from rewards.adapters.units_in_use import UnitsInUse
 from rewards.domain.balance import Balance, RedemptionRequest, find, needs_history
 from rewards.domain.balance_key import BalanceKey
+from rewards.domain.id_limits import MAX_ID_BYTES
 from rewards.domain.ids import time_of
-from rewards.domain.import_rows import MAX_ID_BYTES
 from rewards.domain.reward_rows import Grant
 from rewards.domain.texts import normalised
 

@@ -16,7 +16,7 @@ from rewards.adapters.import_jobs import ImportJobs
 from rewards.adapters.queue_messages import chunk_bodies
 from rewards.adapters.retry import Backoff
 from rewards.adapters.row_claims import RowClaims, RowsClaim
-from rewards.adapters.sealed import Attempt
+from rewards.adapters.sealing import Attempt
 from rewards.domain.balance import RedemptionRequest
 from rewards.domain.dates import to_the_minute
 from rewards.domain.duplicates import RowSet, counts_as_imported
