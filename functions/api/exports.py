@@ -182,7 +182,7 @@ class ExportPage(BaseModel):
     status_code=201,
     responses={
         201: {"description": "The export. Its report is being created."},
-        400: {"description": "INVALID_UNIT: no reward has a unit of the filters."},
+        400: {"description": "INVALID_UNIT: a filter has a misspelt unit."},
     },
 )
 def order_export(_tenant: str, wanted: ExportOrder) -> Export:

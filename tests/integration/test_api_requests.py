@@ -441,21 +441,32 @@ def test_filters_of_an_export_are_kept_as_they_apply(call, world):
     ("params", "said"),
     [
         ({"unit": "cash/usd"}, "unit: Unit 'cash/usd' differs only in its spelling from 'CASH/USD'"),
-        ({"unit": "GOLD"}, "unit: No reward has the unit 'GOLD'. Units in use: 'CASH/USD'"),
+        ({"unit": "CASH/XXX"}, "unit: Unit 'CASH/XXX' does not end with a currency code."),
         ({"filter": {"unit_eq": "Point"}}, "filter.unit_eq: Unit 'Point' differs only in its spelling from"),
-        ({"filter": {"unit_in": ["POINT", "GOLD"]}}, "filter.unit_in: No reward has the unit 'GOLD'."),
-        ({"filter": {"unitType_eq": "cash"}}, "filter.unitType_eq: No reward has a unit of the type 'cash'."),
         (
-            {"filter": {"currency_eq": "EUR"}},
-            "filter.currency_eq: No reward has the currency 'EUR'. Units in",
+            {"filter": {"unit_in": ["POINT", "usd"]}},
+            "filter.unit_in: Unit 'usd' differs only in its",
         ),
+        ({"filter": {"unitType_eq": "cash"}}, "filter.unitType_eq: Type of unit 'cash' differs only in its"),
+        ({"filter": {"currency_eq": "QQQ"}}, "filter.currency_eq: 'QQQ' is not a currency code."),
     ],
 )
-def test_rejects_a_filter_by_a_unit_that_no_reward_has(call, world, params, said):
+def test_rejects_a_filter_by_a_misspelt_unit(call, world, params, said):
     world.load([{"id": f"f-{unit}", "unit": unit, "assignedCredit": 5} for unit in ("POINT", "CASH/USD")])
     response = call("POST", "/export", {"type": "REDEEMABLE_REWARD_BALANCE", "params": params})
     assert code(response) == (400, "INVALID_UNIT")
     assert json.loads(response["body"])["message"].startswith(f"params.{said}")
+
+
+@pytest.mark.parametrize(
+    "params",
+    [{"unit": "CASH/EUR"}, {"unit": "GOLD"}, {"filter": {"unitType_eq": "CREDIT", "currency_eq": "EUR"}}],
+)
+def test_takes_a_filter_by_a_unit_without_rewards(call, world, params):
+    world.load([{"id": "f-POINT", "unit": "POINT", "assignedCredit": 5}])
+    assert (
+        call("POST", "/export", {"type": "REDEEMABLE_REWARD_BALANCE", "params": params})["statusCode"] == 201
+    )
 
 
 @pytest.mark.parametrize(

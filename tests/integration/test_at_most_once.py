@@ -661,7 +661,7 @@ def test_an_email_that_was_sent_is_not_recorded_as_failed_by_a_late_request(worl
 
 
 def test_a_message_that_nobody_understands_stays_where_the_alarm_sees_it(world):
-    with pytest.raises(ValueError, match="unknown dead letter"):
+    with pytest.raises(ValueError, match="not a message of this service"):
         world.dead_letters.handle('{"hello": 1}', quick())
 
 

@@ -67,7 +67,7 @@ def test_rejects_another_spelling_of_a_unit_from_a_file_and_names_the_right_one(
 
 def test_rejects_another_spelling_of_a_unit_from_the_api(world):
     create(world)
-    with pytest.raises(RequestRejectedError, match="use 'POINT'") as error:
+    with pytest.raises(RequestRejectedError, match="Use 'POINT'") as error:
         create(world, "point")
     assert error.value.code == "INVALID_UNIT"
     assert world.units_in_use.all() == ["POINT"]

@@ -202,7 +202,7 @@ def test_the_emails_go_to_who_asked_and_name_totals_and_failures(world):
     world.upload("redemptions/a.csv", sheet([row("60"), row("6", user="bob")]), email="me@example.com")
     to, email = world.mailer.sent[-1]
     assert to == "me@example.com"
-    assert "1 redeemed, 1 failed" in email.subject
+    assert "1 redeemed, 1 with errors" in email.subject
     for part, times in ((email.text, 1), (email.html, 2)):  # a button there, and its address below it
         assert "INSUFFICIENT_BALANCE" in part
         assert "POINT" in part

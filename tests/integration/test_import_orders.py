@@ -198,7 +198,7 @@ def test_two_starts_at_once_start_one_import(world, monkeypatch):
 def test_only_a_completed_dry_run_can_be_started(world):
     assert world.imports.start("0" * 16, "bob", None) is None
     real = order(world)
-    with pytest.raises(ImportStateError, match="no dry run"):
+    with pytest.raises(ImportStateError, match="not a dry run"):
         world.imports.start(real["id"], "bob", None)
     waiting = order(world, dry_run=True)
     with pytest.raises(ImportStateError, match="PENDING"):

@@ -147,9 +147,9 @@ def test_a_repeated_value_is_found_in_history(world):
 def test_a_warning_is_explained_with_its_first_rows(world):
     record = world.upload("redemptions/a.csv", sheet([filled(world, "5", user="bob")]))
     kept = world.files.record(import_key(record["id"], EXAMPLES))
-    (found,) = summarise_outcomes(record, kept)["warnings"]
-    assert found["warning"] == "PARTICIPANT_BLOCKED"
-    assert found["rows"] == 1
-    assert [example["line"] for example in found["examples"]] == [2]
-    assert found["meaning"]
-    assert found["remedy"]
+    (found,) = summarise_outcomes(world.import_jobs.get(record["id"]), kept).warnings
+    assert found.warning == "PARTICIPANT_BLOCKED"
+    assert found.rows == 1
+    assert [example.line for example in found.examples] == [2]
+    assert found.meaning
+    assert found.remedy

@@ -133,7 +133,7 @@ class LedgerModel:
         if row.row_id and self.row_ids.get(row.row_id) != whose:
             return Said("UNKNOWN_REPORT")  # no report is kept here
         if whose in seen:
-            return Said("DUPLICATE_ROW", names=(f"line {seen[whose]}",))
+            return Said("DUPLICATE_ROW", names=(f"Line {seen[whose]}",))
         seen[whose] = line
         if value is None:
             return Said("INVALID_VALUE")

@@ -142,7 +142,7 @@ def expected_row(balance, known, asked, answered, program):
         return None
     places, whose = decimals(balance.unit), (balance.account_id, balance.user_id, balance.unit)
     value, redeemed = (
-        Decimal(f"{credits}E-{places}") if credits else 0
+        Decimal(f"{credits}E-{places}")
         for credits in (sum(each.left for each in available), balance.total_redeemed)
     )
     first_name, last_name, email, blocked, segments = map(neutralise, known)

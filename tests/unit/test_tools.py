@@ -180,6 +180,4 @@ def test_a_build_for_aws_fails_without_the_functions_version_of_python(tmp_path,
 def test_the_measurement_of_validation_runs_the_real_flow(tmp_path):
     body = tmp_path / "a.csv"
     body.write_bytes(file_of(1_001, validate.NOW))
-    assert validate.validate(body, 1_001) > 0
-    with pytest.raises(AssertionError):
-        validate.validate(body, 1_000)
+    assert validate.validate(body) > 0

@@ -10,7 +10,7 @@ from typing import TypedDict
 
 from rewards.domain.errors import RejectedError
 from rewards.domain.report import BALANCES, REDEEMABLE, REWARDS
-from rewards.domain.units import currency, problem_of_new_unit, unit_name
+from rewards.domain.units import claim_key, currency, currency_decimals, problem_of_new_unit, unit_name
 
 _COMMON = ("unit", "programId")
 DATES = tuple(
@@ -163,13 +163,10 @@ class Filters:
         )
 
 
-_MAX_NAMED = 10  # units in a message
-
-
 def check_units(params: ReportParams, in_use: Sequence[str]) -> None:
-    """Raise UnitFilterError if a filter names a unit, a type of unit or a currency that no reward has.
+    """Raise UnitFilterError if a filter names a misspelt unit, type of unit or currency.
 
-    A misspelt unit would otherwise select nothing, and the report would not say why.
+    It would select nothing, and the report would not say why. A unit that may have rewards one day is none.
     """
     chosen = params.get("filter") or {}
     for name, unit in (
@@ -177,23 +174,18 @@ def check_units(params: ReportParams, in_use: Sequence[str]) -> None:
         ("filter.unit_eq", chosen.get("unit_eq")),
         *(("filter.unit_in", unit) for unit in chosen.get("unit_in") or ()),
     ):
-        if unit is not None and unit not in in_use:
-            problem = problem_of_new_unit(unit, in_use)
-            raise UnitFilterError(name, problem or f"No reward has the unit {unit!r}.{_in_use(in_use)}")
+        if unit is not None and unit not in in_use and (problem := problem_of_new_unit(unit, in_use)):
+            raise UnitFilterError(name, problem)
     unit_type, code = chosen.get("unitType_eq"), chosen.get("currency_eq")
-    types, codes = {unit_name(unit) for unit in in_use}, {currency(unit) for unit in in_use}
+    types = {unit_name(unit) for unit in in_use} | {"CASH", "CREDIT"}
     if unit_type is not None and unit_type not in types:
-        problem = f"No reward has a unit of the type {unit_type!r}.{_in_use(in_use)}"
-        raise UnitFilterError("filter.unitType_eq", problem)
-    if code is not None and code not in codes:
-        raise UnitFilterError("filter.currency_eq", f"No reward has the currency {code!r}.{_in_use(in_use)}")
-
-
-def _in_use(units: Sequence[str]) -> str:
-    if not units:
-        return " There are no rewards yet."
-    more = f" and {len(units) - _MAX_NAMED:,} more" if len(units) > _MAX_NAMED else ""
-    return f" Units in use: {', '.join(map(repr, units[:_MAX_NAMED]))}{more}."
+        same = next((each for each in sorted(types) if claim_key(each) == claim_key(unit_type)), None)
+        if same is not None:
+            problem = f"Type of unit {unit_type!r} differs only in its spelling from {same!r}. Use {same!r}."
+            raise UnitFilterError("filter.unitType_eq", problem)
+    if code is not None and code not in currency_decimals():
+        problem = f"{code!r} is not a currency code. Use an ISO 4217 code in capital letters, such as USD."
+        raise UnitFilterError("filter.currency_eq", problem)
 
 
 def described(params: ReportParams) -> Iterator[tuple[str, object]]:
