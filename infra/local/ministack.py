@@ -187,15 +187,20 @@ class MiniStack:
     def client(self, service: str) -> Any:
         """A boto3 client that talks to this MiniStack, whatever the caller's environment says."""
         create: Any = boto3.client
-        return create(
-            service,
-            endpoint_url=self.endpoint,
-            region_name=REGION,
-            aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
-            verify=self.certificate and str(self.certificate),
-            config=Config(signature_version="s3v4" if service == "s3" else None, proxies={}),
-        )
+        style = Config(signature_version="s3v4" if service == "s3" else None)
+        return create(service, **{**self.address, "config": self.address["config"].merge(style)})
+
+    @property
+    def address(self) -> dict[str, Any]:
+        """The arguments with which boto3 makes a client that talks to this MiniStack."""
+        return {
+            "endpoint_url": self.endpoint,
+            "region_name": REGION,
+            "aws_access_key_id": CREDENTIALS["AWS_ACCESS_KEY_ID"],
+            "aws_secret_access_key": CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+            "verify": self.certificate and str(self.certificate),
+            "config": Config(proxies={}),
+        }
 
 
 def _clean_environment(home: Path, port: int) -> dict[str, str]:

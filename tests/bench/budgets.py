@@ -7,7 +7,7 @@ from tests.bench import cold, prices, validate
 from tests.bench.imports import CPU_SHARE, Measured
 
 MILLION = 1_000_000
-_WORKERS = 20  # the default of MaxConcurrency
+_WORKERS = 20  # MaxConcurrency that the budgets assume; its default is 5
 _STARTS = 6.0  # seconds, assumed: 1.5 for the event and start of validate and of finish, 3 until workers run
 
 

@@ -164,6 +164,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         else:
             self._send(200, headers, response)
 
+    def handle_expect_100(self) -> bool:
+        super().handle_expect_100()
+        self.wfile.flush()  # or the client waits a second for it
+        return True
+
     do_PUT = do_GET = do_HEAD = do_DELETE = do_POST  # noqa: N815 - http.server looks for these names
 
     def _send(self, status: int, headers: dict[str, str], body: bytes) -> None:

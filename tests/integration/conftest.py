@@ -4,8 +4,10 @@ import itertools
 from functools import cache
 
 import pytest
+from botocore.validate import ParamValidator
 
 from infra.local.ministack import MiniStack
+from rewards.adapters import clients as clients_of_product
 from tests.integration.world import World
 
 _numbers = itertools.count()
@@ -26,17 +28,33 @@ def aws():
 
 @pytest.fixture
 def world(aws):
-    return new_world(aws)
+    return new_world(aws, check_requests)
 
 
 @pytest.fixture
 def another_world(aws):
-    return new_world(aws)
+    return new_world(aws, check_requests)
 
 
-def new_world(aws):
-    """Tables, buckets and queues that are empty."""
-    clients = cache(aws.client)
+def check_requests(client):
+    """Let a client check its requests against the service's model, which the product leaves out."""
+
+    def check(params, model, **_):
+        found = ParamValidator().validate(params, model.input_shape)
+        assert not found.has_errors(), found.generate_report()
+
+    client.meta.events.register(f"provide-client-params.{client.meta.service_model.service_name}", check)
+
+
+def new_world(aws, prepare=lambda client: None):
+    """Tables, buckets and queues that are empty; `prepare` gets each client of the world."""
+
+    def build(service):
+        client = clients_of_product.build(service, **aws.address)
+        prepare(client)
+        return client
+
+    clients = cache(build)
     number = next(_numbers)
     names = {name: f"{name}-{number}" for name in ("accounts", "rewards", "jobs", "upload", "files")}
     dynamodb = clients("dynamodb")

@@ -241,6 +241,7 @@ class Gateway:
         process = self.kernel.current()
         assert process is not None
         process.dead = True
+        self.kernel.after(0, lambda: self.kernel.kill(process))  # its other threads, too
         raise KilledError
 
     def _later(self, apply: Callable[[], Any]) -> None:

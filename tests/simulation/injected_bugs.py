@@ -46,12 +46,13 @@ INJECTED_BUGS: dict[str, tuple[Change, ...]] = {
     "record the redemption in a second write": (
         (
             "rewards.adapters.accounts",
-            ("errors = self._execute([self._statement(item, version) for _, item, version in batch])"),
+            "                response = self._client.batch_execute_statement(Statements=statements)\n",
             (
-                "self._execute([self._statement({**item, 'redemptions': {'S': '[]'}}, v) for _, "
-                "item, v in batch])\n"
-                "            errors = self._execute([self._statement(item, v + 1) for _, item, v in "
-                "batch])"
+                "                self._client.batch_execute_statement(Statements=[\n"
+                "                    self._statement({**item, 'redemptions': {'S': '[]'}}, version)\n"
+                "                    for _, item, version in batch])\n"
+                "                statements = [self._statement(item, read + 1) for _, item, read in batch]\n"
+                "                response = self._client.batch_execute_statement(Statements=statements)\n"
             ),
         ),
     ),
@@ -67,6 +68,13 @@ INJECTED_BUGS: dict[str, tuple[Change, ...]] = {
             "rewards.adapters.accounts",
             "written[place] = error is None",
             "written[place] = error is None or error['Code'] in CONDITIONS",
+        ),
+    ),
+    "treat a batch that was not sent as written": (
+        (
+            "rewards.adapters.accounts",
+            "                continue  # not sent: the table is full\n",
+            "                errors = [None] * len(batch)\n",
         ),
     ),
     "stop a scan after its first page": (
@@ -355,6 +363,7 @@ INJECTED_BUGS: dict[str, tuple[Change, ...]] = {
 # The fault profiles that show some of them: these need a fault at the right moment.
 FAULT_PROFILES: dict[str, FaultProfile] = {
     "treat a throttled statement as done": FaultProfile({"partial": 0.5}),
+    "treat a batch that was not sent as written": FaultProfile({"partial": 0.5}),
     "claim a reward's id without a condition": FaultProfile({"duplicate-message": 0.5}),
     "count a chunk twice": FaultProfile({"duplicate-message": 0.5}),
     "count a chunk apart from saying so": FaultProfile({"crashed": 0.05}, "redeem"),
@@ -447,6 +456,7 @@ def _functions(module: ModuleType) -> Iterator[tuple[str, FunctionType]]:
 
 
 def _function(value: Any, module: ModuleType) -> Iterator[tuple[str, FunctionType]]:
+    value = value.fget if isinstance(value, property) else value
     found = inspect.unwrap(getattr(value, "__func__", value)) if callable(value) else None
     if isinstance(found, FunctionType) and found.__module__ == module.__name__:
         yield found.__qualname__, found

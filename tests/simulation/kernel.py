@@ -1,8 +1,8 @@
 """Simulated time, and processes that take turns: one heap of events, one thread, one seed.
 
-A process is a greenlet. It runs until it waits (for time, or for the answer of a service); then
-the earliest event of the heap is next. Whatever is random is drawn from one generator, so a seed
-stands for one history of the world.
+A process is a greenlet, and its threads are others. Each runs until it waits (for time, for the answer of a
+service, or for a thread); then the earliest event of the heap is next. Whatever is random is drawn from one
+generator, so a seed stands for one history of the world.
 """
 
 import contextlib
@@ -41,6 +41,7 @@ class Process:
         self.name = name
         self.dead = False
         self.greenlet = greenlet(partial(_to_the_end, work))
+        self.threads: list[Any] = []
         # When this process last read an item: (table, key) -> (time, the item).
         self.read: dict[Any, tuple[int, Any]] = {}
 
@@ -94,10 +95,19 @@ class Kernel:
 
     def spawn(self, name: str, work: Callable[[], None]) -> Process:
         process = Process(name, work)
-        process.greenlet.parent = self._main
-        self._running[process.greenlet] = process
-        self.after(0, lambda: self._resume(process))
+        self._start(process, process.greenlet)
         return process
+
+    def spawn_thread(self, work: Callable[[], None]) -> None:
+        """Let the process that is running do some work beside what it does; they end together."""
+        process = self._running[getcurrent()]
+        process.threads.append(greenlet(partial(_to_the_end, work)))
+        self._start(process, process.threads[-1])
+
+    def _start(self, process: Process, thread: Any) -> None:
+        thread.parent = self._main
+        self._running[thread] = process
+        self.after(0, lambda: self._resume(process, thread))
 
     def current(self) -> Process | None:
         """The process that is running, or None outside of all."""
@@ -105,11 +115,15 @@ class Kernel:
 
     def sleep(self, milliseconds: int) -> None:
         """Let others run for so long. Raises KilledError in a process that was killed meanwhile."""
-        process = self.current()
+        self.pause(lambda resume: self.after(milliseconds, resume))
+
+    def pause(self, arrange: Callable[[Callable[[], None]], None]) -> None:
+        """Let others run until what `arrange` gets is called, by an event. Raises KilledError as `sleep`."""
+        process, thread = self.current(), getcurrent()
         assert process is not None, "only a process can wait"
         if process.dead:
             raise KilledError
-        self.after(milliseconds, lambda: self._resume(process))
+        arrange(lambda: self._resume(process, thread))
         self._main.switch()
         if process.dead:
             raise KilledError
@@ -117,21 +131,22 @@ class Kernel:
     def kill(self, process: Process) -> None:
         """End a process where it waits; its `finally` blocks run, and reach nobody any more."""
         process.dead = True
-        if not process.greenlet.dead:
-            if process.greenlet:
-                process.greenlet.throw(KilledError)
-            self._running.pop(process.greenlet, None)
+        for thread in (*process.threads, process.greenlet):
+            if not thread.dead:
+                if thread:
+                    thread.throw(KilledError)
+                self._running.pop(thread, None)
 
     def kill_all(self) -> None:
         for process in list(self._running.values()):
             self.kill(process)
 
-    def _resume(self, process: Process) -> None:
+    def _resume(self, process: Process, thread: Any) -> None:
         if process.dead:
             return
-        process.greenlet.switch()
-        if process.greenlet.dead:
-            self._running.pop(process.greenlet, None)
+        thread.switch()
+        if thread.dead:
+            self._running.pop(thread, None)
 
     # --- What happened ---
 

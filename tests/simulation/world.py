@@ -9,6 +9,7 @@ import random
 import tempfile
 import time
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace, TracebackType
 from typing import Any, ClassVar
@@ -17,12 +18,23 @@ from urllib.parse import quote_plus
 
 import rewards.adapters.clients
 import rewards.clock
-from rewards.adapters import accounts, batch_get, files, queue_messages, queues, retry, scanner, sealing
+from rewards.adapters import (
+    accounts,
+    batch_get,
+    files,
+    parallel,
+    queue_messages,
+    queues,
+    retry,
+    scanner,
+    sealing,
+)
 from tests.builders.row_ids import KEY
 from tests.simulation.dynamodb import DynamoDB, Table
 from tests.simulation.faults import FaultInjector, FaultProfile, Gateway
 from tests.simulation.kernel import MINUTE, SECOND, Kernel
 from tests.simulation.lambdas import ACCOUNT, EventSource, Function, Lambda
+from tests.simulation.pool import Pool
 from tests.simulation.s3 import S3, Bucket, Version
 from tests.simulation.ses import SES
 from tests.simulation.sqs import SQS, Queue
@@ -118,7 +130,9 @@ class World:
         memory = Path("/dev/shm")  # noqa: S108 - tempfile makes the names
         put(mock.patch.object(tempfile, "tempdir", str(memory) if memory.is_dir() else None))
         for module in (files, queues, scanner):
-            put(mock.patch.object(module, "ThreadPoolExecutor", _InlineExecutor))
+            put(mock.patch.object(module, "ThreadPoolExecutor", partial(Pool, self.kernel)))
+        threads = self.kernel.random.choice([1, 2, 5])
+        put(mock.patch.object(parallel, "_POOL", Pool(self.kernel, threads)))
         # The same limits, small, so that a file of ten rows meets them all.
         choice = self.kernel.random.choice
         put(mock.patch.object(queue_messages, "MAX_ROWS", choice([1, 2, 4])))
@@ -219,27 +233,3 @@ class ScanClient:
         more: dict[str, Any] = {}
         self._hook(response_dict=response, customized_response_dict=more)
         return {**json.loads(response["body"]), **more}
-
-
-class _Future:
-    def __init__(self, result: Any) -> None:
-        self._result = result
-
-    def result(self) -> Any:
-        return self._result
-
-
-class _InlineExecutor:
-    """Does at once what a pool of threads would do beside: a simulation has one thread."""
-
-    def __init__(self, workers: int) -> None:
-        pass
-
-    def __enter__(self) -> "_InlineExecutor":
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        pass
-
-    def submit(self, function: Any, *arguments: Any) -> _Future:
-        return _Future(function(*arguments))

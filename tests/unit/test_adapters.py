@@ -96,12 +96,36 @@ def test_each_statement_of_a_batch_has_its_own_fate():
 
 
 def test_a_write_that_dynamodb_will_never_take_is_an_error():
-    rejected = {"Error": {"Code": "ValidationError", "Message": "too large"}}
-    client = Scripted({"Responses": [rejected] + [{}] * 24}, {"Responses": [{}] * 5})
+    class Rejecting:
+        def __init__(self):
+            self.written = []
+
+        def batch_execute_statement(self, Statements):  # noqa: N803 - an argument of boto3
+            users = [each["Parameters"][-2]["S"] for each in Statements]
+            self.written += users
+            error = {"Error": {"Code": "ValidationError", "Message": "too large"}}
+            return {"Responses": [error if user == "B#u0#POINT" else {} for user in users]}
+
+    client = Rejecting()
     balances = [Balance("acme", f"u{n}", "POINT", 1) for n in range(30)]
     with pytest.raises(WriteRejectedError, match="u0: ValidationError: too large"):
         Accounts(client, "t").write(balances, NOW)
-    assert not client.responses, "the others are written first"
+    assert len(client.written) == 30, "the others are written first"
+
+
+def test_a_batch_that_was_not_sent_is_not_written():
+    class Full:
+        def __init__(self):
+            self.requests = 0
+
+        def batch_execute_statement(self, Statements):  # noqa: N803 - an argument of boto3
+            self.requests += 1
+            return {"Responses": [{"Error": {"Code": "ThrottlingError"}}] * len(Statements)}
+
+    client = Full()
+    balances = [Balance("acme", f"u{n}", "POINT", 1) for n in range(500)]
+    assert Accounts(client, "t").write(balances, NOW) == [False] * 500
+    assert client.requests <= 5, "no more than were under way"
 
 
 def test_a_record_that_is_busy_is_updated_a_moment_later():

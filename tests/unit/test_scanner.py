@@ -1,34 +1,12 @@
 """Scans whose answers botocore does not parse, on a wire that is made up."""
 
-import json
-
-import boto3
 import pytest
-from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError
 
 from rewards.adapters.retry import OutOfTimeError
 from rewards.adapters.scanner import AccountItem, Attribute, Scanner
 from tests.builders.moments import NOW
-
-
-class Wire:
-    """Answers each request with the next (status, body), and keeps the requests."""
-
-    def __init__(self, *responses):
-        self.responses = list(responses)
-        self.requests = []
-        self.client = boto3.client(
-            "dynamodb", region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b"
-        )
-        self.client.meta.events.register_first("before-send.dynamodb", self.response)
-
-    def response(self, request, **_):
-        self.requests.append(json.loads(request.body))
-        status, body = self.responses.pop(0)
-        response = AWSResponse(request.url, status, {}, None)
-        response._content = json.dumps(body).encode()
-        return response
+from tests.builders.wire import Wire
 
 
 def scan(wire, now=lambda: NOW, time_left=lambda: 60.0, segments=1):

@@ -14,6 +14,7 @@ from rewards.adapters.errors import (
     WriteRejectedError,
     translated,
 )
+from rewards.adapters.parallel import in_parallel
 from rewards.adapters.retry import Backoff, patiently
 from rewards.domain.balance import CLOCK_MARGIN, Balance, Page, Redemption, archive, leaving
 from rewards.domain.balance_key import BalanceKey
@@ -114,17 +115,18 @@ class Accounts:
                 light.append((place, item, balance.version))
             else:
                 heavy.append((place, page))
-        for start in range(0, len(light), _STATEMENTS):
-            batch = light[start : start + _STATEMENTS]
-            errors = self._execute([self._statement(item, version) for _, item, version in batch])
-            if all(error is not None and error["Code"] in THROTTLES for error in errors):
-                break  # the table is full: the others would be rejected as well
+        batches = [light[start : start + _STATEMENTS] for start in range(0, len(light), _STATEMENTS)]
+        responses = in_parallel(self._execute, batches, _all_throttled)
+        for batch, errors in zip(batches, responses, strict=True):
+            if errors is None:
+                continue  # not sent: the table is full
             for (place, _, _), error in zip(batch, errors, strict=True):
                 written[place] = error is None
                 if error is not None and error["Code"] not in _TRY_AGAIN:
                     rejected.append(f"{balances[place].user_id}: {error['Code']}: {error.get('Message')}")
-        for place, page in heavy:
-            written[place] = self._transact([(balances[place], page)], [], now)
+        moved = in_parallel(lambda each: self._transact([(balances[each[0]], each[1])], [], now), heavy)
+        for (place, _), done in zip(heavy, moved, strict=True):
+            written[place] = bool(done)
         if rejected:
             raise WriteRejectedError("; ".join(rejected))
         return written
@@ -302,13 +304,14 @@ class Accounts:
         read = {"N": str(version)}
         return {"Statement": self._update, "Parameters": [*values, item["pk"], item["sk"], read]}
 
-    def _execute(self, statements: list[Any]) -> list[Any]:
-        """The error of each statement, or None: a batch that is answered says nothing by itself."""
+    def _execute(self, batch: Sequence[tuple[int, Item, int]]) -> list[Any]:
+        """The error of each write, or None: a batch that is answered says nothing by itself."""
+        statements = [self._statement(item, version) for _, item, version in batch]
         try:
             with translated():
                 response = self._client.batch_execute_statement(Statements=statements)
         except ThrottledError:
-            return [{"Code": "ThrottlingError"}] * len(statements)
+            return [{"Code": "ThrottlingError"}] * len(batch)
         return [response_of_one.get("Error") for response_of_one in response["Responses"]]
 
     def _transact(
@@ -348,6 +351,10 @@ def _item(balance: Balance, now: int) -> Item:
         "updated": {"N": str(now)},
         **balance_item.encode(balance),
     }
+
+
+def _all_throttled(errors: Sequence[Any]) -> bool:
+    return all(error is not None and error["Code"] in THROTTLES for error in errors)
 
 
 def _page_for(balance: Balance, item: Item, now: int) -> Page | None:

@@ -19,7 +19,12 @@ BALANCE_PREFIX = "B#"
 PARTICIPANT_PREFIX = "P#"
 HISTORY_PREFIX = "H#"
 
-_dumps = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+# Sums over a balance's history may be beyond 64 bits, which orjson does not write, and reads as a float.
+_dumps_sums = json.JSONEncoder(separators=(",", ":")).encode
+
+
+def _dumps(value: Any) -> str:
+    return orjson.dumps(value).decode()
 
 
 def escape(part: str) -> str:
@@ -81,7 +86,7 @@ def encode(balance: Balance) -> Item:
         totals = balance.archived
         closed_dates = totals.last_expired or totals.last_cancelled
         item["archived"] = {
-            "S": _dumps(
+            "S": _dumps_sums(
                 [
                     balance.archived_until,
                     totals.count,
@@ -211,7 +216,7 @@ def archived_redeemed(archived: str) -> int:
 
 
 def _archived(archived: str) -> list[int]:
-    """When history ends, and its sums. Those may be beyond 64 bits, of which orjson would make a float."""
+    """When history ends, and its sums."""
     found: list[int] = json.loads(archived) if archived else [0]
     return found
 
@@ -262,7 +267,11 @@ def item_bytes(item: Item) -> int:
     """
     size = 0
     for name, value in item.items():
-        size += len(name.encode())
+        size += len(name)  # ours are ASCII
         for kind, text in value.items():
-            size += (len(text.strip("-0")) + 1) // 2 + 1 if kind == "N" else len(text.encode())
+            size += (len(text.strip("-0")) + 1) // 2 + 1 if kind == "N" else _utf8_bytes(text)
     return size
+
+
+def _utf8_bytes(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode())

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rewards.adapters.errors import ThrottledError, translated
+from rewards.adapters.parallel import in_parallel
 from rewards.adapters.retry import Backoff
 
 if TYPE_CHECKING:
@@ -30,20 +31,24 @@ def batch_get(client: "DynamoDBClient", table: str, keys: Iterable[Item], backof
 def batch_get_once(
     client: "DynamoDBClient", table: str, keys: Sequence[Item]
 ) -> tuple[list[Item], list[Item]]:
-    """The items that exist, and the keys that were throttled; after those no more are requested."""
-    found: list[Any] = []
-    todo: list[Any] = list(keys)
-    while todo:
-        asked = todo[:_KEYS]
-        request: dict[str, Any] = {table: {"Keys": asked, "ConsistentRead": True}}
+    """The items that exist, and the keys that were throttled, from requests that are sent in parallel."""
+
+    def ask(batch: list[Item]) -> tuple[list[Item], list[Item]]:
+        request: dict[str, Any] = {table: {"Keys": batch, "ConsistentRead": True}}
         try:
             with translated():
                 response: Any = client.batch_get_item(RequestItems=request)
         except ThrottledError:
-            break
-        found += response["Responses"].get(table, [])
+            return [], batch
         unread = response["UnprocessedKeys"].get(table, {}).get("Keys", [])
-        todo = unread + todo[_KEYS:]
-        if unread:
-            break
+        return response["Responses"].get(table, []), unread
+
+    batches = [list(keys[start : start + _KEYS]) for start in range(0, len(keys), _KEYS)]
+    responses = in_parallel(ask, batches, is_throttled=lambda response: bool(response[1]))
+    found: list[Item] = []
+    todo: list[Item] = []
+    for batch, response in zip(batches, responses, strict=True):
+        items, unread = ([], batch) if response is None else response
+        found += items
+        todo += unread
     return found, todo
