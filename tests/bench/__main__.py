@@ -176,13 +176,13 @@ def throttled() -> str:
         ("2 units a second", run_import(_THROTTLED_ROWS, 2.0)),
     ]
     return table(
-        ("table admits", "simulated s", "requests", "refused whole", "keys unread", "statements refused",
-         "put back", "dead letters", "redeemed"),
+        ("table admits", "simulated s", "requests", "rejected whole", "keys unread", "statements rejected",
+         "requeued", "dead letters", "redeemed"),
         *(
             (
                 name, f"{run.seconds:,.0f}", _calls(run),
                 run.throttled["requests"], run.throttled["keys"], run.throttled["statements"],
-                run.count["put back"], run.count.get("dead letters", 0),
+                run.count["requeued"], run.count.get("dead letters", 0),
                 run.record["outcomes"]["REDEEMED"],
             )
             for name, run in cases

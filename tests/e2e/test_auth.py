@@ -157,7 +157,7 @@ def test_neither_key_nor_token_stands_in_any_log(caller, operator, service):
         groups = [name for kind, name in service.local.resources.items() if kind.endswith("LogGroup")]
         pages = (logs.filter_log_events(logGroupName=group)["events"] for group in groups)
         text = "\n".join(event["message"] for events in pages for event in events)
-        return text if "token refused" in text else None
+        return text if "token rejected" in text else None
 
     text = service.wait(logged)
     for secret in (service.local.api_key, *operator.access.split("."), *operator.id.split(".")[1:]):

@@ -44,9 +44,9 @@ def deliver_at_most(service, times):
 
 @pytest.fixture
 def broken(service):
-    """Breaks a variable of a function; what it returns mends it, as does the end of the test."""
+    """Breaks a variable of a function; what it returns repairs it, as does the end of the test."""
     client = service.local.aws.client("lambda")
-    mended = []
+    repaired = []
 
     def set_variables(name, variables):
         client.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
@@ -54,12 +54,12 @@ def broken(service):
     def break_it(function, variable):
         name = service.local.resources[function]
         real = client.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
-        mended.append((name, real))
+        repaired.append((name, real))
         set_variables(name, {**real, variable: "nothing-of-this-name"})
         return lambda: set_variables(name, real)
 
     yield break_it
-    for name, real in mended:
+    for name, real in repaired:
         set_variables(name, real)
 
 
@@ -139,13 +139,13 @@ def test_a_dead_letter_that_nobody_could_handle_is_redeemed_once_it_is_moved_bac
     service, broken, dead_letter
 ):
     """What start-message-move-task does on AWS, which the local stack does not know."""
-    mend_redeem = broken("RedeemFunction", "ACCOUNTS_TABLE")
-    mend_finish = broken("FinishFunction", "ACCOUNTS_TABLE")
+    repair_redeem = broken("RedeemFunction", "ACCOUNTS_TABLE")
+    repair_finish = broken("FinishFunction", "ACCOUNTS_TABLE")
     import_id, take = dead_letter("d.csv", rows(3))
-    mend_redeem()
+    repair_redeem()
     sqs, queues = service.local.aws.client("sqs"), service.local.resources
     sqs.send_message(QueueUrl=queues["RedemptionQueue"], MessageBody=take())
-    mend_finish()
+    repair_finish()
     record = service.wait(lambda: service.ended(f"/import/{import_id}"))
     assert (record["status"], record["stats"]["redeemed"]) == ("COMPLETED", {"POINT": 60})
 
@@ -154,8 +154,8 @@ def test_a_dead_letter_that_nobody_could_handle_ends_its_import_by_itself_once_t
     service, broken, dead_letter
 ):
     broken("RedeemFunction", "ACCOUNTS_TABLE")
-    mend_finish = broken("FinishFunction", "ACCOUNTS_TABLE")
+    repair_finish = broken("FinishFunction", "ACCOUNTS_TABLE")
     import_id, _ = dead_letter("e.csv", rows(2))
-    mend_finish()
+    repair_finish()
     record = service.wait(lambda: service.ended(f"/import/{import_id}"))
     assert record["stats"]["outcomes"] == {"NOT_PROCESSED": 20}

@@ -75,7 +75,7 @@ class Story:
     leases_of_the_dead: int = 0
     copies: int = 0
     moved_back: list[str] = field(default_factory=list)
-    buried: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
     records: dict[str, Any] = field(default_factory=dict)
     results: dict[str, list[list[str]]] = field(default_factory=dict)
     redeemed: dict[str, int] = field(default_factory=dict)  # of each reward
@@ -285,7 +285,7 @@ class Teller:
                 self.sqs.send_message(QueueUrl=self.queue, MessageBody=letter["Body"])
                 self.sqs.delete_message(QueueUrl=self.dead, ReceiptHandle=letter["ReceiptHandle"])
             else:
-                story.buried.append(letter["Body"])
+                story.failed.append(letter["Body"])
                 self.sqs.change_message_visibility(
                     QueueUrl=self.dead, ReceiptHandle=letter["ReceiptHandle"], VisibilityTimeout=0
                 )
@@ -361,7 +361,7 @@ def test_workers_of_every_function_died_at_work(story):
 def test_messages_came_twice_and_dead_letters_went_both_ways(story):
     assert story.copies > 0
     assert story.moved_back
-    assert story.buried
+    assert story.failed
 
 
 def test_every_import_ended_with_an_email(story):
@@ -441,7 +441,7 @@ def test_a_row_was_rejected_for_a_reason_only(story):
     redeemed = {(row.row_id, row.file) for row in rows if row.outcome == "REDEEMED"}
     dead = {
         (file_of(story, letter["importId"]), cells[0])
-        for letter in map(json.loads, story.moved_back + story.buried)
+        for letter in map(json.loads, story.moved_back + story.failed)
         if letter["kind"] == "redeem"
         for cells in letter["rows"]
     }
@@ -449,7 +449,7 @@ def test_a_row_was_rejected_for_a_reason_only(story):
     for reward in granted(story):
         if reward.expires:
             left[reward.balance] += reward.assigned - story.redeemed[reward.id]
-    twins = {"first.csv": "first again.csv", "first again.csv": "first.csv"}
+    copies = {"first.csv": "first again.csv", "first again.csv": "first.csv"}
     for row in rows:
         match row.outcome:
             case "UNCHANGED":
@@ -457,7 +457,7 @@ def test_a_row_was_rejected_for_a_reason_only(story):
             case "REDEEMED":
                 assert row.asked > 0, row
             case "ALREADY_REDEEMED":
-                assert (row.row_id, twins.get(row.file)) in redeemed, row
+                assert (row.row_id, copies.get(row.file)) in redeemed, row
             case "INSUFFICIENT_BALANCE":  # what was there to begin with can only have grown less
                 assert steps(row.remaining, row.balance[2]) < row.asked, row
                 assert left[row.balance] < row.asked, row

@@ -90,7 +90,7 @@ def test_a_workbook_filled_in_by_a_spreadsheet_is_redeemed(loaded):
     book = load_workbook(io.BytesIO(content))
     places = {cell.value: cell.column for cell in book.active[1]}
     book.active.cell(2, places["valueToRedeem"]).value = 2.9
-    book.active.cell(2, places["accountId"]).value = 7  # typed again: the zeros are gone
+    book.active.cell(2, places["accountId"]).value = 7  # typed again, without its zeros
     saved = io.BytesIO()
     book.save(saved)
     record = loaded.upload("redemptions/filled.xlsx", saved.getvalue())

@@ -177,7 +177,7 @@ def run(name, content):
         assert len(error["message"]) > 15
         assert len(error["message"]) < 2_000, "the message is as long as the file"
         assert error["message"].encode()
-        assert not harness.sent, "rows of a refused file were sent"
+        assert not harness.sent, "rows of a rejected file were sent"
         return "ABORTED", error["code"]
     assert record["status"] == "COMPLETED", record["status"]
     assert record["rows"] == record["processed"] == sum(record["outcomes"].values())

@@ -278,7 +278,7 @@ def test_a_burial_that_takes_long_does_not_overwrite_what_a_late_copy_answered(w
 
     def put_part_after_a_late_copy(*args):
         monkeypatch.undo()
-        world.now.ahead = 600_000  # the function that buries lives for 15 minutes
+        world.now.ahead = 600_000  # the function that handles dead letters may run for 15 minutes
         with contextlib.suppress(LeaseTakenError):
             world.deliver("redeem", body)
         put_part(*args)
@@ -656,7 +656,7 @@ def test_a_late_request_does_not_change_how_an_import_ended(world, processed, mo
 
 def test_an_email_that_was_sent_is_not_recorded_as_failed_by_a_late_request(world, processed):
     world.finisher.run(processed)
-    world.finisher._notifications.record_failure(world.import_jobs, processed, "SES refused")
+    world.finisher._notifications.record_failure(world.import_jobs, processed, "SES rejected it")
     assert world.record(processed)["mailError"] is None
 
 

@@ -155,7 +155,7 @@ def test_a_report_whose_email_cannot_be_sent_is_kept_and_the_email_tried_again(w
     kept = world.exports.get(job.id)
     assert (kept.status, kept.record_count) == ("COMPLETED", 1)
     world.dead_letters.handle(body, None)
-    assert world.exports.get(job.id).mail_error == "SES refused"
+    assert world.exports.get(job.id).mail_error == "SES rejected it"
     world.mailer.rejects = False
     world.deliver("export", body)
     told = world.exports.get(job.id)

@@ -53,7 +53,7 @@ class RecordingMailer:
 
     def send(self, to: str, email: Any) -> str:
         if self.rejects:
-            raise EmailNotSentError("SES refused")
+            raise EmailNotSentError("SES rejected it")
         self.sent.append((to, email))
         return "id"
 

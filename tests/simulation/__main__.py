@@ -22,7 +22,7 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, help="the first of them")
     parser.add_argument("--processes", type=int, default=os.cpu_count())
     parser.add_argument("--bug", choices=INJECTED_BUGS, help="put this bug into the product first")
-    parser.add_argument("--find", action="store_true", help="look for the seeds that find planted bugs out")
+    parser.add_argument("--find", action="store_true", help="find the seeds that reveal injected bugs")
     chosen = parser.parse_args()
     if chosen.find:
         return _find_all(chosen.seeds, chosen.processes)

@@ -100,7 +100,7 @@ class Auditor(LedgerModel):
         self._check_mail(import_id, record, described)
         mine = {line: found for (owner, line), found in self._spent.items() if owner == import_id}
         if status == "ABORTED":
-            self._must(not mine, f"{described} was refused, but redeemed lines {sorted(mine)}")
+            self._must(not mine, f"{described} was rejected, but redeemed lines {sorted(mine)}")
             self._check_rejection(upload, error["code"], described)
             return
         if record.get("reverses"):
@@ -160,7 +160,7 @@ class Auditor(LedgerModel):
             case "VALIDATION_FAILED":
                 self._must(self._kernel.count["failed events"], f"{described}: {code}, but no event failed")
             case _:
-                self._wrong(f"{described} was refused: {code}")
+                self._wrong(f"{described} was rejected: {code}")
 
     def _check_mail(self, import_id: str, record: dict[str, Any], described: str) -> None:
         mails = [mail for mail in self._world.ses.outbox if import_id in mail.text]
@@ -231,7 +231,7 @@ class Auditor(LedgerModel):
         mine = {line: spent for (owner, line), spent in self._reversed.items() if owner == import_id}
         outcomes = record["outcomes"]
         self._must(sum(outcomes.values()) == record["rows"] == len(upload.lines), f"{described}: {outcomes}")
-        self._must(outcomes.get("REVERSED", 0) == len(mine), f"{described}: {outcomes}, but gave back {mine}")
+        self._must(outcomes.get("REVERSED", 0) == len(mine), f"{described}: {outcomes}, but returned {mine}")
         sums: Counter[str] = Counter()
         for line, spent in mine.items():
             sums[self._upload(spent.import_id).lines[line].key[2]] -= spent.value
@@ -429,7 +429,7 @@ class Auditor(LedgerModel):
         for mail in self._world.ses.outbox:
             for token in re.findall(r"/download/(\S+)", mail.text):
                 item = jobs.get((f"LINK#{sha256(token.encode()).hexdigest()}", "META"))
-                self._must(item, f"a link in {mail.subject!r} opens nothing")
+                self._must(item, f"a link in {mail.subject!r} has no link item")
                 assert item is not None
                 key = item["key"]["S"]
                 self._must(

@@ -1,7 +1,7 @@
 """An in-memory DynamoDB with the methods of a boto3 client that the product calls.
 
 Held to DynamoDB's own behaviour by test_services.py. Reads must be strongly consistent, except of
-an index: an eventually consistent read is refused, as no rule of the product allows one.
+an index: an eventually consistent read is rejected, as no rule of the product allows one.
 """
 
 import re

@@ -44,7 +44,7 @@ KINDS = (
 OTHERS = (
     "partial",
     "broken-body",
-    "refused-email",
+    "rejected-email",
     "duplicate-message",
     "resurrected-message",
     "delayed-message",
@@ -250,7 +250,7 @@ class Gateway:
             try:
                 apply()
             except ClientError as error:
-                self.kernel.tell("network", f"** and is refused: {error.response['Error']['Code']}")
+                self.kernel.tell("network", f"** and is rejected: {error.response['Error']['Code']}")
 
         self.kernel.after(self.kernel.random.randint(1, LATEST), arrive)
 

@@ -369,7 +369,7 @@ FAULT_PROFILES: dict[str, FaultProfile] = {
     "count a chunk apart from saying so": FaultProfile({"crashed": 0.05}, "redeem"),
     "lose what send_message_batch did not take": FaultProfile({"partial": 0.5}),
     "ignore UnprocessedKeys": FaultProfile({"partial": 0.5}),
-    "say that a rejected email was sent": FaultProfile({"refused-email": 0.8}),
+    "say that a rejected email was sent": FaultProfile({"rejected-email": 0.8}),
     "process a chunk that another worker has": FaultProfile(
         {"duplicate-message": 0.5, "resurrected-message": 0.3, "stalled": 0.1, "crashed": 0.1}, "redeem"
     ),

@@ -228,7 +228,7 @@ def _reward(cells: list[Any], programs: list[str]) -> tuple[int, Reward]:
     return number, Reward(name, assigned, left, given, expires, shown_program, scheduled, cancelled)
 
 
-def spend(rewards: dict[int, Reward], value: int, now: int, program: str) -> dict[int, int] | None:
+def redeem_in_order(rewards: dict[int, Reward], value: int, now: int, program: str) -> dict[int, int] | None:
     """Which reward gives how much, by the contract's order; None if there is not enough."""
     order = sorted(
         (

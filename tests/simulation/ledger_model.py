@@ -158,7 +158,7 @@ class LedgerModel:
         self._must(new.version == old.version + 1, f"{key}: version {old.version} became {new.version}")
         kept = self._pages[key] | pages
         before, after = self._whole(key, old, self._pages[key]), self._whole(key, new, kept)
-        self._must(before.rewards.keys() <= after.rewards.keys(), f"{key}: a reward is gone")
+        self._must(before.rewards.keys() <= after.rewards.keys(), f"{key}: a reward was deleted")
         expected = dict(before.rewards)
         for number in after.rewards.keys() - before.rewards.keys():
             expected[number] = self._granted_now(key, after.rewards[number], claims, request)
@@ -246,7 +246,7 @@ class LedgerModel:
         # Decided some time between its reading and now; rewards may have expired meanwhile.
         read = self._kernel.acting.get(("accounts", (key[0], sort_key(key))), (self._kernel.now, None))[0]
         allowed = [
-            ledger.spend(rewards, spent.value, moment, line.program)
+            ledger.redeem_in_order(rewards, spent.value, moment, line.program)
             for moment in self._moments(read, old.rewards.values())
         ]
         self._must(
@@ -289,7 +289,7 @@ class LedgerModel:
             rewards = dict(enumerate(self._rewards_before(request, changes)))
             read = self._kernel.acting.get("query", (self._kernel.now, None))[0]
             moments = self._moments(read, rewards.values())
-            found = [ledger.spend(rewards, request.amount, moment, "") or {} for moment in moments]
+            found = [ledger.redeem_in_order(rewards, request.amount, moment, "") or {} for moment in moments]
             allowed = [{rewards[number].id: part for number, part in each.items()} for each in found]
             self._must(effect.taken in allowed, f"{request} took {effect.taken}, the order is {allowed[0]}")
 

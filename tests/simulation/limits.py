@@ -135,7 +135,7 @@ def run_import(rows: int, rate: float | None, reads: float | None = SAME) -> Run
 
 def _put(world: World, real: Any, url: str, body: str, delay: int = 0) -> str:
     """Accept a message, and count the chunks that were requeued."""
-    world.kernel.count["put back"] += url == "redemption-queue" and delay > 0
+    world.kernel.count["requeued"] += url == "redemption-queue" and delay > 0
     return real(url, body, delay)
 
 

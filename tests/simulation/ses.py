@@ -34,7 +34,7 @@ class SES:
             if FromEmailAddress not in self._identities:
                 message = "Email address is not verified."
                 raise client_error("MessageRejected", message, "SendEmail")
-            if self._gateway.faults.strikes("refused-email"):
+            if self._gateway.faults.strikes("rejected-email"):
                 raise client_error("MessageRejected", "The sending account is under review.", "SendEmail")
             to = tuple(Destination["ToAddresses"])
             now = self._gateway.kernel.now

@@ -338,7 +338,7 @@ def test_each_statement_of_a_batch_has_its_own_answer(aws):
 
 def test_a_batch_of_statements_is_at_most_25_and_each_of_another_item(aws):
     if aws.kind == "ministack":
-        pytest.skip("MiniStack counts no statements; AWS refuses both")
+        pytest.skip("MiniStack counts no statements; AWS rejects both")
     for sort_keys in ([str(n) for n in range(26)], ["1", "1"]):
         statements = [report_builder(aws, sk, 1, 2) for sk in sort_keys]
         assert code_of(aws.dynamodb.batch_execute_statement, Statements=statements) == "ValidationException"

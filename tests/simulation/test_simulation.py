@@ -98,7 +98,7 @@ def test_the_seeds_meet_all_faults_and_all_that_can_become_of_a_row():
     count: Counter[str] = Counter()
     for seed in SEEDS:
         count.update(played(seed).count)
-    rare = {"refused-email", "broken-body"}  # a few in a hundred seeds
+    rare = {"rejected-email", "broken-body"}  # a few in a hundred seeds
     missing = {f"fault {kind}" for kind in {*KINDS, *OTHERS} - rare} | {
         "history pages",
         "dead letters",

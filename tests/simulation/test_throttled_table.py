@@ -38,7 +38,7 @@ def test_an_import_ends_though_the_table_admits_a_twentieth_of_its_demand():
 def test_it_ends_though_no_worker_lives_long_enough_for_its_chunk():
     run = run_import(ROWS, rate=2)
     check_done(run)
-    assert run.count["put back"] > 5 * ROWS / 500, "more often than a message may fail"
+    assert run.count["requeued"] > 5 * ROWS / 500, "more often than a message may fail"
     # A worker tries again every one and a half seconds at most, on average.
     assert run.count["call dynamodb.BatchGetItem"] < 4 * run.seconds
 

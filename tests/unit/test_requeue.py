@@ -1,4 +1,4 @@
-"""Messages that come too early are put back, but not for ever."""
+"""Messages that come too early are requeued, for a limited time."""
 
 import pytest
 

@@ -42,7 +42,7 @@ from tests.builders.workbooks import HEADER, MAIN, cell, made, parts_of, read, s
         # A script's long id: its digits are in the file, though Excel would show 15 of them.
         ("1234567890123456789", "1234567890123456789"),
         ("9007199254740993", "9007199254740993"),
-        # What is no number is not made one.
+        # A text that is not a number does not become one.
         ("1E309", "1E309"),
         ("1E999999999", "1E999999999"),
         ("NaN", "NaN"),
