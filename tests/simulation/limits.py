@@ -8,12 +8,22 @@ from functools import partial
 from typing import Any
 from unittest import mock
 
-from rewards.adapters import accounts, balance_item, batch_get, jobs_table, queue_messages, queues, sealing
+from rewards.adapters import (
+    accounts,
+    balance_item,
+    batch_get,
+    jobs_table,
+    parallel,
+    queue_messages,
+    queues,
+    sealing,
+)
 from rewards.domain.balance import Balance
 from rewards.domain.redemption import Reward
 from tests.simulation.dynamodb import DynamoDB
 from tests.simulation.faults import FaultProfile, client_error
 from tests.simulation.kernel import START, Kernel
+from tests.simulation.pool import Pool
 from tests.simulation.world import World
 
 MAX_STEPS = 300_000
@@ -108,6 +118,7 @@ def run_import(rows: int, rate: float | None, reads: float | None = SAME) -> Run
             (accounts, "_STATEMENTS", 25),
             (batch_get, "_KEYS", 100),
             (queues, "_MESSAGES", 10),
+            (parallel, "_POOL", Pool(kernel, 5)),
         ):
             stack.enter_context(mock.patch.object(module, name, real))
         stack.enter_context(mock.patch.object(world.sqs, "put", partial(_put, world, world.sqs.put)))

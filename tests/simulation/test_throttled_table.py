@@ -5,6 +5,7 @@ from functools import cache
 from tests.simulation.limits import Run, run_import
 
 ROWS = 2_000
+ADMITTED = 500  # units a second
 
 
 @cache
@@ -25,8 +26,9 @@ def test_without_a_limit_nothing_is_asked_twice():
     assert unlimited().count["call dynamodb.BatchGetItem"] == ROWS / 100
 
 
-def test_an_import_ends_though_the_table_admits_a_twentieth_of_its_demand():
-    run = run_import(ROWS, unlimited().per_second / 20)
+def test_an_import_ends_though_the_table_admits_a_hundredth_of_its_demand():
+    assert unlimited().per_second > 100 * ADMITTED
+    run = run_import(ROWS, ADMITTED)
     check_done(run)
     assert run.throttled["keys"] > 0
     # What is read is what can be written, so hardly a write is rejected.
@@ -44,7 +46,7 @@ def test_it_ends_though_no_worker_lives_long_enough_for_its_chunk():
 
 
 def test_where_only_writes_are_throttled_a_row_is_read_again_for_each_try():
-    run = run_import(ROWS, unlimited().per_second / 20, reads=None)
+    run = run_import(ROWS, ADMITTED, reads=None)
     check_done(run)
     assert run.throttled["statements"] > 0
     assert run.count["call dynamodb.BatchGetItem"] < 12 * ROWS / 100
