@@ -7,7 +7,6 @@ only by a check that passed. Internal errors are raised, so that API Gateway res
 
 import base64
 import hmac
-import os
 import time
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -33,6 +32,7 @@ _ROLES = (("operators", "operator"), ("viewers", "viewer"))
 class Settings:
     api_key_secret: str
     token_issuer: str
+    jwks_url: str
     user_pool_client_id: str
 
 
@@ -87,8 +87,5 @@ def _api_key(_minute: int) -> str:
 
 @cache
 def _user_pool() -> UserPool:
-    """The stack's pool. Its keys are where its issuer is, but on the local stack, whose issuer is AWS's."""
     settings = load(Settings)
-    aws, _, pool_id = settings.token_issuer.rpartition("/")
-    keys_url = f"{os.environ.get('AWS_ENDPOINT_URL', aws)}/{pool_id}/.well-known/jwks.json"
-    return UserPool(settings.token_issuer, settings.user_pool_client_id, keys_url)
+    return UserPool(settings.token_issuer, settings.user_pool_client_id, settings.jwks_url)

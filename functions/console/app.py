@@ -97,7 +97,7 @@ def about_the_stack() -> dict[str, str]:
     """What the page needs to sign a user in and to ask the API. None of it is secret."""
     return {
         "tenant": os.environ["TENANT_ALIAS"],
-        "cognito": os.environ.get("AWS_ENDPOINT_URL", os.environ["COGNITO_URL"]),
+        "cognito": os.environ["COGNITO_URL"],
         "pool": os.environ["USER_POOL_ID"],
         "client": os.environ["USER_POOL_CLIENT_ID"],
     }
@@ -106,8 +106,7 @@ def about_the_stack() -> dict[str, str]:
 @cache
 def security_headers() -> dict[str, str]:
     """The page may load its own files, and talk to the API, the user pool and the upload bucket."""
-    local = os.environ.get("AWS_ENDPOINT_URL")  # on the local stack all of AWS is there
-    talks_to = {local} if local else {os.environ["COGNITO_URL"], os.environ["UPLOAD_URL"]}
+    talks_to = {os.environ["COGNITO_URL"], os.environ["UPLOAD_URL"]}
     policy = {
         "default-src": "'none'",
         "script-src": "'self'",

@@ -4,30 +4,34 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def adapted(template: Mapping[str, Any], parameters: Mapping[str, str]) -> dict[str, Any]:
-    """Return a copy of a packaged template that MiniStack can deploy with these parameters.
+def adapted(template: Mapping[str, Any], max_concurrency: int, endpoint: str) -> dict[str, Any]:
+    """Return a copy of a packaged template that a MiniStack at `endpoint` can deploy.
 
     - `MaximumConcurrency` becomes a number: CloudFormation converts the parameter's text, MiniStack does not,
       and the pollers of its queues then fail.
+    - The user pool, its keys and the bucket for uploads have MiniStack's address.
     - Alarms over several metrics are left out: MiniStack rejects metric math. So are rules for parameters.
     """
+    values = {
+        "MaximumConcurrency": max_concurrency,
+        "JWKS_URL": {"Fn::Sub": f"{endpoint}/${{UserPool}}/.well-known/jwks.json"},
+        "COGNITO_URL": endpoint,
+        "UPLOAD_URL": endpoint,
+    }
     resources = {
-        name: _with_numbers(resource, parameters)
+        name: _replaced(resource, values)
         for name, resource in template["Resources"].items()
         if not (resource["Type"] == "AWS::CloudWatch::Alarm" and "Metrics" in resource["Properties"])
     }
     return {**{part: value for part, value in template.items() if part != "Rules"}, "Resources": resources}
 
 
-def _with_numbers(value: Any, parameters: Mapping[str, str]) -> Any:
-    """Replace each reference to a parameter under the name `MaximumConcurrency` with its number."""
-    if isinstance(value, list):
-        return [_with_numbers(each, parameters) for each in value]
-    if not isinstance(value, dict):
-        return value
-    return {
-        name: int(parameters[each["Ref"]])
-        if name == "MaximumConcurrency" and isinstance(each, dict)
-        else _with_numbers(each, parameters)
-        for name, each in value.items()
-    }
+def _replaced(part: Any, values: Mapping[str, Any]) -> Any:
+    """Return a copy of a part of the template in which each property named in `values` has that value."""
+    if isinstance(part, list):
+        return [_replaced(each, values) for each in part]
+    if isinstance(part, dict):
+        return {
+            name: values[name] if name in values else _replaced(each, values) for name, each in part.items()
+        }
+    return part

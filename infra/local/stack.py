@@ -138,7 +138,7 @@ def deploy(aws: MiniStack, build: Path = BUILD, parameters: Mapping[str, str] | 
         {"ParameterKey": key, "ParameterValue": value} for key, value in values.items()
     ]
     s3 = aws.client("s3")
-    template = adapted(package(build, s3, ARTIFACTS_BUCKET), values)
+    template = adapted(package(build, s3, ARTIFACTS_BUCKET), int(values["MaxConcurrency"]), aws.endpoint)
     # As `sam deploy` does: CloudFormation takes templates beyond 51,200 bytes only from a bucket.
     s3.put_object(Bucket=ARTIFACTS_BUCKET, Key=TEMPLATE, Body=json.dumps(template).encode())
     try:

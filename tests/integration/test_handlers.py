@@ -62,6 +62,7 @@ def handlers(world, aws, monkeypatch):
         "ROW_ID_KEY_SECRET": "row-id-key",
         "TENANT_ALIAS": "default",
         "TOKEN_ISSUER": "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_pool",
+        "JWKS_URL": f"{aws.endpoint}/us-east-1_pool/.well-known/jwks.json",
         "USER_POOL_CLIENT_ID": "client",
     }
     for name, value in variables.items():

@@ -2,12 +2,19 @@
 
 from infra.local.adapt import adapted
 
+ENDPOINT = "https://127.0.0.1:4566"
 TEMPLATE = {
     "Rules": {"DomainNeedsCertificate": {}},
     "Resources": {
         "Redeem": {
             "Type": "AWS::Serverless::Function",
             "Properties": {"Events": [{"ScalingConfig": {"MaximumConcurrency": {"Ref": "MaxConcurrency"}}}]},
+        },
+        "Authorizer": {
+            "Type": "AWS::Serverless::Function",
+            "Properties": {
+                "Environment": {"Variables": {"JWKS_URL": {"Fn::Sub": "https://cognito"}, "A": "a"}}
+            },
         },
         "OneMetric": {"Type": "AWS::CloudWatch::Alarm", "Properties": {"MetricName": "Errors"}},
         "SeveralMetrics": {"Type": "AWS::CloudWatch::Alarm", "Properties": {"Metrics": []}},
@@ -16,16 +23,22 @@ TEMPLATE = {
 
 
 def test_the_concurrency_is_a_number():
-    properties = adapted(TEMPLATE, {"MaxConcurrency": "7"})["Resources"]["Redeem"]["Properties"]
+    properties = adapted(TEMPLATE, 7, ENDPOINT)["Resources"]["Redeem"]["Properties"]
     assert properties == {"Events": [{"ScalingConfig": {"MaximumConcurrency": 7}}]}
 
 
+def test_the_pools_keys_are_at_the_local_address():
+    properties = adapted(TEMPLATE, 7, ENDPOINT)["Resources"]["Authorizer"]["Properties"]
+    keys = {"Fn::Sub": f"{ENDPOINT}/${{UserPool}}/.well-known/jwks.json"}
+    assert properties["Environment"]["Variables"] == {"JWKS_URL": keys, "A": "a"}
+
+
 def test_alarms_over_several_metrics_and_rules_are_left_out():
-    copy = adapted(TEMPLATE, {"MaxConcurrency": "7"})
-    assert [*copy["Resources"]] == ["Redeem", "OneMetric"]
+    copy = adapted(TEMPLATE, 7, ENDPOINT)
+    assert [*copy["Resources"]] == ["Redeem", "Authorizer", "OneMetric"]
     assert [*copy] == ["Resources"]
 
 
 def test_the_template_itself_stays_as_it_is():
-    adapted(TEMPLATE, {"MaxConcurrency": "7"})
-    assert [*TEMPLATE["Resources"]] == ["Redeem", "OneMetric", "SeveralMetrics"]
+    adapted(TEMPLATE, 7, ENDPOINT)
+    assert [*TEMPLATE["Resources"]] == ["Redeem", "Authorizer", "OneMetric", "SeveralMetrics"]

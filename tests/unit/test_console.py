@@ -24,7 +24,6 @@ SETTINGS = {
 @pytest.fixture
 def app(monkeypatch):
     """The function's module, new, as on AWS."""
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     for name, value in SETTINGS.items():
         monkeypatch.setenv(name, value)
     spec = importlib.util.spec_from_file_location("console_app", ROOT / "functions" / "console" / "app.py")
@@ -149,7 +148,8 @@ def test_it_is_read_only(get):
 
 
 def test_on_the_local_stack_all_of_aws_is_at_one_address(app, get, monkeypatch):
-    monkeypatch.setenv("AWS_ENDPOINT_URL", "https://127.0.0.1:4566")
+    monkeypatch.setenv("COGNITO_URL", "https://127.0.0.1:4566")
+    monkeypatch.setenv("UPLOAD_URL", "https://127.0.0.1:4566")
     response = get()
     assert "connect-src 'self' https://127.0.0.1:4566;" in response["headers"]["Content-Security-Policy"]
     assert "https://127.0.0.1:4566" in content(response).decode()
