@@ -86,6 +86,7 @@ def in_order(lines: list[tuple[int, str, str]]) -> list[tuple[int, str, str]]:
 def variables(local: stack.Stack) -> dict[str, str]:
     """Return every variable that the guides use, and the settings that point the AWS CLI at the stack."""
     return {
+        "STACK": stack.NAME,
         "API": local.api,
         "KEY": local.api_key,
         "API_KEY_SECRET": local.outputs["ApiKeySecret"],
