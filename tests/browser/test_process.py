@@ -442,7 +442,7 @@ def test_signing_out_counts_in_every_tab(harness):
     expect(other.get_by_text("Read-only", exact=True)).to_be_visible()
     page.get_by_role("button", name="Sign out").click()
     expect(other.get_by_role("heading", name="Sign in")).to_be_visible()
-    assert other.evaluate("sessionStorage.length") == 0
+    other.wait_for_function("sessionStorage.length === 0")
 
 
 def test_a_wrong_password_is_told_and_never_travels(harness, service):

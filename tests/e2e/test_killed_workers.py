@@ -390,6 +390,7 @@ def test_the_counts_are_those_of_the_rows(story):
         rows = len(story.uploads[name]) - 1
         stats = dict(record["stats"])
         decimals, warnings = stats.pop("decimals"), stats.pop("warnings")
+        assert sum(group["rows"] for group in stats.pop("summary")) == rows
         assert warnings.keys() <= {"NO_ROW_ID", "REPEATED_VALUE", "REPORT_OUTDATED"}
         requested, rejected = stats.pop("requested"), stats.pop("rejected")
         assert set(decimals) == set(stats["redeemed"]) | set(requested)

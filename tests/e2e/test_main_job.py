@@ -62,12 +62,16 @@ def test_the_filled_in_report_is_redeemed_oldest_expiry_first_and_only_once(load
         "rejected": {"POINT": 31},
         "decimals": {"CASH/USD": 2, "POINT": 0},
         "warnings": {"DIGITS_TRUNCATED": 1},
+        "summary": [
+            {"group": "DONE", "label": "redeemed", "rows": 1},
+            {"group": "FAILED", "label": "with errors", "rows": 1},
+        ],
     }
     mail = loaded.mail_about(record["id"])
     assert mail.to == ["olivia@example.com"]
     results, failed = (loaded.csv_behind(link) for link in links(mail))
     assert list(results["outcome"]) == ["INSUFFICIENT_BALANCE", "REDEEMED"]
-    cut = "6.009 has more decimals than CASH/USD: 6.00 counts."
+    cut = "6.009 has more decimals than CASH/USD. The value used is 6.00."
     assert results["message"][1] == f"{cut} 5.00 from r2; 1.00 from r1"
     assert list(results["remainingValue"]) == ["30", "9.00"]
     assert list(failed["outcome"]) == ["INSUFFICIENT_BALANCE"]
@@ -97,7 +101,7 @@ def test_a_workbook_filled_in_by_a_spreadsheet_is_redeemed(loaded):
     assert record["stats"]["redeemed"] == {"POINT": 2}
     (answer,) = loaded.csv_behind(links(loaded.mail_about(record["id"]))[0])["message"]
     repaired = "Repaired by rowId: accountId is '7' but '0007' in the report."
-    assert answer == f"{repaired} 2.9 has more decimals than POINT: 2 counts. 2 from r3"
+    assert answer == f"{repaired} 2.9 has more decimals than POINT. The value used is 2. 2 from r3"
 
 
 def test_a_preview_changes_nothing(loaded):
@@ -112,7 +116,7 @@ def test_a_rejected_file_says_why_and_how_to_fix_it(loaded):
     assert (record["status"], record["error"]["code"]) == ("ABORTED", "MISSING_COLUMNS")
     mail = loaded.mail_about(record["id"])
     assert "unit and valueToRedeem" in mail.text
-    assert "fresh report" in mail.text
+    assert "new report" in mail.text
 
 
 def test_a_link_answers_a_scanner_then_the_person_then_in_words_once_the_file_is_deleted(loaded):
