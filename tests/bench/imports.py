@@ -150,6 +150,24 @@ def fill(client: Any, table: str, items: Iterator[Any]) -> None:
         client.batch_write_item(RequestItems={table: batch})
 
 
+def process(world: Any, upload: Any, rows: int, timer: Timer, phase: str, outcome: str) -> dict[str, Any]:
+    """Take an upload through the product's own flows, each message timed; its record.
+
+    `phase` names the work on chunks. All rows must end with `outcome`.
+    """
+    with timer.message("validate", rows):
+        import_id = world.validate(upload)
+    for body in world.take("redeem"):
+        with timer.message(phase, len(json.loads(body)["rows"])):
+            world.deliver("redeem", body)
+    for body in world.take("finish"):
+        with timer.message("finish", rows):
+            world.deliver("finish", body)
+    record: dict[str, Any] = world.record(import_id)
+    assert record["outcomes"] == {outcome: rows}, record
+    return record
+
+
 def ours(aws: MiniStack, rows: int) -> Measured:
     """Validate, redeem, finish: the product's own flows, to COMPLETED and its email."""
     world = new_world(aws)
@@ -158,16 +176,7 @@ def ours(aws: MiniStack, rows: int) -> Measured:
     upload = world.put("redemptions/a.csv", file_of(rows, now))
     counted = Counted(dynamodb, world.clients("s3"), world.clients("sqs"))
     timer = Timer()
-    with timer.message("validate", rows):
-        import_id = world.validate(upload)
-    for body in world.take("redeem"):
-        with timer.message("redeem", len(json.loads(body)["rows"])):
-            world.deliver("redeem", body)
-    for body in world.take("finish"):
-        with timer.message("finish", rows):
-            world.deliver("finish", body)
-    record = world.record(import_id)
-    assert record["outcomes"] == {"REDEEMED": rows}, record
+    record = process(world, upload, rows, timer, "redeem", "REDEEMED")
     # What Lambda's poller would ask for; here the harness did.
     messages = record["chunks"] + 1
     requests = {

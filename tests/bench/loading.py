@@ -11,7 +11,7 @@ import sys
 from infra.local.ministack import MiniStack
 from tests.bench import waits
 from tests.bench.counted import Counted
-from tests.bench.imports import CPU_SHARE, LOGGED, UNIT, Measured, Timer
+from tests.bench.imports import CPU_SHARE, LOGGED, UNIT, Measured, Timer, process
 from tests.bench.prices import Work
 from tests.integration.conftest import new_world
 
@@ -46,16 +46,7 @@ def loading(aws: MiniStack, rows: int) -> Measured:
     upload = world.put("rewards/a.jsonl", file_of(rows, world.now()))
     counted = Counted(world.clients("dynamodb"), world.clients("s3"), world.clients("sqs"))
     timer = Timer()
-    with timer.message("validate", rows):
-        import_id = world.validate(upload)
-    for body in world.take("redeem"):
-        with timer.message("load", len(json.loads(body)["rows"])):
-            world.deliver("redeem", body)
-    for body in world.take("finish"):
-        with timer.message("finish", rows):
-            world.deliver("finish", body)
-    record = world.record(import_id)
-    assert record["outcomes"] == {"LOADED": rows}, record
+    record = process(world, upload, rows, timer, "load", "LOADED")
     messages = record["chunks"] + 1
     polled = {"sqs ReceiveMessage", "sqs DeleteMessage"}  # here by the harness, there by Lambda's poller
     requests = {name: n for name, n in counted.requests.items() if name not in polled}
