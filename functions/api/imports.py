@@ -243,7 +243,7 @@ class ImportPage(BaseModel):
     responses={201: {"description": "The import, and the form that uploads its file within an hour."}},
 )
 def order_import(_tenant: str, wanted: ImportOrder) -> OrderedImport:
-    """The form accepts one file of up to 2 GiB (workbooks 512 MiB). The import begins when it arrives."""
+    """The form accepts one file of up to 5 GB (workbooks 512 MiB). The import begins when it arrives."""
     caller = caller_of(router.current_event.raw_event)
     job, form = wiring.flows().imports.create(
         ImportType(wanted.type),

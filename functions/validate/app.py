@@ -21,6 +21,10 @@ logger = Logger()
 NEEDED = ("jobs_table", "files_bucket", "redemption_queue_url", "finish_queue_url", "row_id_key_secret")
 
 
+# Seconds that are kept to look for duplicate rows and to seal; sending goes on in another function.
+_RESERVE = 60
+
+
 @cache
 def flows() -> Flows:
     return Flows(load(Settings, only=NEEDED), patience=120)
@@ -28,7 +32,7 @@ def flows() -> Flows:
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> None:
-    backoff = Backoff(lambda: context.get_remaining_time_in_millis() / 1000)
+    backoff = Backoff(lambda: context.get_remaining_time_in_millis() / 1000 - _RESERVE)
     for upload in uploads_in(event):
         logger.append_keys(key=upload.key)
         logger.info("validated", extra={"import_id": flows().validation.run(upload, backoff)})

@@ -21,6 +21,7 @@ from typing import Any
 from unittest import mock
 
 from rewards.adapters.files import _Stream
+from rewards.adapters.retry import Backoff
 from rewards.bootstrap import Flows, Settings
 from rewards.domain.import_job import ImportStatus, ImportType, new_import
 from rewards.flows import validate_import
@@ -75,7 +76,7 @@ def validate(body: Path) -> float:
     )
     validation = flows.validation
     begun = time.process_time()
-    validation._validate(job)
+    validation._validate(job, Backoff.for_seconds(900))
     took = time.process_time() - begun
     assert table.sealed, "the import was not sealed"
     return took

@@ -9,6 +9,7 @@ from pathlib import Path
 from rewards.adapters import queue_messages
 from rewards.adapters.files import Upload
 from rewards.adapters.jobs_table import Lease
+from rewards.adapters.result_parts import decode_part, encode_part
 from rewards.bootstrap import Flows, Settings
 from rewards.domain.balance import Balance, grant
 from rewards.domain.outcomes import FileProblem
@@ -32,7 +33,7 @@ class Harness:
 
     def __init__(self, name, content):
         self.name, self.content = name, content
-        self.record, self.parts, self.sent, self.saved, self.mails = {}, {}, [], {}, 0
+        self.record, self.chunk_parts, self.sent, self.saved, self.mails = {}, {}, [], {}, 0
         self.stored = {}
 
     # JobsTable
@@ -95,16 +96,15 @@ class Harness:
     def delete(self, key):
         del self.stored[key]
 
-    def put_part(self, import_id, part, results):
-        self.parts[part] = list(results)
+    def put_part(self, import_id, part, results, cells):
+        self.chunk_parts[part.rpartition("-")[0]] = encode_part(results, cells)
 
-    def results(self, import_id, group, *_):
-        for part in sorted(self.parts):
-            if part.startswith(group):
-                yield from self.parts[part]
+    def parts(self, import_id, parts):
+        for part in parts:
+            yield decode_part(self.chunk_parts[part])
 
-    def save(self, path, key, content_type):
-        self.saved[key.rpartition("/")[2]] = Path(path).read_bytes()
+    def stream(self, pieces, key, content_type):
+        self.saved[key.rpartition("/")[2]] = b"".join(pieces)
 
     def put_record(self, key, record):
         assert json.dumps(record, ensure_ascii=False).encode(), "a record that cannot be written"

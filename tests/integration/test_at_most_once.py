@@ -182,7 +182,9 @@ def test_a_validation_that_dies_at_any_step_is_repeated_without_harm(
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize(("part", "name"), [("files", "save"), ("import_jobs", "update"), ("mailer", "send")])
+@pytest.mark.parametrize(
+    ("part", "name"), [("files", "stream"), ("import_jobs", "update"), ("mailer", "send")]
+)
 def test_a_finish_that_dies_at_any_step_is_repeated_without_harm(world, file, monkeypatch, part, name, after):
     import_id = world.validate(world.put("redemptions/a.csv", file))
     for body in world.take("redeem"):
@@ -604,7 +606,7 @@ def test_results_that_cannot_be_written_again_leave_the_import_as_it_ended(world
     ended, mails = world.record(processed), len(world.mailer.sent)
     message = json.dumps({"version": 2, "kind": "finish", "importId": processed})
     with monkeypatch.context() as patched:
-        crash_at(patched, world.files, "save", after=False)
+        crash_at(patched, world.files, "stream", after=False)
         with pytest.raises(CrashError):
             world.deliver("finish", message)
     world.dead_letters.handle(message, quick())

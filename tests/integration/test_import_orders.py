@@ -386,13 +386,13 @@ def test_an_import_cancelled_while_it_is_finished_says_cancelled(world, monkeypa
     arrive(world, record)
     for body in world.take("redeem"):
         world.deliver("redeem", body)
-    save = world.files.save
+    stream = world.files.stream
 
     def cancel_meanwhile(*args):
         world.jobs_table.update("IMPORT", record["id"], {"status": "CANCELLED"}, status="PROCESSING")
-        save(*args)
+        stream(*args)
 
-    monkeypatch.setattr(world.files, "save", cancel_meanwhile)
+    monkeypatch.setattr(world.files, "stream", cancel_meanwhile)
     world.run()
     done = world.record(record["id"])
     assert (done["status"], bool(done["results"]), bool(done["dateCompleted"])) == ("CANCELLED", True, True)

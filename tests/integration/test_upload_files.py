@@ -12,8 +12,10 @@ from botocore.exceptions import ClientError
 
 from rewards.adapters import queue_messages
 from rewards.adapters.files import decoded
+from rewards.adapters.retry import Backoff
 from rewards.domain.import_job import ImportType
 from rewards.domain.messages import ReportMisplaced
+from rewards.flows import validate_import
 from rewards.flows.uploaded_imports import Uploaded, uploads_in
 from tests.builders.files import zipped
 from tests.integration.world import quick
@@ -312,3 +314,24 @@ def test_rejects_an_id_of_a_workbook_that_was_rounded(world):
     out = io.BytesIO()
     rewards.save(out)
     assert world.upload("rewards/a.xlsx", out.getvalue())["outcomes"] == {"INVALID_VALUE": 1}
+
+
+class TestALargeFile:
+    """One that may have more rows than a function can check in its time."""
+
+    @pytest.fixture(autouse=True)
+    def large(self, monkeypatch):
+        monkeypatch.setattr(validate_import, "_ALWAYS_FITS", 10)
+
+    def test_is_imported_if_it_is_checked_in_time(self, loaded):
+        record = loaded.upload("redemptions/a.csv", PLAIN)
+        assert (record["status"], record["outcomes"]) == ("COMPLETED", {"REDEEMED": 1})
+
+    def test_is_rejected_if_it_is_not_and_leaves_nothing(self, loaded):
+        import_id = loaded.validation.run(loaded.put("redemptions/a.csv", PLAIN), Backoff(lambda: 0))
+        record = loaded.record(import_id)
+        assert record["status"] == "ABORTED"
+        assert record["error"]["code"] == "FILE_TOO_LARGE"
+        assert "15 minutes" in record["error"]["message"]
+        assert loaded.keys(f"evidence/{import_id}/") == []
+        assert loaded.available() == 1000

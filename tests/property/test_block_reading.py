@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rewards.adapters import queue_messages
+from rewards.adapters.retry import Backoff
 from rewards.domain import duplicate_index, report
 from rewards.domain.import_job import ImportType, new_import
 from rewards.domain.import_rows import RowChecker
@@ -72,7 +73,7 @@ def validated(body, reports, in_blocks, name="a.csv"):
             bucket, Exports(bucket.reports), None, bucket, None, keys, lambda: NOW
         )
         try:
-            found = validation._read(job)
+            found = validation._read(job, Backoff.for_seconds(600))
         except FileRejectedError as error:
             assert not bucket.stored, "a rejected file left something"
             return error.code, error.message

@@ -223,7 +223,9 @@ class Auditor(LedgerModel):
             folder, _, part = key.rpartition("/")
             chunk = folder == f"imports/{import_id}/parts" and part.removesuffix(".jsonl") in chunks
             if chunk or key.startswith(rejected):
-                found.update(json.loads(text)[1] for text in versions[-1].body.splitlines())
+                stored = map(json.loads, versions[-1].body.splitlines())
+                # The first line of a chunk's part has ready cells.
+                found.update(result[1] for result in stored if isinstance(result, list))
         return found
 
     def _check_reversal(self, import_id: str, upload: Upload, record: dict[str, Any], described: str) -> None:

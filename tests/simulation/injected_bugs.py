@@ -167,11 +167,7 @@ INJECTED_BUGS: dict[str, tuple[Change, ...]] = {
     "count a chunk before its results are stored": (
         (
             "rewards.flows.process_chunk",
-            (
-                "                self._files.put_part(chunk.import_id, "
-                'part_name("chunk", chunk.number, owner), '
-                "results)\n"
-            ),
+            ("                self._files.put_part(chunk.import_id, part, results, _cells(job, results))\n"),
             "",
         ),
         (
@@ -187,9 +183,8 @@ INJECTED_BUGS: dict[str, tuple[Change, ...]] = {
                 "                    chunk.import_id, chunk.number, owner, results, expires, "
                 "backoff, rejected\n"
                 "                )\n"
-                "                self._files.put_part(chunk.import_id, "
-                'part_name("chunk", chunk.number, owner), '
-                "results)\n"
+                "                self._files.put_part(chunk.import_id, part, results, "
+                "_cells(job, results))\n"
             ),
         ),
     ),
@@ -201,12 +196,12 @@ INJECTED_BUGS: dict[str, tuple[Change, ...]] = {
         ),
         (
             "rewards.flows.finish_import",
-            'self._files.results(job.id, "chunk", job.chunks,',
-            'self._files.results(job.id, "chunk", job.chunks_done,',
+            "range(1, job.chunks + 1)",
+            "range(1, job.chunks_done + 1)",
         ),
         (
             "rewards.flows.finish_import",
-            "if row_result is not None or rows != job.rows or with_result != expected:",
+            "if not join.complete or join.rows != job.rows or join.used != expected:",
             "if False:",
         ),
     ),
@@ -280,8 +275,7 @@ INJECTED_BUGS: dict[str, tuple[Change, ...]] = {
     "check for a cancellation before the chunk is leased": (
         (
             "rewards.flows.process_chunk",
-            "            # Under the lease: a cancellation waits until the lease is released.\n"
-            "            stop_reason = stop_reason or self._cancelled(chunk.import_id)\n",
+            "        stop_reason = stop_reason or _cancelled(job)\n",
             "",
         ),
         (
@@ -289,7 +283,7 @@ INJECTED_BUGS: dict[str, tuple[Change, ...]] = {
             "        owner = token_hex(8)\n",
             (
                 "        owner = token_hex(8)\n"
-                "        stop_reason = stop_reason or self._cancelled(chunk.import_id)\n"
+                "        stop_reason = stop_reason or _cancelled(self._jobs.get(chunk.import_id))\n"
             ),
         ),
     ),

@@ -119,6 +119,7 @@ def run_import(rows: int, rate: float | None, reads: float | None = SAME) -> Run
             (batch_get, "_KEYS", 100),
             (queues, "_MESSAGES", 10),
             (parallel, "_POOL", Pool(kernel, 5)),
+            (parallel, "_READERS", Pool(kernel, 16)),
         ):
             stack.enter_context(mock.patch.object(module, name, real))
         stack.enter_context(mock.patch.object(world.sqs, "put", partial(_put, world, world.sqs.put)))

@@ -133,6 +133,8 @@ class World:
             put(mock.patch.object(module, "ThreadPoolExecutor", partial(Pool, self.kernel)))
         threads = self.kernel.random.choice([1, 2, 5])
         put(mock.patch.object(parallel, "_POOL", Pool(self.kernel, threads)))
+        put(mock.patch.object(parallel, "_READERS", Pool(self.kernel, threads)))
+        put(mock.patch.object(parallel, "_AHEAD", self.kernel.random.choice([0, 1, 24])))
         # The same limits, small, so that a file of ten rows meets them all.
         choice = self.kernel.random.choice
         put(mock.patch.object(queue_messages, "MAX_ROWS", choice([1, 2, 4])))

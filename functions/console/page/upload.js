@@ -103,7 +103,7 @@ function showChoice(place, signal) {
     { class: "drop", on: { dragover: over, dragleave: () => zone.classList.remove("over"), drop } },
     h("p", { class: "strong" }, "Drop the filled-in report here"),
     button,
-    muted("CSV (.csv, .txt, .tsv) up to 2 GiB, Excel workbook (.xlsx) up to 512 MiB"),
+    muted("CSV (.csv, .txt, .tsv) up to 5 GB, Excel workbook (.xlsx) up to 512 MiB"),
   );
   const encoding = select("encoding", [["", "Detect"], ...ENCODINGS.map((name) => [name, name])]);
   const separator = select("separator", SEPARATORS);

@@ -16,7 +16,10 @@ _CONFIG = Config(
 )
 # Signed URLs name the bucket's own region: for a new bucket the global host responds with a redirect
 # that breaks the signature.
-_S3_CONFIG = _CONFIG.merge(Config(signature_version="s3v4", s3={"addressing_style": "virtual"}))
+_S3_CONFIG = _CONFIG.merge(
+    # As many connections as threads that read ahead, send parts and read an upload.
+    Config(signature_version="s3v4", s3={"addressing_style": "virtual"}, max_pool_connections=24)
+)
 # Checking each value of a batch would take as long as sending it; tests check the requests instead.
 _DYNAMODB_CONFIG = _CONFIG.merge(Config(parameter_validation=False))
 _CONFIGS = {"s3": _S3_CONFIG, "dynamodb": _DYNAMODB_CONFIG}

@@ -3,31 +3,32 @@
 import hashlib
 import io
 import json
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-import orjson
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
 from rewards.adapters.errors import UploadGoneError, UploadUnreadableError, translated
+from rewards.adapters.parallel import read_ahead
+from rewards.adapters.result_parts import Part, decode_part, decode_results, encode_part
 from rewards.domain.download_names import content_disposition
-from rewards.domain.object_keys import part_key, part_name
-from rewards.domain.outcomes import Outcome, RowResult, WarningCode
+from rewards.domain.object_keys import part_key
+from rewards.domain.outcomes import RowResult
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _MEBIBYTE = 1 << 20
 
-# boto3 would keep ten parts in memory. S3 takes 10,000 parts, so a file may have 156 GiB.
-_ONE_PART_AT_A_TIME = TransferConfig(multipart_chunksize=16 * _MEBIBYTE, use_threads=False)
+# S3 takes 10,000 parts, so a file may have 78 GiB. Parts are sent beside the making of the next ones.
+_PARTS = TransferConfig(multipart_chunksize=8 * _MEBIBYTE, max_concurrency=3)
+_PARTS.max_in_memory_upload_chunks = 3  # boto3 would keep ten
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,38 +146,37 @@ class Files:
         with self.open_upload(bucket, key, version_id) as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
 
-    def put_part(self, import_id: str, part: str, results: Iterable[RowResult]) -> None:
-        """Write a part of an import's results, in line order; writing it again is harmless."""
-        self.put(part_key(import_id, part), encode_results(results))
+    def put_part(
+        self, import_id: str, part: str, results: Sequence[RowResult], cells: Sequence[str | None]
+    ) -> None:
+        """Write a part of an import's results, in line order; writing it again is harmless.
 
-    def results(
-        self,
-        import_id: str,
-        group: Literal["chunk", "checked"],
-        parts: int,
-        attempts: Mapping[int, str] = MappingProxyType({}),
-    ) -> Iterator[RowResult]:
-        """All results of the parts 1 to `parts` of one group (`chunk` or `checked`), in line order.
-
-        `attempts` names the attempt that counts for each part that was written by several.
+        `cells` are the result cells of each as CSV text, or None.
         """
-        for number in range(1, parts + 1):
-            yield from self.part(import_id, part_name(group, number, attempts.get(number, "")))
+        self.put(part_key(import_id, part), encode_part(results, cells))
 
-    def part(self, import_id: str, part: str) -> Iterator[RowResult]:
+    def parts(self, import_id: str, parts: Iterable[str]) -> Iterator[Part]:
+        """Yield parts of an import's results; several are read at once, ahead of the one that is asked for.
+
+        Raises FileNotFoundError if one was deleted.
+        """
+        for body in read_ahead(lambda part: self._part(import_id, part), parts):
+            yield decode_part(body)
+
+    def part(self, import_id: str, part: str) -> list[RowResult]:
         """The results of one part, in line order. Raises FileNotFoundError if it was deleted."""
-        found = self._part(import_id, part)
-        if found is None:
-            raise FileNotFoundError(f"{import_id} {part}")
-        return iter(found)
+        return decode_results(self._part(import_id, part))
 
     def partial_results(self, import_id: str, part: str) -> list[RowResult]:
         """The results of a part that may not be there, in line order."""
-        return self._part(import_id, part) or []
+        body = self.get(part_key(import_id, part))
+        return [] if body is None else decode_results(body)
 
-    def _part(self, import_id: str, part: str) -> list[RowResult] | None:
-        file = self.open_file(part_key(import_id, part))
-        return None if file is None else decode_results(file.read())
+    def _part(self, import_id: str, part: str) -> bytes:
+        body = self.get(part_key(import_id, part))
+        if body is None:
+            raise FileNotFoundError(f"{import_id} {part}")
+        return body
 
     def put_record(self, key: str, record: Mapping[str, object]) -> None:
         """Write a small record as JSON; writing it again is harmless."""
@@ -236,20 +236,20 @@ class Files:
     def save(self, path: str, key: str, content_type: str) -> None:
         """Upload a local file, in several parts where it is large."""
         self._client.upload_file(
-            path, self._bucket, key, ExtraArgs={"ContentType": content_type}, Config=_ONE_PART_AT_A_TIME
+            path, self._bucket, key, ExtraArgs={"ContentType": content_type}, Config=_PARTS
         )
 
     def stream(self, pieces: Iterator[bytes], key: str, content_type: str) -> None:
-        """Upload what comes, as it comes: no more than a part of it is ever in memory.
+        """Upload what comes, as it comes: no more than a few parts of it are ever in memory.
 
-        If `pieces` raises, nothing is left in the bucket.
+        `pieces` may be asked for from another thread. If `pieces` raises, nothing is left in the bucket.
         """
         self._client.upload_fileobj(
             io.BufferedReader(_Pieces(pieces), buffer_size=_MEBIBYTE),
             self._bucket,
             key,
             ExtraArgs={"ContentType": content_type},
-            Config=_ONE_PART_AT_A_TIME,
+            Config=_PARTS,
         )
 
     def signed_url(self, key: str, seconds: int, name: str, head: bool = False) -> str:
@@ -299,37 +299,3 @@ def decoded(text: str) -> str:
     except (HeaderParseError, LookupError, ValueError):
         return text
     return "".join(letter for letter in plain if letter.isprintable())
-
-
-def encode_results(results: Iterable[RowResult]) -> bytes:
-    """Results as they are stored: a JSON list per line, whose trailing empty cells are left out."""
-    return b"\n".join([orjson.dumps(_cells(result)) for result in results])
-
-
-def decode_results(body: bytes) -> list[RowResult]:
-    """The results that `encode_results` stored, also in version 0.1."""
-    return [_result(line) for line in body.splitlines()]
-
-
-def _result(line: bytes) -> RowResult:
-    number, outcome, message, unit, redeemed, available, *rest = orjson.loads(line)
-    account_id, user_id = (*rest[:2], "", "")[:2]
-    codes = tuple(WarningCode(code) for code in rest[2]) if len(rest) > 2 else ()
-    by = (rest[3][0], rest[3][1]) if len(rest) > 3 else None
-    outcome = Outcome(outcome)
-    return RowResult(number, outcome, message, unit, redeemed, available, account_id, user_id, codes, by)
-
-
-def _cells(result: RowResult) -> list[Any]:
-    rest: list[Any] = [result.account_id, result.user_id, result.warnings, result.redeemed_by]
-    while rest and not rest[-1]:
-        rest.pop()
-    return [
-        result.line,
-        result.outcome,
-        result.message,
-        result.unit,
-        result.redeemed,
-        result.available,
-        *rest,
-    ]

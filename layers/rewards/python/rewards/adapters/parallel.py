@@ -1,10 +1,11 @@
 """Requests that are sent beside each other, a few at once.
 
-The caller waits until all have their answer, so backoff, accounting and leases stay in its thread.
+Backoff, accounting and leases stay in the caller's thread.
 """
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 from rewards.adapters.errors import UnknownOutcomeError
@@ -12,8 +13,10 @@ from rewards.adapters.errors import UnknownOutcomeError
 Batch = TypeVar("Batch")
 Response = TypeVar("Response")
 
-# One pool for each process. Its threads start when they are first needed.
+# One pool of each kind for a process. Their threads start when they are first needed.
 _POOL = ThreadPoolExecutor(5)
+_READERS = ThreadPoolExecutor(16)
+_AHEAD = 24
 
 
 def in_parallel(
@@ -21,7 +24,7 @@ def in_parallel(
     batches: Sequence[Batch],
     is_throttled: Callable[[Response], bool] = lambda _: False,
 ) -> list[Response | None]:
-    """The responses to batches, in their order; None for one that was not sent.
+    """The responses to batches, in their order; None for one that was not sent. All have ended on return.
 
     After a response that `is_throttled` no further batch is sent. Raises what `send` raised, once no request
     is under way any more: UnknownOutcomeError first, because a request may still have its effect.
@@ -41,3 +44,21 @@ def in_parallel(
     if errors:
         raise next((error for error in errors if isinstance(error, UnknownOutcomeError)), errors[0])
     return [each.result() for each in sent]
+
+
+def read_ahead(read: Callable[[Batch], Response], keys: Iterable[Batch]) -> Iterator[Response]:
+    """Yield what `read` returns of each key, in their order, while the next ones are read already.
+
+    Raises what `read` raised when its turn has come.
+    """
+    waiting: deque[Future[Response]] = deque()
+    try:
+        for key in keys:
+            waiting.append(_READERS.submit(read, key))
+            if len(waiting) > _AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        for each in waiting:
+            each.cancel()

@@ -14,7 +14,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from rewards.adapters.files import Files, decode_results
+from rewards.adapters.files import Files
+from rewards.adapters.result_parts import decode_results
 from rewards.domain.errors import FaultError
 from rewards.domain.import_job import Seal
 from rewards.domain.object_keys import sealed_chunks_key, sealed_manifest_key, sealed_results_key

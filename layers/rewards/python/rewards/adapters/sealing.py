@@ -7,7 +7,8 @@ from secrets import token_hex
 
 from isal import igzip
 
-from rewards.adapters.files import Files, encode_results
+from rewards.adapters.files import Files
+from rewards.adapters.result_parts import encode_results
 from rewards.domain.import_job import Seal
 from rewards.domain.object_keys import sealed_chunks_key, sealed_manifest_key, sealed_results_key
 from rewards.domain.outcomes import RowResult

@@ -444,7 +444,7 @@ FILE_PROBLEMS: Mapping[FileProblem, FileProblemEntry] = {
     FileProblem.FILE_TOO_LARGE: FileProblemEntry(
         "the file is too large",
         "Split the file, keep the header row in each part, and upload the parts one by one. A CSV file can "
-        "be larger (2 GiB) than a workbook (512 MiB).",
+        "be larger (5 GB, and 20 GB if it is copied into the bucket) than a workbook (512 MiB).",
         "Split the file, keep the header row in each part, and upload the parts one by one.",
     ),
     FileProblem.DUPLICATE_FILE: FileProblemEntry(
@@ -553,6 +553,11 @@ class RowResult:
     user_id: str = ""
     warnings: tuple[WarningCode, ...] = ()
     redeemed_by: tuple[str, int] | None = None
+
+    @property
+    def needs_attention(self) -> bool:
+        """Whether people are shown the row: it failed, has a warning, or was redeemed earlier."""
+        return bool(self.warnings) or self.outcome not in SETTLED or self.outcome is Outcome.ALREADY_REDEEMED
 
     @property
     def balance_key(self) -> BalanceKey:

@@ -7,10 +7,23 @@ are the user's own.
 from collections.abc import Sequence
 
 from rewards.domain.header import normalise
+from rewards.domain.outcomes import RowResult
+from rewards.domain.units import format_value
 
 RESULT_COLUMNS = ("line", "importId", "outcome", "redeemedValue", "remainingValue", "message")
 FAILED_COLUMNS = ("outcome", "message")
 _OLD_RESULT_COLUMNS = ("line", "outcome", "redeemedValue", "availableValue", "message")
+
+
+def result_cells(import_id: str, result: RowResult, unit: str) -> list[str]:
+    """Return the cells of RESULT_COLUMNS; amounts have the decimals of `unit`.
+
+    A row that was redeemed earlier names that redemption, so that these results, uploaded again, find it.
+    """
+    owner, line = result.redeemed_by or (import_id, result.line)
+    remaining = "" if result.available is None else format_value(result.available, unit)
+    redeemed = format_value(result.redeemed, unit)
+    return [str(line), owner, result.outcome, redeemed, remaining, result.message]
 
 
 def own_width(header: Sequence[str]) -> int:

@@ -1,16 +1,14 @@
 """The end of an import: results.csv, failed.csv, the status, and the email if it sends one.
 
-The upload is read once more beside the results, both in line order, so that memory does not
-grow with the file. A row without a result is one that wanted nothing: UNCHANGED.
+`join_results` makes the lines of both files.
 """
 
-import csv
-import heapq
+import gzip
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
+from itertools import chain
 from secrets import token_hex
 
 from rewards.adapters.chunk_records import ChunkRecords
@@ -18,27 +16,21 @@ from rewards.adapters.errors import EmailNotSentError, LeaseTakenError, UploadGo
 from rewards.adapters.files import Files
 from rewards.adapters.import_jobs import ImportJobs
 from rewards.adapters.sealed import Sealed
-from rewards.domain import import_rows, reward_rows
 from rewards.domain.download_names import results_name
 from rewards.domain.errors import FaultError
-from rewards.domain.examples import Examples
-from rewards.domain.header import find_columns
-from rewards.domain.id_limits import MAX_UNIT_BYTES
 from rewards.domain.import_job import ImportFields, ImportJob, ImportStatus
 from rewards.domain.job_error import JobError, JobFailure
-from rewards.domain.object_keys import EXAMPLES, FAILED, RESULTS, import_key
-from rewards.domain.outcomes import SETTLED, Outcome, RowResult
-from rewards.domain.result_columns import FAILED_COLUMNS, RESULT_COLUMNS, own_width
-from rewards.domain.spreadsheet import restore
-from rewards.domain.texts import writable
-from rewards.domain.units import format_value
+from rewards.domain.object_keys import EXAMPLES, FAILED, RESULTS, import_key, part_name
+from rewards.domain.outcomes import Outcome, RowResult
 from rewards.email import messages
 from rewards.flows import leases
+from rewards.flows.join_results import ResultsJoin
 from rewards.flows.notifications import Notifications
 from rewards.flows.open_upload import open_sheet
-from rewards.tabular.sheet import Sheet
+from rewards.tabular.csv_blocks import NotInBlocksError
 
 _CSV = "text/csv; charset=utf-8"
+_PIECE = 1 << 20
 
 
 class ResultsError(FaultError):
@@ -163,70 +155,43 @@ class Finisher:
         return self._jobs.update(job.id, changes, error=job.error)
 
     def _write_results(self, job: ImportJob) -> None:
-        with tempfile.TemporaryDirectory() as directory:
-            results, failed = Path(directory, RESULTS), Path(directory, FAILED)
+        try:
+            self._write_results_reading(job, in_blocks=True)
+        except NotInBlocksError:
+            self._write_results_reading(job, in_blocks=False)
+
+    def _write_results_reading(self, job: ImportJob, in_blocks: bool) -> None:
+        # In a compressed file: of an upload of the greatest size every row may have failed.
+        with tempfile.TemporaryFile() as file, gzip.open(file, "wb", compresslevel=1) as failed:
             with open_sheet(self._files, job) as sheet:
-                needed = reward_rows.NEEDED if job.loads_rewards else import_rows.NEEDED
-                examples = Examples(sheet.header[: own_width(sheet.header)], needed)
-                has_failed_rows = self._join(job, sheet, results, failed, examples)
-            self._files.save(str(results), import_key(job.id, RESULTS), _CSV)
-            if has_failed_rows and job.reverses is None:
-                self._files.save(str(failed), import_key(job.id, FAILED), _CSV)
-        self._files.put_record(import_key(job.id, EXAMPLES), examples.record())
+                join = ResultsJoin(
+                    job.id,
+                    sheet,
+                    self._files.parts(job.id, self._parts_of_chunks(job)),
+                    self._rejected(job),
+                    rewards=job.loads_rewards,
+                    fail=lambda text: failed.write(text.encode()),
+                )
+                self._files.stream(_checked(join, job, in_blocks), import_key(job.id, RESULTS), _CSV)
+            if join.failures and job.reverses is None:
+                failed.close()
+                file.seek(0)
+                with gzip.open(file) as whole:
+                    pieces = iter(partial(whole.read, _PIECE), b"")
+                    self._files.stream(pieces, import_key(job.id, FAILED), _CSV)
+        self._files.put_record(import_key(job.id, EXAMPLES), join.examples.record())
 
-    def _join(self, job: ImportJob, sheet: Sheet, results: Path, failed: Path, examples: Examples) -> bool:
-        """Write both files; whether there is any failed row."""
-        # In an uploaded results.csv these columns are replaced.
-        width, own = len(sheet.header), own_width(sheet.header)
-        # Ids of rewards stay as they are: loading failed.csv has to find the same ones.
-        ids = reward_rows.id_places(sheet.header) if job.loads_rewards else frozenset[int]()
-        unit_place = find_columns(sheet.header, ("unit",), ())["unit"]
-        # As the upload began, so do the results: spreadsheets need the mark, scripts trip over it.
-        encoding = "utf-8-sig" if sheet.mark else "utf-8"
-        # And with its separator: a decimal comma in a copied cell would mean something else.
-        writer = partial(csv.writer, delimiter=sheet.separator)
-        rows = with_result = failures = 0
-        with (
-            results.open("w", encoding=encoding, newline="") as results_file,
-            failed.open("w", encoding=encoding, newline="") as failed_file,
-        ):
-            to_results, to_failed = writer(results_file), writer(failed_file)
-            to_results.writerow([*sheet.header[:own], *RESULT_COLUMNS])
-            to_failed.writerow([*sheet.header[:own], *FAILED_COLUMNS])
-            row_results = self._row_results(job)
-            row_result = next(row_results, None)
-            for line, row in sheet.rows:
-                rows += 1
-                cells, extra = _fitted(row, width, own)
-                if sheet.neutralised:
-                    cells = [restore(c) if n in ids else c for n, c in enumerate(map(writable, cells))]
-                unit = _unit_in(row, unit_place)
-                if row_result is None or row_result.line != line:
-                    unchanged = _result_cells(job.id, RowResult(line, Outcome.UNCHANGED), unit)
-                    to_results.writerow([*cells, *unchanged, *extra])
-                    continue
-                with_result += 1
-                examples.add(cells, row_result)
-                to_results.writerow([*cells, *_result_cells(job.id, row_result, unit), *extra])
-                if row_result.outcome not in SETTLED:
-                    failures += 1
-                    to_failed.writerow([*cells, row_result.outcome, row_result.message, *extra])
-                row_result = next(row_results, None)
-        skipped = 0 if job.loads_rewards else job.outcomes.get(Outcome.UNCHANGED, 0)
-        expected = job.rows - skipped  # a reward that was loaded before is a result of a chunk
-        if row_result is not None or rows != job.rows or with_result != expected:
-            raise ResultsError(f"{with_result} of {expected} results, {rows} of {job.rows} rows")
-        return failures > 0
+    def _parts_of_chunks(self, job: ImportJob) -> Iterator[str]:
+        attempts = self._chunks.attempts(job.id)
+        return (part_name("chunk", number, attempts.get(number, "")) for number in range(1, job.chunks + 1))
 
-    def _row_results(self, job: ImportJob) -> Iterator[RowResult]:
-        return heapq.merge(
-            # Version 0.1 kept the results of rejected rows beside those of chunks.
-            Sealed(self._files, job.id, job.seal).results()
-            if job.seal
-            else self._files.results(job.id, "checked", job.parts),
-            self._files.results(job.id, "chunk", job.chunks, self._chunks.attempts(job.id)),
-            key=lambda row_result: row_result.line,
-        )
+    def _rejected(self, job: ImportJob) -> Iterator[RowResult]:
+        """The results of rows that were rejected without a look at their balances, in line order."""
+        if job.seal:
+            return Sealed(self._files, job.id, job.seal).results()
+        # Version 0.1 kept them beside those of chunks.
+        names = (part_name("checked", number) for number in range(1, job.parts + 1))
+        return chain.from_iterable(self._files.part(job.id, name) for name in names)
 
     def _mail(self, import_id: str) -> None:
         job = self._jobs.get(import_id)
@@ -264,24 +229,11 @@ class Finisher:
         return self._notifications.link(import_key(job.id, file), until, results_name(job.name, file))
 
 
-def _fitted(row: Sequence[str], width: int, own: int) -> tuple[list[str], list[str]]:
-    """The row's cells in the `own` columns, and any cells beyond the header's width, kept at the end."""
-    return [*row[:own], *[""] * (own - len(row))], [cell for cell in row[width:] if cell]
-
-
-def _unit_in(row: Sequence[str], place: int) -> str:
-    """The unit that a row of the upload shows, "" for a text that cannot be a unit."""
-    unit = restore(row[place]).strip() if place < len(row) else ""
-    return unit if len(unit) <= MAX_UNIT_BYTES else ""
-
-
-def _result_cells(import_id: str, row_result: RowResult, unit: str) -> list[str]:
-    """The cells of RESULT_COLUMNS; amounts have the decimals of the result's unit, else of the row's `unit`.
-
-    A row that was redeemed earlier names that redemption, so that these results, uploaded again, find it.
-    """
-    owner, line = row_result.redeemed_by or (import_id, row_result.line)
-    unit = row_result.unit or unit
-    remaining = "" if row_result.available is None else format_value(row_result.available, unit)
-    redeemed = format_value(row_result.redeemed, unit)
-    return [str(line), owner, row_result.outcome, redeemed, remaining, row_result.message]
+def _checked(join: ResultsJoin, job: ImportJob, in_blocks: bool) -> Iterator[bytes]:
+    """The pieces of results.csv. Raises ResultsError at the end if they do not cover the import's rows."""
+    for text in join.lines(in_blocks):
+        yield text.encode()
+    skipped = 0 if job.loads_rewards else job.outcomes.get(Outcome.UNCHANGED, 0)
+    expected = job.rows - skipped  # a reward that was loaded before is a result of a chunk
+    if not join.complete or join.rows != job.rows or join.used != expected:
+        raise ResultsError(f"{join.used} of {expected} results, {join.rows} of {job.rows} rows")

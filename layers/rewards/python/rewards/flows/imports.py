@@ -34,7 +34,9 @@ UPLOADS = {
     object_keys.REWARDS: (ImportType.REWARDS, False),
 }
 
-MAX_FILE_BYTES = 2 << 30
+# A CSV or JSON Lines file that is copied into the bucket; S3 takes no form with more than 5 GB.
+MAX_FILE_BYTES = 20 * 10**9
+MAX_FORM_BYTES = 5 * 10**9
 # A full report that any program saved comes back: 300 MiB at most, measured with ids of 36 characters.
 MAX_WORKBOOK_BYTES = 512 << 20
 
@@ -119,7 +121,7 @@ class Imports:
             sends_email=sends_email,
         )
         job = self._store(job)
-        return job, self._uploads.form(job.key, max_bytes(file_name), FORM_SECONDS)
+        return job, self._uploads.form(job.key, min(max_bytes(file_name), MAX_FORM_BYTES), FORM_SECONDS)
 
     def start(self, import_id: str, requester: str, email: str | None) -> ImportJob | None:
         """Run for real what was uploaded as a dry run; the new import, or None without such a dry run.

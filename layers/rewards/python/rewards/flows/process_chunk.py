@@ -20,16 +20,18 @@ from rewards.adapters.retry import Backoff, OutOfTimeError
 from rewards.domain import ids, invisible, row_ids
 from rewards.domain.balance import Balance, Redemption, RedemptionRequest, needs_history
 from rewards.domain.balance_key import BalanceKey
-from rewards.domain.import_job import ImportStatus
+from rewards.domain.import_job import ImportJob, ImportStatus
 from rewards.domain.messages import Chunk, FinishImport, LoadChunk, RedeemChunk, ReverseChunk
 from rewards.domain.object_keys import part_name
 from rewards.domain.outcomes import SETTLED, Outcome, RowResult, StopReason
 from rewards.domain.redeem_row import history_needed_since, redeem_row, with_warnings
+from rewards.domain.result_columns import result_cells
 from rewards.domain.unit_totals import rejected_totals
 from rewards.flows import leases
 from rewards.flows.load_rewards import Loader
 from rewards.flows.reversals import Reverser
 from rewards.flows.spellings import as_stored
+from rewards.tabular.csv_writer import csv_texts
 
 # A chunk's own record outlives its import, every copy of its message, and the parts that it names (a
 # reversal reads them).
@@ -93,10 +95,12 @@ class ChunkProcessor:
             raise LeaseTakenError(f"{chunk.import_id} chunk {chunk.number}")
         if lease is not Lease.COUNTED:
             try:
-                results = self._result(chunk, backoff, stop_reason, owner, again=lease is Lease.AGAIN)
-                self._files.put_part(chunk.import_id, part_name("chunk", chunk.number, owner), results)
+                job = self._jobs.get(chunk.import_id)
+                results = self._result(chunk, job, backoff, stop_reason, owner, again=lease is Lease.AGAIN)
+                part = part_name("chunk", chunk.number, owner)
+                self._files.put_part(chunk.import_id, part, results, _cells(job, results))
                 expires = self._now() // 1000 + _CHUNK_SECONDS
-                rejected = self._rejected(chunk, results)
+                rejected = _rejected(chunk, job, results)
                 self._chunks.count_chunk(
                     chunk.import_id, chunk.number, owner, results, expires, backoff, rejected
                 )
@@ -110,23 +114,19 @@ class ChunkProcessor:
                 raise
         self._ask_to_finish_if_complete(chunk.import_id)
 
-    def _rejected(self, chunk: Chunk, results: Sequence[RowResult]) -> dict[str, int]:
-        """What the chunk's failed rows requested, by unit, for a record that counts it."""
-        if not isinstance(chunk, RedeemChunk) or all(result.outcome in SETTLED for result in results):
-            return {}
-        job = self._jobs.get(chunk.import_id)
-        if job is None or job.rejected is None:
-            return {}
-        return rejected_totals(chunk.requests, results, job.requested)
-
     def _result(
-        self, chunk: Chunk, backoff: Backoff, stop_reason: StopReason | None, owner: str, again: bool
+        self,
+        chunk: Chunk,
+        job: ImportJob | None,
+        backoff: Backoff,
+        stop_reason: StopReason | None,
+        owner: str,
+        again: bool,
     ) -> list[RowResult]:
+        stop_reason = stop_reason or _cancelled(job)
         if isinstance(chunk, LoadChunk):
-            stop_reason = stop_reason or self._cancelled(chunk.import_id)
             return self._loader.load(chunk.import_id, chunk.grants, backoff, stop_reason)
         if isinstance(chunk, ReverseChunk):
-            stop_reason = stop_reason or self._cancelled(chunk.import_id)
             if stop_reason is not None:
                 stop_reason = replace(stop_reason, message=_NOT_REVERSED[stop_reason.outcome])
             return self._reverse(chunk, backoff, stop_reason)
@@ -137,7 +137,7 @@ class ChunkProcessor:
     ) -> list[RowResult]:
         try:
             counted = self._chunks.chunk(chunk.reverses, chunk.number).attempt
-            then = list(self._files.part(chunk.reverses, part_name("chunk", chunk.number, counted)))
+            then = self._files.part(chunk.reverses, part_name("chunk", chunk.number, counted))
         except FileNotFoundError:
             if stop_reason is None:
                 raise
@@ -166,8 +166,6 @@ class ChunkProcessor:
                 request = as_stored(row, chunk.import_id, self._accounts, backoff)
                 pending.setdefault(request.balance_key, []).append(request)
         while pending:
-            # Under the lease: a cancellation waits until the lease is released.
-            stop_reason = stop_reason or self._cancelled(chunk.import_id)
             left = self._redeem_what_can_be(pending, chunk, backoff, stop_reason, results)
             pending = {key: rows for key, rows in pending.items() if key in left}
             if pending:
@@ -177,8 +175,10 @@ class ChunkProcessor:
                     # However slow the table is, whoever has this chunk next has less to do.
                     still = {row.line for rows in pending.values() for row in rows}
                     done = [result for line, result in sorted(results.items()) if line not in still]
-                    self._files.put_part(chunk.import_id, part_name("so-far", chunk.number, owner), done)
+                    so_far = part_name("so-far", chunk.number, owner)
+                    self._files.put_part(chunk.import_id, so_far, done, [None] * len(done))
                     raise UnfinishedChunkError from error
+                stop_reason = stop_reason or _cancelled(self._jobs.get(chunk.import_id))
         found = [results[request.line] for request in chunk.requests]
         # The record of an import of version 1 has no place to count warnings.
         return found if chunk.version > 1 else [replace(each, warnings=()) for each in found]
@@ -253,17 +253,41 @@ class ChunkProcessor:
             row.unit,
         )
 
-    def _cancelled(self, import_id: str) -> StopReason | None:
-        """Why an import's rows are not to be redeemed any more, if it is cancelled."""
-        job = self._jobs.get(import_id)
-        if job is None or job.status is ImportStatus.ABORTED:
-            raise LookupError(f"no import {import_id} has chunks")  # not one was sent by us
-        return _CANCELLED if job.status is ImportStatus.CANCELLED else None
-
     def _ask_to_finish_if_complete(self, import_id: str) -> None:
         job = self._jobs.get(import_id)
         if job is not None and job.is_complete:
             self._queues.send(self._finish_queue_url, FinishImport(import_id))
+
+
+def _cancelled(job: ImportJob | None) -> StopReason | None:
+    """Why an import's rows are not to be redeemed any more, if it is cancelled.
+
+    It is read under the lease of a chunk, for which a cancellation waits.
+    """
+    if job is None or job.status is ImportStatus.ABORTED:
+        raise LookupError("an import without chunks has one")  # not one was sent by us
+    return _CANCELLED if job.status is ImportStatus.CANCELLED else None
+
+
+def _cells(job: ImportJob | None, results: Sequence[RowResult]) -> list[str | None]:
+    """The result cells of each row for results.csv; None where the upload has to be known, too.
+
+    An import of version 0.1 does not keep its separator.
+    """
+    if job is None or job.seal is None:
+        return [None] * len(results)
+    cells = [result_cells(job.id, result, result.unit) for result in results]
+    texts = csv_texts(cells, job.separator or ",")
+    return [text if result.unit else None for result, text in zip(results, texts, strict=True)]
+
+
+def _rejected(chunk: Chunk, job: ImportJob | None, results: Sequence[RowResult]) -> dict[str, int]:
+    """What the chunk's failed rows requested, by unit, for a record that counts it."""
+    if not isinstance(chunk, RedeemChunk) or all(result.outcome in SETTLED for result in results):
+        return {}
+    if job is None or job.rejected is None:
+        return {}
+    return rejected_totals(chunk.requests, results, job.requested)
 
 
 def _reported(row: RedemptionRequest) -> int | None:

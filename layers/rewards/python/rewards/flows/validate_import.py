@@ -14,7 +14,7 @@ from rewards.adapters.export_jobs import ExportJobs
 from rewards.adapters.files import Files
 from rewards.adapters.import_jobs import ImportJobs
 from rewards.adapters.queue_messages import chunk_bodies
-from rewards.adapters.retry import Backoff
+from rewards.adapters.retry import Backoff, OutOfTimeError
 from rewards.adapters.row_claims import RowClaims, RowsClaim
 from rewards.adapters.sealing import Attempt
 from rewards.domain.balance import RedemptionRequest
@@ -34,6 +34,9 @@ from rewards.flows.row_id_lookup import find_reports, known_exports
 from rewards.flows.uploaded_imports import UNREADABLE, Uploaded, UploadedImports
 from rewards.tabular.csv_blocks import NotInBlocksError
 from rewards.tabular.csv_reader import NotUtf8Error
+
+# Bytes of a file that can be checked in time, whatever its rows are; version 0.1 took no larger ones.
+_ALWAYS_FITS = 2 << 30
 
 
 @dataclass
@@ -92,7 +95,7 @@ class Validation:
             return None
         if job.status is ImportStatus.VALIDATING:
             try:
-                self._validate(job)
+                self._validate(job, backoff)
             except FileRejectedError as rejection:
                 self._uploads.abort(job.id, rejection.code, rejection.message)
             except (UploadGoneError, UploadUnreadableError) as error:
@@ -100,9 +103,9 @@ class Validation:
         self._uploads.continue_(job, backoff)
         return job.id
 
-    def _validate(self, job: ImportJob) -> None:
+    def _validate(self, job: ImportJob, backoff: Backoff) -> None:
         """Check the file and seal the import. Raises FileRefusedError, and errors of the upload."""
-        found = self._read(job)
+        found = self._read(job, backoff)
         try:
             sealed = self._seal(job, found)
         except (FileRejectedError, UploadGoneError, UploadUnreadableError):
@@ -147,10 +150,11 @@ class Validation:
             return None
         claim = self._claims.read(found.row_set.digest())
         earlier = [*claim.imports]
-        digest = self._files.digest_of_upload(job.bucket, job.key, job.version_id)
-        old_owner = self._claims.file_owner(digest)
-        if old_owner is not None:
-            earlier.append(old_owner)
+        if job.size <= _ALWAYS_FITS:
+            digest = self._files.digest_of_upload(job.bucket, job.key, job.version_id)
+            old_owner = self._claims.file_owner(digest)
+            if old_owner is not None:
+                earlier.append(old_owner)
         counting = [each for each in earlier if each != job.id and self._counts(each)]
         if counting and not job.allow_duplicate:
             raise FileRejectedError(FileProblem.DUPLICATE_FILE, self._duplicate_of(counting[-1]))
@@ -174,17 +178,17 @@ class Validation:
             "again, so nothing was redeemed."
         )
 
-    def _read(self, job: ImportJob) -> _Found:
-        """Check every row, and return what was found.
+    def _read(self, job: ImportJob, backoff: Backoff) -> _Found:
+        """Check every row, and return what was found. Raises FileRejectedError, also if time is up.
 
         The encoding of a file that is not UTF-8 is detected, stored and used from then on. The file is read
         again if rows that do not fit their rowIds name reports of this stack, which may repair them.
         """
         try:
-            found = self._read_as(job, NO_REPORTS)
+            found = self._read_as(job, NO_REPORTS, backoff)
         except NotUtf8Error:
             job = self._with_encoding(job)
-            found = self._read_as(job, NO_REPORTS)
+            found = self._read_as(job, NO_REPORTS, backoff)
         known = known_exports(found.exports, self._exports)
         if known:
             found.attempt.discard()
@@ -192,7 +196,7 @@ class Validation:
                 survey = RowChecker(sheet.header, job.date_created, self._row_id_keys()).survey(sheet.rows)
             reports = find_reports(known, survey, self._files, self._now())
             del survey  # as large as the reports
-            found = self._read_as(job, reports)
+            found = self._read_as(job, reports, backoff)
         if found.rows == 0:
             found.attempt.discard()
             raise FileRejectedError(FileProblem.EMPTY_FILE, "The file has no rows below the header.")
@@ -209,7 +213,7 @@ class Validation:
         self._jobs.update(job.id, changes, status=ImportStatus.VALIDATING, encoding=None)
         return replace(job, encoding=detected.encoding, encoding_detected=True, encoding_line=detected.line)
 
-    def _read_as(self, job: ImportJob, reports: Reports) -> _Found:
+    def _read_as(self, job: ImportJob, reports: Reports, backoff: Backoff) -> _Found:
         """Check every row in the import's encoding.
 
         A first reading in blocks takes it that no row is a duplicate and that each has a rowId. If that is
@@ -217,7 +221,7 @@ class Validation:
         """
         reading = Reading()
         try:
-            found = self._read_once(job, reports, reading)
+            found = self._read_once(job, reports, reading, backoff)
             if reading.search is None:
                 return found
             repeated = reading.search.repeated()
@@ -225,11 +229,11 @@ class Validation:
                 return found
             found.attempt.discard()
             reading = Reading(in_blocks=repeated is not None, repeated=repeated)
-            return self._read_once(job, reports, reading)
+            return self._read_once(job, reports, reading, backoff)
         except NotInBlocksError:
-            return self._read_once(job, reports, Reading(in_blocks=False))
+            return self._read_once(job, reports, Reading(in_blocks=False), backoff)
 
-    def _read_once(self, job: ImportJob, reports: Reports, reading: Reading) -> _Found:
+    def _read_once(self, job: ImportJob, reports: Reports, reading: Reading, backoff: Backoff) -> _Found:
         """Check every row once; an attempt that comes to no end deletes what it stored."""
         found = _Found(Attempt(self._files, job.id))
         try:
@@ -240,6 +244,8 @@ class Validation:
                 checked = check_rows(
                     job, sheet, self._row_id_keys, reports, priors, found.exports, found.totals, reading
                 )
+                if job.size > _ALWAYS_FITS:
+                    checked = _in_time(checked, job, backoff)
                 rows = _rows_to_send(checked, found, reading)
                 for body in chunk_bodies(job.id, job.dry_run, rows):
                     found.chunks += 1
@@ -249,6 +255,23 @@ class Validation:
             found.attempt.discard()
             raise
         return found
+
+
+def _in_time(
+    checked: Iterable[RedemptionRequest | Grant | RowResult | PlainRows], job: ImportJob, backoff: Backoff
+) -> Iterator[RedemptionRequest | Grant | RowResult | PlainRows]:
+    """What was checked, as long as there is time. Raises FileRejectedError."""
+    for number, row in enumerate(checked):
+        if number % 100 == 0:
+            try:
+                backoff.check()
+            except OutOfTimeError as error:
+                raise FileRejectedError(
+                    FileProblem.FILE_TOO_LARGE,
+                    f"The file has {job.size:,} bytes, and could not be checked in the 15 minutes that there "
+                    "are. Nothing was redeemed.",
+                ) from error
+        yield row
 
 
 def _rows_to_send(

@@ -58,6 +58,13 @@ class Block:
             cells[place::width] if place else "".join(cells[::width]).split("\n")[:-1] for place in places
         ]
 
+    def lines(self) -> list[str] | None:
+        """The text of each record without its end, or None unless the text can be split at its line ends."""
+        returns = self.text.count("\r")
+        if not self.text or _END_OF_FILE in self.text or returns not in (0, self.size):
+            return None
+        return (self.text.replace("\r", "") if returns else self.text).split("\n")[:-1]
+
     def rows(self) -> Iterator[tuple[int, list[str]]]:
         """The cells of each record that is not blank, with its number."""
         parsed = self.parsed or _parse(self.text, self.separator)
