@@ -29,6 +29,7 @@ NEEDED = (
     "files_bucket",
     "sender_email",
     "notification_email",
+    "allowed_recipient_domains",
     "retention_days",
     "public_url",
     "row_id_key_secret",

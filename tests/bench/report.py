@@ -255,6 +255,7 @@ def reporter_on(
         "FILES_BUCKET": "files",
         "PUBLIC_URL": "https://example.com",
         "NOTIFICATION_EMAIL": "ops@example.com",
+        "ALLOWED_RECIPIENT_DOMAINS": "example.com",
         "RETENTION_DAYS": "30",
     }
     settings = load(Settings, variables, only={name.lower() for name in variables})

@@ -168,9 +168,16 @@ def test_a_report_whose_email_cannot_be_sent_is_kept_and_the_email_tried_again(w
 
 @pytest.mark.parametrize(
     "address",
-    ["=?UTF-8?Q?j=C3=BCrgen=40example=2Ecom?=", "Me <me@example.com>", "me@example.com;b@example.com"],
+    [
+        "=?UTF-8?Q?j=C3=BCrgen=40example=2Ecom?=",
+        "Me <me@example.com>",
+        "me@example.com;b@example.com",
+        "thief@example.net",
+        "thief@mail.example.com",
+        "thief@example.com.example.net",
+    ],
 )
-def test_what_is_not_one_address_is_sent_to_the_stacks_own_and_recorded(world, address):
+def test_what_is_not_one_address_of_an_allowed_domain_is_sent_to_the_stacks_own_and_recorded(world, address):
     world.load([{"id": "r1", "assignedCredit": 100}])
     record = world.upload("redemptions/a.csv", sheet([row("60")]), email=address)
     assert world.mailer.sent[-1][0] == "ops@example.com"

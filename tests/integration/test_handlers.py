@@ -21,7 +21,7 @@ CONTEXT = SimpleNamespace(
     memory_limit_in_mb=128,
     invoked_function_arn="arn:aws:lambda:us-east-1:000000000000:function:f",
     aws_request_id="id",
-    get_remaining_time_in_millis=lambda: 60_000,
+    get_remaining_time_in_millis=lambda: 900_000,
 )
 
 
@@ -57,6 +57,7 @@ def handlers(world, aws, monkeypatch):
         "UPLOAD_BUCKET": world.names["upload"],
         "SENDER_EMAIL": "rewards@example.com",
         "NOTIFICATION_EMAIL": "ops@example.com",
+        "ALLOWED_RECIPIENT_DOMAINS": "example.com",
         "RETENTION_DAYS": "30",
         "PUBLIC_URL": "https://example.com",
         "ROW_ID_KEY_SECRET": "row-id-key",

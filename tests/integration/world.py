@@ -89,6 +89,7 @@ class World:
             export_dead_letter_queue_arn="",
             sender_email="rewards@example.com",
             notification_email="ops@example.com",
+            allowed_recipient_domains="example.com",
             retention_days=30,
             public_url="https://example.com",
             row_id_key_secret="",

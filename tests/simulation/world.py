@@ -56,6 +56,7 @@ SETTINGS = {
     "EXPORT_QUEUE_URL": "export-queue",
     "SENDER_EMAIL": "rewards@example.com",
     "NOTIFICATION_EMAIL": "ops@example.com",
+    "ALLOWED_RECIPIENT_DOMAINS": "example.com",
     "RETENTION_DAYS": str(RETENTION_DAYS),
     "PUBLIC_URL": "https://example.com",
     "ROW_ID_KEY_SECRET": "row-id-key",

@@ -68,6 +68,7 @@ class Settings:
     export_dead_letter_queue_arn: str
     sender_email: str
     notification_email: str
+    allowed_recipient_domains: str
     retention_days: int
     public_url: str
     row_id_key_secret: str
@@ -327,6 +328,7 @@ class Flows:
 
     @cached_property
     def notifications(self) -> "Notifications":
+        from rewards.email.address import domains
         from rewards.flows.notifications import Notifications
 
         return Notifications(
@@ -334,6 +336,7 @@ class Flows:
             self.mailer,
             self.settings.public_url,
             self.settings.notification_email,
+            domains(self.settings.allowed_recipient_domains),
             self.settings.retention_days,
             self.now,
         )

@@ -6,7 +6,7 @@ from rewards.adapters.download_links import DownloadLink, DownloadLinks
 from rewards.adapters.export_jobs import ExportJobs
 from rewards.adapters.import_jobs import ImportJobs
 from rewards.adapters.mailer import Mailer
-from rewards.email.address import deliverable
+from rewards.email.address import deliverable, is_in
 from rewards.email.layout import Email
 
 _DAY = 86_400_000
@@ -21,6 +21,7 @@ class Notifications:
         mailer: Mailer,
         public_url: str,
         notification_email: str,
+        allowed_domains: frozenset[str],
         retention_days: int,
         now: Callable[[], int],
     ) -> None:
@@ -28,6 +29,7 @@ class Notifications:
         self._mailer = mailer
         self._public_url = public_url.rstrip("/")
         self._notification_email = notification_email
+        self._allowed_domains = allowed_domains
         self._retention = retention_days * _DAY
         self._now = now
 
@@ -47,10 +49,13 @@ class Notifications:
     def mail(self, jobs: ImportJobs | ExportJobs, job_id: str, to: str | None, email: Email) -> None:
         """Send a job's email, and record that it was sent.
 
-        It goes to `to` if that is one address, else to the stack's NotificationEmail. Where SES
-        fails, EmailNotSentError is raised, so that the message is delivered again.
+        It goes to `to` if that is one address in a domain that is allowed, else to the stack's
+        NotificationEmail: who may put files into the bucket may name any address. Where SES fails,
+        EmailNotSentError is raised, so that the message is delivered again.
         """
-        address = deliverable(to) or self._notification_email
+        address = deliverable(to)
+        if address is None or not is_in(address, self._allowed_domains):
+            address = self._notification_email
         self._mailer.send(address, email)
         jobs.update(job_id, {"mailto_email": address, "date_mailed": self._now(), "mail_error": None})
 
