@@ -4,6 +4,8 @@
 PYTHON ?= python3
 VENV := .venv/.installed
 MINISTACK_VENV := .venv-ministack/.installed
+AUDIT_VENV := .venv-audit/.installed
+CHECKOV_VENV := .venv-checkov/.installed
 BIN := .venv/bin
 
 export SAM_CLI_TELEMETRY := 0
@@ -16,7 +18,7 @@ SOURCES := $(sort $(TEMPLATE) $(shell find functions layers -type f -not -name '
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup build build-aws demo up down sample token env logs test test-fast coverage simulate bench lint format pictures \
-	lint-console rotate-row-id-key requeue-chunks pins chromium gnumeric exceljs typescript clean FORCE
+	lint-console sbom audit checkov rotate-row-id-key requeue-chunks pins chromium gnumeric exceljs typescript clean FORCE
 
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -110,6 +112,20 @@ pictures: $(LOCAL_STACK) chromium ## Create the pictures in docs/images again
 	PYTHONPATH=layers/rewards/python $(BIN)/python -m infra.local.email_pictures
 	PICTURES=docs/images REQUIRE_CHROMIUM=1 $(BIN)/python -m pytest -q tests/browser/test_appearance.py
 
+sbom: $(AUDIT_VENV) ## List the packages that run on AWS as CycloneDX, in .build/sbom
+	@mkdir -p .build/sbom
+	@for layer in rewards sheets tokens; do \
+		.venv-audit/bin/cyclonedx-py requirements layers/$$layer/constraints.txt --output-reproducible \
+			--output-file .build/sbom/$$layer.json || exit 1; \
+	done
+	@ls .build/sbom/*.json
+
+audit: $(AUDIT_VENV) ## Look for known vulnerabilities in the packages that run on AWS
+	@.venv-audit/bin/python -m infra.audit
+
+checkov: $(CHECKOV_VENV) ## Check the template's security settings; infra/audit/checkov.yaml has the exceptions
+	.venv-checkov/bin/checkov --file $(TEMPLATE) --config-file infra/audit/checkov.yaml
+
 rotate-row-id-key: $(VENV) ## Add a new key for rowIds to SECRET=arn:..., the stack's output RowIdKeySecret
 	@PYTHONPATH=layers/rewards/python $(BIN)/python -m infra.rotate_row_id_key $(SECRET)
 
@@ -157,6 +173,12 @@ $(VENV): requirements-dev.txt constraints-dev.txt
 
 $(MINISTACK_VENV): infra/local/requirements.txt infra/local/constraints.txt
 	$(call new_environment,.venv-ministack,infra/local/requirements.txt)
+
+$(AUDIT_VENV): infra/audit/requirements.txt infra/audit/constraints.txt
+	$(call new_environment,.venv-audit,infra/audit/requirements.txt)
+
+$(CHECKOV_VENV): infra/audit/checkov-requirements.txt
+	$(call new_environment,.venv-checkov,infra/audit/checkov-requirements.txt)
 
 # The pip that comes with Python may be years old, and takes three times as long over the same list.
 PIP_VERSION := 26.3

@@ -21,6 +21,7 @@ FILES = {
         *(f"layers/{name}/requirements.txt" for name in ("rewards", "sheets", "tokens")),
     ],
     ".venv-ministack": ["infra/local/requirements.txt"],
+    ".venv-audit": ["infra/audit/requirements.txt"],
 }
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 
@@ -68,9 +69,11 @@ def constraints(path: Path) -> Path:
 
 
 def all_pins() -> Iterator[tuple[Path, str]]:
-    """Return each constraints file with the text that it should have."""
+    """Return each constraints file with the text that it should have, of the environments that there are."""
     for environment, files in FILES.items():
         packages = installed(environment)
+        if not packages:
+            continue  # made only when it is needed
         for name in files:
             path = ROOT / name
             pins = sorted(needed(requirements(path), packages).items())

@@ -4,12 +4,15 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import yaml
 
 from infra import pins
+from infra.audit import __main__ as audit
 from infra.local.__main__ import in_order, variables
 from infra.requeue_chunks import requeue
 from rewards.adapters import queue_messages
@@ -181,3 +184,38 @@ def test_the_measurement_of_validation_runs_the_real_flow(tmp_path):
     body = tmp_path / "a.csv"
     body.write_bytes(file_of(1_001, validate.NOW))
     assert validate.validate(body) > 0
+
+
+SAFE = {"name": "orjson", "version": "3.13.0", "vulns": []}
+UNKNOWN = {"name": "msgspec", "skip_reason": "not found"}
+UNSAFE = {"name": "pydantic", "version": "2.13.5", "vulns": [{"id": "CVE-1", "fix_versions": ["2.13.6"]}]}
+
+
+class TestAudit:
+    def test_passes_only_if_every_package_was_checked(self):
+        assert audit.report([SAFE]) == (0, "1 of 1 packages were checked.")
+        code, text = audit.report([SAFE, UNKNOWN])
+        assert code == 2
+        assert "Not checked" in text
+        assert "msgspec" in text
+
+    def test_names_a_vulnerability_and_its_fix(self):
+        code, text = audit.report([UNSAFE, UNKNOWN])
+        assert code == 1
+        assert "pydantic 2.13.5: CVE-1, fixed in 2.13.6" in text
+
+    def test_covers_every_layer(self):
+        assert [path.parent.name for path in audit.pinned()] == ["rewards", "sheets", "tokens"]
+
+
+def test_workflows_use_the_commands_that_exist():
+    folder = ROOT / ".github/workflows"
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    environments = tomllib.loads((ROOT / "samconfig.toml").read_text())
+    for path in folder.glob("*.yml"):
+        text = path.read_text()
+        yaml.safe_load(text)
+        for names in re.findall(r"run: make (.+)", text):
+            assert set(names.split()) <= targets, path
+        for name in re.findall(r"environment: (\w+) }", text):
+            assert environments[name]["deploy"]["parameters"]["stack_name"] == f"rewards-{name}"

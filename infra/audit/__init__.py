@@ -1,0 +1,1 @@
+"""What users' security teams ask for: a list of components, and known vulnerabilities in them."""
