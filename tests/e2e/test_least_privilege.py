@@ -4,8 +4,8 @@ The permissions are read from the deployed roles, so whatever the template adds 
 has deeds, small pieces of its work that together need all that its role allows. The queues and the bucket are
 cut off from the functions, which are invoked by hand, so that one fails at a time.
 
-Apart stand Lambda's own doings in a role's name, which the local stack never asks about: writing logs, taking
-messages from a queue, and sending an event that failed permanently to its destination.
+Apart stand Lambda's own doings in a role's name, which the local stack never asks about: writing logs and
+traces, taking messages from a queue, and sending an event that failed permanently to its destination.
 """
 
 import itertools
@@ -38,6 +38,8 @@ LAMBDAS_OWN = {
     "sqs:ReceiveMessage",
     "sqs:DeleteMessage",
     "sqs:GetQueueAttributes",
+    "xray:PutTraceSegments",
+    "xray:PutTelemetryRecords",
 }
 # S3 on AWS asks for these only to choose between 404 and 403 for a missing object; the local stack always
 # answers 404.

@@ -71,6 +71,24 @@ def test_a_function_needs_every_setting_that_its_flows_read(name):
         assert getattr(flows, flow) is getattr(flows, flow)
 
 
+def test_every_function_may_write_its_traces():
+    """With `Tracing: Active`, Lambda does not create a function whose role may not."""
+    resources, settings = template()["Resources"], template()["Globals"]["Function"]
+    assert settings["Tracing"] == "Active"
+    for resource in resources.values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            role = resources[resource["Properties"]["Role"].removesuffix(".Arn")]["Properties"]
+            statements = [
+                each for policy in role["Policies"] for each in policy["PolicyDocument"]["Statement"]
+            ]
+            traces = {
+                "Effect": "Allow",
+                "Action": ["xray:PutTraceSegments", "xray:PutTelemetryRecords"],
+                "Resource": "*",
+            }
+            assert traces in statements, resource["Properties"]["Description"]
+
+
 # The functions and queues of work that is done under a lease, by the names of the leases.
 LEASED = {
     "CHUNK": ("RedeemFunction", ["RedemptionQueue"]),
