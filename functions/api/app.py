@@ -16,8 +16,11 @@ import openapi
 import reward_routes
 from errors import MAX_RESPONSE_BYTES, ApiError, in_plain_words, response_to, too_large
 from http_responses import shortened
-from request import admit
+from request import READING, admit, caller_named
 from resolver import Resolver
+from rewards.adapters import metrics
+from rewards.adapters.metrics import Metric
+from rewards.adapters.throttling import reported
 from rewards.domain.errors import RewardsError
 from wiring import settings
 
@@ -62,11 +65,13 @@ app.exception_handler(Exception)(_failed)
 
 
 @logger.inject_lambda_context
+@reported
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     if event["rawPath"].startswith("/download/"):
         response = links.resolve(event, context)
     else:
         response = _respond(event, context)
+        _report(event, response)
         if event["requestContext"]["http"]["method"] == "HEAD":
             response["body"] = ""
     # Responses contain balances, names, and addresses of files that need no password.
@@ -76,6 +81,31 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         "X-Request-Id": context.aws_request_id,
     }
     return {**response, "headers": {**response.get("headers", {}), **everywhere}}
+
+
+def _report(event: dict[str, Any], response: dict[str, Any]) -> None:
+    """Log a request that changes something, and count one that was not authorized."""
+    status = response["statusCode"]
+    if status in (401, 403):
+        metrics.record(Metric.AUTHORIZATION_FAILURES, Status=str(status))
+    method = event["requestContext"]["http"]["method"].upper()
+    if method in READING:
+        return
+    # Path and body may have ids of participants. Of what was created, the id is the service's own.
+    route, ids = app.route_of(event["rawPath"].replace("%25", "%"))
+    body = json.loads(response.get("body") or "null")
+    body = body if isinstance(body, dict) else {}
+    said = {
+        "caller": caller_named(event),
+        "method": method,
+        "route": route,
+        **ids,
+        "created_id": body.get("id") if status == 201 else None,
+        "status": status,
+        "error_code": body.get("apiErrorCode"),
+        "api_request_id": event["requestContext"].get("requestId"),
+    }
+    logger.info("request", extra={name: value for name, value in said.items() if value is not None})
 
 
 def _respond(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:

@@ -53,6 +53,12 @@ def caller_of(event: dict[str, Any]) -> Caller:
     return Caller(granted["role"], granted.get("user") or _API_KEY, granted.get("email") or None)
 
 
+def caller_named(event: dict[str, Any]) -> str | None:
+    """How the log names the caller: by the id of the user, or as the API key; None for an unknown one."""
+    granted = (event["requestContext"].get("authorizer") or {}).get("lambda") or {}
+    return (granted.get("user") or _API_KEY) if granted.get("role") else None
+
+
 def is_from_console(event: dict[str, Any]) -> bool:
     """Whether a signed-in user sent the request from the console, which names itself in a header."""
     return caller_of(event).is_user and _headers(event).get("x-client") == "console"

@@ -13,6 +13,8 @@ from request import parse_json
 _PARAMETER = re.compile(r"<(\w+)>")
 # Ids that come from outside may contain slashes; those of imports and exports are the service's own.
 _WITH_SLASHES = ("account_id", "user_id", "reward_id")
+# The ids that the log may have, under the same names.
+_LOGGED = ("import_id", "export_id", "reward_id")
 
 
 class Resolver(APIGatewayHttpResolver):
@@ -47,6 +49,14 @@ class Resolver(APIGatewayHttpResolver):
                 "The path is ambiguous: an id in it contains a word of the path between slashes.",
             )
         return {route.method for route, _ in fitting if route.path == best.path}
+
+    def route_of(self, path: str) -> tuple[str | None, dict[str, str]]:
+        """What the log says of a path: its route, and the ids in it that are not those of participants."""
+        fitting = self._fitting(path)
+        if not fitting:
+            return None, {}
+        best, match = max(fitting, key=lambda each: _literal(each[0].path))
+        return best.path, {name: match[name] for name in _LOGGED if name in match.groupdict()}
 
     def is_paged(self, path: str, method: str) -> bool:
         """Whether the route of a request has a `limit`."""

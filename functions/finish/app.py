@@ -9,8 +9,9 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from rewards.adapters import mailer
-from rewards.adapters.queue_messages import decode
+from rewards.adapters.queue_messages import decode, described
 from rewards.adapters.retry import Backoff
+from rewards.adapters.throttling import reported
 from rewards.bootstrap import Flows, Settings
 from rewards.domain.errors import FaultError
 from rewards.domain.messages import FinishImport, ReportMisplaced, SendChunks
@@ -21,7 +22,7 @@ from rewards.settings import load
 _LOADED = (mailer, dead_letters, misplaced_uploads, requeue)
 
 logger = Logger()
-processor = BatchProcessor(EventType.SQS)
+processor = BatchProcessor(EventType.SQS, logger=logger)  # type: ignore[arg-type] # it has the methods
 
 NEEDED = (
     *("accounts_table", "rewards_table", "jobs_table", "files_bucket"),
@@ -41,6 +42,7 @@ def flows() -> Flows:
 
 
 @logger.inject_lambda_context(clear_state=True)
+@reported
 def handler(event: dict[str, Any], context: LambdaContext) -> Any:
     run = partial(_run, lambda: context.get_remaining_time_in_millis() / 1000)
     return process_partial_response(event, run, processor, context)
@@ -51,7 +53,8 @@ def _run(time_left: Any, record: SQSRecord) -> None:
     if source == settings.finish_queue_arn:
         _finish(Backoff(time_left), record.body)
     elif source in (settings.dead_letter_queue_arn, settings.export_dead_letter_queue_arn):
-        logger.warning("dead letter", extra={"body": record.body[:500]})
+        logger.append_keys(**described(record.body))
+        logger.warning("dead letter")
         flows().dead_letters.handle(record.body, Backoff(time_left))
     else:
         # Treated as a dead letter, a message from a misnamed queue would end its import without results.
@@ -64,7 +67,7 @@ def _finish(backoff: Backoff, body: str) -> None:
         logger.info("misplaced upload", extra={"emailed": flows().misplaced_uploads.report(message)})
         return
     if not isinstance(message, FinishImport | SendChunks):
-        raise ValueError(f"not a message of the finish queue: {body[:200]}")
+        raise ValueError(f"not a message of the finish queue: {described(body)}")
     logger.append_keys(import_id=message.import_id)
     with flows().requeuer(flows().settings.finish_queue_url).if_too_early(message, body):
         if isinstance(message, SendChunks):

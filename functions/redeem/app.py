@@ -10,6 +10,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from rewards.adapters import queue_messages, reward_registry
 from rewards.adapters.retry import Backoff
+from rewards.adapters.throttling import reported
 from rewards.bootstrap import Flows, Settings
 from rewards.domain.messages import chunks_in
 from rewards.flows import process_chunk, requeue
@@ -19,7 +20,7 @@ from rewards.settings import load
 _LOADED = (process_chunk, requeue, reward_registry)
 
 logger = Logger()
-processor = BatchProcessor(EventType.SQS)
+processor = BatchProcessor(EventType.SQS, logger=logger)  # type: ignore[arg-type] # it has the methods
 
 NEEDED = (
     "accounts_table",
@@ -37,6 +38,7 @@ def flows() -> Flows:
 
 
 @logger.inject_lambda_context(clear_state=True)
+@reported
 def handler(event: dict[str, Any], context: LambdaContext) -> Any:
     run = partial(_run, lambda: context.get_remaining_time_in_millis() / 1000)
     return process_partial_response(event, run, processor, context)

@@ -9,7 +9,8 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from rewards.adapters import mailer, row_id_keys
-from rewards.adapters.queue_messages import decode
+from rewards.adapters.queue_messages import decode, described
+from rewards.adapters.throttling import reported
 from rewards.bootstrap import Flows, Settings
 from rewards.domain.messages import CreateOverview, CreateReport
 from rewards.flows import create_report
@@ -20,7 +21,7 @@ from rewards.settings import load
 _LOADED = (mailer, row_id_keys, create_report)
 
 logger = Logger()
-processor = BatchProcessor(EventType.SQS)
+processor = BatchProcessor(EventType.SQS, logger=logger)  # type: ignore[arg-type] # it has the methods
 
 NEEDED = (
     "accounts_table",
@@ -42,6 +43,7 @@ def flows() -> Flows:
 
 
 @logger.inject_lambda_context(clear_state=True)
+@reported
 def handler(event: dict[str, Any], context: LambdaContext) -> Any:
     run = partial(_run, lambda: context.get_remaining_time_in_millis() / 1000)
     return process_partial_response(event, run, processor, context)
@@ -54,7 +56,7 @@ def _run(time_left: Any, record: SQSRecord) -> None:
         logger.info("overview created")
         return
     if not isinstance(message, CreateReport):
-        raise ValueError(f"not a message of the export queue: {record.body[:200]}")
+        raise ValueError(f"not a message of the export queue: {described(record.body)}")
     logger.append_keys(export_id=message.export_id)
     flows().reporter.run(message.export_id, time_left)
     logger.info("reported")

@@ -8,6 +8,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from rewards.adapters import row_id_keys
 from rewards.adapters.retry import Backoff
+from rewards.adapters.throttling import reported
 from rewards.bootstrap import Flows, Settings
 from rewards.flows import validate_import
 from rewards.flows.uploaded_imports import uploads_in
@@ -31,6 +32,7 @@ def flows() -> Flows:
 
 
 @logger.inject_lambda_context(clear_state=True)
+@reported
 def handler(event: dict[str, Any], context: LambdaContext) -> None:
     backoff = Backoff(lambda: context.get_remaining_time_in_millis() / 1000 - _RESERVE)
     for upload in uploads_in(event):

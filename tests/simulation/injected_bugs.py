@@ -127,7 +127,7 @@ INJECTED_BUGS: dict[str, tuple[Change, ...]] = {
     "say that a rejected email was sent": (
         (
             "rewards.adapters.mailer",
-            "raise EmailNotSentError(str(error)) from error",
+            'raise EmailNotSentError(str(error), error.response["Error"]["Code"]) from None',
             "return ''",
         ),
     ),

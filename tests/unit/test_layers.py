@@ -26,7 +26,8 @@ ALLOWED = {
     "email": ("rewards.domain", "rewards.email"),
     "adapters": (
         *("rewards.domain", "rewards.tabular", "rewards.email", "rewards.adapters"),
-        *("boto3", "botocore", "isal", "mypy_boto3_", "jwt", "msgspec", "orjson"),
+        *("aws_lambda_powertools.metrics", "boto3", "botocore", "isal", "mypy_boto3_", "jwt"),
+        *("msgspec", "orjson"),
     ),
     "flows": ("rewards.domain", "rewards.tabular", "rewards.email", "rewards.adapters", "rewards.flows"),
 }

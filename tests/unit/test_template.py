@@ -1,6 +1,7 @@
 """The template and the code agree."""
 
 import ast
+import json
 import re
 from functools import cache
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from rewards.adapters.metrics import NAMESPACE, Metric
 from rewards.bootstrap import Flows, Settings
 from rewards.flows import leases
 from rewards.settings import load
@@ -87,6 +89,29 @@ def test_every_function_may_write_its_traces():
                 "Resource": "*",
             }
             assert traces in statements, resource["Properties"]["Description"]
+
+
+def test_the_dashboard_shows_metrics_that_the_code_writes():
+    body = template()["Resources"]["Dashboard"]["Properties"]["DashboardBody"]
+    shown, count = [], 0
+    for widget in json.loads(body)["widgets"]:
+        before = []
+        for line in widget["properties"]["metrics"]:
+            places = [each for each in line if isinstance(each, str)]
+            if places[0] == "...":  # all but the last ones are those of the line above
+                places[:1] = before[: len(before) - len(places) + 1]
+            before = [before[n] if place == "." else place for n, place in enumerate(places)]
+            count += 1
+            if before[0] == NAMESPACE:
+                shown.append(before[1:])
+    assert {name for name, *_ in shown} == {*Metric}
+    for _, *dimensions in shown:
+        assert dimensions[:2] == ["Stack", "${AWS::StackName}"]
+    assert count <= 50, "a dashboard with more metrics is not free"
+
+
+def test_the_functions_know_the_stack_that_their_metrics_belong_to():
+    assert template()["Globals"]["Function"]["Environment"]["Variables"]["STACK_NAME"] == "AWS::StackName"
 
 
 # The functions and queues of work that is done under a lease, by the names of the leases.

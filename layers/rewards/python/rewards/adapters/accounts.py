@@ -123,7 +123,7 @@ class Accounts:
             for (place, _, _), error in zip(batch, errors, strict=True):
                 written[place] = error is None
                 if error is not None and error["Code"] not in _TRY_AGAIN:
-                    rejected.append(f"{balances[place].user_id}: {error['Code']}: {error.get('Message')}")
+                    rejected.append(f"{error['Code']}: {error.get('Message')}")
         moved = in_parallel(lambda each: self._transact([(balances[each[0]], each[1])], [], now), heavy)
         for (place, _), done in zip(heavy, moved, strict=True):
             written[place] = bool(done)

@@ -6,7 +6,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from rewards.adapters import json_bodies
+from rewards.adapters import json_bodies, throttling
 
 # Our own loops handle throttled items of a batch; botocore handles whole requests.
 _CONFIG = Config(
@@ -37,4 +37,5 @@ def build(service: str, config: Config | None = None, **address: Any) -> Any:
     made = boto3.client(service, config=whole, **address)  # type: ignore[call-overload]
     if service == "dynamodb":
         json_bodies.install(made)
+        throttling.install(made)
     return made

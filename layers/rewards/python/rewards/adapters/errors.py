@@ -51,7 +51,15 @@ class UnknownOutcomeError(ServiceError):
 
 
 class EmailNotSentError(ServiceError):
-    """SES rejected an email, or was not there."""
+    """SES rejected an email, or was not there.
+
+    The message goes to the log. `reason`, which may name the address, goes only to the record of the job.
+    """
+
+    def __init__(self, reason: str, code: str = "unknown") -> None:
+        super().__init__(f"the email was not sent: {code}")
+        self.reason = reason
+        self.code = code
 
 
 class UploadGoneError(ServiceError):

@@ -3,8 +3,10 @@
 from collections.abc import Iterable
 from typing import Unpack
 
+from rewards.adapters import metrics
 from rewards.adapters.job_items import attributes, import_job, import_record
 from rewards.adapters.jobs_table import IMPORT, JobsTable, hashed
+from rewards.adapters.metrics import Metric
 from rewards.adapters.row_claims import RowsClaim
 from rewards.domain.import_job import (
     ImportFields,
@@ -31,7 +33,10 @@ class ImportJobs:
     def create(self, job: ImportJob) -> bool:
         """Store a new import; False, and nothing changed, if it is there already."""
         check_first_status(job.status)
-        return self._table.create(IMPORT, job.id, import_record(job))
+        created = self._table.create(IMPORT, job.id, import_record(job))
+        if created and job.date_completed is not None:
+            metrics.record(Metric.IMPORTS_ENDED, Status=job.status)
+        return created
 
     def update(self, import_id: str, changes: ImportFields, **expected: Unpack[ImportFields]) -> bool:
         """Set fields of an import; False, and nothing changed, if it is not as `expected`.
@@ -41,7 +46,11 @@ class ImportJobs:
         """
         if "status" in changes:
             check_transition(expected.get("status"), changes["status"])
-        return self._table.update(IMPORT, import_id, attributes(changes), **attributes(expected))
+        updated = self._table.update(IMPORT, import_id, attributes(changes), **attributes(expected))
+        status = changes.get("status") or expected.get("status")
+        if updated and status is not None and changes.get("date_completed") is not None:
+            metrics.record(Metric.IMPORTS_ENDED, Status=status)
+        return updated
 
     def seal(self, import_id: str, changes: ImportFields, claim: RowsClaim | None) -> bool:
         """Seal an import that is being validated, and claim its rows, in one transaction.

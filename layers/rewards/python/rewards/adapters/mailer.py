@@ -27,8 +27,10 @@ class Mailer:
                 Destination={"ToAddresses": [to]},
                 Content={"Simple": {"Subject": _utf8(email.subject), "Body": body}},
             )
-        except (ClientError, BotoCoreError) as error:
-            raise EmailNotSentError(str(error)) from error
+        except ClientError as error:
+            raise EmailNotSentError(str(error), error.response["Error"]["Code"]) from None
+        except BotoCoreError as error:
+            raise EmailNotSentError(str(error), type(error).__name__) from None
         return response["MessageId"]
 
 

@@ -6,6 +6,7 @@ line, account, user, unit, credits, program and rowId, and of further facts by n
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
@@ -55,6 +56,9 @@ _PLAIN: dict[type[Message], tuple[str, dict[str, str]]] = {
 _PLAIN_BY_KIND: dict[str, tuple[Callable[..., Message], dict[str, str]]] = {
     kind: (message_type, names) for message_type, (kind, names) in _PLAIN.items()
 }
+
+# The fields of messages that the log may have, and their names there.
+_DESCRIBED = {"kind": "kind", "importId": "import_id", "exportId": "export_id", "chunk": "chunk"}
 
 # A reversal needs no rows in its messages, so they are few enough to be sent by the API in a second.
 _REVERSAL_MESSAGES = 1_000
@@ -152,15 +156,25 @@ def decode(body: str) -> Message | FailedInvocation:
     try:
         return _decoded(fields)
     except (KeyError, TypeError) as error:
-        raise ValueError(f"not a message of this service: {body[:200]}") from error
+        raise ValueError(f"not a message of this service: {described(body)}") from error
 
 
 def decode_chunks(body: str) -> ChunkMessage:
     """The message of the redemption queue in a body. Raises ValueError for any other."""
     message = decode(body)
     if not isinstance(message, ChunkMessage):
-        raise ValueError(f"not a chunk: {body[:200]}")
+        raise ValueError(f"not a chunk: {described(body)}")
     return message
+
+
+def described(body: str) -> dict[str, Any]:
+    """What the log may say of a message, or of any other text: its kind and its ids, but none of its rows."""
+    with suppress(ValueError):
+        fields = json.loads(body)
+        if isinstance(fields, dict):
+            known = {name: str(fields[field])[:100] for field, name in _DESCRIBED.items() if field in fields}
+            return known or {"fields": sorted(fields)[:10]}
+    return {}
 
 
 def _decoded(fields: dict[str, Any]) -> Message | FailedInvocation:

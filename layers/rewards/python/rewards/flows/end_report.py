@@ -101,7 +101,7 @@ class ReportEnding:
         try:
             self.mail(export_id)
         except EmailNotSentError as error:
-            self._notifications.record_failure(self._jobs, export_id, str(error))
+            self._notifications.record_failure(self._jobs, export_id, error.reason)
 
     def fail_overview(self) -> None:
         """The overview of all balances failed permanently."""

@@ -94,7 +94,7 @@ class Finisher:
             try:
                 self._mail(import_id)
             except EmailNotSentError as error:
-                self._notifications.record_failure(self._jobs, import_id, str(error))
+                self._notifications.record_failure(self._jobs, import_id, error.reason)
 
     @contextmanager
     def _leased(

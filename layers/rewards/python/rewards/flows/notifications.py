@@ -1,13 +1,19 @@
 """Download links, links to the console, and emails whose failure never loses the work."""
 
+import logging
 from collections.abc import Callable
 
+from rewards.adapters import metrics
 from rewards.adapters.download_links import DownloadLink, DownloadLinks
+from rewards.adapters.errors import EmailNotSentError
 from rewards.adapters.export_jobs import ExportJobs
 from rewards.adapters.import_jobs import ImportJobs
 from rewards.adapters.mailer import Mailer
+from rewards.adapters.metrics import Metric
 from rewards.email.address import deliverable, is_in
 from rewards.email.layout import Email
+
+logger = logging.getLogger(__name__)
 
 _DAY = 86_400_000
 
@@ -56,12 +62,23 @@ class Notifications:
         address = deliverable(to)
         if address is None or not is_in(address, self._allowed_domains):
             address = self._notification_email
-        self._mailer.send(address, email)
+        kind = "import_id" if isinstance(jobs, ImportJobs) else "export_id"
+        self._send(address, email, {kind: job_id})
         jobs.update(job_id, {"mailto_email": address, "date_mailed": self._now(), "mail_error": None})
 
     def notify(self, email: Email) -> None:
         """Send an email that is about no job to the stack's NotificationEmail. Raises EmailNotSentError."""
-        self._mailer.send(self._notification_email, email)
+        self._send(self._notification_email, email, {})
+
+    def _send(self, address: str, email: Email, about: dict[str, str]) -> None:
+        """Send an email; the log says what it is about, and not to whom it went."""
+        try:
+            message_id = self._mailer.send(address, email)
+        except EmailNotSentError as error:
+            metrics.record(Metric.EMAILS_FAILED)
+            logger.warning("email not sent", extra={**about, "code": error.code})
+            raise
+        logger.info("email sent", extra={**about, "ses_message_id": message_id})
 
     def record_failure(self, jobs: ImportJobs | ExportJobs, job_id: str, error: str) -> None:
         """Record that a job's email could not be sent after all retries, unless another worker sent it."""

@@ -9,12 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from secrets import token_hex
 
+from rewards.adapters import metrics
 from rewards.adapters.accounts import Accounts
-from rewards.adapters.chunk_records import ChunkRecords
+from rewards.adapters.chunk_records import ChunkRecords, tally
 from rewards.adapters.errors import LeaseTakenError, UnknownOutcomeError
 from rewards.adapters.files import Files
 from rewards.adapters.import_jobs import ImportJobs
 from rewards.adapters.jobs_table import Lease
+from rewards.adapters.metrics import Metric
 from rewards.adapters.queues import Queues
 from rewards.adapters.retry import Backoff, OutOfTimeError
 from rewards.domain import ids, invisible, row_ids
@@ -104,6 +106,9 @@ class ChunkProcessor:
                 self._chunks.count_chunk(
                     chunk.import_id, chunk.number, owner, results, expires, backoff, rejected
                 )
+                if not (isinstance(chunk, RedeemChunk) and chunk.dry_run):
+                    metrics.record_rows(tally(results).outcomes)
+                metrics.record(Metric.CHUNK_DURATION, self._now() - now)
             except UnknownOutcomeError:
                 raise  # a write may still be in progress: keep the lease until it expires
             except UnfinishedChunkError:

@@ -5,14 +5,19 @@ processed. But a busy table, or another worker's lease, is no fault of the messa
 stays done. A crash between the two steps leaves two copies, which leases and counts make harmless.
 """
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from rewards.adapters import metrics
 from rewards.adapters.errors import ThrottledError
+from rewards.adapters.metrics import Metric
 from rewards.adapters.queues import Queues
 from rewards.domain import ids
 from rewards.domain.errors import RetryLaterError
 from rewards.domain.messages import ImportMessage
+
+logger = logging.getLogger(__name__)
 
 # Seconds until the copy is delivered. A lease is free after three of them, a table has had time to recover.
 LATER = 60
@@ -37,7 +42,10 @@ class Requeuer:
         """
         try:
             yield
-        except (RetryLaterError, ThrottledError):
+        except (RetryLaterError, ThrottledError) as error:
             if self._now() > ids.time_of(message.import_id) + PATIENCE:
                 raise
             self._queues.send_later(self._queue_url, body, LATER)
+            metrics.record(Metric.REQUEUES)
+            what = {"import_id": message.import_id, "reason": type(error).__name__}
+            logger.warning("requeued", extra=what)

@@ -6,9 +6,11 @@ key. The import is sealed by one write that names the attempt; from then on no r
 again: whoever sends chunks, now or later, reads the stored ones.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from rewards.adapters import metrics
 from rewards.adapters.errors import UploadGoneError, UploadUnreadableError
 from rewards.adapters.export_jobs import ExportJobs
 from rewards.adapters.files import Files
@@ -34,6 +36,8 @@ from rewards.flows.row_id_lookup import find_reports, known_exports
 from rewards.flows.uploaded_imports import UNREADABLE, Uploaded, UploadedImports
 from rewards.tabular.csv_blocks import NotInBlocksError
 from rewards.tabular.csv_reader import NotUtf8Error
+
+logger = logging.getLogger(__name__)
 
 # Bytes of a file that can be checked in time, whatever its rows are; version 0.1 took no larger ones.
 _ALWAYS_FITS = 2 << 30
@@ -93,6 +97,7 @@ class Validation:
         job = self._uploads.find(uploaded)
         if job is None:
             return None
+        logger.info("upload found", extra={"import_id": job.id, "status": job.status.value})
         if job.status is ImportStatus.VALIDATING:
             try:
                 self._validate(job, backoff)
@@ -113,6 +118,8 @@ class Validation:
             raise
         if not sealed:  # another attempt was faster, or the import was aborted or cancelled meanwhile
             found.attempt.discard()
+        elif not job.dry_run:
+            metrics.record_rows(found.outcomes)
 
     def _seal(self, job: ImportJob, found: _Found) -> bool:
         """Seal the import with what was found; False if it is not to be sealed any more."""
