@@ -6,6 +6,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
+from aws_lambda_powertools.logging.utils import copy_config_to_registered_loggers
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 import balance_routes
@@ -25,6 +26,7 @@ from rewards.domain.errors import RewardsError
 from wiring import settings
 
 logger = Logger()
+copy_config_to_registered_loggers(logger, include={"rewards"})
 app = Resolver()
 for module in (exports, imports, balance_routes, reward_routes, openapi):
     app.include_router(module.router, prefix="/api/v1/<_tenant>")

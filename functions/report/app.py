@@ -4,6 +4,7 @@ from functools import cache, partial
 from typing import Any
 
 from aws_lambda_powertools import Logger
+from aws_lambda_powertools.logging.utils import copy_config_to_registered_loggers
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -21,6 +22,7 @@ from rewards.settings import load
 _LOADED = (mailer, row_id_keys, create_report)
 
 logger = Logger()
+copy_config_to_registered_loggers(logger, include={"rewards"})
 processor = BatchProcessor(EventType.SQS, logger=logger)  # type: ignore[arg-type] # it has the methods
 
 NEEDED = (

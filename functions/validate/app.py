@@ -4,6 +4,7 @@ from functools import cache
 from typing import Any
 
 from aws_lambda_powertools import Logger
+from aws_lambda_powertools.logging.utils import copy_config_to_registered_loggers
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from rewards.adapters import row_id_keys
@@ -18,6 +19,7 @@ from rewards.settings import load
 _LOADED = (row_id_keys, validate_import)
 
 logger = Logger()
+copy_config_to_registered_loggers(logger, include={"rewards"})
 
 NEEDED = ("jobs_table", "files_bucket", "redemption_queue_url", "finish_queue_url", "row_id_key_secret")
 

@@ -1,12 +1,14 @@
 """The main job on the deployed template, as people and programs meet it."""
 
 import io
+import json
 import re
 from datetime import UTC, datetime
 
 import pytest
 from openpyxl import load_workbook
 
+from infra.local import stack
 from tests.e2e.conftest import links
 
 REWARDS = """\
@@ -44,6 +46,19 @@ def test_the_report_comes_by_email_and_its_link_opens_without_a_password(loaded,
     record = loaded.call("GET", f"/export/{export_id}").json
     assert (record["status"], record["recordCount"], record["format"]) == ("COMPLETED", 2, "CSV")
     assert record["mailtoEmail"] == "operators@example.com"
+
+
+def test_metrics_and_lines_about_the_export_are_in_the_logs(loaded, report):
+    def lines(group, having):
+        logs, name = loaded.local.aws.client("logs"), loaded.local.resources[group]
+        found = (each["message"] for each in logs.filter_log_events(logGroupName=name)["events"])
+        said = [json.loads(each) for each in found if each.startswith("{")]
+        return [each for each in said if having.items() <= each.items()]
+
+    rows = {"Stack": stack.NAME, "Outcome": "LOADED", "Rows": [3]}
+    (counted,) = loaded.wait(lambda: lines("RedeemLogGroup", rows))
+    assert counted["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["Stack", "Outcome"]]
+    assert loaded.wait(lambda: lines("ReportLogGroup", {"message": "email sent", "export_id": report[0]}))
 
 
 def test_the_filled_in_report_is_redeemed_oldest_expiry_first_and_only_once(loaded, report):

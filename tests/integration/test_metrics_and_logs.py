@@ -11,6 +11,7 @@ import sys
 from collections import Counter
 
 import pytest
+from aws_lambda_powertools.logging.utils import copy_config_to_registered_loggers
 from aws_lambda_powertools.utilities.batch.exceptions import BatchProcessingError
 
 from rewards.adapters.import_jobs import ImportJobs
@@ -28,26 +29,34 @@ STACK = "AWS::StackName"
 class Service:
     """The deployed functions, and what they write to the log."""
 
-    def __init__(self, world, load, monkeypatch, capsys, caplog):
+    def __init__(self, world, load, monkeypatch, capsys):
         self.world = world
-        self._load, self._monkeypatch, self._capsys, self._caplog = load, monkeypatch, capsys, caplog
-        self._handlers, self._raised, self._log = {}, [], io.StringIO()
+        self._load, self._monkeypatch, self._capsys = load, monkeypatch, capsys
+        self._apps, self._raised, self._log = {}, [], io.StringIO()
 
-    def run(self, name, what):
-        """Run a function; its response."""
-        if name not in self._handlers:
+    def app(self, name):
+        """The module of a function, which starts when it is first used."""
+        if name not in self._apps:
             self._monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", name)
             for module in [each for each in sys.modules.values() if is_of_a_function(each)]:
                 del sys.modules[module.__name__]
-            self._handlers[name] = self._load(name)
-            self._monkeypatch.setattr(sys.modules["app"].logger.registered_handler, "stream", self._log)
-        return self._handlers[name](what, CONTEXT)
+            self._load(name)
+            self._apps[name] = sys.modules["app"]
+            self._monkeypatch.setattr(self._apps[name].logger.registered_handler, "stream", self._log)
+        return self._apps[name]
+
+    def run(self, name, what):
+        """Run a function; its response."""
+        app = self.app(name)
+        # Each function does so when it starts, but here they share a process.
+        copy_config_to_registered_loggers(app.logger, include={"rewards"})
+        return app.handler(what, CONTEXT)
 
     def deploy(self, name, **variables):
         """Let a function start again with other variables."""
         for variable, value in variables.items():
             self._monkeypatch.setenv(variable, value)
-        self._handlers.pop(name, None)
+        self._apps.pop(name, None)
 
     def fail(self, name, what):
         """Run a function that fails. Lambda writes its exception to the log."""
@@ -74,13 +83,6 @@ class Service:
         self._log.seek(0)
         lines = [json.loads(line) for line in (printed.out + logged).splitlines()]
         texts = printed.out + printed.err + logged + "".join(self._raised)
-        for each in self._caplog.records:
-            if each.name.startswith("rewards."):  # Lambda writes those, with what is beside their message
-                known = vars(logging.LogRecord("", 0, "", 0, "", None, None)).keys() | {"message", "asctime"}
-                beside = {name: value for name, value in vars(each).items() if name not in known}
-                lines.append({"level": each.levelname, "message": each.getMessage(), **beside})
-                texts += json.dumps(lines[-1])
-        self._caplog.clear()
         metrics = [each for each in lines if "_aws" in each]
         return Written(metrics, [each for each in lines if "_aws" not in each], texts)
 
@@ -127,11 +129,10 @@ class Written:
 
 
 @pytest.fixture
-def service(world, aws, monkeypatch, capsys, caplog):
+def service(world, aws, monkeypatch, capsys):
     monkeypatch.setenv("STACK_NAME", STACK)
-    caplog.set_level(logging.INFO, logger="rewards")
     with handlers(world, aws, monkeypatch) as load:
-        yield Service(world, load, monkeypatch, capsys, caplog)
+        yield Service(world, load, monkeypatch, capsys)
 
 
 # --- Alarms: each is caused, and the metric that it watches is written under exactly its names ---
@@ -400,6 +401,15 @@ def test_no_personal_data_is_logged(service):
     written = service.written()
     assert {"request", "processed", "dead letter", "email not sent"} <= {*written.messages()}
     assert mark not in written.text
+
+
+@pytest.mark.parametrize("name", ["validate", "redeem", "finish", "report", "api"])
+def test_a_function_writes_what_the_package_logs_as_its_own_lines(service, monkeypatch, name):
+    monkeypatch.setattr(logging.getLogger("rewards"), "handlers", [])
+    app = service.app(name)
+    logging.getLogger("rewards.flows").warning("said", extra={"import_id": "1"})
+    (line,) = service.written().lines
+    assert (line["message"], line["import_id"], line["service"]) == ("said", "1", app.logger.service)
 
 
 def test_every_function_names_itself_in_its_lines():

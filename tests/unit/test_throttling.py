@@ -2,14 +2,13 @@
 
 import io
 import json
-import logging
 
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError
 
 from infra.local.ministack import CREDENTIALS, REGION
-from rewards.adapters import clients
+from rewards.adapters import clients, throttling
 from rewards.adapters.throttling import reported
 
 
@@ -113,7 +112,9 @@ def test_counts_a_transaction_of_which_an_action_was_throttled(client, measured,
     assert measured(work) == expected
 
 
-def test_reports_a_failed_invocation_and_begins_each_one_at_zero(client, measured, capsys, caplog):
+def test_reports_a_failed_invocation_and_begins_each_one_at_zero(client, measured, capsys, monkeypatch):
+    warnings = []
+    monkeypatch.setattr(throttling.logger, "warning", lambda *said, **beside: warnings.append((said, beside)))
     operation, request = GET
 
     def work():
@@ -123,6 +124,5 @@ def test_reports_a_failed_invocation_and_begins_each_one_at_zero(client, measure
     with pytest.raises(KeyError):
         measured(work)
     assert json.loads(capsys.readouterr().out)["ThrottledRequests"] == [1]
-    (warning,) = caplog.records
-    assert (warning.levelno, warning.message, warning.requests) == (logging.WARNING, "throttled", 1)
+    assert warnings == [(("throttled",), {"extra": {"requests": 1}})]
     assert measured(lambda: None) == []
