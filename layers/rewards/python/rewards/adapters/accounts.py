@@ -165,7 +165,7 @@ class Accounts:
             # A reward that a reversal took back into its balance in between is on no page any more.
             if all(sum(len(page.rewards) for page in pages) == b.archived.count for b, pages in found):
                 return found
-        raise ThrottledError(f"account {account_id} changed each time it was read")
+        raise ThrottledError("the account changed each time it was read")
 
     def _balances_with_history(
         self, account_id: str, user_id: str | None, unit: str | None

@@ -116,7 +116,7 @@ def _reward(balance: Balance, pages: Pages, ordinal: int, take: bool) -> Reward:
                     pages[key] = replace(page, rewards=rest)
                     unarchive(balance, reward)
                 return reward
-    raise MovedError(f"no reward {ordinal} of {balance.account_id} {balance.user_id} {balance.unit}")
+    raise MovedError(f"no reward {ordinal} in the balance or its history")
 
 
 def _closed(reward: Reward, now: int) -> str:
