@@ -1,6 +1,7 @@
 """Whatever is delivered twice, retried or crashes half-way: a row redeems once, and every import ends."""
 
 import contextlib
+import gzip
 import json
 import threading
 from collections import Counter
@@ -8,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from rewards.adapters import queue_messages
+from rewards.adapters import queue_messages, sealing
 from rewards.adapters.errors import (
     ConditionFailedError,
     EmailNotSentError,
@@ -18,6 +19,7 @@ from rewards.adapters.errors import (
 )
 from rewards.adapters.jobs_table import Lease
 from rewards.adapters.retry import Backoff, OutOfTimeError
+from rewards.adapters.sealed import SealBrokenError
 from rewards.domain import ids
 from rewards.domain.balance import RedemptionRequest, redeem
 from rewards.domain.balance_key import BalanceKey
@@ -745,3 +747,30 @@ def test_a_row_id_is_remembered_after_its_redemption_went_to_history(world):
     assert first["id"] in world.results(again)[0]["message"]
     assert balance.total_redeemed == 41
     assert world.available("acme", "u1") == 59
+
+
+def test_a_stored_chunk_that_was_changed_is_not_sent(world, file):
+    import_id = world.validate(world.put("redemptions/a.csv", file))
+    world.take("redeem")
+    (key,) = [key for key in world.keys(f"evidence/{import_id}/") if "/chunks-" in key]
+    world.files.put(key, gzip.compress(gzip.decompress(world.bytes(key)).replace(b'"60"', b'"61"') + b" "))
+    world.jobs_table.update("IMPORT", import_id, {"sent": False, "sentFiles": 0})
+    with pytest.raises(SealBrokenError):
+        world.chunk_sender.run(import_id, quick())
+    assert world.take("redeem") == []
+
+
+def test_sending_goes_on_from_where_it_stopped_when_its_time_was_up(world, file, monkeypatch):
+    monkeypatch.setattr(sealing, "_FILE_BYTES", 1)
+    monkeypatch.setattr(queue_messages, "MAX_ROWS", 20)
+    import_id = world.validate(world.put("redemptions/a.csv", file))
+    sent = world.take("redeem")
+    assert len(sent) > 2
+    world.jobs_table.update("IMPORT", import_id, {"sent": False, "sentFiles": 0})
+    left = iter([60, 60, 0])
+    world.chunk_sender.run(import_id, Backoff(lambda: next(left)))
+    first = world.take("redeem")
+    assert 0 < len(first) < len(sent)
+    (message,) = world.take("finish")
+    world.deliver("finish", message)
+    assert first + world.take("redeem") == sent

@@ -1,5 +1,8 @@
 """Warnings: what a person should know of a row that counts all the same."""
 
+import io
+
+import openpyxl
 import pytest
 
 from rewards.domain.object_keys import EXAMPLES, import_key
@@ -153,3 +156,61 @@ def test_a_warning_is_explained_with_its_first_rows(world):
     assert [example.line for example in found.examples] == [2]
     assert found.meaning
     assert found.remedy
+
+
+REWARD_NAMES = ["id", "type", "unit", "assignedCredit", "user.id", "user.accountId", "dateExpire"]
+
+
+def workbook(*sheets):
+    """A workbook with one sheet per list of rows."""
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for rows in sheets:
+        page = book.create_sheet()
+        for cells in rows:
+            page.append(cells)
+    file = io.BytesIO()
+    book.save(file)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("key", "body", "warning", "said"),
+    [
+        (
+            "rewards/a.csv",
+            f"{','.join(REWARD_NAMES)}\r\nr8,CREDIT,POINT,5,ann,acme,2099-01-01\r\n",
+            "UNKNOWN_COLUMN",
+            "dateExpires",
+        ),
+        (
+            "rewards/a.xlsx",
+            workbook([REWARD_NAMES, ["r9", "CREDIT", "POINT", 5, "ann", "acme"]]),
+            "UNKNOWN_COLUMN",
+            "dateExpires",
+        ),
+        (
+            "redemptions/a.xlsx",
+            workbook([[*row("1")], [*row("1").values()]], [["June"]]),
+            "OTHER_SHEETS_IGNORED",
+            "“Sheet1”",
+        ),
+        (
+            "redemptions/b.csv",
+            "firstName;accountId;userId;unit;valueToRedeem\r\nАнна;acme;ann;POINT;1\r\n".encode("cp1251"),  # noqa: RUF001
+            "ENCODING_DETECTED",
+            "Windows-1251",
+        ),
+    ],
+    ids=["column", "column of a workbook", "sheets", "encoding"],
+)
+def test_a_warning_about_the_whole_file_is_in_record_email_and_api(world, key, body, warning, said):
+    record = world.upload(key, body)
+    assert record["warnings"][warning] == 1
+    assert said in record["fileWarnings"][warning]
+    text = world.mailer.sent[-1][1].text
+    assert warning in text
+    assert said in text
+    kept = world.files.record(import_key(record["id"], EXAMPLES))
+    found = summarise_outcomes(world.import_jobs.get(record["id"]), kept).warnings
+    assert [said in each.meaning for each in found if each.warning == warning] == [True]
