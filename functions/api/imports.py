@@ -1,4 +1,4 @@
-"""`/import`: create, start, cancel and reverse imports, get their status, download their results."""
+"""`/import`: create, start, cancel, resume and reverse imports, get their status, download their results."""
 
 from dataclasses import asdict
 from typing import Annotated, Any, Literal
@@ -130,6 +130,13 @@ class ImportStats(WithDecimalsByUnit):
     decimals: DecimalsByUnit
 
 
+class Stall(BaseModel):
+    """An import that is under way, but has made no progress for 20 minutes or longer. It can be resumed."""
+
+    since: int = Field(description="The time of its last progress.")
+    reason: str = Field(description="What it waits for, in words.")
+
+
 class Import(BaseModel):
     """A file that is imported. Dates are Unix milliseconds UTC."""
 
@@ -163,6 +170,7 @@ class Import(BaseModel):
     startedAs: str | None = Field(default=None, description="The import that was started from this dry run.")
     reverses: str | None = Field(default=None, description="The import that this one reverses.")
     reversedBy: str | None = Field(default=None, description="The import that reverses this one.")
+    stalled: Stall | None = Field(default=None, description="Null while it makes progress.")
     stats: ImportStats
 
 
@@ -311,9 +319,30 @@ def start_import(_tenant: str, import_id: str) -> Import:
     },
 )
 def cancel_import(_tenant: str, import_id: str) -> Import:
-    """Rows that are not redeemed yet end CANCELLED. A repeated request gets the same response."""
+    """Rows that are not redeemed yet end CANCELLED. A repeated request gets the same response. It also
+    resumes an import that has not ended."""
     job = wiring.flows().imports.cancel(import_id)
     return Import.model_validate(_shown(_found(import_id, job)))
+
+
+@router.post(
+    "/import/<import_id>/resume",
+    summary="Resume an import",
+    tags=_TAGS,
+    status_code=202,
+    responses={
+        202: {"description": "The import; the service continues with what is left to do."},
+        404: {"description": "IMPORT_NOT_FOUND"},
+        409: {
+            "description": "IMPORT_PENDING: it waits for its file. IMPORT_COMPLETED, IMPORT_ABORTED, "
+            "IMPORT_CANCELLED: it has ended. NOT_RESUMABLE: version 0.1 did not store what it sent."
+        },
+    },
+)
+def resume_import(_tenant: str, import_id: str) -> Import:
+    """Continue an import that has stopped because its messages were lost. The service also does so by itself
+    after an hour. A repeated request, or one for an import that has not stopped, changes no result."""
+    return Import.model_validate(_shown(_found(import_id, wiring.flows().imports.resume(import_id))))
 
 
 @router.post(
@@ -398,6 +427,7 @@ def _found(import_id: str, job: ImportJob | None) -> ImportJob:
 def _shown(job: ImportJob) -> dict[str, Any]:
     """An import with the names of CONTRACT section 5. What an earlier version did not count is empty."""
     groups = [each for each in count_groups(job.outcomes, job.purpose) if each.rows]
+    stall = job.stall_at(now())
     return {
         "id": job.id,
         "type": job.type.value,
@@ -419,6 +449,7 @@ def _shown(job: ImportJob) -> dict[str, Any]:
         "startedAs": job.started_as,
         "reverses": job.reverses,
         "reversedBy": job.reversed_by,
+        "stalled": asdict(stall) if stall else None,
         "stats": {
             "rows": job.rows,
             "processed": job.processed,

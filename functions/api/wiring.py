@@ -16,7 +16,7 @@ SIGNED_SECONDS = 300
 NEEDED = (
     *("accounts_table", "rewards_table", "jobs_table", "files_bucket", "upload_bucket"),
     *("export_queue_url", "redemption_queue_url", "finish_queue_url"),
-    *("tenant_alias", "public_url", "notification_email"),
+    *("tenant_alias", "public_url", "notification_email", "validate_function"),
 )
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from rewards.adapters.errors import ThrottledError
 from rewards.domain.export_job import ExportJob, ExportStatus
+from rewards.domain.import_job import ImportType
 from tests.integration import test_handlers
 from tests.integration.conftest import new_world
 from tests.integration.test_handlers import CONTEXT, event, handlers
@@ -643,3 +644,54 @@ def test_a_path_that_can_be_read_in_two_ways_is_rejected(api):
     assert app.allowed_methods("/rewards/account/a/user") == set()
     with pytest.raises(ApiError, match="ambiguous"):
         app.allowed_methods("/rewards/account/a/user/b/user/c")
+
+
+class TestResume:
+    @pytest.fixture
+    def import_id(self, world):
+        """An import whose file has arrived and whose validation is lost."""
+        key = f"redemptions/{world.now()}.csv"
+        return world.uploaded_imports.find(world.put(key, f"a\n{world.now()}\n")).id
+
+    @pytest.fixture
+    def called(self, monkeypatch):
+        import wiring
+
+        found = []
+        monkeypatch.setattr(wiring.flows().validate_function, "start", lambda *place: found.append(place))
+        return found
+
+    def test_accepts_an_import_that_is_under_way(self, world, call, import_id, called):
+        response = call("POST", f"/import/{import_id}/resume")
+        assert response["statusCode"] == 202
+        assert json.loads(response["body"])["status"] == "VALIDATING"
+        record = world.record(import_id)
+        assert called == [(record["bucket"], record["key"], record["versionId"])]
+
+    def test_shows_that_an_import_is_stalled(self, world, call, import_id, called, monkeypatch):
+        assert json.loads(call(path=f"/import/{import_id}")["body"])["stalled"] is None
+        monkeypatch.setattr("imports.now", lambda: world.now() + 20 * 60_000)
+        stalled = json.loads(call(path=f"/import/{import_id}")["body"])["stalled"]
+        since = world.record(import_id)["dateCreated"]
+        assert stalled == {"since": since, "reason": "The check of the file has not ended."}
+
+    def test_rejects_what_waits_has_ended_or_does_not_exist(self, world, call, import_id, called):
+        job, _ = world.imports.create(ImportType.REDEMPTIONS, "a.csv", "", False, "ann", None)
+        assert code(call("POST", f"/import/{job.id}/resume")) == (409, "IMPORT_PENDING")
+        world.imports.cancel(job.id)
+        assert code(call("POST", f"/import/{job.id}/resume")) == (409, "IMPORT_CANCELLED")
+        assert code(call("POST", "/import/unknown/resume")) == (404, "IMPORT_NOT_FOUND")
+        assert called == []
+
+    def test_is_for_operators_only(self, call, import_id, called):
+        assert code(call("POST", f"/import/{import_id}/resume", role="viewer")) == (403, "FORBIDDEN")
+        assert called == []
+
+    def test_a_function_that_is_throttled_is_503(self, call, import_id, monkeypatch):
+        import wiring
+
+        def throttled(*_):
+            raise ThrottledError
+
+        monkeypatch.setattr(wiring.flows().validate_function, "start", throttled)
+        assert code(call("POST", f"/import/{import_id}/resume")) == (503, "TRY_AGAIN")

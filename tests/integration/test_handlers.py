@@ -10,8 +10,10 @@ from types import SimpleNamespace
 import pytest
 
 from infra.local.ministack import CREDENTIALS, REGION
+from rewards import clock
 from rewards.adapters import queue_messages
 from rewards.adapters.clients import client
+from rewards.domain.messages import SendChunks
 from tests.builders.files import row, sheet
 from tests.builders.row_ids import KEY
 
@@ -62,6 +64,7 @@ def handlers(world, aws, monkeypatch):
         "PUBLIC_URL": "https://example.com",
         "ROW_ID_KEY_SECRET": "row-id-key",
         "TENANT_ALIAS": "default",
+        "VALIDATE_FUNCTION": "validate",
         "TOKEN_ISSUER": "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_pool",
         "JWKS_URL": f"{aws.endpoint}/us-east-1_pool/.well-known/jwks.json",
         "USER_POOL_CLIENT_ID": "client",
@@ -179,6 +182,17 @@ def test_report_takes_an_order(world, handler):
     (body,) = world.take("export")
     handler("report")(with_body("report-order", body), CONTEXT)
     assert world.exports.get(job.id).status == "COMPLETED"
+
+
+def test_sweep_resumes_an_import_that_has_stopped(world, handler, monkeypatch):
+    import_id, _ = started(world)
+    monkeypatch.setattr(clock, "now", world.now)
+    sweep = handler("sweep")
+    sweep(event("sweep"), CONTEXT)
+    assert world.take("finish") == []
+    world.now.ahead = 3_600_000
+    sweep(event("sweep"), CONTEXT)
+    assert [queue_messages.decode(body) for body in world.take("finish")] == [SendChunks(import_id)]
 
 
 def test_the_api_takes_an_order_and_passes_it_on(world, handler):

@@ -24,6 +24,7 @@ from tests.unit.test_template import function, template
 
 # As the template's reader shows the name of the stack, so that both sides can be compared.
 STACK = "AWS::StackName"
+HOUR = 3_600_000
 
 
 class Service:
@@ -155,10 +156,18 @@ def somebody_is_unknown(service):
     assert service.call("GET", "/units", role=None)[0] == 401
 
 
+def resuming_does_not_help(service):
+    export_id = service.world.exports.create("REWARD", "CSV", "", "test", {}).id
+    changes = {"dateCreated": service.world.now() - 2 * HOUR, "resumes": 3}
+    service.world.jobs_table.update("EXPORT", export_id, changes)
+    service.run("sweep", event("sweep"))
+
+
 CAUSES = {
     "NotProcessedRowsAlarm": a_chunk_fails_permanently,
     "EmailsFailedAlarm": an_email_is_not_taken,
     "UnauthorizedRequestsAlarm": somebody_is_unknown,
+    "StuckJobsAlarm": resuming_does_not_help,
 }
 OWN_ALARMS = {
     name: resource["Properties"]
@@ -358,6 +367,21 @@ def test_the_id_of_the_export_joins_the_lines_from_the_request_to_the_email(serv
     assert {*service.written().messages(export_id=export_id)} == {"reported", "email sent"}
 
 
+def test_what_the_sweep_does_is_logged_with_what_it_belongs_to(service):
+    world = service.world
+    ids = {"import_id": started(world)[0], "export_id": world.exports.create("REWARD", "CSV", "", "t", {}).id}
+    for resumes, message, level in ((0, "resumed", "WARNING"), (3, "stuck", "ERROR")):
+        for name, identifier in ids.items():
+            kind = name.removesuffix("_id").upper()
+            past = world.now() - 2 * HOUR
+            changes = {"dateCreated": past, "dateProgress": past, "dateResumed": None, "resumes": resumes}
+            world.jobs_table.update(kind, identifier, changes)
+        service.run("sweep", event("sweep"))
+        written = service.written()
+        for name, identifier in ids.items():
+            assert written.messages(**{name: identifier}, level=level, service="sweep") == [message]
+
+
 def test_a_dead_letter_is_logged_with_what_it_belongs_to(service):
     import_id, body = started(service.world)
     service.run("finish", with_body("dead-letter-chunk", body))
@@ -403,7 +427,7 @@ def test_no_personal_data_is_logged(service):
     assert mark not in written.text
 
 
-@pytest.mark.parametrize("name", ["validate", "redeem", "finish", "report", "api"])
+@pytest.mark.parametrize("name", ["validate", "redeem", "finish", "report", "sweep", "api"])
 def test_a_function_writes_what_the_package_logs_as_its_own_lines(service, monkeypatch, name):
     monkeypatch.setattr(logging.getLogger("rewards"), "handlers", [])
     app = service.app(name)
@@ -413,5 +437,5 @@ def test_a_function_writes_what_the_package_logs_as_its_own_lines(service, monke
 
 
 def test_every_function_names_itself_in_its_lines():
-    for name in ("validate", "redeem", "finish", "report", "api", "authorizer"):
+    for name in ("validate", "redeem", "finish", "report", "sweep", "api", "authorizer"):
         assert function(name)["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"] == name

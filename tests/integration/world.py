@@ -26,7 +26,7 @@ from rewards.domain.messages import (
 )
 from rewards.domain.object_keys import report_key
 from rewards.flows.overviews import scan_overview
-from rewards.flows.uploaded_imports import Uploaded
+from rewards.flows.uploaded_imports import Uploaded, uploads_in
 from tests.builders.row_ids import keys
 
 # Metadata of an upload whose rows, without rowId, were imported before.
@@ -58,6 +58,22 @@ class RecordingMailer:
         return "id"
 
 
+class RecordingLambda:
+    """Keeps the events that the function `validate` is called with."""
+
+    def __init__(self) -> None:
+        self._payloads: list[bytes] = []
+
+    def invoke(self, *, FunctionName: str, InvocationType: str, Payload: bytes) -> None:
+        assert (FunctionName, InvocationType) == ("validate", "Event")
+        self._payloads.append(Payload)
+
+    def events(self) -> list[Uploaded]:
+        """The uploads that they name; they are delivered once."""
+        payloads, self._payloads = self._payloads, []
+        return [uploaded for payload in payloads for uploaded in uploads_in(json.loads(payload))]
+
+
 def quick() -> Backoff:
     """Waits next to nothing."""
     return Backoff(lambda: 30.0, base=0.001, cap=0.01)
@@ -72,6 +88,7 @@ class World:
     urls: dict[str, str]
     now: Clock = field(default_factory=Clock)
     mailer: Any = field(default_factory=RecordingMailer)
+    function: RecordingLambda = field(default_factory=RecordingLambda)
 
     def __post_init__(self) -> None:
         self.s3, self.sqs = self.clients("s3"), self.clients("sqs")
@@ -94,6 +111,7 @@ class World:
             public_url="https://example.com",
             row_id_key_secret="",
             tenant_alias="default",
+            validate_function="validate",
         )
         self.flows = Flows(settings, client=self._client, now=self.now)
         # What reaches beyond the emulated services is given by the test.
@@ -106,6 +124,8 @@ class World:
         return getattr(self.flows, name)
 
     def _client(self, service: str, purpose: str = "") -> Any:
+        if service == "lambda":
+            return self.function
         return self.clients.__wrapped__(service) if purpose else self.clients(service)
 
     # --- What people do ---
@@ -174,8 +194,10 @@ class World:
     # --- What AWS does ---
 
     def run(self) -> None:
-        """Deliver messages until no queue has any."""
+        """Deliver messages, and events that the function `validate` was called with, until there are none."""
         while True:
+            for uploaded in self.function.events():
+                self.validate(uploaded)
             bodies = [(name, body) for name in ("export", "redeem", "finish") for body in self.take(name)]
             if not bodies:
                 return

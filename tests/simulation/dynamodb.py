@@ -105,6 +105,7 @@ class DynamoDB:
         ConsistentRead: bool = False,
         ScanIndexForward: bool = True,
         ExclusiveStartKey: Item | None = None,
+        Limit: int | None = None,
     ) -> Any:
         if IndexName is None:
             _must_be_consistent(ConsistentRead)
@@ -137,7 +138,8 @@ class DynamoDB:
             condition(FilterExpression, names, {})
             project(ProjectionExpression, names, {})
             names.check_all_used()
-            return self._page(found, pages, [table.key_of(item) for item in found], table, ExclusiveStartKey)
+            keys = [table.key_of(item) for item in found]
+            return self._page(found, pages, keys, table, ExclusiveStartKey, Limit)
 
         values = " ".join(str(value.get("S", value)) for value in ExpressionAttributeValues.values())
         return self._call("Query", f"{TableName} {values}", apply, writes=False)
@@ -181,11 +183,17 @@ class DynamoDB:
         return Paginator(getattr(self, operation))
 
     def _page(
-        self, found: list[Item], pages: list[Item | None], keys: list[Key], table: Table, start: Item | None
+        self,
+        found: list[Item],
+        pages: list[Item | None],
+        keys: list[Key],
+        table: Table,
+        start: Item | None,
+        limit: int | None = None,
     ) -> Any:
         """A page of what was found; its size is counted before the filter, as on AWS."""
         first = keys.index(table.key_of(start)) + 1 if start and table.key_of(start) in keys else 0
-        last = first + self._page_items
+        last = first + min(self._page_items, limit or self._page_items)
         items = [page for page in pages[first:last] if page is not None]
         response: dict[str, Any] = {
             "Items": items,

@@ -52,7 +52,10 @@ OTHERS = (
     "duplicate-event",
     "delayed-event",
     "cold-start",
+    "purged-queue",
 )
+# An import whose messages are lost costs the rest of its history, so that is rare.
+_MOST = {"purged-queue": 0.1}
 # Nothing is the worse for these, so they never end a budget.
 _FREE = frozenset({"cold-start"})
 
@@ -61,12 +64,14 @@ _THROTTLES: Mapping[str, tuple[str, ...]] = {
     "s3": ("SlowDown", "ServiceUnavailable"),
     "sqs": ("RequestThrottled", "ThrottlingException"),
     "sesv2": ("TooManyRequestsException",),
+    "lambda": ("TooManyRequestsException",),
 }
 _FAILURES: Mapping[str, str] = {
     "dynamodb": "InternalServerError",
     "s3": "InternalError",
     "sqs": "InternalFailure",
     "sesv2": "InternalFailure",
+    "lambda": "ServiceException",
 }
 
 
@@ -112,7 +117,7 @@ class FaultInjector:
         for kind in rates:
             if random.random() < share:
                 # A message meets few of its own faults, a call is one of hundreds.
-                rates[kind] = severity if kind in KINDS else min(0.4, severity * 6)
+                rates[kind] = severity if kind in KINDS else min(_MOST.get(kind, 0.4), severity * 6)
         return cls(kernel, rates, random.choice([5, 20, 60, 120, 300]), only)
 
     @classmethod
@@ -120,6 +125,10 @@ class FaultInjector:
         """Some kinds of faults, often."""
         rates = dict.fromkeys((*KINDS, *OTHERS), 0.0) | dict(profile.rates)
         return cls(kernel, rates, 1000, profile.only)
+
+    def may_happen(self, kind: str) -> bool:
+        """Whether this kind of fault is one of this run's."""
+        return self._rates[kind] > 0
 
     def strikes(self, kind: str) -> bool:
         """Whether a fault of this kind happens now."""

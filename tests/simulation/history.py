@@ -4,12 +4,14 @@ from dataclasses import dataclass, field
 
 from tests.simulation.auditor import Auditor
 from tests.simulation.faults import FaultProfile
-from tests.simulation.kernel import Kernel, ProblemError
+from tests.simulation.kernel import HOUR, MINUTE, Kernel, ProblemError
 from tests.simulation.operators import Operator
 from tests.simulation.world import World
 
 # Far more than any seed needs; who gets here turns in circles.
 MAX_STEPS = 60_000
+# An import that is validated again needs a second one if its chunks are lost, too.
+SWEEPS = 3
 
 
 @dataclass
@@ -42,7 +44,8 @@ class History:
 
 
 def play(seed: int, profile: FaultProfile | None = None) -> History:
-    """Play a seed to its end: the faults stop, the queues drain, dead letters are handled, all is checked.
+    """Play a seed to its end: the faults stop, the queues drain, dead letters are handled, what was lost is
+    resumed, all is checked.
 
     Its fault profile is the seed's own, or one with some kinds of faults.
     """
@@ -68,10 +71,37 @@ def _play(world: World) -> None:
     ]
     for operator in operators:
         kernel.spawn(operator.name, operator.work)
-    kernel.run(until=lambda: all(operator.done for operator in operators), limit=MAX_STEPS)
+
+    def is_over() -> bool:
+        return all(operator.done for operator in operators)
+
+    # Where no queue is purged, everything has to end without the sweep, which would hide a lost message.
+    loses_messages = world.faults.may_happen("purged-queue")
+    if loses_messages:
+        world.sweep_until(is_over)
+    kernel.run(until=is_over, limit=MAX_STEPS)
     world.faults.stop()
     kernel.run(until=lambda: False, limit=MAX_STEPS)
+    if loses_messages:
+        _resume(world, auditor, operators[0])
     auditor.check_end()
+
+
+def _resume(world: World, auditor: Auditor, operator: Operator) -> None:
+    """Let the sweep resume what is lost; where it gave up, an operator or an engineer does."""
+    kernel = world.kernel
+    for by_sweep in (*[True] * SWEEPS, False):
+        left = auditor.unfinished()
+        kernel.count["resumed by the sweep" if by_sweep else "resumed by hand"] += len(left)
+        if not left:
+            return
+        if by_sweep:
+            kernel.after(HOUR + MINUTE, lambda: world.sweep(is_spared=True))
+        else:
+            for kind, identifier, is_ended in left:
+                auditor.check_given_up(kind, identifier)
+                operator.save(kind, identifier, is_ended)
+        kernel.run(until=lambda: False, limit=MAX_STEPS)
 
 
 def _keep(history: History, kernel: Kernel) -> None:

@@ -174,14 +174,14 @@ INJECTED_BUGS: dict[str, tuple[Change, ...]] = {
             "rewards.flows.process_chunk",
             (
                 "self._chunks.count_chunk(\n"
-                "                    chunk.import_id, chunk.number, owner, results, expires, "
-                "backoff, rejected\n"
+                "                    chunk.import_id, chunk.number, owner, results, "
+                "self._now(), backoff, rejected\n"
                 "                )\n"
             ),
             (
                 "self._chunks.count_chunk(\n"
-                "                    chunk.import_id, chunk.number, owner, results, expires, "
-                "backoff, rejected\n"
+                "                    chunk.import_id, chunk.number, owner, results, "
+                "self._now(), backoff, rejected\n"
                 "                )\n"
                 "                self._files.put_part(chunk.import_id, part, results, "
                 "_cells(job, results))\n"
@@ -221,6 +221,34 @@ INJECTED_BUGS: dict[str, tuple[Change, ...]] = {
             "        self._uploads.continue_(job, backoff)\n",
             "        if job.status is ImportStatus.VALIDATING:\n"
             "            self._uploads.continue_(job, backoff)\n",
+        ),
+    ),
+    "resume an import without sending its chunks again": (
+        (
+            "rewards.flows.resume_import",
+            'changes |= {"sent": False, "sent_files": 0}',
+            "pass",
+        ),
+    ),
+    "do not send a chunk again that a worker had": (
+        (
+            "rewards.adapters.chunk_records",
+            '"attribute_exists(counted)"',
+            '"attribute_exists(leaseOwner)"',
+        ),
+    ),
+    "do not resume an import that is validated": (
+        (
+            "rewards.domain.import_job",
+            "        if self.status is ImportStatus.VALIDATING:\n            return Step.VALIDATE\n",
+            "        if self.status is ImportStatus.VALIDATING:\n            return None\n",
+        ),
+    ),
+    "forget an email whose message is lost": (
+        (
+            "rewards.domain.import_job",
+            "return is_due and self.date_mailed is None and self.mail_error is None",
+            "return False",
         ),
     ),
     "import a duplicate file": (
@@ -386,6 +414,10 @@ FAULT_PROFILES: dict[str, FaultProfile] = {
     ),
     "do not send the chunks that a failed validation left": FaultProfile({"crashed": 0.1}, "validate"),
     "treat a retry as another import's redemption": FaultProfile({"crashed": 0.1}, "redeem"),
+    "resume an import without sending its chunks again": FaultProfile({"purged-queue": 0.1}),
+    "do not send a chunk again that a worker had": FaultProfile({"purged-queue": 0.1, "crashed": 0.1}),
+    "do not resume an import that is validated": FaultProfile({"purged-queue": 0.1, "crashed": 0.2}),
+    "forget an email whose message is lost": FaultProfile({"purged-queue": 0.2}),
     "report a redeemed row as not processed": FaultProfile(
         {"crashed": 0.1, "throttled": 0.2, "unanswered": 0.2}, "redeem"
     ),

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import CodeType, ModuleType, SimpleNamespace
 from typing import Any, ClassVar
 
-from tests.simulation.faults import FaultInjector
+from tests.simulation.faults import FaultInjector, Gateway
 from tests.simulation.kernel import HOUR, MINUTE, SECOND, Kernel, KilledError
 from tests.simulation.sqs import SQS, Message
 
@@ -100,7 +100,6 @@ class Lambda:
             if error is None:
                 return
             if number == 3:
-                self._kernel.count["failed events"] += 1
                 discard(
                     json.dumps(
                         {
@@ -116,6 +115,23 @@ class Lambda:
             self._kernel.after(number * MINUTE, lambda: self._attempt(function, event, discard, number + 1))
 
         self.invoke(function, event, done)
+
+
+class LambdaClient:
+    """The client with which a function calls another one, asynchronously."""
+
+    def __init__(self, gateway: Gateway, invoke_later: Callable[[str, Any], None]) -> None:
+        self._gateway = gateway
+        self._invoke_later = invoke_later
+
+    def invoke(self, *, FunctionName: str, InvocationType: str, Payload: bytes) -> Any:
+        assert InvocationType == "Event", InvocationType
+
+        def apply() -> Any:
+            self._invoke_later(FunctionName, json.loads(Payload))
+            return {"StatusCode": 202}
+
+        return self._gateway.call("lambda", "Invoke", FunctionName, apply, writes=True)
 
 
 class EventSource:

@@ -139,6 +139,17 @@ class Operator:
         for _ in range(self.random.choice([1, 1, 1, 2])):
             self.api(method, path, body, partial(self.auditor.responded, request), request.key, tries=3)
 
+    def save(self, kind: str, job_id: str, is_ended: bool) -> None:
+        """Do what the runbook says of a job that the sweep cannot help."""
+        if kind == "EXPORT":
+            body = {"version": 2, "kind": "report", "exportId": job_id}
+            self.world.sqs.put("export-queue", json.dumps(body))
+        elif is_ended:  # only its email is missing
+            body = {"version": 2, "kind": "finish", "importId": job_id}
+            self.world.sqs.put("finish-queue", json.dumps(body))
+        else:
+            self.api("POST", f"/import/{job_id}/resume", tries=3)
+
     def imports(self) -> list[str]:
         """The ids of all imports."""
         jobs = self.world.dynamodb.tables["jobs"].items
@@ -399,6 +410,14 @@ def redeem_and_regret(operator: Operator) -> None:
     new = [each for each in operator.imports() if each not in known]
     if new:
         _cancel(operator, new[-1])
+
+
+@action(1)
+def resume_an_import(operator: Operator) -> None:
+    """Any of the newest, whether it has stopped or not."""
+    imports = operator.imports()
+    if imports:
+        operator.api("POST", f"/import/{operator.random.choice(imports[-8:])}/resume", tries=2)
 
 
 def _cancel(operator: Operator, import_id: str) -> None:

@@ -45,6 +45,8 @@ class SQS:
 
     def __init__(self, gateway: Any, queues: dict[str, Queue]) -> None:
         self.queues = queues
+        # The bodies of messages that were lost because their queue was purged.
+        self.purged: list[str] = []
         self._gateway = gateway
         self._sent = 0
 
@@ -120,7 +122,16 @@ class SQS:
         queue = self._queue(url)
         queue.messages[message.id] = message
         queue.notify(visible)
+        if faults.strikes("purged-queue"):
+            self.purge(url)
         return message.id
+
+    def purge(self, url: str) -> None:
+        """Delete all messages, also those that are hidden while they are processed."""
+        messages = self._queue(url).messages
+        self._gateway.kernel.tell("sqs", f"** {url} is purged: {len(messages)} messages")
+        self.purged += [message.body for message in messages.values()]
+        messages.clear()
 
     def receive(self, url: str, most: int) -> list[Message]:
         """Take up to so many messages, in no order; what was received too often goes where the dead go."""

@@ -381,6 +381,22 @@ def test_an_index_holds_only_items_with_its_keys_and_only_their_keys(aws):
     assert all(item.keys() == {"pk", "sk", "kind"} for item in items)
 
 
+def test_an_index_is_read_from_a_key_on_up_to_a_limit(aws):
+    for pk in ("2", "1", "3", "4"):
+        put(aws, pk, "META", aws.listed, kind={"S": "IMPORT"})
+    asked = {
+        "TableName": aws.listed,
+        "IndexName": "ByKind",
+        "KeyConditionExpression": "kind = :kind AND pk >= :since",
+        "ExpressionAttributeValues": {":kind": {"S": "IMPORT"}, ":since": {"S": "2"}},
+        "ScanIndexForward": False,
+    }
+    first = aws.dynamodb.query(**asked, Limit=2)
+    assert [item["pk"]["S"] for item in first["Items"]] == ["4", "3"]
+    rest = aws.dynamodb.query(**asked, Limit=2, ExclusiveStartKey=first["LastEvaluatedKey"])
+    assert [item["pk"]["S"] for item in rest["Items"]] == ["2"]
+
+
 def test_the_segments_of_a_scan_part_the_table(aws):
     for n in range(20):
         put(aws, pk=f"p{n}", sk="H#" if n % 4 == 0 else "B#", name={"S": "x"})

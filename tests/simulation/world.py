@@ -8,6 +8,7 @@ import json
 import random
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -32,8 +33,8 @@ from rewards.adapters import (
 from tests.builders.row_ids import KEY
 from tests.simulation.dynamodb import DynamoDB, Table
 from tests.simulation.faults import FaultInjector, FaultProfile, Gateway
-from tests.simulation.kernel import MINUTE, SECOND, Kernel
-from tests.simulation.lambdas import ACCOUNT, EventSource, Function, Lambda
+from tests.simulation.kernel import HOUR, MINUTE, SECOND, Kernel
+from tests.simulation.lambdas import ACCOUNT, ROOT, EventSource, Function, Lambda, LambdaClient
 from tests.simulation.pool import Pool
 from tests.simulation.s3 import S3, Bucket, Version
 from tests.simulation.ses import SES
@@ -61,6 +62,7 @@ SETTINGS = {
     "PUBLIC_URL": "https://example.com",
     "ROW_ID_KEY_SECRET": "row-id-key",
     "TENANT_ALIAS": "default",
+    "VALIDATE_FUNCTION": "validate",
     "POWERTOOLS_LOG_LEVEL": "CRITICAL",
     "POWERTOOLS_SERVICE_NAME": "simulation",
 }
@@ -84,12 +86,14 @@ class World:
         self.sqs = SQS(gateway, self._queues())
         self.ses = SES(gateway, frozenset({SETTINGS["SENDER_EMAIL"]}))
         self.lambdas = Lambda(self.kernel, self.faults)
+        self.lambda_client = LambdaClient(gateway, self._invoked)
         minutes = 15 * MINUTE
         self.functions = {
             "validate": Function("validate", minutes),
             "redeem": Function("redeem", 2 * MINUTE),
             "finish": Function("finish", minutes),
             "report": Function("report", minutes),
+            "sweep": Function("sweep", MINUTE),
             "api": Function("api", 29 * SECOND),
         }
         for url, name, batch, most in (
@@ -183,9 +187,39 @@ class World:
                 }
             ]
         }
-        self.lambdas.invoke_later(
-            self.functions["validate"], event, lambda body: self.sqs.put("dead-letter-queue", body)
-        )
+        self._invoked("validate", event)
+
+    def _invoked(self, name: str, event: Any) -> None:
+        """Call the function `validate` asynchronously, the only one that has a destination for failures."""
+        assert name == "validate", name
+
+        def failed(body: str) -> None:
+            self.kernel.count["failed events"] += 1
+            self.sqs.put("dead-letter-queue", body)
+
+        self.lambdas.invoke_later(self.functions[name], event, failed)
+
+    def sweep(self, is_spared: bool = False) -> None:
+        """The schedule calls the sweep, whose failure has no destination. A spared one must not fail."""
+        event = json.loads((ROOT / "events" / "sweep.json").read_text())
+
+        def failed(body: str) -> None:
+            self.kernel.count["failed sweeps"] += 1
+            if is_spared:
+                error = json.loads(body)["responsePayload"]["errorMessage"]
+                self.kernel.wrong(f"the sweep failed without a fault: {error}")
+
+        self.lambdas.invoke_later(self.functions["sweep"], event, failed)
+
+    def sweep_until(self, is_over: Callable[[], bool]) -> None:
+        """Let the sweep run again and again; every 15 minutes would take most of the steps."""
+
+        def run() -> None:
+            if not is_over():
+                self.sweep()
+                self.kernel.after(self.kernel.random.randint(HOUR, 6 * HOUR), run)
+
+        self.kernel.after(self.kernel.random.randint(1, HOUR), run)
 
     # --- What people do ---
 
@@ -203,7 +237,13 @@ def _client(service: str, purpose: str = "") -> Any:
     world = World.current
     if purpose == "scan":
         return ScanClient(world.dynamodb)
-    clients = {"dynamodb": world.dynamodb, "s3": world.s3, "sqs": world.sqs, "sesv2": world.ses}
+    clients = {
+        "dynamodb": world.dynamodb,
+        "s3": world.s3,
+        "sqs": world.sqs,
+        "sesv2": world.ses,
+        "lambda": world.lambda_client,
+    }
     return SecretsClient() if service == "secretsmanager" else clients[service]
 
 

@@ -12,7 +12,15 @@ from rewards.adapters.job_items import attributes, export_job, export_record, im
 from rewards.domain import export_job as exports
 from rewards.domain import import_job as imports
 from rewards.domain.export_job import ExportFields, ExportJob, ExportStatus
-from rewards.domain.import_job import ImportFields, ImportJob, ImportStatus, ImportType, Seal, new_import
+from rewards.domain.import_job import (
+    ImportFields,
+    ImportJob,
+    ImportStatus,
+    ImportType,
+    Seal,
+    Step,
+    new_import,
+)
 from rewards.domain.job_error import ImpossibleTransitionError, JobError, JobFailure
 from rewards.domain.outcomes import FileProblem
 
@@ -125,9 +133,59 @@ def test_chunks_are_sent_of_sealed_imports_only_and_once():
     for status in ImportStatus:
         job = import_of(status=status, seal=seal, rows=1)
         is_sent = status in (ImportStatus.PROCESSING, ImportStatus.CANCELLED)
-        assert job.unsent == (seal if is_sent else None)
-        assert replace(job, rows=0).unsent is None
-        assert replace(job, sent=True).unsent is None
+        assert job.has_unsent_chunks is is_sent
+        assert replace(job, seal=None, reverses="other").has_unsent_chunks is is_sent
+        assert not replace(job, seal=None).has_unsent_chunks, "version 0.1 stored none"
+        assert not replace(job, rows=0).has_unsent_chunks
+        assert not replace(job, sent=True).has_unsent_chunks
+
+
+def test_an_import_is_continued_by_what_is_left_to_do():
+    for status in ImportStatus:
+        job = import_of(status=status)
+        sealed = replace(job, rows=2, chunks=1, seal=Seal("a", "b"))
+        is_open = status in (ImportStatus.PROCESSING, ImportStatus.CANCELLED)
+        if status is ImportStatus.VALIDATING:
+            assert job.next_step is Step.VALIDATE
+        if is_open:
+            assert sealed.next_step is Step.SEND_CHUNKS
+            assert replace(sealed, chunks_done=1).next_step is Step.FINISH
+            assert replace(sealed, seal=None).next_step is None, "version 0.1 stored no chunks"
+            assert replace(sealed, seal=None, chunks_done=1).next_step is Step.FINISH
+        assert replace(sealed, date_completed=NOW).next_step is None
+        if status is ImportStatus.PENDING:
+            assert not job.is_under_way
+            assert job.next_step is None
+
+
+def test_the_email_of_an_import_is_due_once_it_has_ended():
+    job = import_of(status=ImportStatus.ABORTED, date_completed=NOW)
+    assert job.awaits_email
+    assert not replace(job, date_completed=None).awaits_email
+    assert not replace(job, sends_email=False).awaits_email
+    assert not replace(job, date_mailed=NOW).awaits_email
+    assert not replace(job, mail_error="why").awaits_email
+    assert not replace(job, status=ImportStatus.CANCELLED).awaits_email, "its file never arrived"
+    assert replace(job, status=ImportStatus.CANCELLED, version_id="1").awaits_email
+
+
+def test_the_email_of_an_export_is_due_once_it_has_ended():
+    job = export_of(status=ExportStatus.COMPLETED, date_completed=NOW)
+    assert job.awaits_email
+    assert replace(job, status=ExportStatus.ABORTED).awaits_email
+    assert not replace(job, date_mailed=NOW).awaits_email
+    assert not replace(job, mail_error="why").awaits_email
+    assert not export_of().awaits_email
+    assert not export_of().as_at(NOW + DAY).awaits_email, "it is only shown as failed"
+
+
+def test_what_last_happened_to_a_job_counts_as_its_progress():
+    assert import_of().last_progress == export_of().last_progress == NOW
+    for name in ("date_progress", "date_resumed", "date_completed"):
+        assert import_of(**{name: NOW + 5}).last_progress == NOW + 5
+        assert import_of(**{name: NOW - 5}).last_progress == NOW
+    for name in ("date_resumed", "date_completed"):
+        assert export_of(**{name: NOW + 5}).last_progress == NOW + 5
 
 
 def test_every_reason_to_reject_a_file_is_an_error_of_jobs():
@@ -148,6 +206,7 @@ def test_an_import_is_read_as_it_was_stored():
     failure = JobFailure(JobError.RESULTS_FAILED, "why")
     job = import_of(error=failure, seal=Seal("a", "b"), outcomes={"REDEEMED": 1}, rejected={"POINT": 5})
     later = {"date_expires": 1, "results": True, "parts": 2, "date_mailed": 3, "mail_error": "x"}
+    later |= {"date_progress": 4, "date_resumed": 5, "resumes": 6}
     record = {**import_record(job), **attributes(later)}
     assert record["error"] == {"code": "RESULTS_FAILED", "message": "why"}
     assert record["seal"] == {"attempt": "a", "manifest": "b"}

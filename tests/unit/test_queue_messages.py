@@ -124,6 +124,12 @@ def test_chunks_are_written_as_their_messages(message):
     ]
 
 
+@pytest.mark.parametrize("message", VERSION_2[:3])
+def test_the_number_of_a_chunk_is_found_without_its_rows(message):
+    message = replace(message, number=1_234_567)
+    assert queue_messages.chunk_number(queue_messages.encode(message)) == 1_234_567
+
+
 @pytest.mark.parametrize(("chunks", "messages"), [(0, 0), (1, 1), (1_000, 1_000), (1_001, 501), (2_500, 834)])
 def test_the_messages_of_a_reversal_name_each_chunk_once(chunks, messages):
     found = list(queue_messages.reversal_messages(OTHER, IMPORT, chunks))

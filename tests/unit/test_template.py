@@ -11,6 +11,7 @@ import yaml
 
 from rewards.adapters.metrics import NAMESPACE, Metric
 from rewards.bootstrap import Flows, Settings
+from rewards.domain.import_job import STALLED_AFTER
 from rewards.flows import leases
 from rewards.settings import load
 from tests.simulation.world import World
@@ -55,6 +56,7 @@ USED = {
     "redeem": ("chunk_processor",),
     "finish": ("finisher", "chunk_sender", "dead_letters", "misplaced_uploads"),
     "report": ("reporter", "scanner", "overviews"),
+    "sweep": ("sweep",),
     "api": ("exports", "imports", "reversals", "overviews", "reward_queries", "ledger_commands", "files"),
 }
 
@@ -150,6 +152,12 @@ def test_the_dead_letters_of_a_queue_are_hidden_as_long_as_the_longest_lease(que
     resources = template()["Resources"]
     dead = resources[queue]["Properties"]["RedrivePolicy"]["deadLetterTargetArn"].removesuffix(".Arn")
     assert resources[dead]["Properties"]["VisibilityTimeout"] * 1000 > max(leases.FINISH, leases.EXPORT)
+
+
+def test_an_import_is_shown_as_stalled_only_when_no_function_can_be_at_work():
+    resources = template()["Resources"].values()
+    functions = [each for each in resources if each["Type"] == "AWS::Serverless::Function"]
+    assert max(each["Properties"]["Timeout"] for each in functions) * 1000 < STALLED_AFTER
 
 
 def test_the_simulation_has_the_time_outs_of_the_template():

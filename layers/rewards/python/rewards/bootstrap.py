@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from rewards.adapters.stored_overview import StoredOverview
     from rewards.adapters.units_in_use import UnitsInUse
     from rewards.adapters.upload_bucket import UploadBucket
+    from rewards.adapters.validate_function import ValidateFunction
     from rewards.domain.row_ids import RowIdKeys
     from rewards.flows.create_report import Reporter
     from rewards.flows.dead_letters import DeadLetters
@@ -43,10 +44,12 @@ if TYPE_CHECKING:
     from rewards.flows.overviews import Overviews
     from rewards.flows.process_chunk import ChunkProcessor
     from rewards.flows.requeue import Requeuer
+    from rewards.flows.resume_import import ImportResumer
     from rewards.flows.reversals import Reversals, Reverser
     from rewards.flows.reward_queries import RewardQueries
     from rewards.flows.send_chunks import ChunkSender
     from rewards.flows.spellings import Spellings
+    from rewards.flows.sweep import Sweep
     from rewards.flows.uploaded_imports import UploadedImports
     from rewards.flows.validate_import import Validation
 
@@ -73,6 +76,7 @@ class Settings:
     public_url: str
     row_id_key_secret: str
     tenant_alias: str
+    validate_function: str
 
 
 @dataclass
@@ -196,6 +200,12 @@ class Flows:
         return Mailer(self.client("sesv2"), self.settings.sender_email)
 
     @cached_property
+    def validate_function(self) -> "ValidateFunction":
+        from rewards.adapters.validate_function import ValidateFunction
+
+        return ValidateFunction(lambda: self.client("lambda"), self.settings.validate_function)
+
+    @cached_property
     def row_id_keys(self) -> "Callable[[], RowIdKeys]":
         from rewards.adapters.row_id_keys import StoredRowIdKeys
 
@@ -212,16 +222,31 @@ class Flows:
             chunks=self.chunk_records,
             uploads=self.uploads,
             queues=self.queues,
+            resumer=self.import_resumer,
             finish_queue_url=self.settings.finish_queue_url,
             now=self.now,
         )
 
     @cached_property
+    def import_resumer(self) -> "ImportResumer":
+        from rewards.flows.resume_import import ImportResumer
+
+        finish_queue = self.settings.finish_queue_url
+        return ImportResumer(self.import_jobs, self.queues, self.validate_function, finish_queue, self.now)
+
+    @cached_property
     def chunk_sender(self) -> "ChunkSender":
         from rewards.flows.send_chunks import ChunkSender
 
-        redemption_queue, finish_queue = self.settings.redemption_queue_url, self.settings.finish_queue_url
-        return ChunkSender(self.import_jobs, self.files, self.queues, redemption_queue, finish_queue)
+        return ChunkSender(
+            jobs=self.import_jobs,
+            chunks=self.chunk_records,
+            files=self.files,
+            queues=self.queues,
+            redemption_queue_url=self.settings.redemption_queue_url,
+            finish_queue_url=self.settings.finish_queue_url,
+            now=self.now,
+        )
 
     @cached_property
     def uploaded_imports(self) -> "UploadedImports":
@@ -302,6 +327,19 @@ class Flows:
             sender=self.chunk_sender,
             finisher=self.finisher,
             reports=self.report_ending,
+        )
+
+    @cached_property
+    def sweep(self) -> "Sweep":
+        from rewards.flows.sweep import Sweep
+
+        return Sweep(
+            imports=self.import_jobs,
+            exports=self.export_jobs,
+            resumer=self.import_resumer,
+            queues=self.queues,
+            export_queue_url=self.settings.export_queue_url,
+            now=self.now,
         )
 
     def requeuer(self, queue_url: str) -> "Requeuer":

@@ -13,6 +13,10 @@ from rewards.domain.outcomes import RowResult
 
 _CHUNKS = "CHUNK#"
 
+# A chunk's own record outlives its import, every copy of its message, and the parts that it names (a
+# reversal reads them).
+_SECONDS = 500 * 86_400
+
 
 @dataclass(frozen=True, slots=True)
 class ChunkRecord:
@@ -77,6 +81,11 @@ class ChunkRecords:
             for item in self._chunks(import_id, "attribute_exists(attempt)")
         }
 
+    def counted(self, import_id: str) -> frozenset[int]:
+        """The numbers of an import's chunks that are counted (strongly consistent)."""
+        items = self._chunks(import_id, "attribute_exists(counted)")
+        return frozenset(int(item["sk"]["S"].removeprefix(_CHUNKS)) for item in items)
+
     def _chunks(self, import_id: str, which: str, values: Mapping[str, Any] | None = None) -> Iterator[Any]:
         """The items of an import's chunks that a filter lets pass (strongly consistent)."""
         return self._table.items(
@@ -111,7 +120,7 @@ class ChunkRecords:
         chunk: int,
         owner: str,
         results: Iterable[RowResult],
-        expires: int,
+        now: int,
         backoff: Backoff,
         rejected: Mapping[str, int] | None = None,
     ) -> None:
@@ -119,8 +128,8 @@ class ChunkRecords:
 
         `rejected` is what its failed rows requested, in credits by unit.
 
-        From then on the part that the owner wrote is the one that counts. `expires` (Unix seconds) is
-        when the chunk's own record may go. Raises ConditionFailedError if the lease is lost.
+        From then on the part that the owner wrote is the one that counts. The same write says that the import
+        made progress. Raises ConditionFailedError if the lease is lost.
         """
         mark = {
             "TableName": self._table.name,
@@ -130,11 +139,12 @@ class ChunkRecords:
             "ExpressionAttributeNames": {"#ttl": "ttl"},
             "ExpressionAttributeValues": {
                 ":yes": {"BOOL": True},
-                ":ttl": {"N": str(expires)},
+                ":ttl": {"N": str(now // 1000 + _SECONDS)},
                 ":me": {"S": owner},
             },
         }
-        actions: Any = [{"Update": mark}, {"Update": self._add(import_id, tally(results), rejected or {})}]
+        add = self._add(import_id, tally(results), rejected or {}, now)
+        actions: Any = [{"Update": mark}, {"Update": add}]
         while True:
             try:
                 with translated():
@@ -148,10 +158,10 @@ class ChunkRecords:
             except ThrottledError:
                 backoff.wait()
 
-    def _add(self, import_id: str, counts: Tally, rejected: Mapping[str, int]) -> Any:
+    def _add(self, import_id: str, counts: Tally, rejected: Mapping[str, int], now: int) -> Any:
         """The update that adds a chunk's counts to its import's."""
         names = {"#done": "chunksDone", "#rows": "processed"}
-        values = {":one": {"N": "1"}, ":rows": {"N": str(counts.processed)}}
+        values = {":one": {"N": "1"}, ":rows": {"N": str(counts.processed)}, ":now": {"N": str(now)}}
         adds = ["#done :one", "#rows :rows"]
         counted = {
             "outcomes": counts.outcomes,
@@ -167,7 +177,7 @@ class ChunkRecords:
         return {
             "TableName": self._table.name,
             "Key": item_key(_pk(import_id), META),
-            "UpdateExpression": "ADD " + ", ".join(adds),
+            "UpdateExpression": "SET dateProgress = :now ADD " + ", ".join(adds),
             "ConditionExpression": "attribute_exists(pk)",
             "ExpressionAttributeNames": names,
             "ExpressionAttributeValues": values,

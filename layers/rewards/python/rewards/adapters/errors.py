@@ -24,6 +24,7 @@ THROTTLES = frozenset(
         "SlowDown",  # S3
         "ServiceUnavailable",
         "RequestThrottled",  # SQS
+        "TooManyRequestsException",  # Lambda
     }
 )
 CONDITIONS = frozenset({"ConditionalCheckFailedException", "ConditionalCheckFailed"})

@@ -4,6 +4,7 @@ from typing import Unpack
 
 from rewards.adapters.job_items import attributes, export_job, export_record
 from rewards.adapters.jobs_table import EXPORT, JobsTable
+from rewards.domain import ids
 from rewards.domain.export_job import ExportFields, ExportJob, check_transition
 
 
@@ -36,6 +37,10 @@ class ExportJobs:
         """Exports, newest first, from `offset`; and how many there are in all."""
         records, total = self._table.history(EXPORT, limit, offset)
         return [export_job(record) for record in records], total
+
+    def newest(self, since: int, limit: int) -> list[ExportJob]:
+        """Exports that were requested since a moment (Unix ms), newest first, at most `limit`."""
+        return [export_job(record) for record in self._table.newest(EXPORT, ids.make_id(since, 0), limit)]
 
     def lease(self, export_id: str, owner: str, now: int, until: int) -> bool:
         """Take an export for ourselves until a moment (Unix ms); False while somebody else has it."""

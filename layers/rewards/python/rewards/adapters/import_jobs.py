@@ -8,6 +8,7 @@ from rewards.adapters.job_items import attributes, import_job, import_record
 from rewards.adapters.jobs_table import IMPORT, JobsTable, hashed
 from rewards.adapters.metrics import Metric
 from rewards.adapters.row_claims import RowsClaim
+from rewards.domain import ids
 from rewards.domain.import_job import (
     ImportFields,
     ImportJob,
@@ -67,6 +68,10 @@ class ImportJobs:
         """Imports, newest first, from `offset`; and how many there are in all."""
         records, total = self._table.history(IMPORT, limit, offset)
         return [import_job(record) for record in records], total
+
+    def newest(self, since: int, limit: int) -> list[ImportJob]:
+        """Imports that were created since a moment (Unix ms), newest first, at most `limit`."""
+        return [import_job(record) for record in self._table.newest(IMPORT, ids.make_id(since, 0), limit)]
 
     def lease(self, import_id: str, owner: str, now: int, until: int) -> bool:
         """Take the end of an import for ourselves until a moment (Unix ms); False while somebody else has

@@ -20,6 +20,7 @@ _LATER = frozenset(
         *("date_expires", "results", "parts"),
         *("as_of", "read_until", "totals"),
         *("date_mailed", "mail_error"),
+        *("date_progress", "date_resumed", "resumes"),
     }
 )
 

@@ -138,10 +138,33 @@ class JobsTable:
         found = [item["pk"]["S"] for item in page["Items"]]
         last = page.get("LastEvaluatedKey")
         left = self._count(kind, last)[0] if last else 0
-        keys = (item_key(pk, META) for pk in found)
-        items = batch_get(self.client, self.name, keys, Backoff.for_seconds(10))
-        records = sorted(map(read_item, items), key=lambda record: str(record["pk"]), reverse=True)
-        return records, passed + len(found) + left
+        return self._records(found), passed + len(found) + left
+
+    def newest(self, kind: str, since: str, limit: int) -> list[Record]:
+        """Records of a kind whose ids do not sort before `since`, newest first, at most `limit`."""
+        found: list[str] = []
+        start: Any = None
+        while len(found) < limit:
+            page = self.call(
+                self.client.query,
+                IndexName="ByKind",
+                KeyConditionExpression="kind = :kind AND pk >= :since",
+                ExpressionAttributeValues={":kind": {"S": kind}, ":since": {"S": f"{kind}#{since}"}},
+                ScanIndexForward=False,
+                Limit=limit - len(found),
+                **({"ExclusiveStartKey": start} if start else {}),
+            )
+            found += [item["pk"]["S"] for item in page["Items"]]
+            start = page.get("LastEvaluatedKey")
+            if start is None:
+                break
+        return self._records(found)
+
+    def _records(self, pks: Iterable[str]) -> list[Record]:
+        """The records with these keys, newest first."""
+        keys = (item_key(pk, META) for pk in pks)
+        items = batch_get(self.client, self.name, keys, Backoff.for_seconds(self._patience))
+        return sorted(map(read_item, items), key=lambda record: str(record["pk"]), reverse=True)
 
     def _count(self, kind: str, start: Any, most: int | None = None) -> tuple[int, Any]:
         """How many records of a kind follow a key of the index, `most` at most; and the last one's key,

@@ -63,6 +63,27 @@ class ExportJob:
     totals: Mapping[str, int] | None = None
     date_mailed: int | None = None
     mail_error: str | None = None
+    # When the sweep last sent its message again, and how often.
+    date_resumed: int | None = None
+    resumes: int = 0
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether its report is still to be created."""
+        return self.status is ExportStatus.PENDING
+
+    @property
+    def awaits_email(self) -> bool:
+        """Whether it has ended, and its email was neither sent nor recorded as failed."""
+        is_due = (
+            self.status in (ExportStatus.COMPLETED, ExportStatus.ABORTED) and self.date_completed is not None
+        )
+        return is_due and self.date_mailed is None and self.mail_error is None
+
+    @property
+    def last_progress(self) -> int:
+        """When something last happened to it: Unix ms."""
+        return max(self.date_created, self.date_resumed or 0, self.date_completed or 0)
 
     def is_kept(self, now: int) -> bool:
         """Whether the file is kept at a moment."""
@@ -98,6 +119,8 @@ class ExportFields(TypedDict, total=False):
     totals: Mapping[str, int] | None
     date_mailed: int | None
     mail_error: str | None
+    date_resumed: int | None
+    resumes: int
 
 
 def check_transition(before: ExportStatus | None, after: ExportStatus) -> None:

@@ -5,7 +5,7 @@ Moments are Unix milliseconds, credits are integers in the unit's smallest unit.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from enum import Enum, StrEnum, auto
 from typing import TypedDict
 
 from rewards.domain.job_error import ImpossibleTransitionError, JobError, JobFailure
@@ -14,6 +14,8 @@ from rewards.domain.outcomes import Outcome, Purpose, any_failed
 # An upload form works for an hour. A file that has not arrived after twice that will not arrive.
 FORM_SECONDS = 3_600
 _EXPIRED_AFTER = 2 * FORM_SECONDS * 1000
+# An import without progress for so long is shown as stalled: longer than any function may run.
+STALLED_AFTER = 20 * 60_000
 
 
 class ImportType(StrEnum):
@@ -53,6 +55,22 @@ TRANSITIONS: Mapping[ImportStatus, frozenset[ImportStatus]] = {
     ImportStatus.ABORTED: frozenset(),
     ImportStatus.CANCELLED: frozenset(),
 }
+
+
+class Step(Enum):
+    """What continues an import whose messages are lost."""
+
+    VALIDATE = auto()
+    SEND_CHUNKS = auto()
+    FINISH = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Stall:
+    """Since when an import has made no progress (Unix ms), and what it is waiting for, in words."""
+
+    since: int
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +141,11 @@ class ImportJob:
     results: bool = False
     date_mailed: int | None = None
     mail_error: str | None = None
+    # When its file arrived, or was sealed, or chunks were last sent or counted.
+    date_progress: int | None = None
+    # When it was last resumed, and how often by the sweep since it was last resumed by hand.
+    date_resumed: int | None = None
+    resumes: int = 0
 
     @property
     def loads_rewards(self) -> bool:
@@ -179,11 +202,63 @@ class ImportJob:
         return self.error is not None and self.error.code is JobError.RESULTS_FAILED
 
     @property
-    def unsent(self) -> Seal | None:
-        """The seal of chunks that are to be sent, or None. A sealed import that is cancelled needs them, too.
-        Imports of version 0.1 stored no chunks."""
+    def has_unsent_chunks(self) -> bool:
+        """Whether chunks are to be sent. A sealed import that is cancelled needs them, too."""
         is_open = self.status in (ImportStatus.PROCESSING, ImportStatus.CANCELLED)
-        return self.seal if is_open and self.is_sealed and not self.sent else None
+        return is_open and self.is_sealed and self._keeps_chunks and not self.sent
+
+    @property
+    def _keeps_chunks(self) -> bool:
+        """Whether its chunks can be sent again: they are stored, or those of the import that it reverses.
+        Imports of version 0.1 stored none."""
+        return self.seal is not None or self.reverses is not None
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether the service has work to do until it ends. One that waits for its file has none."""
+        return self.date_completed is None and self.status is not ImportStatus.PENDING
+
+    @property
+    def awaits_email(self) -> bool:
+        """Whether it has ended, and its email was neither sent nor recorded as failed.
+
+        One that was cancelled before its file arrived has none.
+        """
+        never_arrived = self.status is ImportStatus.CANCELLED and not self.version_id
+        is_due = self.date_completed is not None and self.sends_email and not never_arrived
+        return is_due and self.date_mailed is None and self.mail_error is None
+
+    @property
+    def next_step(self) -> Step | None:
+        """What continues it if its messages are lost; None if it waits, has ended, or cannot be continued."""
+        if not self.is_under_way:
+            return None
+        if self.status is ImportStatus.VALIDATING:
+            return Step.VALIDATE
+        if self.is_complete:
+            return Step.FINISH
+        return Step.SEND_CHUNKS if self._keeps_chunks else None
+
+    @property
+    def last_progress(self) -> int:
+        """When something last happened to it: Unix ms."""
+        moments = (self.date_progress, self.date_resumed, self.date_completed)
+        return max(self.date_created, *(moment or 0 for moment in moments))
+
+    def stall_at(self, now: int) -> Stall | None:
+        """Since when and why it is stalled; None if it makes progress or cannot be resumed."""
+        step = self.next_step
+        if step is None or now < self.last_progress + STALLED_AFTER:
+            return None
+        match step:
+            case Step.VALIDATE:
+                reason = "The check of the file has not ended."
+            case Step.SEND_CHUNKS:
+                left = self.rows - self.processed
+                reason = f"{left:,} of {self.rows:,} rows have no result yet."
+            case Step.FINISH:
+                reason = "All rows have their results, but results.csv has not been written."
+        return Stall(self.last_progress, reason)
 
     @property
     def has_failed_file(self) -> bool:
@@ -249,6 +324,9 @@ class ImportFields(TypedDict, total=False):
     results: bool
     date_mailed: int | None
     mail_error: str | None
+    date_progress: int | None
+    date_resumed: int | None
+    resumes: int
 
 
 def new_import(

@@ -60,6 +60,11 @@ class ReverseChunks(_Message):
     first: int
     last: int
 
+    @property
+    def numbers(self) -> range:
+        """The numbers of its chunks."""
+        return range(self.first, self.last + 1)
+
 
 # --- On the finish queue ---
 
@@ -121,7 +126,7 @@ Message = ImportMessage | ReportMisplaced | CreateReport | CreateOverview
 def chunks_in(message: ChunkMessage) -> Iterator[Chunk]:
     """The chunks of a message: itself, or several of a reversal."""
     if isinstance(message, ReverseChunks):
-        for number in range(message.first, message.last + 1):
+        for number in message.numbers:
             yield ReverseChunk(message.import_id, number, message.reverses)
     else:
         yield message

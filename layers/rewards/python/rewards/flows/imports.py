@@ -1,4 +1,4 @@
-"""Creating, starting and cancelling imports.
+"""Creating, starting, cancelling and resuming imports.
 
 Every step (`import_job.TRANSITIONS`) is an update on condition of the status before it, so of two that step
 at once one wins and the other looks again. An import is sealed, its rows known and checked, when it becomes
@@ -26,6 +26,7 @@ from rewards.domain.import_job import (
     new_import,
 )
 from rewards.domain.messages import FinishImport
+from rewards.flows.resume_import import ImportResumer
 
 # Where an upload lands says what it is: (import type, dry run).
 UPLOADS = {
@@ -63,7 +64,7 @@ def max_bytes(file_name: str) -> int:
 
 
 class Imports:
-    """Creates, starts and cancels imports. `now` gives Unix milliseconds."""
+    """Creates, starts, cancels and resumes imports. `now` gives Unix milliseconds."""
 
     def __init__(
         self,
@@ -71,6 +72,7 @@ class Imports:
         chunks: ChunkRecords,
         uploads: UploadBucket,
         queues: Queues,
+        resumer: ImportResumer,
         finish_queue_url: str,
         now: Callable[[], int],
     ) -> None:
@@ -78,6 +80,7 @@ class Imports:
         self._chunks = chunks
         self._uploads = uploads
         self._queues = queues
+        self._resumer = resumer
         self._finish_queue_url = finish_queue_url
         self._now = now
 
@@ -147,11 +150,13 @@ class Imports:
     def cancel(self, import_id: str) -> ImportJob | None:
         """Redeem nothing more of an import; the import, or None if there is none.
 
-        When this returns, no worker has a row of it in hand. Raises ImportStateError if it has
-        ended otherwise, and StillWorkingError if a worker did not let go in time.
+        When this returns, no worker has a row of it in hand. An import that is cancelled again before it has
+        ended is resumed: its messages may be lost. Raises ImportStateError if it has ended otherwise, and
+        StillWorkingError if a worker did not let go in time.
         """
-        job = self._set_cancelled(import_id)
-        if job is None:
+        before = self.get(import_id)
+        job = self._set_cancelled(before)
+        if before is None or job is None:
             return None
         if job.is_cancelled_unread and job.version_id and not job.date_mailed:
             self._queues.send(self._finish_queue_url, FinishImport(import_id))
@@ -165,13 +170,37 @@ class Imports:
             except OutOfTimeError as error:
                 raise StillWorkingError(import_id) from error
             working &= self._chunks.live_leases(import_id, self._now())
-        return self.get(import_id)
+        job = self.get(import_id)
+        if before.status is ImportStatus.CANCELLED and job is not None and job.next_step is not None:
+            self._resumer.run(job)
+        return job
 
-    def _set_cancelled(self, import_id: str) -> ImportJob | None:
+    def resume(self, import_id: str) -> ImportJob | None:
+        """Continue an import whose messages may be lost; the import, or None if there is none.
+
+        Harmless if nothing was lost. Raises ImportStateError if it waits for its file, has ended, or is one
+        of version 0.1 whose chunks were not stored.
+        """
         while True:
             job = self.get(import_id)
-            if job is None or job.status is ImportStatus.CANCELLED:
-                return job
+            if job is None:
+                return None
+            if not job.is_under_way:
+                reason = "waits for its file" if job.status is ImportStatus.PENDING else "has ended"
+                raise ImportStateError(
+                    f"IMPORT_{job.status}", f"The import {reason}, so there is nothing to resume."
+                )
+            if job.next_step is None:
+                raise ImportStateError(
+                    "NOT_RESUMABLE",
+                    "Version 0.1 did not store what it sent, so the remaining rows cannot be sent again.",
+                )
+            if self._resumer.run(job):
+                return self.get(import_id)
+
+    def _set_cancelled(self, job: ImportJob | None) -> ImportJob | None:
+        """The import once it is cancelled; it is read again if something else happened to it meanwhile."""
+        while job is not None and job.status is not ImportStatus.CANCELLED:
             if job.is_complete:
                 raise ImportStateError(
                     "IMPORT_PROCESSED", "Every row is processed, so the import cannot be cancelled."
@@ -185,8 +214,10 @@ class Imports:
             changes: ImportFields = {"status": ImportStatus.CANCELLED}
             if completed is not None:
                 changes["date_completed"] = completed
-            if self._jobs.update(import_id, changes, status=job.status):
+            if self._jobs.update(job.id, changes, status=job.status):
                 return replace(job, status=ImportStatus.CANCELLED, date_completed=completed)
+            job = self.get(job.id)
+        return job
 
     def _started_from(self, dry_run: ImportJob, requester: str, email: str | None) -> ImportJob:
         """The one import that a dry run starts, made if it is not there yet."""

@@ -35,11 +35,6 @@ from rewards.flows.reversals import Reverser
 from rewards.flows.spellings import as_stored
 from rewards.tabular.csv_writer import csv_texts
 
-# A chunk's own record outlives its import, every copy of its message, and the parts that it names (a
-# reversal reads them).
-_CHUNK_SECONDS = 500 * 86_400
-
-
 FAILED_PERMANENTLY = StopReason(
     Outcome.NOT_PROCESSED,
     "The system could not process this row. Nothing was changed. Import failed.csv to try again.",
@@ -101,10 +96,9 @@ class ChunkProcessor:
                 results = self._result(chunk, job, backoff, stop_reason, owner, again=lease is Lease.AGAIN)
                 part = part_name("chunk", chunk.number, owner)
                 self._files.put_part(chunk.import_id, part, results, _cells(job, results))
-                expires = self._now() // 1000 + _CHUNK_SECONDS
                 rejected = _rejected(chunk, job, results)
                 self._chunks.count_chunk(
-                    chunk.import_id, chunk.number, owner, results, expires, backoff, rejected
+                    chunk.import_id, chunk.number, owner, results, self._now(), backoff, rejected
                 )
                 if not (isinstance(chunk, RedeemChunk) and chunk.dry_run):
                     metrics.record_rows(tally(results).outcomes)

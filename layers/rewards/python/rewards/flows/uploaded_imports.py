@@ -183,6 +183,7 @@ class UploadedImports:
                 "version_id": upload.version_id,
                 "etag": upload.etag,
                 "size": upload.size,
+                "date_progress": self._now(),
             }
             self._jobs.update(job.id, arrived, status=ImportStatus.PENDING)
             job = self._jobs.get(job.id) or job

@@ -138,6 +138,7 @@ class Validation:
             "chunks": found.chunks,
             "seal": seal,
             "sent_files": 0,
+            "date_progress": self._now(),
         }
         while True:
             claim = self._claim(job, found)

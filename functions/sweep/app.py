@@ -1,0 +1,32 @@
+"""Every 15 minutes: resume imports and exports that have stopped, and count those that this does not help."""
+
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.logging.utils import copy_config_to_registered_loggers
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from rewards.adapters import metrics
+from rewards.adapters.metrics import Metric
+from rewards.adapters.throttling import reported
+from rewards.bootstrap import Flows, Settings
+from rewards.settings import load
+
+logger = Logger()
+copy_config_to_registered_loggers(logger, include={"rewards"})
+
+NEEDED = ("jobs_table", "finish_queue_url", "export_queue_url", "validate_function")
+
+
+@cache
+def flows() -> Flows:
+    return Flows(load(Settings, only=NEEDED))
+
+
+@logger.inject_lambda_context(clear_state=True)
+@reported
+def handler(event: dict[str, Any], context: LambdaContext) -> None:
+    stuck = flows().sweep.run().stuck
+    if stuck:
+        metrics.record(Metric.STUCK_JOBS, len(stuck))
