@@ -584,6 +584,44 @@ def test_a_long_list_of_imports_is_paged(harness, service):
     expect(pages).to_contain_text("Page 1 of 2")
 
 
+def test_resumes_an_import_whose_chunk_is_lost(harness, service, chunks):
+    chunks.hold()
+    body = b"accountId,userId,unit,valueToRedeem\nrun,cid,POINT,2\n"
+    service.s3.put_object(Bucket=service.local.upload_bucket, Key="redemptions/stopped.csv", Body=body)
+    chunks.take(1)
+    chunks.lose()
+    chunks.let_go()
+    (record,) = [each for each in service.imports() if each["fileName"] == "stopped.csv"]
+    stalled = {"since": record["dateCreated"], "reason": "1 of 1 rows have no result yet."}
+    page, resumed = harness.open(path="#/imports"), []
+    changed(
+        page,
+        f"/import/{record['id']}$",
+        lambda found: found.update(stalled=None if resumed else stalled),  # as after 20 minutes
+    )
+    page.on("request", lambda request: resumed.append(request) if request.url.endswith("/resume") else None)
+    page.goto(f"{harness.address}#/import/{record['id']}")
+    expect(page.get_by_text("This import has stopped")).to_be_visible()
+    expect(page.get_by_text("1 of 1 rows have no result yet.")).to_be_visible()
+    page.get_by_role("button", name="Resume import").click()
+    expect(page.get_by_role("heading", name="Completed", exact=True)).to_be_visible()
+    assert [request.method for request in resumed] == ["POST"]
+    assert figures(page) == {"redeemed": "1"}
+    assert page.faults == []
+
+
+def test_a_viewer_sees_that_an_import_has_stopped_and_cannot_resume_it(harness, service):
+    import_id = order_import(service, "stopped-too.csv")
+    page = harness.open("viewer", path="#/imports")
+    stalled = {"since": 1795292040000, "reason": "The check of the file has not ended."}
+    changed(page, f"/import/{import_id}$", lambda record: record.update(status="VALIDATING", stalled=stalled))
+    page.goto(f"{harness.address}#/import/{import_id}")
+    expect(page.get_by_text("The check of the file has not ended.")).to_be_visible()
+    button = page.get_by_role("button", name="Resume import")
+    expect(button).to_have_attribute("aria-disabled", "true")
+    expect(button).to_have_accessible_description(re.compile("Read-only"))
+
+
 def test_the_list_of_imports_updates_by_itself(harness, service):
     order = order_import(service, "followed.csv")
     page = harness.open(path="#/imports")

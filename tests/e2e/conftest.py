@@ -128,6 +128,12 @@ class Chunks:
 
         self.service.wait(taken)
 
+    def lose(self):
+        """Delete those that were taken."""
+        for each in self._held:
+            self._sqs.delete_message(QueueUrl=self._queue, ReceiptHandle=each["ReceiptHandle"])
+        self._held.clear()
+
     def let_go(self, text=""):
         """Give the workers those chunks in which this stands."""
         for each in [each for each in self._held if text in each["Body"]]:

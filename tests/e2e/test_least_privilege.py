@@ -31,7 +31,7 @@ from rewards.adapters.jobs_table import EXPORT, IMPORT, JobsTable, Lease
 from tests.e2e.conftest import Service, links
 
 LOCAL_ONLY = "asked-by-ministack-only"  # infra/local/iam.py
-FUNCTIONS = ("Validate", "Redeem", "Finish", "Report", "Api", "Authorizer")
+FUNCTIONS = ("Validate", "Redeem", "Finish", "Report", "Sweep", "Api", "Authorizer")
 LAMBDAS_OWN = {
     "logs:CreateLogStream",
     "logs:PutLogEvents",
@@ -338,6 +338,63 @@ def a_validation_that_died_while_sending_is_run_again(harness):
     harness.message("RedemptionQueue", record["id"])
 
 
+def what_is_counted_is_not_sent_again(harness):
+    event = harness.put("redemptions/", row())
+    harness.invoke("Validate", event)
+    record = harness.uploaded(event)
+    harness.deliver("Redeem", "RedemptionQueue", harness.message("RedemptionQueue", record["id"]))
+    harness.jobs.update(IMPORT, record["id"], {"sent": False, "sentFiles": 0})
+    harness.invoke("Validate", event)
+    must(harness.record(record)["sent"], record)
+
+
+def has_stopped(harness, record, kind=IMPORT, **changes):
+    """Nothing happened to an import or an export for two hours."""
+    past = time.time_ns() // 1_000_000 - 2 * 3_600_000
+    harness.jobs.update(kind, record["id"], {"dateCreated": past, "dateProgress": past, **changes})
+
+
+def resumed_by_the_sweep(harness, record):
+    harness.invoke("Sweep", {})
+
+
+def resumed_by_the_api(harness, record):
+    harness.call(202, "POST", f"/import/{record['id']}/resume")
+
+
+def chunks_that_were_lost_are_asked_for(resume):
+    def deed(harness):
+        record = harness.validate("redemptions/", row())
+        harness.message("RedemptionQueue", record["id"])
+        has_stopped(harness, record)
+        resume(harness, record)
+        must("sendChunks" in harness.message("FinishQueue", record["id"]), record)
+
+    return deed
+
+
+def a_validation_that_was_lost_is_run_again(resume):
+    def deed(harness):
+        order = harness.order("redemptions/")
+        version = harness.send(order)["Records"][0]["s3"]["object"]["versionId"]
+        has_stopped(harness, order, status="VALIDATING", versionId=version, size=len(row()))
+        resume(harness, order)
+        deadline = time.monotonic() + 30
+        while harness.record(order)["status"] == "VALIDATING" and time.monotonic() < deadline:
+            time.sleep(0.2)
+        must(harness.record(order)["status"] == "PROCESSING", harness.record(order))
+
+    return deed
+
+
+def a_report_that_was_lost_is_requested_again(harness):
+    order = harness.call(201, "POST", "/export", {"type": "REWARD"}).json
+    harness.message("ExportQueue", order["id"])
+    has_stopped(harness, order, EXPORT)
+    harness.invoke("Sweep", {})
+    harness.message("ExportQueue", order["id"])
+
+
 def a_dead_report_is_handled(harness):
     order = harness.call(201, "POST", "/export", {"type": "REWARD"}).json
     harness.deliver("Finish", "ExportDeadLetterQueue", harness.message("ExportQueue", order["id"]))
@@ -462,6 +519,7 @@ DEEDS = {
         a_file_is_rejected,
         a_repeated_file_leaves_nothing,
         a_damaged_row_is_repaired,
+        what_is_counted_is_not_sent_again,
         in_a_new_container("Validate", a_file_is_checked("preview/")),
     ],
     "Redeem": [
@@ -486,6 +544,11 @@ DEEDS = {
         a_report_that_breaks_off_leaves_no_part,
         in_a_new_container("Report", a_report_is_made("REDEEMABLE_REWARD_BALANCE")),
     ],
+    "Sweep": [
+        chunks_that_were_lost_are_asked_for(resumed_by_the_sweep),
+        a_validation_that_was_lost_is_run_again(resumed_by_the_sweep),
+        a_report_that_was_lost_is_requested_again,
+    ],
     "Api": [
         a_report_is_requested,
         the_histories_are_listed,
@@ -494,6 +557,7 @@ DEEDS = {
         *map(a_form_takes_a_file, FORMS),
         a_copy_that_breaks_off_leaves_no_part,
         a_dry_run_is_started_and_cancelled,
+        a_validation_that_was_lost_is_run_again(resumed_by_the_api),
         an_import_is_reversed,
     ],
     "Authorizer": [in_a_new_container("Authorizer", somebody_with_the_key_is_let_in)],

@@ -1,4 +1,5 @@
-// The page of one import: what it is, its progress, and its result. preview.js and result.js show how it ended.
+// The page of one import: what it is, its progress, and its result. preview.js and result.js show how it ended,
+// stalled.js that it has stopped.
 
 import { action, operatorAction } from "./actions.js";
 import { ApiError, follow, get, post } from "./api.js";
@@ -10,6 +11,7 @@ import { previewed } from "./preview.js";
 import { imported, isReversed } from "./result.js";
 import { address } from "./router.js";
 import { Speed } from "./speed.js";
+import { stalledNotice } from "./stalled.js";
 import { badge, importStatus, kindOf } from "./status.js";
 import { crumb, heading, loading, progress, titled, who } from "./ui.js";
 
@@ -30,6 +32,7 @@ export function view(root, { parts: [id], signal }) {
     speed: new Speed(),
     meter: null,
     stop: null,
+    stalled: null,
     reversal: null,
   };
   watch(state);
@@ -99,13 +102,22 @@ function underway(state, record) {
   if (!state.meter) {
     state.meter = progress("");
     state.stop = h("div", { class: "buttons" });
+    state.stalled = stalledNotice();
     const leave = h("p", { class: "mute" }, leaving(record));
     fill(
       place,
-      h("section", { class: "card", "aria-label": "Progress" }, state.meter.box, leave, state.stop),
+      h(
+        "section",
+        { class: "card", "aria-label": "Progress" },
+        state.stalled.box,
+        state.meter.box,
+        leave,
+        state.stop,
+      ),
       lost,
     );
   }
+  state.stalled.show(record);
   const { rows, processed } = record.stats;
   const title = stage(record);
   const reading = record.status === "PENDING" || record.status === "VALIDATING";
