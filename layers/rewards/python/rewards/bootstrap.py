@@ -346,7 +346,7 @@ class Flows:
         """The requeuer of one queue's messages."""
         from rewards.flows.requeue import Requeuer
 
-        return Requeuer(self.queues, queue_url, self.now)
+        return Requeuer(self.queues, queue_url, self.import_jobs, self.now)
 
     # --- Reports ---
 

@@ -240,10 +240,14 @@ class ImportJob:
         return Step.SEND_CHUNKS if self._keeps_chunks else None
 
     @property
+    def last_resumed(self) -> int:
+        """When it was created or last resumed: Unix ms."""
+        return max(self.date_created, self.date_resumed or 0)
+
+    @property
     def last_progress(self) -> int:
         """When something last happened to it: Unix ms."""
-        moments = (self.date_progress, self.date_resumed, self.date_completed)
-        return max(self.date_created, *(moment or 0 for moment in moments))
+        return max(self.last_resumed, self.date_progress or 0, self.date_completed or 0)
 
     def stall_at(self, now: int) -> Stall | None:
         """Since when and why it is stalled; None if it makes progress or cannot be resumed."""

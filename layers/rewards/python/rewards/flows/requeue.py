@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 from rewards.adapters import metrics
 from rewards.adapters.errors import ThrottledError
+from rewards.adapters.import_jobs import ImportJobs
 from rewards.adapters.metrics import Metric
 from rewards.adapters.queues import Queues
 from rewards.domain import ids
@@ -22,14 +23,16 @@ logger = logging.getLogger(__name__)
 # Seconds until the copy is delivered. A lease is free after three of them, a table has had time to recover.
 LATER = 60
 
-# Nothing is requeued for longer (milliseconds since the import was made): then it fails like anything else.
+# Nothing is requeued for longer (milliseconds since the import was made or resumed): then it fails like
+# anything else.
 PATIENCE = 7 * 86_400_000
 
 
 class Requeuer:
     """Requeues messages of one queue. `now` gives Unix milliseconds."""
 
-    def __init__(self, queues: Queues, queue_url: str, now: Callable[[], int]) -> None:
+    def __init__(self, queues: Queues, queue_url: str, jobs: ImportJobs, now: Callable[[], int]) -> None:
+        self._jobs = jobs
         self._queues = queues
         self._queue_url = queue_url
         self._now = now
@@ -43,9 +46,16 @@ class Requeuer:
         try:
             yield
         except (RetryLaterError, ThrottledError) as error:
-            if self._now() > ids.time_of(message.import_id) + PATIENCE:
+            if self._is_too_old(message.import_id):
                 raise
             self._queues.send_later(self._queue_url, body, LATER)
             metrics.record(Metric.REQUEUES)
             what = {"import_id": message.import_id, "reason": type(error).__name__}
             logger.warning("requeued", extra=what)
+
+    def _is_too_old(self, import_id: str) -> bool:
+        oldest = self._now() - PATIENCE
+        if ids.time_of(import_id) >= oldest:
+            return False
+        job = self._jobs.get(import_id)
+        return job is None or job.last_resumed < oldest
