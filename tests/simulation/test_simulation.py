@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections import Counter
 from functools import cache
+from unittest import mock
 
 import pytest
 
@@ -144,3 +145,12 @@ def test_a_seed_is_one_history_in_every_process(hash_seed):
         [sys.executable, "-c", code], env=environment, cwd=ROOT, check=True, capture_output=True, text=True
     )
     assert ran.stdout.split() == [str(played(3).fingerprint), str(played(1).fingerprint)]
+
+
+def test_the_sweep_leaves_an_export_that_was_not_created_within_a_day():
+    """Seeds 100699 and 102150: the sweep did not run for so long."""
+    for age, is_over in ((86_400_000, True), (86_399_999, False)):
+        record = {"dateCreated": 0, "dateCompleted": None}
+        auditor = mock.Mock(_kernel=mock.Mock(now=age), record=mock.Mock(return_value=record))
+        Auditor.check_given_up(auditor, "EXPORT", "06gz")
+        assert [call.args[0] for call in auditor._must.call_args_list] == ([] if is_over else [False])
