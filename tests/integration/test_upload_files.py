@@ -335,3 +335,11 @@ class TestALargeFile:
         assert "15 minutes" in record["error"]["message"]
         assert loaded.keys(f"evidence/{import_id}/") == []
         assert loaded.available() == 1000
+
+
+def test_a_file_with_too_many_rows_is_rejected_as_a_whole(loaded, monkeypatch):
+    monkeypatch.setattr(validate_import, "MAX_ROWS", 1)
+    assert loaded.upload("redemptions/a.csv", PLAIN)["status"] == "COMPLETED"
+    record = loaded.upload("redemptions/b.csv", f"{PLAIN}acme,bob,POINT,1\r\n")
+    assert (record["status"], record["error"]["code"]) == ("ABORTED", "FILE_TOO_LARGE")
+    assert loaded.keys(f"evidence/{record['id']}/") == []
