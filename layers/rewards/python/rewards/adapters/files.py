@@ -5,7 +5,7 @@ import io
 import json
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
@@ -189,11 +189,12 @@ class Files:
 
     def get(self, key: str) -> bytes | None:
         """The bytes of a small file that we made, or None if it was deleted."""
-        file = self.open_file(key)
-        if file is None:
+        body = self._body(key)
+        if body is None:
             return None
-        with file:
-            return file.read()
+        with closing(body):
+            content: bytes = body.read()
+            return content
 
     def delete(self, key: str) -> None:
         """Delete a file that we made; one that is not there is no error."""
@@ -210,15 +211,19 @@ class Files:
 
     def open_file(self, key: str) -> io.BufferedReader | None:
         """The bytes of a file that we made, streamed, or None if it was deleted."""
+        body = self._body(key)
+        return None if body is None else io.BufferedReader(_Stream(body), buffer_size=_MEBIBYTE)
+
+    def _body(self, key: str) -> Any:
+        """The body of a response to GetObject, or None if the file was deleted."""
         try:
             with translated():
-                body = self._client.get_object(Bucket=self._bucket, Key=key)["Body"]
+                return self._client.get_object(Bucket=self._bucket, Key=key)["Body"]
         except ClientError as error:
             # S3 says AccessDenied of a missing object to who may not list the bucket.
             if error.response["Error"]["Code"] in ("NoSuchKey", "AccessDenied"):
                 return None
             raise
-        return io.BufferedReader(_Stream(body), buffer_size=_MEBIBYTE)
 
     def exists(self, key: str) -> bool:
         """Whether a file that we made is still there; False once S3 has expired it, or somebody deleted it.
