@@ -6,7 +6,7 @@ import { announce, fill, h } from "./dom.js";
 import * as format from "./format.js";
 import { notice } from "./ui.js";
 
-const SAFE = "Its messages may be lost. Resuming is safe: no row is processed twice.";
+const SAFE = "Part of its work may have been lost. Resuming is safe: no row is redeemed twice.";
 
 /** A box that stays as it is while the same stall is shown, so that its button keeps the focus. */
 export function stalledNotice() {
