@@ -303,7 +303,7 @@ INJECTED_BUGS: dict[str, tuple[Change, ...]] = {
     "check for a cancellation before the chunk is leased": (
         (
             "rewards.flows.process_chunk",
-            "        stop_reason = stop_reason or _cancelled(job)\n",
+            "        stop_reason = stop_reason or _cancelled(job, chunk.import_id)\n",
             "",
         ),
         (
@@ -311,7 +311,8 @@ INJECTED_BUGS: dict[str, tuple[Change, ...]] = {
             "        owner = token_hex(8)\n",
             (
                 "        owner = token_hex(8)\n"
-                "        stop_reason = stop_reason or _cancelled(self._jobs.get(chunk.import_id))\n"
+                "        job = self._jobs.get(chunk.import_id)\n"
+                "        stop_reason = stop_reason or _cancelled(job, chunk.import_id)\n"
             ),
         ),
     ),

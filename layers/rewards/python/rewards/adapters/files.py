@@ -203,11 +203,8 @@ class Files:
 
     def record(self, key: str) -> Any:
         """A record that we wrote, or None if it was deleted."""
-        file = self.open_file(key)
-        if file is None:
-            return None
-        with file:
-            return json.load(file)
+        body = self.get(key)
+        return None if body is None else json.loads(body)
 
     def open_file(self, key: str) -> io.BufferedReader | None:
         """The bytes of a file that we made, streamed, or None if it was deleted."""

@@ -122,7 +122,7 @@ class ChunkProcessor:
         owner: str,
         again: bool,
     ) -> list[RowResult]:
-        stop_reason = stop_reason or _cancelled(job)
+        stop_reason = stop_reason or _cancelled(job, chunk.import_id)
         if isinstance(chunk, LoadChunk):
             return self._loader.load(chunk.import_id, chunk.grants, backoff, stop_reason)
         if isinstance(chunk, ReverseChunk):
@@ -177,7 +177,7 @@ class ChunkProcessor:
                     so_far = part_name("so-far", chunk.number, owner)
                     self._files.put_part(chunk.import_id, so_far, done, [None] * len(done))
                     raise UnfinishedChunkError from error
-                stop_reason = stop_reason or _cancelled(self._jobs.get(chunk.import_id))
+                stop_reason = stop_reason or _cancelled(self._jobs.get(chunk.import_id), chunk.import_id)
         found = [results[request.line] for request in chunk.requests]
         # The record of an import of version 1 has no place to count warnings.
         return found if chunk.version > 1 else [replace(each, warnings=()) for each in found]
@@ -258,13 +258,13 @@ class ChunkProcessor:
             self._queues.send(self._finish_queue_url, FinishImport(import_id))
 
 
-def _cancelled(job: ImportJob | None) -> StopReason | None:
+def _cancelled(job: ImportJob | None, import_id: str) -> StopReason | None:
     """Why an import's rows are not to be redeemed any more, if it is cancelled.
 
     It is read under the lease of a chunk, for which a cancellation waits.
     """
     if job is None or job.status is ImportStatus.ABORTED:
-        raise LookupError("an import without chunks has one")  # not one was sent by us
+        raise LookupError(f"no import {import_id} has chunks")  # not one was sent by us
     return _CANCELLED if job.status is ImportStatus.CANCELLED else None
 
 
