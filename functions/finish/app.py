@@ -1,4 +1,4 @@
-"""Finish an import whose last chunk is counted, send stored chunks, or handle a dead letter."""
+"""Finish an import whose last chunk is counted, or a group of its rows; send stored chunks; dead letters."""
 
 from functools import cache, partial
 from typing import Any
@@ -15,7 +15,7 @@ from rewards.adapters.retry import Backoff
 from rewards.adapters.throttling import reported
 from rewards.bootstrap import Flows, Settings
 from rewards.domain.errors import FaultError
-from rewards.domain.messages import FinishImport, ReportMisplaced, SendChunks
+from rewards.domain.messages import FinishImport, JoinGroup, ReportMisplaced, SendChunks
 from rewards.flows import dead_letters, misplaced_uploads, requeue
 from rewards.settings import load
 
@@ -68,13 +68,16 @@ def _finish(backoff: Backoff, body: str) -> None:
     if isinstance(message, ReportMisplaced):
         logger.info("misplaced upload", extra={"emailed": flows().misplaced_uploads.report(message)})
         return
-    if not isinstance(message, FinishImport | SendChunks):
+    if not isinstance(message, FinishImport | JoinGroup | SendChunks):
         raise ValueError(f"not a message of the finish queue: {described(body)}")
     logger.append_keys(import_id=message.import_id)
     with flows().requeuer(flows().settings.finish_queue_url).if_too_early(message, body):
         if isinstance(message, SendChunks):
             flows().chunk_sender.run(message.import_id, backoff)
             logger.info("chunks sent")
+        elif isinstance(message, JoinGroup):
+            flows().results_writer.join(message)
+            logger.info("group joined", extra={"group": message.number})
         else:
             flows().finisher.run(message.import_id)
             logger.info("finished")

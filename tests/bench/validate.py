@@ -39,7 +39,9 @@ class _Files:
     def __init__(self, body: Path) -> None:
         self._body = body
 
-    def open_upload(self, _bucket: str, _key: str, _version: str) -> io.BufferedReader:
+    def open_upload(
+        self, _bucket: str, _key: str, _version: str, end: int | None = None
+    ) -> io.BufferedReader:
         return io.BufferedReader(_Stream(self._body.open("rb")), buffer_size=1 << 20)
 
     def put(self, _key: str, _body: bytes) -> None:

@@ -71,7 +71,7 @@ class Harness:
 
     end_chunk_lease = end_lease
 
-    def attempts(self, _):
+    def attempts(self, *_):
         return {}
 
     def count_chunk(self, import_id, number, owner, results, *_):
@@ -84,7 +84,7 @@ class Harness:
     def describe(self, bucket, key, version_id):
         return Upload(bucket, key, "v1", len(self.content), NOW, {})
 
-    def open_upload(self, bucket, key, version_id):
+    def open_upload(self, bucket, key, version_id, end=None):
         return io.BufferedReader(io.BytesIO(self.content))
 
     def digest_of_upload(self, bucket, key, version_id):

@@ -338,7 +338,7 @@ class TestALargeFile:
 
 
 def test_a_file_with_too_many_rows_is_rejected_as_a_whole(loaded, monkeypatch):
-    monkeypatch.setattr(validate_import, "MAX_ROWS", 1)
+    monkeypatch.setattr(validate_import, "MAX_ROWS_UNCUT", 1)
     assert loaded.upload("redemptions/a.csv", PLAIN)["status"] == "COMPLETED"
     record = loaded.upload("redemptions/b.csv", f"{PLAIN}acme,bob,POINT,1\r\n")
     assert (record["status"], record["error"]["code"]) == ("ABORTED", "FILE_TOO_LARGE")

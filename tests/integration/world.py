@@ -18,6 +18,7 @@ from rewards.domain.messages import (
     CreateOverview,
     CreateReport,
     FinishImport,
+    JoinGroup,
     LoadChunk,
     RedeemChunk,
     ReverseChunks,
@@ -213,6 +214,8 @@ class World:
                 self.chunk_sender.run(import_id, quick())
             case FinishImport(import_id) if queue == "finish":
                 self.finisher.run(import_id)
+            case JoinGroup() as message if queue == "finish":
+                self.results_writer.join(message)
             case CreateOverview() if queue == "export":
                 scan_overview(self.scanner, self.overviews, self.now, lambda: 60.0)
             case CreateReport(export_id) if queue == "export":

@@ -33,7 +33,7 @@ class Bucket:
     def __init__(self, body, reports=()):
         self.body, self.reports, self.stored = body, dict(reports), {}
 
-    def open_upload(self, *_):
+    def open_upload(self, *_, **__):
         return io.BufferedReader(io.BytesIO(self.body))
 
     def put(self, key, body):
@@ -77,7 +77,7 @@ def validated(body, reports, in_blocks, name="a.csv"):
         except FileRejectedError as error:
             assert not bucket.stored, "a rejected file left something"
             return error.code, error.message
-        found.attempt.close()
+        found.attempt.close([])
     unidentified = found.row_set.any_unidentified
     return (
         found.encoding, found.separator, found.rows, found.chunks, found.chunked_rows, found.outcomes,

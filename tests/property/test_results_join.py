@@ -5,24 +5,27 @@ import io
 import os
 import random
 from dataclasses import replace
+from itertools import islice
 from unittest import mock
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rewards.adapters.result_parts import decode_part, encode_part, encode_results
-from rewards.domain.examples import Examples
+from rewards.domain import result_groups
+from rewards.domain.examples import Examples, merged
 from rewards.domain.header import missing_columns, normalise
 from rewards.domain.import_job import ImportType, Seal, new_import
 from rewards.domain.import_rows import NEEDED
 from rewards.domain.outcomes import SETTLED, FileRejectedError, Outcome, RowResult, WarningCode
+from rewards.domain.result_groups import GroupCutter
 from rewards.domain.units import format_value
 from rewards.flows import join_results
 from rewards.flows.join_results import ResultsJoin
 from rewards.flows.open_upload import open_sheet
 from rewards.flows.process_chunk import _cells
 from rewards.tabular import csv_blocks, csv_reader
-from rewards.tabular.csv_blocks import NotInBlocksError
+from rewards.tabular.csv_blocks import NotInBlocksError, read_blocks_again
 from rewards.tabular.csv_reader import NotUtf8Error
 from tests.builders.row_ids import make_row_id
 from tests.property.ugly_files import EXPORTS, NOW, ugly_file
@@ -38,7 +41,7 @@ class Upload:
     def __init__(self, body):
         self.body = body
 
-    def open_upload(self, *_):
+    def open_upload(self, *_, **__):
         return io.BufferedReader(io.BytesIO(self.body))
 
 
@@ -127,6 +130,40 @@ def joined(job, sheet, parts, checked, in_blocks):
     return text, "".join(failed), join.examples.record(), join.rows, join.used
 
 
+def joined_in_groups(job, body, parts, checked, rows_of_group):
+    """As `joined` of a file that is cut into groups."""
+    cutter, rows = GroupCutter(), 0
+    with opened(job, body) as sheet:
+        rows = len([*islice(sheet.rows, join_results.FIRST_ROWS)])
+        line = max(number for number, _ in [*first_rows(job, body), (0, [])])
+        with mock.patch.object(result_groups, "GROUP_ROWS", rows_of_group):
+            for block in sheet.blocks(line + 1):
+                cutter.block(block.bytes, block.first, rows, 1, 1)
+                rows += len([*block.rows()])
+    cuts = cutter.groups(len(body))
+    ends = [*(cut.offset for cut in cuts), len(body)]
+    text, failed, records, rows, used = "", [], [], 0, 0
+    for number, end in enumerate(ends):
+        with opened(job, body[: ends[0]]) as sheet:
+            join = ResultsJoin(job.id, sheet, iter(parts), iter(checked), rewards=False, fail=failed.append)
+            if number == 0:
+                lines = join.lines(in_blocks=True)
+            else:
+                cut = cuts[number - 1]
+                rest = io.TextIOWrapper(io.BytesIO(body[cut.offset : end]), encoding="utf-8", newline="")
+                lines = join.lines_of_group(cut.line, read_blocks_again(rest, sheet.separator, cut.line))
+            text += "".join(lines)
+        assert join.complete
+        records.append(join.examples.record())
+        rows, used = rows + join.rows, used + join.used
+    return (text, "".join(failed), merged(records), rows, used), len(ends)
+
+
+def first_rows(job, body):
+    with opened(job, body) as sheet:
+        return [*islice(sheet.rows, join_results.FIRST_ROWS)]
+
+
 @settings(
     max_examples=MORE or 150, derandomize=not MORE, database=None, deadline=None,
     suppress_health_check=list(HealthCheck),
@@ -166,6 +203,33 @@ def test_results_are_those_of_a_plain_loop(seed, rows, first, block):
                 assert joined(job, sheet, parts, checked, in_blocks=True) == careful
             except NotInBlocksError:
                 return
+            if sheet.encoding != "UTF-8" or len(first_rows(job, body)) < first:
+                return
+        assert joined_in_groups(job, body, parts, checked, choose.choice([1, 7, 60]))[0] == careful
+
+
+def test_a_file_is_cut_where_its_blocks_begin():
+    body = (
+        "accountId,userId,unit,valueToRedeem\n" + "".join(f"a,u{n},POINT,é\n" for n in range(500))
+    ).encode()
+    job = new_import(EXPORTS[1], ImportType.REDEMPTIONS, False, "", "a.csv", NOW)
+    job = replace(job, size=len(body), seal=Seal("a", "b"))
+    with (
+        mock.patch.object(csv_reader, "HEAD_LINES", 1),
+        mock.patch.object(join_results, "FIRST_ROWS", 1),
+        mock.patch.object(csv_blocks, "BLOCK", 300),
+    ):
+        found, groups = joined_in_groups(job, body, [], [], 100)
+    assert groups == 5
+    assert found[3] == 500
+
+
+def test_the_results_of_a_group_are_never_too_small_a_part_for_s3():
+    job = new_import(EXPORTS[1], ImportType.REDEMPTIONS, False, "", "a.csv", NOW)
+    body = b"accountId,userId,unit,valueToRedeem\nx\n"
+    with opened(replace(job, size=len(body)), body) as sheet:
+        _, line = ResultsJoin(job.id, sheet, iter([]), iter([]), rewards=False, fail=str).lines(False)
+    assert len(line) * result_groups.GROUP_ROWS >= 5 << 20
 
 
 def test_lines_of_the_upload_are_passed_through(monkeypatch):

@@ -263,6 +263,8 @@ def _set_operand(tokens: _Tokens, before: Item) -> Any:
 
 
 def _added(old: Any, value: Any) -> Any:
+    if value.keys() == {"NS"} and (old is None or old.keys() == {"NS"}):
+        return {"NS": sorted({*(old["NS"] if old else ()), *value["NS"]})}
     if value.keys() != {"N"} or (old is not None and old.keys() != {"N"}):
         raise UnsupportedError(f"ADD of {value}")
     return {"N": str(Decimal(old["N"] if old else 0) + Decimal(value["N"]))}

@@ -380,6 +380,20 @@ INJECTED_BUGS: dict[str, tuple[Change, ...]] = {
             'int(float("0" + whole + "." + fraction + "0") * 10**places)',
         ),
     ),
+    "count a group before it is joined": (
+        (
+            "rewards.flows.write_results",
+            "joined = self._join(",
+            "self._jobs.count_group(job.id, message.number, self._now())\n        joined = self._join(",
+        ),
+    ),
+    "put groups together in the wrong order": (
+        (
+            "rewards.flows.write_results",
+            "keys = [group_key(job.id, number, RESULTS) for number in numbers]",
+            "keys = [group_key(job.id, number, RESULTS) for number in reversed(numbers)]",
+        ),
+    ),
 }
 
 

@@ -37,6 +37,7 @@ class S3:
         self.buckets = buckets
         self._gateway = gateway
         self._made = 0
+        self._uploads: dict[str, dict[int, bytes]] = {}
 
     def put_object(
         self, *, Bucket: str, Key: str, Body: bytes, Metadata: Mapping[str, str] | None = None
@@ -55,14 +56,18 @@ class S3:
 
         return self._call("HeadObject", f"{Bucket}/{Key}", apply, writes=False)
 
-    def get_object(self, *, Bucket: str, Key: str, VersionId: str | None = None) -> Any:
+    def get_object(
+        self, *, Bucket: str, Key: str, VersionId: str | None = None, Range: str | None = None
+    ) -> Any:
         def apply() -> Any:
             code = "NoSuchVersion" if VersionId else "NoSuchKey"
             version = self._find(Bucket, Key, VersionId, client_error(code, "Not there.", "GetObject", 404))
+            body = version.body if Range is None else _part(version.body, Range)
             breaks = None
             if self._gateway.faults.strikes("broken-body"):
-                breaks = self._gateway.kernel.random.randrange(len(version.body) + 1)
-            return {**self._described(Bucket, version), "Body": Body(version.body, breaks)}
+                breaks = self._gateway.kernel.random.randrange(len(body) + 1)
+            part = {} if Range is None else {"ContentRange": f"{Range}/{len(version.body)}"}
+            return {**self._described(Bucket, version), **part, "Body": Body(body, breaks)}
 
         return self._call("GetObject", f"{Bucket}/{Key}", apply, writes=False)
 
@@ -75,6 +80,47 @@ class S3:
         self, file: Any, bucket: str, key: str, ExtraArgs: Mapping[str, str], Config: Any = None
     ) -> None:
         self._upload(file.read(), bucket, key, ExtraArgs)
+
+    def create_multipart_upload(self, *, Bucket: str, Key: str, ContentType: str) -> Any:
+        def apply() -> Any:
+            self._made += 1
+            upload = f"u{self._made:05d}"
+            self._uploads[upload] = {}
+            return {"UploadId": upload}
+
+        return self._call("CreateMultipartUpload", f"{Bucket}/{Key}", apply, writes=True)
+
+    def upload_part_copy(
+        self, *, Bucket: str, Key: str, UploadId: str, PartNumber: int, CopySource: Mapping[str, str]
+    ) -> Any:
+        def apply() -> Any:
+            missing = client_error("NoSuchKey", "Not there.", "UploadPartCopy", 404)
+            version = self._find(CopySource["Bucket"], CopySource["Key"], None, missing)
+            self._parts_of(UploadId)[PartNumber] = version.body
+            return {"CopyPartResult": {"ETag": str(PartNumber)}}
+
+        return self._call("UploadPartCopy", f"{Bucket}/{Key} {PartNumber}", apply, writes=True)
+
+    def complete_multipart_upload(
+        self, *, Bucket: str, Key: str, UploadId: str, MultipartUpload: Mapping[str, Any]
+    ) -> Any:
+        def apply() -> Any:
+            parts = self._parts_of(UploadId)
+            numbers = [part["PartNumber"] for part in MultipartUpload["Parts"]]
+            if numbers != sorted(parts):
+                self._gateway.kernel.wrong(f"parts {numbers} of {sorted(parts)}")
+            del self._uploads[UploadId]
+            return self.store(Bucket, Key, b"".join(parts[number] for number in numbers), {})
+
+        return self._call("CompleteMultipartUpload", f"{Bucket}/{Key}", apply, writes=True)
+
+    def abort_multipart_upload(self, *, Bucket: str, Key: str, UploadId: str) -> Any:
+        def apply() -> Any:
+            self._parts_of(UploadId)
+            del self._uploads[UploadId]
+            return {}
+
+        return self._call("AbortMultipartUpload", f"{Bucket}/{Key}", apply, writes=True)
 
     def generate_presigned_url(self, operation: str, Params: Mapping[str, str], ExpiresIn: int) -> str:
         return f"https://s3.simulated/{Params['Bucket']}/{Params['Key']}"
@@ -124,6 +170,11 @@ class S3:
         found.notify(key, version)
         return version
 
+    def _parts_of(self, upload: str) -> dict[int, bytes]:
+        if upload not in self._uploads:
+            raise client_error("NoSuchUpload", "The specified upload does not exist.", "S3", 404)
+        return self._uploads[upload]
+
     def _find(self, bucket: str, key: str, version_id: str | None, missing: ClientError) -> Version:
         versions = self._bucket(bucket).objects.get(key, [])
         found = [version for version in versions if version_id is None or version.id == version_id]
@@ -147,6 +198,12 @@ class S3:
 
     def _call(self, operation: str, subject: str, apply: Callable[[], Any], *, writes: bool) -> Any:
         return self._gateway.call("s3", operation, subject, apply, writes=writes)
+
+
+def _part(body: bytes, asked: str) -> bytes:
+    """The bytes that a header `Range: bytes=first-last` asks for; without `last`, all from `first` on."""
+    first, _, last = asked.removeprefix("bytes=").partition("-")
+    return body[int(first) : int(last) + 1 if last else None]
 
 
 class Body:

@@ -30,6 +30,9 @@ from rewards.adapters import (
     scanner,
     sealing,
 )
+from rewards.domain import result_groups
+from rewards.flows import check_rows, join_results
+from rewards.tabular import csv_blocks, csv_reader
 from tests.builders.row_ids import KEY
 from tests.simulation.dynamodb import DynamoDB, Table
 from tests.simulation.faults import FaultInjector, FaultProfile, Gateway
@@ -146,6 +149,12 @@ class World:
         put(mock.patch.object(queue_messages, "MAX_UNITS", choice([1, 2, 50])))
         put(mock.patch.object(sealing, "_PART_ROWS", choice([1, 3, 5000])))
         put(mock.patch.object(sealing, "_FILE_BYTES", choice([1, 200, 4 << 20])))
+        first = choice([1, 1, 1000])
+        for module in (check_rows, join_results):
+            put(mock.patch.object(module, "FIRST_ROWS", first))
+        put(mock.patch.object(csv_reader, "HEAD_LINES", 1))
+        put(mock.patch.object(csv_blocks, "BLOCK", choice([50, 300, 1 << 15])))
+        put(mock.patch.object(result_groups, "GROUP_ROWS", choice([1, 3, 160_000])))
         put(mock.patch.object(accounts, "_STATEMENTS", choice([1, 2, 25])))
         put(mock.patch.object(batch_get, "_KEYS", choice([1, 2, 100])))
         put(mock.patch.object(queues, "_MESSAGES", choice([1, 3, 10])))

@@ -34,6 +34,7 @@ def test_a_text_has_in_blocks_the_rows_that_it_has_in_one_piece(text, size):
         found = blocks(text, 7)
     assert [row for block in found for row in block.rows()] == [row for row in expected if any(row[1])]
     assert sum(block.size for block in found) == len(expected)
+    assert sum(block.bytes for block in found) == len(text.encode())
 
 
 @given(st.lists(st.lists(st.sampled_from(["", "a", "bb"]), min_size=2, max_size=4), min_size=1, max_size=8),
@@ -54,9 +55,9 @@ def test_columns_are_those_of_the_rows_if_every_row_has_as_many_cells(rows, ends
 
 
 def test_rows_that_make_up_for_each_other_have_no_columns():
-    assert Block(1, 2, ",", text="a,b,c\r\nd\r\n").columns(2, [0]) is None
-    assert Block(1, 3, ",", text="a,b\r\n\r\nc,d\r\n").columns(2, [0]) is None
-    assert Block(1, 2, ",", text="a,b,\nc\r\n").columns(2, [0]) is None
+    assert Block(1, 2, 0, ",", text="a,b,c\r\nd\r\n").columns(2, [0]) is None
+    assert Block(1, 3, 0, ",", text="a,b\r\n\r\nc,d\r\n").columns(2, [0]) is None
+    assert Block(1, 2, 0, ",", text="a,b,\nc\r\n").columns(2, [0]) is None
 
 
 @pytest.mark.parametrize("text", ["a\rb\n", "a\n\r", '"a', 'a,"b"c\n', "x" * 400_000])

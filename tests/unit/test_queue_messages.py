@@ -14,6 +14,7 @@ from rewards.domain.messages import (
     CreateReport,
     FailedInvocation,
     FinishImport,
+    JoinGroup,
     LoadChunk,
     Message,
     RedeemChunk,
@@ -81,6 +82,7 @@ VERSION_2 = [
     ReportMisplaced("uploads", "payout Zoë.csv", "v1"),
     CreateReport(OTHER),
     CreateOverview(),
+    JoinGroup(IMPORT, 2),
 ]
 VERSION_1 = [
     RedeemChunk(

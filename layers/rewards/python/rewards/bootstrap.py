@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from rewards.flows.sweep import Sweep
     from rewards.flows.uploaded_imports import UploadedImports
     from rewards.flows.validate_import import Validation
+    from rewards.flows.write_results import ResultsWriter
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,7 +304,20 @@ class Flows:
     def finisher(self) -> "Finisher":
         from rewards.flows.finish_import import Finisher
 
-        return Finisher(self.import_jobs, self.chunk_records, self.files, self.notifications, self.now)
+        return Finisher(self.import_jobs, self.results_writer, self.notifications, self.now)
+
+    @cached_property
+    def results_writer(self) -> "ResultsWriter":
+        from rewards.flows.write_results import ResultsWriter
+
+        return ResultsWriter(
+            self.import_jobs,
+            self.chunk_records,
+            self.files,
+            self.queues,
+            self.settings.finish_queue_url,
+            self.now,
+        )
 
     @cached_property
     def reversals(self) -> "Reversals":

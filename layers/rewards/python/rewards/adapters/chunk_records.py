@@ -71,15 +71,23 @@ class ChunkRecords:
         items = self._chunks(import_id, which, {":now": {"N": str(now)}})
         return {item["leaseOwner"]["S"] for item in items}
 
-    def attempts(self, import_id: str) -> dict[int, str]:
-        """The attempt that counts for each counted chunk of an import, by the chunk's number.
+    def attempts(self, import_id: str, chunks: range) -> dict[int, str]:
+        """The attempt that counts for each of these chunks of an import, if it is counted, by its number.
 
         Chunks that were counted before version 0.2 have none.
         """
-        return {
-            int(item["sk"]["S"].removeprefix(_CHUNKS)): item["attempt"]["S"]
-            for item in self._chunks(import_id, "attribute_exists(attempt)")
-        }
+        if not chunks:
+            return {}
+        items = self._table.items(
+            KeyConditionExpression="pk = :import AND sk BETWEEN :first AND :last",
+            FilterExpression="attribute_exists(attempt)",
+            ExpressionAttributeValues={
+                ":import": {"S": _pk(import_id)},
+                ":first": {"S": _sk(chunks[0])},
+                ":last": {"S": _sk(chunks[-1])},
+            },
+        )
+        return {int(item["sk"]["S"].removeprefix(_CHUNKS)): item["attempt"]["S"] for item in items}
 
     def counted(self, import_id: str) -> frozenset[int]:
         """The numbers of an import's chunks that are counted (strongly consistent)."""

@@ -103,6 +103,26 @@ class _ReadAhead(_Pieces):
         super().close()
 
 
+class _Within:
+    """A part of a body: a server may answer a request for a range with all there is (RFC 9110, 14.2)."""
+
+    def __init__(self, body: Any, first: int, end: int | None) -> None:
+        self._body = body
+        self._before = first
+        self._left = None if end is None else end - first
+
+    def read(self, amount: int) -> bytes:
+        while self._before:
+            self._before -= len(self._body.read(min(amount, self._before)))
+        data: bytes = self._body.read(amount if self._left is None else min(amount, self._left))
+        if self._left is not None:
+            self._left -= len(data)
+        return data
+
+    def close(self) -> None:
+        self._body.close()
+
+
 class Files:
     """Reads uploads; writes and reads what imports and exports put into the files bucket."""
 
@@ -128,14 +148,21 @@ class Files:
             etag=head.get("ETag", ""),
         )
 
-    def open_upload(self, bucket: str, key: str, version_id: str) -> io.BufferedReader:
-        """The bytes of an upload, streamed.
+    def open_upload(
+        self, bucket: str, key: str, version_id: str, first: int = 0, end: int | None = None
+    ) -> io.BufferedReader:
+        """The bytes of an upload, streamed: all, or those from `first` to before `end`.
 
         Raises UploadGoneError and UploadUnreadableError.
         """
-        version: Any = {"VersionId": version_id} if version_id else {}
+        asked: Any = {"VersionId": version_id} if version_id else {}
+        if first or end is not None:
+            asked["Range"] = f"bytes={first}-" + ("" if end is None else str(end - 1))
         with _upload_errors(bucket, key, version_id):
-            body = self._client.get_object(Bucket=bucket, Key=key, **version)["Body"]
+            response: Any = self._client.get_object(Bucket=bucket, Key=key, **asked)
+        body = response["Body"]
+        if "Range" in asked and "ContentRange" not in response:
+            body = _Within(body, first, end)
         return io.BufferedReader(_ReadAhead(body), buffer_size=_MEBIBYTE)
 
     def digest_of_upload(self, bucket: str, key: str, version_id: str) -> str:
@@ -253,6 +280,30 @@ class Files:
             ExtraArgs={"ContentType": content_type},
             Config=_PARTS,
         )
+
+    def concatenate(self, keys: Sequence[str], key: str, content_type: str) -> None:
+        """Make one file of several, in their order, within S3. Each but the last has at least 5 MiB."""
+        target: Any = {"Bucket": self._bucket, "Key": key}
+        upload = self._client.create_multipart_upload(**target, ContentType=content_type)["UploadId"]
+
+        def copy(numbered: tuple[int, str]) -> Any:
+            number, source = numbered
+            copied = self._client.upload_part_copy(
+                **target,
+                UploadId=upload,
+                PartNumber=number,
+                CopySource={"Bucket": self._bucket, "Key": source},
+            )
+            return {"PartNumber": number, "ETag": copied["CopyPartResult"]["ETag"]}
+
+        try:
+            parts = [*read_ahead(copy, enumerate(keys, start=1))]
+            self._client.complete_multipart_upload(
+                **target, UploadId=upload, MultipartUpload={"Parts": parts}
+            )
+        except Exception:
+            self._client.abort_multipart_upload(**target, UploadId=upload)
+            raise
 
     def signed_url(self, key: str, seconds: int, name: str, head: bool = False) -> str:
         """A URL that downloads one file for a short while, to be saved under this name.

@@ -53,6 +53,10 @@ class ImportJobs:
             metrics.record(Metric.IMPORTS_ENDED, Status=status)
         return updated
 
+    def count_group(self, import_id: str, number: int, now: int) -> int:
+        """Count a group whose results are joined, at most once; how many are."""
+        return self._table.add_to_set(IMPORT, import_id, "joined", number, {"dateProgress": now})
+
     def seal(self, import_id: str, changes: ImportFields, claim: RowsClaim | None) -> bool:
         """Seal an import that is being validated, and claim its rows, in one transaction.
 

@@ -21,6 +21,7 @@ _LATER = frozenset(
         *("as_of", "read_until", "totals"),
         *("date_mailed", "mail_error"),
         *("date_progress", "date_resumed", "resumes"),
+        "joined",
     }
 )
 

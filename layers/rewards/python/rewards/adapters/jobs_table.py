@@ -106,6 +106,14 @@ class JobsTable:
             return False
         return True
 
+    def add_to_set(self, kind: str, identifier: str, name: str, number: int, changes: Record) -> int:
+        """Add a number to a set of numbers of a record, and set other attributes; how many it has then."""
+        update = _update(kind, identifier, changes, {})
+        update["UpdateExpression"] += f" ADD {name} :number"
+        update["ExpressionAttributeValues"][":number"] = {"NS": [str(number)]}
+        response = self.call(self.client.update_item, **update, ReturnValues="ALL_NEW")
+        return len(response["Attributes"][name]["NS"])
+
     def update_together(
         self, kind: str, identifier: str, changes: Record, actions: Sequence[Any], **expected: Any
     ) -> bool:

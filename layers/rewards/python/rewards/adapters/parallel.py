@@ -17,6 +17,7 @@ Response = TypeVar("Response")
 _POOL = ThreadPoolExecutor(5)
 _READERS = ThreadPoolExecutor(16)
 _AHEAD = 24
+_BACKGROUND = 4
 
 
 def in_parallel(
@@ -62,3 +63,25 @@ def read_ahead(read: Callable[[Batch], Response], keys: Iterable[Batch]) -> Iter
     finally:
         for each in waiting:
             each.cancel()
+
+
+class Background:
+    """Sends requests beside the caller's work, a few at once."""
+
+    def __init__(self) -> None:
+        self._sent: deque[Future[object]] = deque()
+
+    def send(self, request: Callable[..., object], *arguments: object) -> None:
+        """Send a request; raises what an earlier one raised."""
+        if len(self._sent) >= _BACKGROUND:
+            self._sent.popleft().result()
+        self._sent.append(_READERS.submit(request, *arguments))
+
+    def wait(self) -> None:
+        """Wait until all have ended. Raises what one of them raised, once no other is under way."""
+        errors = []
+        while self._sent:
+            errors.append(self._sent.popleft().exception())
+        for error in errors:
+            if error is not None:
+                raise error

@@ -1,7 +1,8 @@
 """What a validation wrote before its import was sealed: the chunks, and the results of rejected rows.
 
 Files of chunks hold message bodies, one per line; files of results are in line order; the manifest holds
-the SHA-256 of each of these. domain/object_keys.py says where they are.
+the SHA-256 of each of these, and where the groups of rows begin that finish apart. domain/object_keys.py
+says where they are.
 
 Every attempt to validate has a folder of its own, because an S3 event may arrive twice. The write that
 seals the import names the attempt and the manifest's SHA-256; from then on only that attempt is read, and
@@ -20,6 +21,7 @@ from rewards.domain.errors import FaultError
 from rewards.domain.import_job import Seal
 from rewards.domain.object_keys import sealed_chunks_key, sealed_manifest_key, sealed_results_key
 from rewards.domain.outcomes import RowResult
+from rewards.domain.result_groups import FIRST_GROUP, ResultGroup
 
 
 class SealBrokenError(FaultError):
@@ -38,6 +40,8 @@ class Sealed:
         )
         self._chunks: list[str] = manifest["chunks"]
         self._parts: list[str] = manifest["parts"]
+        # What version 0.1 sealed has none.
+        self.groups = [FIRST_GROUP, *(ResultGroup(*each) for each in manifest.get("groups", ()))]
 
     @property
     def chunk_files(self) -> int:
@@ -50,9 +54,9 @@ class Sealed:
         body = self._read(key, self._chunks[number - 1])
         return gzip.decompress(body).decode().split("\n")
 
-    def results(self) -> Iterator[RowResult]:
-        """Yield the results of rejected rows, in line order."""
-        for number, digest in enumerate(self._parts, start=1):
+    def results(self, part: int = 1) -> Iterator[RowResult]:
+        """Yield the results of rejected rows, in line order, from a part on; the first one is 1."""
+        for number, digest in enumerate(self._parts[part - 1 :], start=part):
             key = sealed_results_key(self._import_id, self._attempt, number)
             yield from decode_results(self._read(key, digest))
 

@@ -2,16 +2,20 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from secrets import token_hex
 
 from isal import igzip
 
 from rewards.adapters.files import Files
+from rewards.adapters.parallel import Background
 from rewards.adapters.result_parts import encode_results
 from rewards.domain.import_job import Seal
 from rewards.domain.object_keys import sealed_chunks_key, sealed_manifest_key, sealed_results_key
 from rewards.domain.outcomes import RowResult
+from rewards.domain.result_groups import ResultGroup
 
 # A file of chunks is written when its bodies reach this size (bytes); 18 % of it when compressed.
 _FILE_BYTES = 4 << 20
@@ -33,6 +37,7 @@ class Attempt:
     _size: int = 0
     _keys: list[str] = field(default_factory=list)
     _results: list[RowResult] = field(default_factory=list)
+    _sending: Background = field(default_factory=Background)
 
     def add_chunk(self, body: str) -> None:
         """Add the message body of the next chunk."""
@@ -48,17 +53,26 @@ class Attempt:
         if len(self._results) == _PART_ROWS:
             self._write_part()
 
-    def close(self) -> Seal:
-        """Write what is left, and the manifest."""
+    @property
+    def next_part(self) -> int:
+        """The number of the part of rejected rows that is written next, from 1."""
+        return len(self._parts) + 1
+
+    def close(self, groups: Sequence[ResultGroup]) -> Seal:
+        """Write what is left, and the manifest with the groups after the first."""
         if self._bodies:
             self._write_chunks()
         if self._results:
             self._write_part()
-        body = json.dumps({"chunks": self._chunks, "parts": self._parts}).encode()
-        return Seal(self.name, self._write(sealed_manifest_key(self.import_id, self.name), body))
+        body = json.dumps({"chunks": self._chunks, "parts": self._parts, "groups": groups}).encode()
+        seal = Seal(self.name, self._write(sealed_manifest_key(self.import_id, self.name), body))
+        self._sending.wait()
+        return seal
 
     def discard(self) -> None:
         """Delete what was written: the import is sealed by another attempt, or not at all."""
+        with suppress(Exception):  # what was not written need not be deleted
+            self._sending.wait()
         while self._keys:
             self.files.delete(self._keys.pop())
 
@@ -76,6 +90,6 @@ class Attempt:
         self._results = []
 
     def _write(self, key: str, body: bytes) -> str:
-        self.files.put(key, body)
         self._keys.append(key)
+        self._sending.send(self.files.put, key, body)
         return hashlib.sha256(body).hexdigest()

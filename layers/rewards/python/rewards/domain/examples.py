@@ -54,5 +54,17 @@ class Examples:
         return {"columns": list(self._places), "rows": self._rows, "warned": self._warned}
 
 
+def merged(records: Sequence[ExamplesRecord]) -> ExamplesRecord:
+    """What `Examples` would have collected of all the rows of these records, which are in line order."""
+    rows: dict[str, list[ExampleRow]] = {}
+    warned: dict[str, list[ExampleRow]] = {}
+    for record in records:
+        for all_rows, more in ((rows, record["rows"]), (warned, record["warned"])):
+            for name, shown in more.items():
+                kept = all_rows.setdefault(name, [])
+                kept.extend(shown[: MAX_ROWS - len(kept)])
+    return {"columns": records[0]["columns"], "rows": rows, "warned": warned}
+
+
 def _cut(text: str) -> str:
     return text if len(text) <= _MAX_CELL else text[: _MAX_CELL - 1] + "…"

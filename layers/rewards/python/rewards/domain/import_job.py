@@ -3,7 +3,7 @@
 Moments are Unix milliseconds, credits are integers in the unit's smallest unit.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, replace
 from enum import Enum, StrEnum, auto
 from typing import TypedDict
@@ -137,6 +137,8 @@ class ImportJob:
     rejected: Mapping[str, int] | None = None
     warnings: Mapping[str, int] = field(default_factory=dict)
     file_warnings: Mapping[str, str] = field(default_factory=dict)
+    # The groups whose results are joined, of an import that finishes in groups.
+    joined: Set[int] = frozenset()
     # Whether results.csv was written.
     results: bool = False
     date_mailed: int | None = None

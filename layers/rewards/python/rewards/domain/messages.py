@@ -77,6 +77,14 @@ class FinishImport(_Message):
 
 
 @dataclass(frozen=True, slots=True)
+class JoinGroup(_Message):
+    """Join the results of a group of an import's rows; `number` counts from 1."""
+
+    import_id: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class SendChunks(_Message):
     """Send the stored chunks of a sealed import, from where the last attempt stopped."""
 
@@ -119,7 +127,7 @@ class FailedInvocation:
 
 Chunk = RedeemChunk | LoadChunk | ReverseChunk
 ChunkMessage = RedeemChunk | LoadChunk | ReverseChunks
-ImportMessage = ChunkMessage | FinishImport | SendChunks
+ImportMessage = ChunkMessage | FinishImport | JoinGroup | SendChunks
 Message = ImportMessage | ReportMisplaced | CreateReport | CreateOverview
 
 

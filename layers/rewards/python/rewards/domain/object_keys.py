@@ -12,6 +12,8 @@ The files bucket:
     exports/{exportId}/{report}.{format}
     imports/{importId}/results.csv, failed.csv, examples.json
     imports/{importId}/parts/{part}.jsonl                         results of chunks
+    imports/{importId}/groups/000001/results.csv, failed.csv      of the rows of a group
+    imports/{importId}/groups/000001/joined.json                  what there is to know of it
     evidence/{importId}/sealed/{attempt}/chunks-000001.jsonl.gz   message bodies, one per line
     evidence/{importId}/sealed/{attempt}/checked-000001.jsonl     results of rejected rows
     evidence/{importId}/sealed/{attempt}/manifest.json            the SHA-256 of each of these
@@ -31,6 +33,7 @@ UPLOAD_FOLDERS = (REDEMPTIONS, PREVIEW, REWARDS)
 RESULTS = "results.csv"
 FAILED = "failed.csv"
 EXAMPLES = "examples.json"
+JOINED = "joined.json"
 
 _IMPORTS = "imports/"
 
@@ -65,6 +68,11 @@ def report_key(export_id: str, file_format: str, asked_type: str = REDEEMABLE) -
 def import_key(import_id: str, name: str) -> str:
     """A file of an ended import: RESULTS, FAILED or EXAMPLES."""
     return f"{_IMPORTS}{import_id}/{name}"
+
+
+def group_key(import_id: str, number: int, name: str) -> str:
+    """A file of a group of an import's rows, which counts from 1: RESULTS, FAILED or JOINED."""
+    return f"{_IMPORTS}{import_id}/groups/{number:06d}/{name}"
 
 
 def is_of_import(key: str) -> bool:

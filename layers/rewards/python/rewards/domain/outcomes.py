@@ -444,7 +444,7 @@ FILE_PROBLEMS: Mapping[FileProblem, FileProblemEntry] = {
     FileProblem.FILE_TOO_LARGE: FileProblemEntry(
         "the file is too large",
         "Split the file, keep the header row in each part, and upload the parts one by one. A CSV file can "
-        "be larger (5 GB, and 10 GB if it is copied into the bucket) than a workbook (512 MiB).",
+        "be larger (5 GB, and 20 GB if it is copied into the bucket) than a workbook (512 MiB).",
         "Split the file, keep the header row in each part, and upload the parts one by one.",
     ),
     FileProblem.DUPLICATE_FILE: FileProblemEntry(

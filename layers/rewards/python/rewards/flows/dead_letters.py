@@ -10,6 +10,7 @@ from rewards.domain.messages import (
     CreateReport,
     FailedInvocation,
     FinishImport,
+    JoinGroup,
     LoadChunk,
     RedeemChunk,
     ReportMisplaced,
@@ -55,7 +56,7 @@ class DeadLetters:
                     self._chunk_processor.run(chunk, backoff, FAILED_PERMANENTLY)
             case SendChunks(import_id):
                 self._sender.run(import_id, backoff)
-            case FinishImport(import_id):
+            case FinishImport(import_id) | JoinGroup(import_id):
                 self._finisher.fail(import_id)
             case ReportMisplaced():
                 pass

@@ -1,41 +1,19 @@
-"""The end of an import: results.csv, failed.csv, the status, and the email if it sends one.
+"""The end of an import: its results, the status, and the email if it sends one."""
 
-`join_results` makes the lines of both files.
-"""
-
-import gzip
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
-from itertools import chain
 from secrets import token_hex
 
-from rewards.adapters.chunk_records import ChunkRecords
 from rewards.adapters.errors import EmailNotSentError, LeaseTakenError, UploadGoneError
-from rewards.adapters.files import Files
 from rewards.adapters.import_jobs import ImportJobs
-from rewards.adapters.sealed import Sealed
 from rewards.domain.download_names import results_name
-from rewards.domain.errors import FaultError
 from rewards.domain.import_job import ImportFields, ImportJob, ImportStatus
 from rewards.domain.job_error import JobError, JobFailure
-from rewards.domain.object_keys import EXAMPLES, FAILED, RESULTS, import_key, part_name
-from rewards.domain.outcomes import Outcome, RowResult
+from rewards.domain.object_keys import FAILED, RESULTS, import_key
 from rewards.email import messages
 from rewards.flows import leases
-from rewards.flows.join_results import ResultsJoin
 from rewards.flows.notifications import Notifications
-from rewards.flows.open_upload import open_sheet
-from rewards.tabular.csv_blocks import NotInBlocksError
-
-_CSV = "text/csv; charset=utf-8"
-_PIECE = 1 << 20
-
-
-class ResultsError(FaultError):
-    """The results do not cover the import's rows: a part is missing or double."""
-
+from rewards.flows.write_results import ResultsWriter
 
 _CANCELLED_UNREAD = "It was cancelled before its rows were checked, so no row was redeemed."
 
@@ -50,19 +28,20 @@ class Finisher:
     def __init__(
         self,
         jobs: ImportJobs,
-        chunks: ChunkRecords,
-        files: Files,
+        results: ResultsWriter,
         notifications: Notifications,
         now: Callable[[], int],
     ) -> None:
         self._jobs = jobs
-        self._chunks = chunks
-        self._files = files
+        self._results = results
         self._notifications = notifications
         self._now = now
 
     def run(self, import_id: str) -> None:
         """Finish an import whose chunks are all counted; anything else is skipped.
+
+        One that finishes in groups is not finished before they are joined: whoever joins the last one sends
+        the message again.
 
         An import that ended as RESULTS_FAILED gets its results if what they are made of is still kept.
         Running it again is harmless: what was done is not done again. Raises LeaseTakenError while
@@ -72,7 +51,8 @@ class Finisher:
             if job is None:
                 return
             if job.awaits_results:
-                self._write_results(job)
+                if not self._results.write(job):
+                    return
                 self._end(import_id, {"results": True})
             elif job.lacks_results:
                 written = self._write_results_again(job)
@@ -138,12 +118,14 @@ class Finisher:
                 return
 
     def _write_results_again(self, job: ImportJob) -> bool:
-        """Write the results of an import that ended as RESULTS_FAILED; False if its files are not kept.
+        """Write the results of an import that ended as RESULTS_FAILED; False if its files are not kept, or
+        its groups are not joined yet.
 
         One write replaces the error by the results and makes a new email due.
         """
         try:
-            self._write_results(job)
+            if not self._results.write(job):
+                return False
         except (UploadGoneError, FileNotFoundError):
             return False
         changes: ImportFields = {
@@ -153,45 +135,6 @@ class Finisher:
             "date_mailed": None,
         }
         return self._jobs.update(job.id, changes, error=job.error)
-
-    def _write_results(self, job: ImportJob) -> None:
-        try:
-            self._write_results_reading(job, in_blocks=True)
-        except NotInBlocksError:
-            self._write_results_reading(job, in_blocks=False)
-
-    def _write_results_reading(self, job: ImportJob, in_blocks: bool) -> None:
-        # In a compressed file: of an upload of the greatest size every row may have failed.
-        with tempfile.TemporaryFile() as file, gzip.open(file, "wb", compresslevel=1) as failed:
-            with open_sheet(self._files, job) as sheet:
-                join = ResultsJoin(
-                    job.id,
-                    sheet,
-                    self._files.parts(job.id, self._parts_of_chunks(job)),
-                    self._rejected(job),
-                    rewards=job.loads_rewards,
-                    fail=lambda text: failed.write(text.encode()),
-                )
-                self._files.stream(_checked(join, job, in_blocks), import_key(job.id, RESULTS), _CSV)
-            if join.failures and job.reverses is None:
-                failed.close()
-                file.seek(0)
-                with gzip.open(file) as whole:
-                    pieces = iter(partial(whole.read, _PIECE), b"")
-                    self._files.stream(pieces, import_key(job.id, FAILED), _CSV)
-        self._files.put_record(import_key(job.id, EXAMPLES), join.examples.record())
-
-    def _parts_of_chunks(self, job: ImportJob) -> Iterator[str]:
-        attempts = self._chunks.attempts(job.id)
-        return (part_name("chunk", number, attempts.get(number, "")) for number in range(1, job.chunks + 1))
-
-    def _rejected(self, job: ImportJob) -> Iterator[RowResult]:
-        """The results of rows that were rejected without a look at their balances, in line order."""
-        if job.seal:
-            return Sealed(self._files, job.id, job.seal).results()
-        # Version 0.1 kept them beside those of chunks.
-        names = (part_name("checked", number) for number in range(1, job.parts + 1))
-        return chain.from_iterable(self._files.part(job.id, name) for name in names)
 
     def _mail(self, import_id: str) -> None:
         job = self._jobs.get(import_id)
@@ -227,13 +170,3 @@ class Finisher:
 
     def _link(self, job: ImportJob, until: int, file: str) -> str:
         return self._notifications.link(import_key(job.id, file), until, results_name(job.name, file))
-
-
-def _checked(join: ResultsJoin, job: ImportJob, in_blocks: bool) -> Iterator[bytes]:
-    """The pieces of results.csv. Raises ResultsError at the end if they do not cover the import's rows."""
-    for text in join.lines(in_blocks):
-        yield text.encode()
-    skipped = 0 if job.loads_rewards else job.outcomes.get(Outcome.UNCHANGED, 0)
-    expected = job.rows - skipped  # a reward that was loaded before is a result of a chunk
-    if not join.complete or join.rows != job.rows or join.used != expected:
-        raise ResultsError(f"{join.used} of {expected} results, {join.rows} of {job.rows} rows")

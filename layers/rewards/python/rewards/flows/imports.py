@@ -36,7 +36,7 @@ UPLOADS = {
 }
 
 # A CSV or JSON Lines file that is copied into the bucket; S3 takes no form with more than 5 GB.
-MAX_FILE_BYTES = 10 * 10**9
+MAX_FILE_BYTES = 20 * 10**9
 MAX_FORM_BYTES = 5 * 10**9
 # A full report that any program saved comes back: 300 MiB at most, measured with ids of 36 characters.
 MAX_WORKBOOK_BYTES = 512 << 20

@@ -7,7 +7,7 @@ the chunk's worker made ready; any other row is written cell by cell.
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 from rewards.adapters.result_parts import Part
@@ -60,8 +60,8 @@ class ResultsJoin:
 
     @property
     def complete(self) -> bool:
-        """Whether every result belonged to a row."""
-        return self._results.ended and self._results.taken == self.used
+        """Whether every result up to the last row belonged to a row."""
+        return self._results.taken == self.used
 
     def lines(self, in_blocks: bool) -> Iterator[str]:
         """The text of results.csv, piece by piece. Raises NotInBlocksError only if read `in_blocks`."""
@@ -80,6 +80,11 @@ class ResultsJoin:
                 for block in sheet.blocks(following):
                     yield self._block(block)
                 return
+
+    def lines_of_group(self, line: int, blocks: Iterable[Block]) -> Iterator[str]:
+        """The text of a part of results.csv: that of the blocks' rows, which begin with the record `line`."""
+        self._results.start(line)
+        return map(self._block, blocks)
 
     def _block(self, block: Block) -> str:
         cells, results = self._results.until(block.first + block.size)
@@ -149,10 +154,10 @@ class _Results:
         self._rejected = next(checked, None)
         self.taken = 0
 
-    @property
-    def ended(self) -> bool:
-        """Whether all were taken."""
-        return self._part is None and self._rejected is None
+    def start(self, line: int) -> None:
+        """Leave out the results of the rows before a line."""
+        self.until(line)
+        self.taken = 0
 
     def until(self, line: int) -> tuple[dict[int, str], dict[int, RowResult]]:
         """Take the results of the rows before a line: cells that are ready, and results, by line.

@@ -7,7 +7,7 @@ again: whoever sends chunks, now or later, reads the stored ones.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from rewards.adapters import metrics
@@ -27,6 +27,7 @@ from rewards.domain.import_rows import RowChecker
 from rewards.domain.outcomes import FileProblem, FileRejectedError, Outcome, RowResult, WarningCode
 from rewards.domain.plain_rows import PlainRows
 from rewards.domain.repair import NO_REPORTS, Reports
+from rewards.domain.result_groups import GroupCutter, ResultGroup
 from rewards.domain.reward_rows import Grant
 from rewards.domain.row_ids import RowIdKeys
 from rewards.domain.unit_totals import RequestedTotals
@@ -34,15 +35,18 @@ from rewards.flows.check_rows import Priors, Reading, check_rows
 from rewards.flows.open_upload import detect_encoding, open_sheet
 from rewards.flows.row_id_lookup import find_reports, known_exports
 from rewards.flows.uploaded_imports import UNREADABLE, Uploaded, UploadedImports
-from rewards.tabular.csv_blocks import NotInBlocksError
+from rewards.tabular.csv_blocks import Block, NotInBlocksError
 from rewards.tabular.csv_reader import NotUtf8Error
+from rewards.tabular.encodings import UTF_8
 
 logger = logging.getLogger(__name__)
 
 # Bytes of a file whose rows are checked in time; version 0.1 took no larger ones.
 _ALWAYS_FITS = 2 << 30
-# So many rows can be finished in 600 of the 900 seconds that a function has (docs/performance.md).
-MAX_ROWS = 60_000_000
+# So many rows can be checked in the time that a function has, and so many finished by one function if the
+# file is not finished in groups (docs/performance.md).
+MAX_ROWS = 100_000_000
+MAX_ROWS_UNCUT = 60_000_000
 
 
 @dataclass
@@ -63,11 +67,35 @@ class _Found:
     row_warnings: dict[str, int] = field(default_factory=dict)
     totals: RequestedTotals = field(default_factory=RequestedTotals)
     warnings: Mapping[WarningCode, str] = field(default_factory=dict)
+    cutter: GroupCutter = field(default_factory=GroupCutter)
+
+    def cut(self, blocks: Iterable[Block]) -> Iterator[Block]:
+        """Blocks, of which each is looked at once the rows of those before it are counted."""
+        for block in blocks:
+            self.cutter.block(block.bytes, block.first, self.rows, self.chunks + 1, self.attempt.next_part)
+            yield block
 
     def count(self, outcome: Outcome, rows: int) -> None:
         """Count rows that have their result."""
         if rows:
             self.outcomes[outcome] = self.outcomes.get(outcome, 0) + rows
+
+    def add(self, rows: int) -> None:
+        """Count rows that are not blank. Raises FileRejectedError if they are too many."""
+        self.rows += rows
+        if self.rows > MAX_ROWS_UNCUT:
+            most = MAX_ROWS if self.encoding == UTF_8 and self.cutter.has_cut else MAX_ROWS_UNCUT
+            if self.rows > most:
+                raise FileRejectedError(
+                    FileProblem.FILE_TOO_LARGE, f"The file has more than {most:,} rows. Nothing was redeemed."
+                )
+
+    def groups(self, size: int) -> Sequence[ResultGroup]:
+        """The groups after the first in which the file of so many bytes is finished.
+
+        There are none in a file that is read row by row, or is not UTF-8.
+        """
+        return self.cutter.groups(size) if self.encoding == UTF_8 else []
 
 
 class Validation:
@@ -125,7 +153,7 @@ class Validation:
 
     def _seal(self, job: ImportJob, found: _Found) -> bool:
         """Seal the import with what was found; False if it is not to be sealed any more."""
-        seal = found.attempt.close()
+        seal = found.attempt.close(found.groups(job.size))
         # Rejected rows are counted here; the others chunk by chunk.
         changes: ImportFields = {
             "encoding": found.encoding,
@@ -250,6 +278,9 @@ class Validation:
             with open_sheet(self._files, job) as sheet:
                 found.encoding = sheet.encoding
                 found.separator = sheet.separator if sheet.encoding else None
+                if sheet.blocks is not None:
+                    read = sheet.blocks
+                    sheet = replace(sheet, blocks=lambda first: found.cut(read(first)))
                 priors = Priors(self._jobs)
                 checked = check_rows(
                     job, sheet, self._row_id_keys, reports, priors, found.exports, found.totals, reading
@@ -284,21 +315,13 @@ def _in_time(
         yield row
 
 
-def _check_rows(rows: int) -> None:
-    if rows > MAX_ROWS:
-        raise FileRejectedError(
-            FileProblem.FILE_TOO_LARGE, f"The file has more than {MAX_ROWS:,} rows. Nothing was redeemed."
-        )
-
-
 def _rows_to_send(
     checked: Iterable[RedemptionRequest | Grant | RowResult | PlainRows], found: _Found, reading: Reading
 ) -> Iterator[RedemptionRequest | Grant | PlainRows]:
     """The rows that travel; the others have their results, and all are counted."""
     for row in checked:
         if isinstance(row, PlainRows):
-            found.rows += row.skipped + len(row)
-            _check_rows(found.rows)
+            found.add(row.skipped + len(row))
             found.count(Outcome.UNCHANGED, row.skipped)
             found.chunked_rows += len(row)
             found.totals.request_all(row.units, row.values)
@@ -306,8 +329,7 @@ def _rows_to_send(
                 found.row_set.add_plain(row)
             yield row
             continue
-        found.rows += 1
-        _check_rows(found.rows)
+        found.add(1)
         if isinstance(row, RowResult):
             found.count(row.outcome, 1)
             for warning in row.warnings:

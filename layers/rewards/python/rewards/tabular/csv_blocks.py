@@ -30,11 +30,12 @@ class NotInBlocksError(ReadAgainError):
 class Block:
     """`size` whole records of a file, blank ones among them; the first has the number `first`.
 
-    `text` has no quotes, or `parsed` has the cells of each record.
+    `text` has no quotes, or `parsed` has the cells of each record. `bytes` is their size in UTF-8.
     """
 
     first: int
     size: int
+    bytes: int
     separator: str
     text: str = ""
     parsed: Sequence[list[str]] = ()
@@ -71,28 +72,33 @@ class Block:
         return ((number, row) for number, row in enumerate(parsed, self.first) if any(row))
 
 
-def read_blocks(text: io.TextIOBase, separator: str, first: int) -> Iterator[Block]:
+def read_blocks(
+    text: io.TextIOBase, separator: str, first: int, longest: int | None = None
+) -> Iterator[Block]:
     """The rest of a text in blocks, from the record with the number `first` on.
 
     Raises NotInBlocksError for broken quoting, bytes without a meaning, carriage returns that end a line
-    alone, and records that do not end.
+    alone, and records that do not end within `longest` characters, or some more: that depends on where
+    blocks end.
     """
+    longest = longest or _LONGEST
     open_record = ""
-    for piece in _whole_lines(text):
+    for piece in _whole_lines(text, longest):
         lines = open_record + piece
+        size = len(lines) if lines.isascii() else len(lines.encode())
         if _LONE_RETURN.search(lines):
             raise NotInBlocksError
         if '"' not in lines and lines[-1] == "\n":
-            block = Block(first, lines.count("\n"), separator, text=lines)
+            block = Block(first, lines.count("\n"), size, separator, text=lines)
         else:
             try:
                 parsed = _parse(lines, separator)
             except csv.Error as error:  # perhaps the end of a record is missing
-                if len(lines) > _LONGEST:
+                if len(lines) > longest:
                     raise NotInBlocksError from error
                 open_record = lines
                 continue
-            block = Block(first, len(parsed), separator, parsed=parsed)
+            block = Block(first, len(parsed), size, separator, parsed=parsed)
         yield block
         open_record = ""
         first += block.size
@@ -100,7 +106,15 @@ def read_blocks(text: io.TextIOBase, separator: str, first: int) -> Iterator[Blo
         raise NotInBlocksError
 
 
-def _whole_lines(text: io.TextIOBase) -> Iterator[str]:
+def read_blocks_again(text: io.TextIOBase, separator: str, first: int) -> Iterator[Block]:
+    """A part of a text that `read_blocks` could read, and that begins where a block began.
+
+    Its blocks end elsewhere, so a record that was just short enough may now seem too long.
+    """
+    return read_blocks(text, separator, first, 4 * _LONGEST)
+
+
+def _whole_lines(text: io.TextIOBase, longest: int) -> Iterator[str]:
     """Pieces of a text that end where a line ends; only the last one may end without a line feed."""
     rest = ""
     try:
@@ -109,7 +123,7 @@ def _whole_lines(text: io.TextIOBase) -> Iterator[str]:
             if feed:
                 yield rest + head + feed
                 rest = tail
-            elif len(rest) > _LONGEST:
+            elif len(rest) > longest:
                 raise NotInBlocksError
             else:
                 rest += piece
