@@ -168,7 +168,7 @@ def test_a_participant_who_is_blocked_while_a_balance_is_created_is_seen(world, 
 
     def after_blocking(*args):
         monkeypatch.setattr(world.accounts, "write_together", real)
-        world.accounts.write_participant("acme", "ann", {"dateBlocked": "2026-11-01"}, quick())
+        world.accounts.write_participant("acme", "ann", {"dateBlocked": "2026-11-01"})
         return real(*args)
 
     monkeypatch.setattr(world.accounts, "write_together", after_blocking)

@@ -250,20 +250,22 @@ class Accounts:
             return False
         return True
 
-    def write_participant(
-        self, account_id: str, user_id: str, facts: Mapping[str, str], backoff: Backoff
-    ) -> None:
-        """Renew some of what is known of a participant, and leave the rest."""
+    def write_participant(self, account_id: str, user_id: str, facts: Mapping[str, str]) -> bool:
+        """Renew some of what is known of a participant, and leave the rest; False if DynamoDB is too busy."""
         names = {f"#{place}": name for place, name in enumerate(facts)}
-        patiently(
-            self._client.update_item,
-            backoff,
-            TableName=self._table,
-            Key={"pk": {"S": account_id}, "sk": {"S": balance_item.participant_key(user_id)}},
-            UpdateExpression="SET " + ", ".join(f"#{place} = :{place}" for place in range(len(facts))),
-            ExpressionAttributeNames=names,
-            ExpressionAttributeValues={f":{n}": {"S": text} for n, text in enumerate(facts.values())},
-        )
+        sets = ", ".join(f"#{place} = :{place}" for place in range(len(facts)))
+        try:
+            with translated():
+                self._client.update_item(
+                    TableName=self._table,
+                    Key={"pk": {"S": account_id}, "sk": {"S": balance_item.participant_key(user_id)}},
+                    UpdateExpression=f"SET {sets}",
+                    ExpressionAttributeNames=names,
+                    ExpressionAttributeValues={f":{n}": {"S": text} for n, text in enumerate(facts.values())},
+                )
+        except ThrottledError:
+            return False
+        return True
 
     def _get(self, keys: Iterable[tuple[str, str]], backoff: Backoff) -> Iterator[Item]:
         items = ({"pk": {"S": pk}, "sk": {"S": sk}} for pk, sk in dict.fromkeys(keys))

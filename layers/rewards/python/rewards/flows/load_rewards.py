@@ -1,9 +1,12 @@
 """Rewards of a file -> balances; the same reward id again changes nothing."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from rewards.adapters.accounts import MAX_GRANTS, Accounts
 from rewards.adapters.balance_item import encode_rewards
+from rewards.adapters.parallel import in_parallel
 from rewards.adapters.retry import Backoff
 from rewards.adapters.reward_registry import Claim, RewardRegistry, claim_of
 from rewards.adapters.units_in_use import UnitsInUse
@@ -63,14 +66,18 @@ class Loader:
     def _grant(
         self, import_id: str, grants: Iterable[Grant], results: dict[int, RowResult], backoff: Backoff
     ) -> bool:
-        """Write what can be written now, and add its results; whether a write was lost to somebody else."""
+        """Write what can be written now, and add its results; whether one failed and is to be tried again.
+
+        Several transactions are under way at once, but no two over the same item, of which one would fail.
+        """
         by_balance: dict[BalanceKey, list[Grant]] = {}
         for each in grants:
             by_balance.setdefault(each.balance_key, []).append(each)
         balances = self._accounts.read(by_balance, backoff)
         new = dict.fromkeys(key.participant for key in by_balance if key not in balances)
         participants = self._accounts.read_participants(new, backoff)
-        lost = False
+        writes: list[_Write] = []
+        taken: set[object] = set()
         for key, group in by_balance.items():
             unit, balance = key.unit, balances.get(key)
             try:
@@ -79,6 +86,11 @@ class Loader:
                 invalid = (RowResult(each.line, Outcome.INVALID_UNIT, str(error), unit) for each in group)
                 results.update((result.line, result) for result in invalid)
                 continue
+            shared: set[object] = {unit} if actions else set()
+            if balance is None:
+                shared.add(key.participant)
+            if not taken.isdisjoint(shared):
+                continue  # until the next round
             if balance is None:
                 participant = participants.get(key.participant, {})
                 balance = new_balance(key, participant)
@@ -89,14 +101,20 @@ class Loader:
             results.update((each.line, _full(each)) for each in batch[len(fitting) :])
             if not fitting:
                 continue
+            taken |= shared
             grant(balance, (each.reward for each in fitting))
             actions += [self._registry.claim(each, import_id) for each in fitting]
-            if self._accounts.write_together([balance], actions, self._now()):
-                self._units.granted(unit)
-                results.update((each.line, _loaded(each, balance, self._now())) for each in fitting)
-            else:
-                lost = True
-        return lost
+            writes.append(_Write(balance, fitting, actions))
+        sent = in_parallel(self._write, writes, lambda written: not written)
+        for write, written in zip(writes, sent, strict=True):
+            if written:
+                self._units.granted(write.balance.unit)
+                now = self._now()
+                results.update((each.line, _loaded(each, write.balance, now)) for each in write.grants)
+        return not all(sent)
+
+    def _write(self, write: "_Write") -> bool:
+        return self._accounts.write_together([write.balance], write.actions, self._now())
 
     def _write_participants(self, grants: Iterable[Grant], backoff: Backoff) -> None:
         """Write what the file says of participants, then bring the flags of their balances in line.
@@ -109,9 +127,17 @@ class Loader:
             if each.participant:
                 wanted.setdefault((each.account_id, each.user_id), {}).update(each.participant)
         known = self._accounts.read_participants(wanted, backoff)
+        waiting = [key for key, facts in wanted.items() if not facts.items() <= known.get(key, {}).items()]
+        while waiting:
+            sent = in_parallel(
+                lambda key: self._accounts.write_participant(*key, wanted[key]),
+                waiting,
+                lambda written: not written,
+            )
+            waiting = [key for key, written in zip(waiting, sent, strict=True) if not written]
+            if waiting:
+                backoff.wait()
         for key, facts in wanted.items():
-            if not facts.items() <= known.get(key, {}).items():
-                self._accounts.write_participant(*key, facts, backoff)
             if "dateBlocked" in facts:
                 self._block(*key, backoff)
 
@@ -123,6 +149,15 @@ class Loader:
             if all(done):
                 return
             backoff.wait()
+
+
+@dataclass(frozen=True, slots=True)
+class _Write:
+    """A transaction: grants that were added to a balance, and what else it writes."""
+
+    balance: Balance
+    grants: Sequence[Grant]
+    actions: Sequence[Any]
 
 
 def new_balance(key: BalanceKey, participant: Mapping[str, str]) -> Balance:
