@@ -509,3 +509,27 @@ def test_available_rewards_have_their_place_in_the_redemption_order_of_participa
     assert api("GET", f"/reward/{last['id']}")[1]["redemptionOrder"] == 2
     assert api("POST", f"/reward/{first['id']}/cancel")[1]["redemptionOrder"] is None
     assert api("GET", f"/reward/{last['id']}")[1]["redemptionOrder"] == 1
+
+
+class TestTablesOfDifferentMoments:
+    """As after a restore: `Accounts` and `Rewards` are not of the same second."""
+
+    def test_a_reward_that_is_claimed_but_not_granted_is_not_found(self, api, world, reward):
+        key = {"pk": {"S": "acme"}, "sk": {"S": "B#ann#CENTS"}}
+        world.clients("dynamodb").delete_item(TableName=world.names["accounts"], Key=key)
+        for method, path, body in (
+            ("GET", f"/reward/{reward['id']}", None),
+            ("POST", f"/reward/{reward['id']}/cancel", None),
+            ("POST", f"/credit/{reward['id']}/redeem", {"amount": 1, "unit": "CENTS"}),
+        ):
+            status, answer = api(method, path, body)
+            assert (status, answer["apiErrorCode"]) == (404, "REWARD_NOT_FOUND")
+
+    def test_a_reward_that_is_granted_but_not_claimed_is_listed_without_a_name(self, api, world, reward):
+        key = {"id": {"S": reward["id"]}}
+        world.clients("dynamodb").delete_item(TableName=world.names["rewards"], Key=key)
+        status, answer = api("GET", f"/reward/{reward['id']}")
+        assert (status, answer["apiErrorCode"]) == (404, "REWARD_NOT_FOUND")
+        status, listed = api("GET", "/reward", query={"accountId": "acme"})
+        assert status == 200
+        assert listed == [{**reward, "name": None, "rewardSource": None}]

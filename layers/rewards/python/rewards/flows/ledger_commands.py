@@ -234,10 +234,10 @@ class LedgerCommands:
         claim = self._registry.read([reward_id], backoff).get(reward_id)
         if claim is None:
             not_found(reward_id)
-        balance = self._accounts.read([claim.balance_key], backoff)[claim.balance_key]
-        for reward in balance.rewards:
-            if reward.id == reward_id:
-                return balance, reward
+        for balance in self._accounts.read([claim.balance_key], backoff).values():
+            for reward in balance.rewards:
+                if reward.id == reward_id:
+                    return balance, reward
         held = self._queries.find(reward_id, backoff)
         if held is None:
             not_found(reward_id)

@@ -97,7 +97,7 @@ class RewardQueries:
             for reward in _all_rewards(balance, pages):
                 if reward.id == reward_id:
                     return OwnedReward(reward, balance, claim, redeemed.get(reward.ordinal, []))
-        raise LookupError(f"reward {reward_id} is neither in its balance nor in its history")
+        return None  # its id is claimed, but it was not granted: tables restored to different moments
 
     def reward(self, reward_id: str, backoff: Backoff) -> RewardRecord | None:
         """One reward's record, or None."""
@@ -129,8 +129,9 @@ class RewardQueries:
         now = self._now()
         places = {b.key: redemption_places(b.rewards, now) for b in {id(b): b for _, b, _ in held}.values()}
         return [
-            show(OwnedReward(reward, balance, claims[reward.id], redeemed), now, places[balance.key])
+            show(OwnedReward(reward, balance, claim, redeemed), now, places[balance.key])
             for reward, balance, redeemed in held
+            for claim in [claims.get(reward.id) or Claim(*balance.key, "", 0)]
         ]
 
     def balances(self, account_id: str, user_id: str | None, backoff: Backoff) -> list[BalanceRecord]:
