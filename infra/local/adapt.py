@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+_USER_POOL = {"Fn::If": ["CreatesUserPool", {"Ref": "UserPool"}, {"Ref": "ExistingUserPoolId"}]}
+
 
 def adapted(template: Mapping[str, Any], max_concurrency: int, endpoint: str) -> dict[str, Any]:
     """Return a copy of a packaged template that a MiniStack at `endpoint` can deploy.
@@ -14,7 +16,9 @@ def adapted(template: Mapping[str, Any], max_concurrency: int, endpoint: str) ->
     """
     values = {
         "MaximumConcurrency": max_concurrency,
-        "JWKS_URL": {"Fn::Sub": f"{endpoint}/${{UserPool}}/.well-known/jwks.json"},
+        "JWKS_URL": {
+            "Fn::Sub": [f"{endpoint}/${{UserPool}}/.well-known/jwks.json", {"UserPool": _USER_POOL}]
+        },
         "COGNITO_URL": endpoint,
         "UPLOAD_URL": endpoint,
     }

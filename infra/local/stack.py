@@ -123,7 +123,9 @@ def start(
         raise
 
 
-def deploy(aws: MiniStack, build: Path = BUILD, parameters: Mapping[str, str] | None = None) -> Stack:
+def deploy(
+    aws: MiniStack, build: Path = BUILD, parameters: Mapping[str, str] | None = None, name: str = NAME
+) -> Stack:
     """Create the stack, or bring it up to date with the build.
 
     The links in emails must work here, but MiniStack's own address of the API needs a resolver for
@@ -131,8 +133,8 @@ def deploy(aws: MiniStack, build: Path = BUILD, parameters: Mapping[str, str] | 
     and a tag on the stack, which CloudFormation hands on to the API, makes it known beforehand.
     """
     cloudformation = aws.client("cloudformation")
-    change = cloudformation.update_stack if _describe(cloudformation) else cloudformation.create_stack
-    public_url = f"{aws.endpoint}/_aws/execute-api/{NAME}"
+    change = cloudformation.update_stack if _describe(cloudformation, name) else cloudformation.create_stack
+    public_url = f"{aws.endpoint}/_aws/execute-api/{name}"
     values = {**PARAMETERS, "PublicUrl": public_url, **(parameters or {})}
     template_parameters: list[ParameterTypeDef] = [
         {"ParameterKey": key, "ParameterValue": value} for key, value in values.items()
@@ -143,28 +145,28 @@ def deploy(aws: MiniStack, build: Path = BUILD, parameters: Mapping[str, str] | 
     s3.put_object(Bucket=ARTIFACTS_BUCKET, Key=TEMPLATE, Body=json.dumps(template).encode())
     try:
         change(
-            StackName=NAME,
+            StackName=name,
             TemplateURL=f"{aws.endpoint}/{ARTIFACTS_BUCKET}/{TEMPLATE}",
             Parameters=template_parameters,
-            Tags=[{"Key": "ms-custom-id", "Value": NAME}],
+            Tags=[{"Key": "ms-custom-id", "Value": name}],
             Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
         )
     except ClientError as error:
         if "No updates are to be performed" not in str(error):
             raise DeploymentError(str(error)) from error
-    _wait_until_complete(cloudformation)
-    return inspect(aws)
+    _wait_until_complete(cloudformation, name)
+    return inspect(aws, name)
 
 
-def inspect(aws: MiniStack) -> Stack:
+def inspect(aws: MiniStack, name: str = NAME) -> Stack:
     """What is deployed there."""
     cloudformation = aws.client("cloudformation")
-    described = _describe(cloudformation)
+    described = _describe(cloudformation, name)
     if described is None:
-        raise DeploymentError(f"there is no stack named {NAME}")
+        raise DeploymentError(f"there is no stack named {name}")
     parameters = {each["ParameterKey"]: each["ParameterValue"] for each in described["Parameters"]}
     outputs = {each["OutputKey"]: each["OutputValue"] for each in described["Outputs"]}
-    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=NAME)
+    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=name)
     resources = {
         summary["LogicalResourceId"]: summary["PhysicalResourceId"]
         for page in pages
@@ -174,24 +176,24 @@ def inspect(aws: MiniStack) -> Stack:
     return Stack(aws, parameters, outputs, resources, secret["SecretString"])
 
 
-def _describe(cloudformation: "CloudFormationClient") -> "StackTypeDef | None":
+def _describe(cloudformation: "CloudFormationClient", name: str) -> "StackTypeDef | None":
     try:
-        return cloudformation.describe_stacks(StackName=NAME)["Stacks"][0]
+        return cloudformation.describe_stacks(StackName=name)["Stacks"][0]
     except ClientError:  # CloudFormation's way to say that there is none
         return None
 
 
-def _wait_until_complete(cloudformation: "CloudFormationClient") -> None:
+def _wait_until_complete(cloudformation: "CloudFormationClient", name: str) -> None:
     deadline = time.monotonic() + DEPLOY_SECONDS
     status = ""
     while time.monotonic() < deadline:
-        described = _describe(cloudformation)
+        described = _describe(cloudformation, name)
         status = described["StackStatus"] if described else "MISSING"
         if not status.endswith("_IN_PROGRESS"):
             break
         time.sleep(0.1)
     if status not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
-        events = cloudformation.describe_stack_events(StackName=NAME)["StackEvents"]
+        events = cloudformation.describe_stack_events(StackName=name)["StackEvents"]
         failures = [
             f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', '')}"
             for event in reversed(events)

@@ -29,7 +29,8 @@ def test_the_concurrency_is_a_number():
 
 def test_the_pools_keys_are_at_the_local_address():
     properties = adapted(TEMPLATE, 7, ENDPOINT)["Resources"]["Authorizer"]["Properties"]
-    keys = {"Fn::Sub": f"{ENDPOINT}/${{UserPool}}/.well-known/jwks.json"}
+    pool = {"Fn::If": ["CreatesUserPool", {"Ref": "UserPool"}, {"Ref": "ExistingUserPoolId"}]}
+    keys = {"Fn::Sub": [f"{ENDPOINT}/${{UserPool}}/.well-known/jwks.json", {"UserPool": pool}]}
     assert properties["Environment"]["Variables"] == {"JWKS_URL": keys, "A": "a"}
 
 

@@ -63,7 +63,8 @@ USED = {
 
 @pytest.mark.parametrize("name", USED)
 def test_a_function_has_the_settings_that_it_needs(name):
-    variables = function(name)["Environment"]["Variables"]
+    of_all = template()["Globals"]["Function"]["Environment"]["Variables"]
+    variables = {**of_all, **function(name)["Environment"]["Variables"]}
     assert {each.upper() for each in needed(name)} <= variables.keys()
 
 
@@ -94,7 +95,7 @@ def test_every_function_may_write_its_traces():
 
 
 def test_the_dashboard_shows_metrics_that_the_code_writes():
-    body = template()["Resources"]["Dashboard"]["Properties"]["DashboardBody"]
+    body, _ = template()["Resources"]["Dashboard"]["Properties"]["DashboardBody"]
     shown, count = [], 0
     for widget in json.loads(body)["widgets"]:
         before = []
