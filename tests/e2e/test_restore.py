@@ -27,7 +27,9 @@ def first():
 
 def load(service, name, users):
     rows = "".join(f"{name}{n},CREDIT,CASH/USD,1000,u{n},acme\n" for n in users)
-    assert service.upload(f"rewards/{name}.csv", REWARDS + rows)["stats"]["outcomes"] == {"LOADED": len(users)}
+    assert service.upload(f"rewards/{name}.csv", REWARDS + rows)["stats"]["outcomes"] == {
+        "LOADED": len(users)
+    }
 
 
 def report(service):
