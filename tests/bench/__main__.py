@@ -96,7 +96,7 @@ def modelled(model: Million) -> str:
                 f"{rows // MILLION} million rows at {units:,} units a second",
                 f"{model.part('validate', rows):,.0f}",
                 f"{model.redeem(rows, units):,.0f}",
-                f"{model.part('finish', rows):,.0f}",
+                f"{model.finish(rows):,.0f}",
                 f"{model.seconds(rows, units):,.0f}",
             )
             for rows, units in sizes

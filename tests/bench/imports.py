@@ -56,13 +56,20 @@ class Timer:
     """Measures messages, each of a phase; what happens between two of them does not count."""
 
     phases: dict[str, Phase] = field(default_factory=dict)
+    _within: list[float] = field(default_factory=lambda: [0.0, 0.0])
 
     @contextmanager
     def message(self, name: str, rows: int) -> Iterator[None]:
-        """Measure a message of a phase, and with it what so many rows take."""
+        """Measure a message of a phase, and with it what so many rows take.
+
+        What is measured within it is a phase of its own, and does not count in this one.
+        """
+        around, self._within = self._within, [0.0, 0.0]
         wall, cpu = time.perf_counter(), time.process_time()
         yield
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+        within, self._within = self._within, [around[0] + wall, around[1] + cpu]
+        wall, cpu = wall - within[0], cpu - within[1]
         phase = self.phases.setdefault(name, Phase())
         phase.seconds += wall
         phase.cpu += cpu
@@ -155,6 +162,13 @@ def process(world: Any, upload: Any, rows: int, timer: Timer, phase: str, outcom
 
     `phase` names the work on chunks. All rows must end with `outcome`.
     """
+    send = world.chunk_sender.run
+
+    def timed_send(*arguments: Any) -> None:
+        with timer.message("send", rows):
+            send(*arguments)
+
+    world.chunk_sender.run = timed_send
     with timer.message("validate", rows):
         import_id = world.validate(upload)
     for body in world.take("redeem"):
