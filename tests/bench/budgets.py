@@ -74,7 +74,7 @@ class Million:
 
     def concatenate(self, rows: int) -> float:
         """Seconds of the function that ends an import in groups."""
-        return math.ceil(rows / GROUP_ROWS) / _COPIES * (_COPY + waits.OTHERS)
+        return math.ceil(rows / GROUP_ROWS) / _COPIES * (_COPY + waits.S3_AND_SQS)
 
     def seconds(self, rows: int, units: int) -> float:
         """Seconds of all. Chunks are redeemed while the next ones are sent."""
