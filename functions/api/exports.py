@@ -16,8 +16,10 @@ from known import RequestObject
 from request import Caller, caller_of
 from reward_routes import RewardType
 from rewards.domain.download_names import report_name
+from rewards.domain.email_problem import EmailProblemKind
 from rewards.domain.export_job import ExportJob, ExportStatus
 from rewards.domain.filters import DATES
+from rewards.domain.import_job import ImportJob
 from rewards.domain.job_error import JobFailure
 from rewards.domain.object_keys import report_key
 from rewards.domain.report import BALANCES, REDEEMABLE, TYPES
@@ -146,6 +148,17 @@ class Problem(BaseModel):
     message: str
 
 
+class EmailProblem(BaseModel):
+    """What the email service reported about the email of a job, after it had taken the email."""
+
+    kind: EmailProblemKind = Field(
+        description="BOUNCED: the recipient's server returned it. COMPLAINED: the recipient reported it as "
+        "spam. REJECTED: it was not sent because of its content."
+    )
+    date: int
+    message: str = Field(description="What happened and what to do, in words.")
+
+
 class Export(WithDecimalsByUnit):
     """A requested report. Dates are Unix milliseconds UTC."""
 
@@ -157,6 +170,9 @@ class Export(WithDecimalsByUnit):
     # With a title of its own: generated clients would call it ExportParams, as the model of requests.
     params: dict[str, Any] = Field(title="Filters", description="The filters that apply.")
     mailtoEmail: str | None = Field(description="The email address that is notified.")
+    emailProblem: EmailProblem | None = Field(
+        default=None, description="Why the email did not arrive, or was not wanted; null if nothing is known."
+    )
     status: Literal["PENDING", "COMPLETED", "ABORTED", "EXPIRED"]
     dateCreated: int
     dateCompleted: int | None
@@ -256,6 +272,12 @@ def problem(failure: JobFailure | None) -> dict[str, str] | None:
     return {"code": failure.code.value, "message": failure.message} if failure else None
 
 
+def email_problem(job: ImportJob | ExportJob) -> dict[str, Any] | None:
+    """What SES reported about the email of a job as the API shows it."""
+    found = job.email_problem
+    return {"kind": found.kind, "date": found.date, "message": found.message} if found else None
+
+
 def _found(export_id: str) -> ExportJob:
     job = wiring.flows().exports.get(export_id)
     if job is None:
@@ -273,6 +295,7 @@ def _shown(job: ExportJob) -> dict[str, Any]:
         "requester": job.requester,
         "params": job.params,
         "mailtoEmail": job.mailto_email,
+        "emailProblem": email_problem(job),
         "status": job.status.value,
         "dateCreated": job.date_created,
         "dateCompleted": job.date_completed,

@@ -11,7 +11,7 @@ import wiring
 from amounts import DecimalsByUnit, WithDecimalsByUnit
 from crediting import time_to_respond
 from errors import ApiError
-from exports import Problem, mailto, problem
+from exports import EmailProblem, Problem, email_problem, mailto, problem
 from http_responses import FileAddress, Limit, Offset, Redirected, handed_over, shortened
 from known import RequestObject
 from request import caller_of, is_from_console
@@ -147,6 +147,9 @@ class Import(BaseModel):
     dryRun: bool
     requester: str
     mailtoEmail: str | None = Field(description="The email address that is notified.")
+    emailProblem: EmailProblem | None = Field(
+        default=None, description="Why the email did not arrive, or was not wanted; null if nothing is known."
+    )
     status: Literal["PENDING", "VALIDATING", "PROCESSING", "COMPLETED", "ABORTED", "CANCELLED"]
     error: Problem | None
     allowDuplicate: bool = False
@@ -436,6 +439,7 @@ def _shown(job: ImportJob) -> dict[str, Any]:
         "dryRun": job.dry_run,
         "requester": job.requester,
         "mailtoEmail": job.mailto_email,
+        "emailProblem": email_problem(job),
         "status": job.status.value,
         "error": problem(job.error),
         "allowDuplicate": job.allow_duplicate,

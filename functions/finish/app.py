@@ -30,7 +30,8 @@ NEEDED = (
     *("accounts_table", "rewards_table", "jobs_table", "files_bucket"),
     *("redemption_queue_url", "finish_queue_url"),
     *("finish_queue_arn", "dead_letter_queue_arn", "export_dead_letter_queue_arn"),
-    *("sender_email", "notification_email", "allowed_recipient_domains", "retention_days", "public_url"),
+    *("sender_email", "email_configuration_set", "notification_email", "allowed_recipient_domains"),
+    *("retention_days", "public_url"),
 )
 
 

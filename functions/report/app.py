@@ -31,6 +31,7 @@ NEEDED = (
     "jobs_table",
     "files_bucket",
     "sender_email",
+    "email_configuration_set",
     "notification_email",
     "allowed_recipient_domains",
     "retention_days",

@@ -1,4 +1,7 @@
-"""Every 15 minutes: resume imports and exports that have stopped, and count those that this does not help."""
+"""Every 15 minutes: resume imports and exports that have stopped, and count those that this does not help.
+
+When SES reports an email that bounced, was rejected, or was reported as spam: record it.
+"""
 
 from functools import cache
 from typing import Any
@@ -8,6 +11,7 @@ from aws_lambda_powertools.logging.utils import copy_config_to_registered_logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from rewards.adapters import metrics
+from rewards.adapters.email_events import SOURCE
 from rewards.adapters.metrics import Metric
 from rewards.adapters.throttling import reported
 from rewards.bootstrap import Flows, Settings
@@ -27,6 +31,9 @@ def flows() -> Flows:
 @logger.inject_lambda_context(clear_state=True)
 @reported
 def handler(event: dict[str, Any], context: LambdaContext) -> None:
+    if event.get("source") == SOURCE:
+        flows().email_problems.record(event)
+        return
     stuck = flows().sweep.run().stuck
     if stuck:
         metrics.record(Metric.STUCK_JOBS, len(stuck))

@@ -610,6 +610,23 @@ def test_resumes_an_import_whose_chunk_is_lost(harness, service, chunks):
     assert page.faults == []
 
 
+def test_shows_that_the_email_about_an_import_or_a_report_bounced(harness, service):
+    body = b"accountId,userId,unit,valueToRedeem\nrun,nobody,POINT,2\n"
+    ended = service.upload("redemptions/bounced.csv", body)
+    report = service.call("POST", "/export", {"type": "REWARD", "name": "Bounced"}).json
+    service.wait(lambda: service.ended(f"/export/{report['id']}"))
+    problem = {"kind": "BOUNCED", "date": 1795292040000, "message": "The email was not delivered."}
+    page = harness.open(path="#/imports")
+    for kind, record in (("import", ended), ("export", report)):
+        shown = {"emailProblem": problem, "mailtoEmail": "ann@example.com"}
+        changed(page, f"/{kind}/{record['id']}$", lambda found, shown=shown: found.update(shown))
+        page.goto(f"{harness.address}#/{kind.replace('export', 'report')}/{record['id']}")
+        notice = page.get_by_text("Problem with the email").locator("..")
+        expect(notice).to_contain_text("The email was not delivered.")
+        expect(notice).to_contain_text("ann@example.com")
+    assert page.faults == []
+
+
 def test_a_viewer_sees_that_an_import_has_stopped_and_cannot_resume_it(harness, service):
     import_id = order_import(service, "stopped-too.csv")
     page = harness.open("viewer", path="#/imports")

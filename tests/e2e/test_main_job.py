@@ -9,6 +9,7 @@ import pytest
 from openpyxl import load_workbook
 
 from infra.local import stack
+from infra.local.ministack import ROOT
 from tests.e2e.conftest import links
 
 REWARDS = """\
@@ -132,6 +133,23 @@ def test_a_rejected_file_says_why_and_how_to_fix_it(loaded):
     mail = loaded.mail_about(record["id"])
     assert "unit and valueToRedeem" in mail.text
     assert "new report" in mail.text
+
+
+def test_an_email_that_bounces_is_recorded_on_its_import(loaded):
+    """The local SES reports nothing, and nobody may send events in its name: the deployed rule is asked."""
+    record = loaded.upload("redemptions/bounced.csv", "accountId,userId,unit,valueToRedeem\nacme,x,POINT,1\n")
+    assert record["emailProblem"] is None
+    aws, resources = loaded.local.aws, loaded.local.resources
+    events = aws.client("events")
+    rule = events.describe_rule(Name=resources["SweepFunctionEmailProblems"])["EventPattern"]
+    event = json.loads((ROOT / "events/email-bounced.json").read_text())
+    tags = event["detail"]["mail"]["tags"] | {"import_id": [record["id"]]}
+    for configuration_set, matches in (("another", False), (resources["EmailConfigurationSet"], True)):
+        event["detail"]["mail"]["tags"] = {**tags, "ses:configuration-set": [configuration_set]}
+        assert events.test_event_pattern(EventPattern=rule, Event=json.dumps(event))["Result"] is matches
+    aws.client("lambda").invoke(FunctionName=resources["SweepFunction"], Payload=json.dumps(event))
+    shown = loaded.call("GET", f"/import/{record['id']}").json["emailProblem"]
+    assert (shown["kind"], shown["date"]) == ("BOUNCED", 1_795_716_902_000)
 
 
 def test_a_link_answers_a_scanner_then_the_person_then_in_words_once_the_file_is_deleted(loaded):

@@ -9,6 +9,7 @@ import jsonschema
 import pytest
 
 from rewards.adapters.errors import ThrottledError
+from rewards.domain.email_problem import EmailProblem, EmailProblemKind
 from rewards.domain.export_job import ExportJob, ExportStatus
 from rewards.domain.import_job import ImportType
 from tests.integration import test_handlers
@@ -674,6 +675,16 @@ class TestResume:
         stalled = json.loads(call(path=f"/import/{import_id}")["body"])["stalled"]
         since = world.record(import_id)["dateCreated"]
         assert stalled == {"since": since, "reason": "The check of the file has not ended."}
+
+    def test_shows_that_its_email_bounced(self, world, call, import_id):
+        assert json.loads(call(path=f"/import/{import_id}")["body"])["emailProblem"] is None
+        problem = EmailProblem(EmailProblemKind.BOUNCED, 1000)
+        world.import_jobs.update(import_id, {"email_problem": problem})
+        export_id = world.exports.create("REWARD", "CSV", "", "ann", {}).id
+        world.export_jobs.update(export_id, {"email_problem": problem})
+        shown = {"kind": "BOUNCED", "date": 1000, "message": problem.message}
+        for path in (f"/import/{import_id}", f"/export/{export_id}"):
+            assert json.loads(call(path=path)["body"])["emailProblem"] == shown
 
     def test_rejects_what_waits_has_ended_or_does_not_exist(self, world, call, import_id, called):
         job, _ = world.imports.create(ImportType.REDEMPTIONS, "a.csv", "", False, "ann", None)

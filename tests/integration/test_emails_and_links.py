@@ -166,6 +166,46 @@ def test_a_report_whose_email_cannot_be_sent_is_kept_and_the_email_tried_again(w
     assert len(world.mailer.sent) == mails, "who was told is not told again"
 
 
+def about(**tags):
+    """An event of SES about an email with these tags."""
+    found = event("email-bounced")
+    ours = {name: value for name, value in found["detail"]["mail"]["tags"].items() if ":" in name}
+    found["detail"]["mail"]["tags"] = {**ours, **{name: [value] for name, value in tags.items()}}
+    return found
+
+
+def test_an_email_has_a_tag_that_names_its_import_or_export(world):
+    world.load([{"id": "r1", "assignedCredit": 100}])
+    export = world.export("REWARD", "CSV")
+    record = world.upload("redemptions/a.csv", sheet([row("60")]))
+    assert world.mailer.tags[-2:] == [{"export_id": export["id"]}, {"import_id": record["id"]}]
+
+
+def test_a_bounce_is_recorded_on_the_import_or_export_that_the_email_is_about(world):
+    world.load([{"id": "r1", "assignedCredit": 100}])
+    export = world.export("REWARD", "CSV")
+    record = world.upload("redemptions/a.csv", sheet([row("60")]))
+    other = world.upload("redemptions/b.csv", sheet([row("5")]))
+    assert world.email_problems.record(about(import_id=record["id"]))
+    assert world.email_problems.record(about(export_id=export["id"]))
+    assert world.import_jobs.get(record["id"]).email_problem.kind == "BOUNCED"
+    assert world.export_jobs.get(export["id"]).email_problem.kind == "BOUNCED"
+    assert world.import_jobs.get(other["id"]).email_problem is None
+    assert world.record(record["id"]).keys() - record.keys() == {"emailProblem"}
+
+
+@pytest.mark.parametrize("tags", [{}, {"import_id": "06gzzx7rv0b59snh"}, {"export_id": "06gzzx7rv0b59snh"}])
+def test_a_bounce_of_an_email_about_nothing_that_exists_creates_nothing(world, tags):
+    assert not world.email_problems.record(about(**tags))
+    assert world.jobs_table.history(IMPORT, 10, 0)[1] == world.jobs_table.history(EXPORT, 10, 0)[1] == 0
+
+
+def test_an_event_of_another_form_is_dropped(world, caplog):
+    assert not world.email_problems.record({"source": "aws.ses", "detail": {"secret": "ann@example.com"}})
+    assert [each.message for each in caplog.records] == ["email event dropped"]
+    assert "ann@example.com" not in caplog.text
+
+
 @pytest.mark.parametrize(
     "address",
     [

@@ -58,6 +58,7 @@ def handlers(world, aws, monkeypatch):
         "EXPORT_QUEUE_URL": world.urls["export"],
         "UPLOAD_BUCKET": world.names["upload"],
         "SENDER_EMAIL": "rewards@example.com",
+        "EMAIL_CONFIGURATION_SET": "emails",
         "NOTIFICATION_EMAIL": "ops@example.com",
         "ALLOWED_RECIPIENT_DOMAINS": "example.com",
         "RETENTION_DAYS": "30",
@@ -193,6 +194,17 @@ def test_sweep_resumes_an_import_that_has_stopped(world, handler, monkeypatch):
     world.now.ahead = 3_600_000
     sweep(event("sweep"), CONTEXT)
     assert [queue_messages.decode(body) for body in world.take("finish")] == [SendChunks(import_id)]
+
+
+def test_sweep_records_that_an_email_bounced(world, handler):
+    import_id, _ = started(world)
+    bounced = event("email-bounced")
+    bounced["detail"]["mail"]["tags"]["import_id"] = [import_id]
+    before = world.record(import_id)
+    for _ in range(2):  # SES may report it twice
+        handler("sweep")(bounced, CONTEXT)
+    problem = {"kind": "BOUNCED", "date": 1_795_716_902_000}
+    assert world.record(import_id) == {**before, "emailProblem": problem}
 
 
 def test_the_api_takes_an_order_and_passes_it_on(world, handler):

@@ -156,6 +156,10 @@ def somebody_is_unknown(service):
     assert service.call("GET", "/units", role=None)[0] == 401
 
 
+def an_email_bounces(service):
+    service.run("sweep", event("email-bounced"))
+
+
 def resuming_does_not_help(service):
     export_id = service.world.exports.create("REWARD", "CSV", "", "test", {}).id
     changes = {"dateCreated": service.world.now() - 2 * HOUR, "resumes": 3}
@@ -166,6 +170,7 @@ def resuming_does_not_help(service):
 CAUSES = {
     "NotProcessedRowsAlarm": a_chunk_fails_permanently,
     "EmailsFailedAlarm": an_email_is_not_taken,
+    "EmailProblemsAlarm": an_email_bounces,
     "UnauthorizedRequestsAlarm": somebody_is_unknown,
     "StuckJobsAlarm": resuming_does_not_help,
 }

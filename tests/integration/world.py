@@ -50,12 +50,14 @@ class RecordingMailer:
 
     def __init__(self) -> None:
         self.sent: list[tuple[str, Any]] = []
+        self.tags: list[dict[str, str]] = []
         self.rejects = False
 
-    def send(self, to: str, email: Any) -> str:
+    def send(self, to: str, email: Any, tags: dict[str, str]) -> str:
         if self.rejects:
             raise EmailNotSentError("SES rejected it")
         self.sent.append((to, email))
+        self.tags.append(tags)
         return "id"
 
 
@@ -106,6 +108,7 @@ class World:
             dead_letter_queue_arn="",
             export_dead_letter_queue_arn="",
             sender_email="rewards@example.com",
+            email_configuration_set="emails",
             notification_email="ops@example.com",
             allowed_recipient_domains="example.com",
             retention_days=30,

@@ -65,7 +65,7 @@ def _in_memory() -> Services:
     tables = {"table": Table(("pk", "sk")), "listed": Table(("pk", "sk"), {"ByKind": ("kind", "pk")})}
     queues = {"queue": Queue(dead="dead", max_receives=2), "dead": Queue()}
     dynamodb, s3 = DynamoDB(gateway, tables), S3(gateway, {"bucket": Bucket()})
-    ses = SES(gateway, frozenset({SENDER}))
+    ses = SES(gateway, frozenset({SENDER}), "emails")
     names = ("table", "listed", "bucket", "queue", "dead")
     return Services("memory", dynamodb, s3, SQS(gateway, queues), ses, *names)
 
@@ -526,6 +526,8 @@ def mail(aws: Services, sender: str) -> Any:
         "FromEmailAddress": sender,
         "Destination": {"ToAddresses": ["a@example.com"]},
         "Content": {"Simple": {"Subject": text, "Body": {"Text": text, "Html": text}}},
+        "ConfigurationSetName": "emails",
+        "EmailTags": [],
     }
 
 

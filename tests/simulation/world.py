@@ -59,6 +59,7 @@ SETTINGS = {
     "EXPORT_DEAD_LETTER_QUEUE_ARN": ACCOUNT + "export-dead-letter-queue",
     "EXPORT_QUEUE_URL": "export-queue",
     "SENDER_EMAIL": "rewards@example.com",
+    "EMAIL_CONFIGURATION_SET": "emails",
     "NOTIFICATION_EMAIL": "ops@example.com",
     "ALLOWED_RECIPIENT_DOMAINS": "example.com",
     "RETENTION_DAYS": str(RETENTION_DAYS),
@@ -87,7 +88,7 @@ class World:
         self.dynamodb = DynamoDB(gateway, tables, page_items=self.kernel.random.choice([2, 5, 1000]))
         self.s3 = S3(gateway, {UPLOADS: Bucket(notify=self._uploaded), FILES: Bucket()})
         self.sqs = SQS(gateway, self._queues())
-        self.ses = SES(gateway, frozenset({SETTINGS["SENDER_EMAIL"]}))
+        self.ses = SES(gateway, frozenset({SETTINGS["SENDER_EMAIL"]}), SETTINGS["EMAIL_CONFIGURATION_SET"])
         self.lambdas = Lambda(self.kernel, self.faults)
         self.lambda_client = LambdaClient(gateway, self._invoked)
         minutes = 15 * MINUTE

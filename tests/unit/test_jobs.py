@@ -11,6 +11,7 @@ from rewards.adapters.import_jobs import ImportJobs
 from rewards.adapters.job_items import attributes, export_job, export_record, import_job, import_record
 from rewards.domain import export_job as exports
 from rewards.domain import import_job as imports
+from rewards.domain.email_problem import EmailProblem, EmailProblemKind
 from rewards.domain.export_job import ExportFields, ExportJob, ExportStatus
 from rewards.domain.import_job import (
     ImportFields,
@@ -207,15 +208,18 @@ def test_an_import_is_read_as_it_was_stored():
     job = import_of(error=failure, seal=Seal("a", "b"), outcomes={"REDEEMED": 1}, rejected={"POINT": 5})
     later = {"date_expires": 1, "results": True, "parts": 2, "date_mailed": 3, "mail_error": "x"}
     later |= {"date_progress": 4, "date_resumed": 5, "resumes": 6}
+    later |= {"email_problem": EmailProblem(EmailProblemKind.BOUNCED, 7)}
     record = {**import_record(job), **attributes(later)}
     assert record["error"] == {"code": "RESULTS_FAILED", "message": "why"}
     assert record["seal"] == {"attempt": "a", "manifest": "b"}
+    assert record["emailProblem"] == {"kind": "BOUNCED", "date": 7}
     assert type(record["status"]) is type(record["type"]) is str
     assert import_job(record) == replace(job, **later)
 
 
 def test_an_export_is_read_as_it_was_stored():
     later = {"as_of": 1, "read_until": 2, "totals": {"POINT": 3}, "date_mailed": 4, "mail_error": "x"}
+    later |= {"email_problem": EmailProblem(EmailProblemKind.COMPLAINED, 7)}
     record = {**export_record(export_of()), **attributes(later)}
     assert record["params"] == {"filter": {"unit_in": ["POINT"]}}
     assert export_job(record) == export_of(**later)

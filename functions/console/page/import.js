@@ -13,7 +13,7 @@ import { address } from "./router.js";
 import { Speed } from "./speed.js";
 import { stalledNotice } from "./stalled.js";
 import { badge, importStatus, kindOf } from "./status.js";
-import { crumb, heading, loading, progress, titled, who } from "./ui.js";
+import { crumb, emailNotice, heading, loading, progress, titled, who } from "./ui.js";
 
 export function view(root, { parts: [id], signal }) {
   const place = h("div", { class: "stack" }, h("section", { class: "card" }, loading(5)));
@@ -186,6 +186,7 @@ async function ended(state, record) {
   cleared(
     state,
     state.place,
+    emailNotice(record),
     shown,
     state.reversal && state.reversal.dateCompleted === null ? refresh : null,
   );

@@ -8,7 +8,18 @@ import * as format from "./format.js";
 import { address } from "./router.js";
 import { badge, reportStatus } from "./status.js";
 import { table } from "./table.js";
-import { card, crumb, heading, loading, notice, paragraph, progress, titled, who } from "./ui.js";
+import {
+  card,
+  crumb,
+  emailNotice,
+  heading,
+  loading,
+  notice,
+  paragraph,
+  progress,
+  titled,
+  who,
+} from "./ui.js";
 
 // Other names of the same reports, as the API takes them.
 const ALIASES = {
@@ -44,7 +55,7 @@ function watch(state) {
       titled(record.name);
       fill(state.status, badge(reportStatus(record)));
       fill(state.about, format.moment(record.dateCreated), " · ", who(record));
-      fill(place, record.status === "PENDING" ? underway() : ended(record));
+      fill(place, record.status === "PENDING" ? underway() : [emailNotice(record), ended(record)]);
       return record.status !== "PENDING";
     },
     (error, now) => error && fill(place, unreachable("The service continues to create the report. ", now)),

@@ -2,6 +2,7 @@
 
 import { fill, h, newId } from "./dom.js";
 import { failure } from "./errors.js";
+import * as format from "./format.js";
 import * as session from "./session.js";
 
 export function heading(title, ...beside) {
@@ -100,6 +101,14 @@ export function who(record) {
   if (record.requester === "S3") return "upload bucket";
   const isId = /^[0-9a-f-]{36}$/.test(record.requester);
   return (isId ? record.mailtoEmail : record.requester) || "a user";
+}
+
+/** Why the email about an import or a report did not arrive, if that is known. */
+export function emailNotice(record) {
+  const { emailProblem, mailtoEmail } = record;
+  if (!emailProblem) return null;
+  const facts = `${mailtoEmail} · ${format.moment(emailProblem.date)}`;
+  return notice("warn", "Problem with the email", paragraph(emailProblem.message), muted(facts));
 }
 
 export function mayChange() {

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from rewards.domain.row_ids import RowIdKeys
     from rewards.flows.create_report import Reporter
     from rewards.flows.dead_letters import DeadLetters
+    from rewards.flows.email_problems import EmailProblems
     from rewards.flows.end_report import ReportEnding
     from rewards.flows.exports import Exports
     from rewards.flows.finish_import import Finisher
@@ -71,6 +72,7 @@ class Settings:
     dead_letter_queue_arn: str
     export_dead_letter_queue_arn: str
     sender_email: str
+    email_configuration_set: str
     notification_email: str
     allowed_recipient_domains: str
     retention_days: int
@@ -198,7 +200,8 @@ class Flows:
     def mailer(self) -> "Mailer":
         from rewards.adapters.mailer import Mailer
 
-        return Mailer(self.client("sesv2"), self.settings.sender_email)
+        settings = self.settings
+        return Mailer(self.client("sesv2"), settings.sender_email, settings.email_configuration_set)
 
     @cached_property
     def validate_function(self) -> "ValidateFunction":
@@ -392,6 +395,12 @@ class Flows:
             self.settings.retention_days,
             self.now,
         )
+
+    @cached_property
+    def email_problems(self) -> "EmailProblems":
+        from rewards.flows.email_problems import EmailProblems
+
+        return EmailProblems(self.import_jobs, self.export_jobs)
 
     @cached_property
     def report_ending(self) -> "ReportEnding":

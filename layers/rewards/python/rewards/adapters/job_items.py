@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any
 
 from rewards.adapters.jobs_table import Record
+from rewards.domain.email_problem import EmailProblem, EmailProblemKind
 from rewards.domain.export_job import ExportJob, ExportStatus
 from rewards.domain.import_job import ImportJob, ImportStatus, ImportType, Seal
 from rewards.domain.job_error import JobError, JobFailure
@@ -19,7 +20,7 @@ _LATER = frozenset(
     {
         *("date_expires", "results", "parts"),
         *("as_of", "read_until", "totals"),
-        *("date_mailed", "mail_error"),
+        *("date_mailed", "mail_error", "email_problem"),
         *("date_progress", "date_resumed", "resumes"),
         "joined",
     }
@@ -71,7 +72,7 @@ def _values(
     record: Record, names: Iterable[str], types: Mapping[str, Callable[[Any], Any]]
 ) -> dict[str, Any]:
     found = {name: record[attribute(name)] for name in names if attribute(name) in record}
-    for name, read in (*types.items(), ("error", _failure), ("seal", _seal)):
+    for name, read in (*types.items(), ("error", _failure), ("seal", _seal), ("email_problem", _problem)):
         if found.get(name) is not None:
             found[name] = read(found[name])
     return found
@@ -85,12 +86,18 @@ def _seal(stored: Mapping[str, str]) -> Seal:
     return Seal(stored["attempt"], stored["manifest"])
 
 
+def _problem(stored: Mapping[str, Any]) -> EmailProblem:
+    return EmailProblem(EmailProblemKind(stored["kind"]), stored["date"])
+
+
 def _stored(value: object) -> object:
     """A field's value as boto3 serialises it."""
     if isinstance(value, JobFailure):
         return {"code": value.code.value, "message": value.message}
     if isinstance(value, Seal):
         return {"attempt": value.attempt, "manifest": value.manifest}
+    if isinstance(value, EmailProblem):
+        return {"kind": value.kind.value, "date": value.date}
     if isinstance(value, Mapping):
         return {str(name): _stored(each) for name, each in value.items()}
     return str(value) if isinstance(value, str) else value

@@ -1,5 +1,6 @@
 """Email by SES."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -12,20 +13,26 @@ if TYPE_CHECKING:
 
 
 class Mailer:
-    """Sends from one address."""
+    """Sends from one address, with the configuration set that makes SES report what becomes of an email."""
 
-    def __init__(self, client: "SESV2Client", sender: str) -> None:
+    def __init__(self, client: "SESV2Client", sender: str, configuration_set: str) -> None:
         self._client = client
         self._sender = sender
+        self._configuration_set = configuration_set
 
-    def send(self, to: str, email: Email) -> str:
-        """Send one email; SES's message id. Raises EmailNotSentError."""
+    def send(self, to: str, email: Email, tags: Mapping[str, str]) -> str:
+        """Send one email; SES's message id. Raises EmailNotSentError.
+
+        The events about the email have its tags: names and values of ASCII letters, digits, `_` and `-`.
+        """
         body: Any = {"Text": _utf8(email.text), "Html": _utf8(email.html)}
         try:
             response = self._client.send_email(
                 FromEmailAddress=self._sender,
                 Destination={"ToAddresses": [to]},
                 Content={"Simple": {"Subject": _utf8(email.subject), "Body": body}},
+                ConfigurationSetName=self._configuration_set,
+                EmailTags=[{"Name": name, "Value": value} for name, value in tags.items()],
             )
         except ClientError as error:
             raise EmailNotSentError(str(error), error.response["Error"]["Code"]) from None

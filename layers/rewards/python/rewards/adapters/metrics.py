@@ -22,6 +22,7 @@ class Metric(StrEnum):
     REQUEUES = "Requeues"  # messages of imports that came too early
     THROTTLED_REQUESTS = "ThrottledRequests"  # requests that DynamoDB throttled, also in part
     EMAILS_FAILED = "EmailsFailed"  # attempts to send an email
+    EMAIL_PROBLEMS = "EmailProblems"  # emails that bounced, were rejected, or were reported as spam
     STUCK_JOBS = "StuckJobs"  # imports and exports that resuming did not help
     AUTHORIZATION_FAILURES = "AuthorizationFailures"  # Status: 401 or 403
 

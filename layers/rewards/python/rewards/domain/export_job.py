@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypedDict
 
+from rewards.domain.email_problem import EmailProblem
 from rewards.domain.filters import ReportParams
 from rewards.domain.job_error import ImpossibleTransitionError, JobError, JobFailure
 
@@ -63,6 +64,7 @@ class ExportJob:
     totals: Mapping[str, int] | None = None
     date_mailed: int | None = None
     mail_error: str | None = None
+    email_problem: EmailProblem | None = None
     # When the sweep last sent its message again, and how often.
     date_resumed: int | None = None
     resumes: int = 0
@@ -119,6 +121,7 @@ class ExportFields(TypedDict, total=False):
     totals: Mapping[str, int] | None
     date_mailed: int | None
     mail_error: str | None
+    email_problem: EmailProblem | None
     date_resumed: int | None
     resumes: int
 

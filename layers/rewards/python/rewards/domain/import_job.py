@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum, StrEnum, auto
 from typing import TypedDict
 
+from rewards.domain.email_problem import EmailProblem
 from rewards.domain.job_error import ImpossibleTransitionError, JobError, JobFailure
 from rewards.domain.outcomes import Outcome, Purpose, any_failed
 
@@ -143,6 +144,7 @@ class ImportJob:
     results: bool = False
     date_mailed: int | None = None
     mail_error: str | None = None
+    email_problem: EmailProblem | None = None
     # When its file arrived, or was sealed, or chunks were last sent or counted.
     date_progress: int | None = None
     # When it was last resumed, and how often by the sweep since it was last resumed by hand.
@@ -330,6 +332,7 @@ class ImportFields(TypedDict, total=False):
     results: bool
     date_mailed: int | None
     mail_error: str | None
+    email_problem: EmailProblem | None
     date_progress: int | None
     date_resumed: int | None
     resumes: int

@@ -133,6 +133,7 @@ class Finisher:
             "error": None,
             "date_expires": self._notifications.works_until(self._now()),
             "date_mailed": None,
+            "email_problem": None,
         }
         return self._jobs.update(job.id, changes, error=job.error)
 

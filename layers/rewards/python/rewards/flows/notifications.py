@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from rewards.adapters import metrics
 from rewards.adapters.download_links import DownloadLink, DownloadLinks
+from rewards.adapters.email_events import EXPORT_ID, IMPORT_ID
 from rewards.adapters.errors import EmailNotSentError
 from rewards.adapters.export_jobs import ExportJobs
 from rewards.adapters.import_jobs import ImportJobs
@@ -62,7 +63,7 @@ class Notifications:
         address = deliverable(to)
         if address is None or not is_in(address, self._allowed_domains):
             address = self._notification_email
-        kind = "import_id" if isinstance(jobs, ImportJobs) else "export_id"
+        kind = IMPORT_ID if isinstance(jobs, ImportJobs) else EXPORT_ID
         self._send(address, email, {kind: job_id})
         jobs.update(job_id, {"mailto_email": address, "date_mailed": self._now(), "mail_error": None})
 
@@ -71,9 +72,9 @@ class Notifications:
         self._send(self._notification_email, email, {})
 
     def _send(self, address: str, email: Email, about: dict[str, str]) -> None:
-        """Send an email; the log says what it is about, and not to whom it went."""
+        """Send an email; the log and SES's events say what it is about, and the log not to whom it went."""
         try:
-            message_id = self._mailer.send(address, email)
+            message_id = self._mailer.send(address, email, about)
         except EmailNotSentError as error:
             metrics.record(Metric.EMAILS_FAILED)
             logger.warning("email not sent", extra={**about, "code": error.code})

@@ -1,0 +1,49 @@
+"""Recording on an import or an export that its email bounced, was rejected, or was reported as spam."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from rewards.adapters import metrics
+from rewards.adapters.email_events import EmailEvent, email_event
+from rewards.adapters.export_jobs import ExportJobs
+from rewards.adapters.import_jobs import ImportJobs
+from rewards.adapters.metrics import Metric
+
+logger = logging.getLogger(__name__)
+
+
+class EmailProblems:
+    """Records what SES reports about emails that it had taken."""
+
+    def __init__(self, imports: ImportJobs, exports: ExportJobs) -> None:
+        self._imports = imports
+        self._exports = exports
+
+    def record(self, event: Mapping[str, Any]) -> bool:
+        """Record an event on what its email is about; False if there is no such import or export.
+
+        An event that cannot be read is logged and dropped: to retry it would not help.
+        """
+        try:
+            reported = email_event(event)
+        except ValueError as error:
+            logger.warning("email event dropped", extra={"reason": str(error)})
+            return False
+        metrics.record(Metric.EMAIL_PROBLEMS)
+        recorded = self._recorded(reported)
+        about = {"import_id": reported.import_id, "export_id": reported.export_id}
+        extra = {name: value for name, value in about.items() if value} | {
+            "kind": reported.problem.kind.value,
+            "ses_message_id": reported.message_id,
+            "recorded": recorded,
+        }
+        logger.warning("email problem", extra=extra)
+        return recorded
+
+    def _recorded(self, reported: EmailEvent) -> bool:
+        if reported.import_id:
+            return self._imports.update(reported.import_id, {"email_problem": reported.problem})
+        if reported.export_id:
+            return self._exports.update(reported.export_id, {"email_problem": reported.problem})
+        return False
