@@ -12,9 +12,11 @@ from infra.local.ministack import MiniStack
 # For the action that AWS asks for: the one that MiniStack does, and on what, if not on the same.
 _ASKED_HERE = {
     "dynamodb:PartiQLUpdate": ("dynamodb:BatchExecuteStatement", "*"),
-    "ses:SendEmail": ("ses:SendEmail", "*"),
     "sqs:SendMessage": ("sqs:SendMessageBatch", None),
 }
+
+# What AWS asks for each email that is sent with a configuration set, both; MiniStack asks once, on "*".
+_EMAIL_RESOURCES = (":identity/", ":configuration-set/")
 
 
 def allow_ministacks_own_actions(aws: MiniStack, roles: Iterable[str]) -> None:
@@ -22,7 +24,10 @@ def allow_ministacks_own_actions(aws: MiniStack, roles: Iterable[str]) -> None:
     iam = aws.client("iam")
     for role in roles:
         extra = []
-        for report_builder in _statements(iam, role):
+        statements = list(_statements(iam, role))
+        if _may_send_email(statements):
+            extra.append({"Effect": "Allow", "Action": "ses:SendEmail", "Resource": "*"})
+        for report_builder in statements:
             for name in _listed(report_builder["Action"]):
                 if name in _ASKED_HERE:
                     action, resource = _ASKED_HERE[name]
@@ -36,6 +41,12 @@ def allow_ministacks_own_actions(aws: MiniStack, roles: Iterable[str]) -> None:
 def _statements(iam: Any, role: str) -> Iterator[Any]:
     for name in iam.list_role_policies(RoleName=role)["PolicyNames"]:
         yield from iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]["Statement"]
+
+
+def _may_send_email(statements: Iterable[Any]) -> bool:
+    sending = (each for each in statements if "ses:SendEmail" in _listed(each["Action"]))
+    resources = [resource for each in sending for resource in _listed(each["Resource"])]
+    return all(any(kind in resource for resource in resources) for kind in _EMAIL_RESOURCES)
 
 
 def _listed(actions: str | list[str]) -> list[str]:
