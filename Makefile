@@ -86,7 +86,7 @@ lint: $(VENV) ## Check style, types, the template and the links between document
 	$(BIN)/vulture $(OWN_CODE)
 	$(BIN)/vulture $(OWN_CODE) tests
 	$(BIN)/python -m infra.documents
-	$(BIN)/cfn-lint $(TEMPLATE)
+	$(BIN)/cfn-lint $(TEMPLATE) infra/cloudfront.yaml
 	$(SAM) validate --lint --template $(TEMPLATE)
 	@$(MAKE) --no-print-directory lint-console
 

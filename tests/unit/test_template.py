@@ -117,6 +117,106 @@ def test_the_functions_know_the_stack_that_their_metrics_belong_to():
     assert template()["Globals"]["Function"]["Environment"]["Variables"]["STACK_NAME"] == "AWS::StackName"
 
 
+def resolved(part, **parameters):
+    """A part of the template for parameters that have a value; all others are empty."""
+    conditions = {"HasKey": "KmsKeyArn" in parameters, "LogsAccess": "AccessLogBucket" in parameters}
+    if isinstance(part, list):
+        if len(part) == 3 and isinstance(part[0], str) and part[0] in conditions:
+            return resolved(part[1] if conditions[part[0]] else part[2], **parameters)
+        items = (resolved(each, **parameters) for each in part)
+        return [each for each in items if each != "AWS::NoValue"]
+    if isinstance(part, dict):
+        items = ((name, resolved(each, **parameters)) for name, each in part.items())
+        return {name: each for name, each in items if each != "AWS::NoValue"}
+    return parameters.get(part, part) if isinstance(part, str) else part
+
+
+KEY = "arn:aws:kms:us-east-1:111122223333:key/1"
+ENCRYPTED_WITH_THE_KEY = {
+    "AWS::DynamoDB::Table": (
+        "SSESpecification",
+        {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": KEY},
+    ),
+    "AWS::SQS::Queue": ("KmsMasterKeyId", KEY),
+    "AWS::SNS::Topic": ("KmsMasterKeyId", KEY),
+    "AWS::Logs::LogGroup": ("KmsKeyId", KEY),
+    "AWS::S3::Bucket": (
+        "BucketEncryption",
+        {
+            "ServerSideEncryptionConfiguration": [
+                {
+                    "ServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": KEY},
+                    "BucketKeyEnabled": True,
+                }
+            ]
+        },
+    ),
+}
+
+
+def test_a_key_encrypts_all_tables_buckets_queues_topics_and_log_groups():
+    for name, resource in resolved(template()["Resources"], KmsKeyArn=KEY).items():
+        if resource["Type"] in ENCRYPTED_WITH_THE_KEY:
+            attribute, value = ENCRYPTED_WITH_THE_KEY[resource["Type"]]
+            assert resource["Properties"][attribute] == value, name
+            assert "SqsManagedSseEnabled" not in resource["Properties"], f"{name}: SQS takes one of the two"
+
+
+def test_without_a_key_keys_of_aws_encrypt():
+    resources = resolved(template()["Resources"])
+    always = {name: each for name, each in resources.items() if each.get("Condition") != "HasKey"}
+    assert "KmsKeyArn" not in json.dumps(always)
+    for name, resource in resources.items():
+        properties = resource.get("Properties", {})
+        if resource["Type"] == "AWS::DynamoDB::Table":
+            assert properties["SSESpecification"] == {"SSEEnabled": True}, name
+        if resource["Type"] == "AWS::SQS::Queue":
+            assert properties["SqsManagedSseEnabled"] is True, name
+        if resource["Type"] == "AWS::S3::Bucket":
+            (rule,) = properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+            assert rule == {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}, name
+
+
+def test_the_roles_that_use_what_the_key_encrypts_may_use_it_through_these_services_only():
+    resources = template()["Resources"]
+    policy = resources["RolesUseKey"]
+    assert policy["Condition"] == "HasKey"
+    services = {}
+    for name, resource in resources.items():
+        if resource["Type"] == "AWS::IAM::Role":
+            statements = [
+                each
+                for own in resource["Properties"]["Policies"]
+                for each in own["PolicyDocument"]["Statement"]
+            ]
+            services[name] = {
+                action.split(":")[0] for each in statements for action in listed(each["Action"])
+            }
+    encrypted = {"dynamodb", "s3", "sqs"}
+    assert policy["Properties"]["Roles"] == [name for name in services if services[name] & encrypted]
+    (grant,) = policy["Properties"]["PolicyDocument"]["Statement"]
+    assert (grant["Action"], grant["Resource"]) == (["kms:Decrypt", "kms:GenerateDataKey"], "KmsKeyArn")
+    via = grant["Condition"]["StringEquals"]["kms:ViaService"]
+    assert {each.split(".")[0] for each in via} == encrypted
+
+
+def listed(value):
+    return [value] if isinstance(value, str) else value
+
+
+def test_both_buckets_write_access_logs_if_there_is_a_bucket_for_them():
+    prefixes = set()
+    for parameters in ({}, {"AccessLogBucket": "logs"}):
+        for name, resource in resolved(template()["Resources"], **parameters).items():
+            if resource["Type"] == "AWS::S3::Bucket":
+                logging = resource["Properties"].get("LoggingConfiguration")
+                assert bool(logging) is bool(parameters), name
+                if logging:
+                    assert logging["DestinationBucketName"] == "logs"
+                    prefixes.add(logging["LogFilePrefix"])
+    assert len(prefixes) == 2
+
+
 # The functions and queues of work that is done under a lease, by the names of the leases.
 LEASED = {
     "CHUNK": ("RedeemFunction", ["RedemptionQueue"]),
