@@ -1,4 +1,5 @@
 """Every 15 minutes: resume imports and exports that have stopped, and count those that this does not help.
+Report that nobody receives the alarms.
 
 When SES reports an email that bounced, was rejected, or was reported as spam: record it.
 """
@@ -20,7 +21,7 @@ from rewards.settings import load
 logger = Logger()
 copy_config_to_registered_loggers(logger, include={"rewards"})
 
-NEEDED = ("jobs_table", "finish_queue_url", "export_queue_url", "validate_function")
+NEEDED = ("jobs_table", "finish_queue_url", "export_queue_url", "validate_function", "alarm_topic_arn")
 
 
 @cache
@@ -37,3 +38,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
     stuck = flows().sweep.run().stuck
     if stuck:
         metrics.record(Metric.STUCK_JOBS, len(stuck))
+    if not flows().alarm_topic.has_recipient():
+        logger.warning("alarms without recipient")
+        metrics.record(Metric.ALARMS_WITHOUT_RECIPIENT)

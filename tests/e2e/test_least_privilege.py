@@ -387,6 +387,17 @@ def a_validation_that_was_lost_is_run_again(resume):
     return deed
 
 
+def the_recipients_of_alarms_are_looked_up(harness):
+    def failures():
+        name = harness.resources["SweepLogGroup"]
+        found = harness.aws.client("logs").filter_log_events(logGroupName=name)["events"]
+        return sum("alarm topic not read" in each["message"] for each in found)
+
+    before = failures()
+    harness.invoke("Sweep", {})
+    must(failures() == before, "the topic could not be read")
+
+
 def a_report_that_was_lost_is_requested_again(harness):
     order = harness.call(201, "POST", "/export", {"type": "REWARD"}).json
     harness.message("ExportQueue", order["id"])
@@ -548,6 +559,7 @@ DEEDS = {
         chunks_that_were_lost_are_asked_for(resumed_by_the_sweep),
         a_validation_that_was_lost_is_run_again(resumed_by_the_sweep),
         a_report_that_was_lost_is_requested_again,
+        the_recipients_of_alarms_are_looked_up,
     ],
     "Api": [
         a_report_is_requested,

@@ -66,6 +66,7 @@ def handlers(world, aws, monkeypatch):
         "ROW_ID_KEY_SECRET": "row-id-key",
         "TENANT_ALIAS": "default",
         "VALIDATE_FUNCTION": "validate",
+        "ALARM_TOPIC_ARN": "arn:aws:sns:us-east-1:000000000000:no-such-topic",
         "TOKEN_ISSUER": "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_pool",
         "JWKS_URL": f"{aws.endpoint}/us-east-1_pool/.well-known/jwks.json",
         "USER_POOL_CLIENT_ID": "client",

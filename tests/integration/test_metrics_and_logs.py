@@ -30,8 +30,8 @@ HOUR = 3_600_000
 class Service:
     """The deployed functions, and what they write to the log."""
 
-    def __init__(self, world, load, monkeypatch, capsys):
-        self.world = world
+    def __init__(self, world, load, aws, monkeypatch, capsys):
+        self.world, self.aws = world, aws
         self._load, self._monkeypatch, self._capsys = load, monkeypatch, capsys
         self._apps, self._raised, self._log = {}, [], io.StringIO()
 
@@ -133,7 +133,7 @@ class Written:
 def service(world, aws, monkeypatch, capsys):
     monkeypatch.setenv("STACK_NAME", STACK)
     with handlers(world, aws, monkeypatch) as load:
-        yield Service(world, load, monkeypatch, capsys)
+        yield Service(world, load, aws, monkeypatch, capsys)
 
 
 # --- Alarms: each is caused, and the metric that it watches is written under exactly its names ---
@@ -167,12 +167,20 @@ def resuming_does_not_help(service):
     service.run("sweep", event("sweep"))
 
 
+def nobody_receives_alarms(service):
+    sns = service.aws.client("sns")
+    topic = sns.create_topic(Name="alarms")["TopicArn"]
+    service.deploy("sweep", ALARM_TOPIC_ARN=topic)
+    service.run("sweep", event("sweep"))
+
+
 CAUSES = {
     "NotProcessedRowsAlarm": a_chunk_fails_permanently,
     "EmailsFailedAlarm": an_email_is_not_taken,
     "EmailProblemsAlarm": an_email_bounces,
     "UnauthorizedRequestsAlarm": somebody_is_unknown,
     "StuckJobsAlarm": resuming_does_not_help,
+    "AlarmsWithoutRecipientAlarm": nobody_receives_alarms,
 }
 OWN_ALARMS = {
     name: resource["Properties"]
@@ -385,6 +393,16 @@ def test_what_the_sweep_does_is_logged_with_what_it_belongs_to(service):
         written = service.written()
         for name, identifier in ids.items():
             assert written.messages(**{name: identifier}, level=level, service="sweep") == [message]
+
+
+def test_a_topic_with_a_confirmed_subscription_or_that_cannot_be_read_is_not_reported(service):
+    sns = service.aws.client("sns")
+    topic = sns.create_topic(Name="heard")["TopicArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint="arn:aws:sqs:us-east-1:000000000000:heard")
+    for arn in (topic, f"{topic}-of-another-account"):
+        service.deploy("sweep", ALARM_TOPIC_ARN=arn)
+        service.run("sweep", event("sweep"))
+        assert service.written().sum("AlarmsWithoutRecipient") == 0
 
 
 def test_a_dead_letter_is_logged_with_what_it_belongs_to(service):

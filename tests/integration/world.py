@@ -116,6 +116,7 @@ class World:
             row_id_key_secret="",
             tenant_alias="default",
             validate_function="validate",
+            alarm_topic_arn="arn:aws:sns:us-east-1:000000000000:alarms",
         )
         self.flows = Flows(settings, client=self._client, now=self.now)
         # What reaches beyond the emulated services is given by the test.

@@ -67,6 +67,7 @@ SETTINGS = {
     "ROW_ID_KEY_SECRET": "row-id-key",
     "TENANT_ALIAS": "default",
     "VALIDATE_FUNCTION": "validate",
+    "ALARM_TOPIC_ARN": "arn:aws:sns:us-east-1:111122223333:alarms",
     "POWERTOOLS_LOG_LEVEL": "CRITICAL",
     "POWERTOOLS_SERVICE_NAME": "simulation",
 }
@@ -254,11 +255,23 @@ def _client(service: str, purpose: str = "") -> Any:
         "sesv2": world.ses,
         "lambda": world.lambda_client,
     }
-    return SecretsClient() if service == "secretsmanager" else clients[service]
+    others = {"secretsmanager": SecretsClient, "sns": TopicClient}
+    return others[service]() if service in others else clients[service]
 
 
 def _now() -> int:
     return World.current.kernel.now
+
+
+class TopicClient:
+    """A client that knows a topic with a confirmed subscription."""
+
+    def get_paginator(self, operation: str) -> "TopicClient":
+        assert operation == "list_subscriptions_by_topic", operation
+        return self
+
+    def paginate(self, *, TopicArn: str) -> Any:
+        return [{"Subscriptions": [{"SubscriptionArn": f"{TopicArn}:1"}]}]
 
 
 class SecretsClient:

@@ -56,7 +56,7 @@ USED = {
     "redeem": ("chunk_processor",),
     "finish": ("finisher", "chunk_sender", "dead_letters", "misplaced_uploads"),
     "report": ("reporter", "scanner", "overviews"),
-    "sweep": ("sweep", "email_problems"),
+    "sweep": ("sweep", "email_problems", "alarm_topic"),
     "api": ("exports", "imports", "reversals", "overviews", "reward_queries", "ledger_commands", "files"),
 }
 

@@ -13,6 +13,7 @@ from rewards.adapters import clients
 
 if TYPE_CHECKING:
     from rewards.adapters.accounts import Accounts
+    from rewards.adapters.alarm_topic import AlarmTopic
     from rewards.adapters.chunk_records import ChunkRecords
     from rewards.adapters.download_links import DownloadLinks
     from rewards.adapters.export_jobs import ExportJobs
@@ -80,6 +81,7 @@ class Settings:
     row_id_key_secret: str
     tenant_alias: str
     validate_function: str
+    alarm_topic_arn: str
 
 
 @dataclass
@@ -202,6 +204,12 @@ class Flows:
 
         settings = self.settings
         return Mailer(self.client("sesv2"), settings.sender_email, settings.email_configuration_set)
+
+    @cached_property
+    def alarm_topic(self) -> "AlarmTopic":
+        from rewards.adapters.alarm_topic import AlarmTopic
+
+        return AlarmTopic(self.client("sns"), self.settings.alarm_topic_arn)
 
     @cached_property
     def validate_function(self) -> "ValidateFunction":

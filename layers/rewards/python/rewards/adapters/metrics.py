@@ -24,6 +24,7 @@ class Metric(StrEnum):
     EMAILS_FAILED = "EmailsFailed"  # attempts to send an email
     EMAIL_PROBLEMS = "EmailProblems"  # emails that bounced, were rejected, or were reported as spam
     STUCK_JOBS = "StuckJobs"  # imports and exports that resuming did not help
+    ALARMS_WITHOUT_RECIPIENT = "AlarmsWithoutRecipient"  # runs of the sweep while nobody receives alarms
     AUTHORIZATION_FAILURES = "AuthorizationFailures"  # Status: 401 or 403
 
 
