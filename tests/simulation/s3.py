@@ -88,7 +88,7 @@ class S3:
             self._uploads[upload] = {}
             return {"UploadId": upload}
 
-        return self._call("CreateMultipartUpload", f"{Bucket}/{Key}", apply, writes=True)
+        return self._call("CreateMultipartUpload", f"{Bucket}/{Key} {ContentType}", apply, writes=True)
 
     def upload_part_copy(
         self, *, Bucket: str, Key: str, UploadId: str, PartNumber: int, CopySource: Mapping[str, str]

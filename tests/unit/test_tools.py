@@ -17,6 +17,7 @@ from infra.local.__main__ import in_order, variables
 from infra.requeue_chunks import requeue
 from rewards.adapters import queue_messages
 from rewards.domain.messages import FinishImport, LoadChunk, RedeemChunk, ReverseChunks
+from rewards.domain.result_groups import GROUP_ROWS
 from tests.bench import __main__ as measuring
 from tests.bench import validate
 from tests.bench.budgets import Budget, Million
@@ -100,7 +101,7 @@ def test_measurements_change_the_page_only_when_they_are_published(published, mo
     page.write_text("Before.\n<!-- speed -->\nold\n<!-- end -->\nAfter.\n")
     monkeypatch.setattr(measuring, "PAGE", page)
     work = Work(1_000, 1_010, 1_004, 6, 3, 2, 4, 1.0, 1.0, 900, 1)
-    phases = {name: Phase(1.0, 0.1, 0.001, 0.0001) for name in ("validate", "redeem", "finish")}
+    phases = {name: Phase(1.0, 0.1, 0.001, 0.0001) for name in ("validate", "send", "redeem", "finish")}
     run = Measured("this service", 1_000, phases, {"dynamodb GetItem": 4}, work)
     for name in ("machine", "throttled", "idle", "speed", "budgets"):
         monkeypatch.setattr(measuring, name, lambda *_, name=name: f"new {name}")
@@ -143,6 +144,9 @@ def test_the_model_adds_to_a_large_import_what_rows_take_beyond_what_each_import
     model = Million(small, large, write_units=1.0)
     assert model.part("validate", 1_011_000) == pytest.approx(3 + 100)
     assert model.part("finish", 1_011_000) == pytest.approx(1.5 + 50)
+    # 40 groups, of which 20 are joined at once.
+    ended = 1.5 + 40 / 16 * 0.42
+    assert model.finish(40 * GROUP_ROWS) == pytest.approx(2 * model.part("finish", GROUP_ROWS) + ended)
     assert model.redeem(1_000_000, units=1_000) == 1_000  # bound by the table
     # A row takes a worker half a millisecond of waiting, and half of CPU at its share of a core.
     assert model.redeem(1_000_000, units=10**9) == pytest.approx((0.5 + 0.5 / CPU_SHARE) / 20 * 1_000)
