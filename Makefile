@@ -42,7 +42,7 @@ down: $(VENV) ## Stop the local stack
 sample: $(VENV) ## Load the files of examples/ into the running local stack, and print the result of each row
 	@PYTHONPATH=layers/rewards/python $(BIN)/python -m infra.local.sample
 
-token: $(VENV) ## Sign in to the local stack as ROLE=operator or ROLE=viewer, and print the token
+token: $(VENV) ## Sign in to the local stack as ROLE=operator, viewer or administrator, and print the token
 	@$(BIN)/python -m infra.local token $(ROLE)
 
 env: $(VENV) ## Print commands that set the variables of the guides for the local stack: eval "$$(make -s env)"

@@ -13,6 +13,7 @@ import balance_routes
 import downloads
 import exports
 import imports
+import keys
 import openapi
 import reward_routes
 from errors import MAX_RESPONSE_BYTES, ApiError, in_plain_words, response_to, too_large
@@ -28,7 +29,7 @@ from wiring import settings
 logger = Logger()
 copy_config_to_registered_loggers(logger, include={"rewards"})
 app = Resolver()
-for module in (exports, imports, balance_routes, reward_routes, openapi):
+for module in (exports, imports, balance_routes, reward_routes, keys, openapi):
     app.include_router(module.router, prefix="/api/v1/<_tenant>")
 
 # The token in the path is the authentication.

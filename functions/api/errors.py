@@ -134,7 +134,7 @@ def unauthorized(headers: Mapping[str, str]) -> ApiError:
     return ApiError(
         401,
         "UNAUTHORIZED",
-        "Send the API key as the password of HTTP Basic authentication, or a token of the user pool.",
+        "Send an API key as the password of HTTP Basic authentication, or a token of the user pool.",
         headers={"WWW-Authenticate": _BEARER} if by_page or bearer else {},
     )
 

@@ -22,8 +22,8 @@ percent-encoded; a slash in an id need not be. Spaces around ids are ignored.
 
 _ERRORS = {
     "400": "VALIDATION_ERROR: the request is not valid; `validationErrors` names each problem.",
-    "401": "UNAUTHORIZED: the request has neither the API key nor a token of the user pool.",
-    "403": "FORBIDDEN: the caller does not have the permission.",
+    "401": "UNAUTHORIZED: the request has neither an API key nor a token of the user pool.",
+    "403": "FORBIDDEN: the API key does not have the scope, or the user is not in the group, that is needed.",
     "404": "TENANT_NOT_FOUND: the tenant alias does not exist.",
     "413": f"PAYLOAD_TOO_LARGE: the body has more than {MAX_BODY_BYTES:,} bytes. RESPONSE_TOO_LARGE: the "
     f"response would have more than {MAX_RESPONSE_BYTES:,} bytes; set limit and offset where possible.",
@@ -63,12 +63,17 @@ _HEADERS = {
     "503": {"Retry-After": {"required": True, "schema": {"type": "integer"}}},
 }
 _SECURITY = {
-    "apiKey": {"type": "http", "scheme": "basic", "description": "The API key is the password."},
+    "apiKey": {
+        "type": "http",
+        "scheme": "basic",
+        "description": "The API key is the password. Its scopes say what it may do: read, write (what "
+        "operators may do) or admin (what administrators may do).",
+    },
     "userPool": {
         "type": "http",
         "scheme": "bearer",
         "bearerFormat": "JWT",
-        "description": "A token of the stack's user pool. Viewers can read, operators can do everything.",
+        "description": "A token of the stack's user pool. The user's groups say what the user may do.",
     },
 }
 

@@ -14,6 +14,8 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from errors import ApiError, invalid, unauthorized
+from rewards.domain.access import GROUPS, Scope
+from rewards.domain.api_key import caller_with_key
 
 MAX_BODY_BYTES = 64 * 1024
 BASE = "/api/v1/"
@@ -21,24 +23,42 @@ BASE = "/api/v1/"
 # More than any amount has.
 _DIGITS = 18
 
-# The caller with the API key.
+# The caller with the key of the secret ApiKeySecret, and how those with other API keys begin.
 _API_KEY = "API"
+_ISSUED_KEY = "key:"
 
 READING = ("GET", "HEAD", "OPTIONS")
+
+# The longest name of a caller in records (characters).
+_MAX_CALLER = 100
+
+# What the authorizer of an earlier version says of a caller, while a stack is updated.
+_SCOPES_OF_ROLES = {"operator": "read write", "viewer": "read", "none": "none"}
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The caller: `role` is operator, viewer or none; `email` of a user of the pool."""
+    """The caller. `user` is the id of a user of the pool, `API`, or `key:` and the id of an API key.
 
-    role: str
+    `email` is that of a user of the pool, `key` the name of an API key.
+    """
+
+    scopes: frozenset[str]
     user: str
-    email: str | None
+    email: str | None = None
+    key: str = ""
 
     @property
     def is_user(self) -> bool:
         """Whether it is a signed-in user, not an API key."""
-        return self.user != _API_KEY
+        return self.user != _API_KEY and not self.user.startswith(_ISSUED_KEY)
+
+    @property
+    def name(self) -> str:
+        """How records name the caller: the user's email address, or the API key."""
+        issued = self.user.startswith(_ISSUED_KEY)
+        name = caller_with_key(self.key, self.user.removeprefix(_ISSUED_KEY)) if issued else self.user
+        return (self.email or name)[:_MAX_CALLER]
 
 
 def caller_of(event: dict[str, Any]) -> Caller:
@@ -47,16 +67,36 @@ def caller_of(event: dict[str, Any]) -> Caller:
     If the authorizer denied a request, API Gateway would respond 403 in its own form, but the contract
     requires 401. So the authorizer names the caller, and this function rejects a request without one.
     """
-    granted = (event["requestContext"].get("authorizer") or {}).get("lambda") or {}
-    if not granted.get("role"):
+    granted = _granted(event)
+    if granted is None:
         raise unauthorized(_headers(event))
-    return Caller(granted["role"], granted.get("user") or _API_KEY, granted.get("email") or None)
+    scopes, user = granted["scopes"].split(), granted.get("user") or _API_KEY
+    return Caller(frozenset(scopes), user, granted.get("email") or None, granted.get("key", ""))
 
 
 def caller_named(event: dict[str, Any]) -> str | None:
-    """How the log names the caller: by the id of the user, or as the API key; None for an unknown one."""
+    """How the log names the caller: by the id of the user or of the API key; None for an unknown one."""
+    granted = _granted(event)
+    return (granted.get("user") or _API_KEY) if granted else None
+
+
+def _granted(event: dict[str, Any]) -> dict[str, str] | None:
+    """What the authorizer says of the caller; None of an unknown one."""
     granted = (event["requestContext"].get("authorizer") or {}).get("lambda") or {}
-    return (granted.get("user") or _API_KEY) if granted.get("role") else None
+    scopes = granted.get("scopes") or _SCOPES_OF_ROLES.get(granted.get("role", ""))
+    return {**granted, "scopes": scopes} if scopes else None
+
+
+def require(caller: Caller, scope: Scope) -> None:
+    """Raise ApiError (403) if the caller does not have a scope."""
+    if scope in caller.scopes:
+        return
+    if not caller.is_user:
+        raise ApiError(403, "FORBIDDEN", f"This request needs an API key with the scope {scope}.")
+    groups = [name for name, scopes in GROUPS.items() if scope in scopes]
+    if scope is Scope.READ:
+        raise ApiError(403, "FORBIDDEN", f"Your user is in none of the groups {', '.join(groups)}.")
+    raise ApiError(403, "FORBIDDEN", f"Only users in the group {' or '.join(groups)} can do this.")
 
 
 def is_from_console(event: dict[str, Any]) -> bool:
@@ -65,15 +105,12 @@ def is_from_console(event: dict[str, Any]) -> bool:
 
 
 def admit(event: dict[str, Any], tenant_alias: str, public_url: str) -> dict[str, Any]:
-    """The request in plain characters, if its caller may send it. Raises ApiError."""
-    caller = caller_of(event)
+    """The request in plain characters, if its caller may send any. Raises ApiError.
+
+    Which scope a request needs is known once its route is (resolver.py).
+    """
+    require(caller_of(event), Scope.READ)
     method = event["requestContext"]["http"]["method"].upper()
-    if caller.role not in ("operator", "viewer"):
-        raise ApiError(403, "FORBIDDEN", "Your user is in neither of the groups viewers and operators.")
-    if caller.role == "viewer" and method not in READING:
-        raise ApiError(
-            403, "FORBIDDEN", "Your user is read-only. Only users in the group operators can change anything."
-        )
     if method not in READING and _is_by_another_site(_headers(event), public_url):
         raise ApiError(403, "FORBIDDEN", "Pages of other sites cannot use this API.")
     path = event["rawPath"].replace("%25", "%")

@@ -8,13 +8,17 @@ from aws_lambda_powertools.event_handler.api_gateway import ResponseBuilder, Rou
 
 from errors import ApiError
 from known import reject_unknown
-from request import parse_json
+from request import BASE, caller_of, parse_json, require
+from rewards.domain.access import Scope
+from rewards.domain.ids import is_id
 
 _PARAMETER = re.compile(r"<(\w+)>")
 # Ids that come from outside may contain slashes; those of imports and exports are the service's own.
 _WITH_SLASHES = ("account_id", "user_id", "reward_id")
 # The ids that the log may have, under the same names.
-_LOGGED = ("import_id", "export_id", "reward_id")
+_LOGGED = ("import_id", "export_id", "reward_id", "key_id")
+# Routes below these paths are for administrators.
+_ADMINISTRATION = (f"{BASE}<_tenant>/keys",)
 
 
 class Resolver(APIGatewayHttpResolver):
@@ -56,7 +60,10 @@ class Resolver(APIGatewayHttpResolver):
         if not fitting:
             return None, {}
         best, match = max(fitting, key=lambda each: _literal(each[0].path))
-        return best.path, {name: match[name] for name in _LOGGED if name in match.groupdict()}
+        logged = {name: match[name] for name in _LOGGED if name in match.groupdict()}
+        if "key_id" in logged and not is_id(logged["key_id"]):  # by mistake it may be the key itself
+            del logged["key_id"]
+        return best.path, logged
 
     def is_paged(self, path: str, method: str) -> bool:
         """Whether the route of a request has a `limit`."""
@@ -75,8 +82,16 @@ class Resolver(APIGatewayHttpResolver):
 
     def _call_route(self, route: Route, route_arguments: dict[str, str]) -> ResponseBuilder[Any]:
         event = self.current_event.raw_event
+        require(caller_of(event), scope_of(route))
         reject_unknown(route, event.get("rawQueryString") or "", event["body"])
         return super()._call_route(route, route_arguments)
+
+
+def scope_of(route: Route) -> Scope:
+    """The scope that the requests of a route need."""
+    if any(f"{route.path}/".startswith(f"{path}/") for path in _ADMINISTRATION):
+        return Scope.ADMIN
+    return Scope.READ if route.method == "GET" else Scope.WRITE
 
 
 def _compiled(rule: str, repeat: str) -> re.Pattern[str]:

@@ -2,13 +2,13 @@
 
 from functools import cache
 
-from rewards.adapters import idempotency, upload_bucket
+from rewards.adapters import api_keys, idempotency, upload_bucket
 from rewards.bootstrap import Flows, Settings
 from rewards.flows import exports, imports, ledger_commands, overviews, reversals
 from rewards.settings import load
 
 # Loaded while the function starts, when Lambda gives it more CPU, not at its first request.
-_LOADED = (idempotency, upload_bucket, exports, imports, ledger_commands, overviews, reversals)
+_LOADED = (api_keys, idempotency, upload_bucket, exports, imports, ledger_commands, overviews, reversals)
 
 # A signed URL lives long enough to start the download, and no longer.
 SIGNED_SECONDS = 300

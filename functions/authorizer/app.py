@@ -1,35 +1,44 @@
-"""Identify the caller: the holder of the API key, a user of the pool, or unknown.
+"""Identify the caller: the holder of an API key, a user of the pool, or unknown.
 
 It never rejects a request: API Gateway would respond 403 in its own form, but the contract requires 401.
-It names the caller, and the API rejects requests without one (functions/api/request.py). A caller gets a role
-only by a check that passed. Internal errors are raised, so that API Gateway responds 500.
+It names the caller, and the API rejects requests without one (functions/api/request.py). A caller gets
+scopes only by a check that passed. Internal errors are raised, so that API Gateway responds 500.
 """
 
 import base64
 import hmac
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.exceptions import ClientError
 
+from rewards.adapters.api_keys import ApiKeys
 from rewards.adapters.clients import client
 from rewards.adapters.cognito import TokenError, UserPool
+from rewards.adapters.jobs_table import JobsTable
+from rewards.clock import now
+from rewards.domain.access import Scope, scopes_of_groups, with_read
+from rewards.domain.api_key import id_in
+from rewards.domain.errors import RewardsError
 from rewards.settings import load
 
 logger = Logger()
 
 # A rotated key is used after this many seconds at the latest.
 _KEY_SECONDS = 60
-# The roles of the pool's groups, the one with more permissions first. Users in neither have the role "none".
-_ROLES = (("operators", "operator"), ("viewers", "viewer"))
+# So long a throttled request to the table is repeated; the function's time is 10 seconds.
+_PATIENCE_SECONDS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     api_key_secret: str
+    jobs_table: str
     token_issuer: str
     jwks_url: str
     user_pool_client_id: str
@@ -46,17 +55,33 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
 
 
 def _by_key(credentials: str) -> dict[str, str]:
-    """HTTP Basic with the API key as the password; the user name is ignored."""
+    """HTTP Basic with an API key as the password; the user name is ignored."""
     try:
         decoded = base64.b64decode(credentials, validate=True)
     except ValueError:
         decoded = b""
     # Bytes: the user name may be in any encoding.
     _, _, password = decoded.partition(b":")
+    text = password.decode("latin-1")
+    if id_in(text):
+        return _by_issued_key(text)
     key = _api_key(int(time.monotonic() // _KEY_SECONDS))
     if not password or not hmac.compare_digest(password, key.encode()):
         return {}
-    return {"role": "operator", "user": "API"}
+    return {"scopes": _joined(Scope), "user": "API"}
+
+
+def _by_issued_key(text: str) -> dict[str, str]:
+    """A key that `POST /keys` created. It is read for each request, so a revoked key is rejected at once."""
+    keys = _api_keys()
+    key = keys.find(text)
+    if key is None:
+        return {}
+    try:
+        keys.record_use(key, now())
+    except (RewardsError, ClientError) as error:  # the request is valid all the same
+        logger.warning("last use of an API key not recorded", exc_info=error)
+    return {"scopes": _joined(with_read(key.scopes)), "user": f"key:{key.id}", "key": key.name}
 
 
 def _by_token(token: str) -> dict[str, str]:
@@ -65,8 +90,13 @@ def _by_token(token: str) -> dict[str, str]:
     except TokenError as error:
         logger.info("token rejected", reason=str(error))
         return {}
-    role = next((role for group, role in _ROLES if group in user.groups), "none")
-    return {"role": role, "user": user.id, **({"email": user.email} if user.email else {})}
+    scopes = _joined(scopes_of_groups(user.groups))
+    return {"scopes": scopes, "user": user.id, **({"email": user.email} if user.email else {})}
+
+
+def _joined(scopes: Iterable[Scope]) -> str:
+    """The scopes as one text; "none" of a user in none of the groups."""
+    return " ".join(sorted(scopes)) or "none"
 
 
 @lru_cache(maxsize=1)
@@ -76,6 +106,11 @@ def _api_key(_minute: int) -> str:
         "SecretString"
     ]
     return key
+
+
+@cache
+def _api_keys() -> ApiKeys:
+    return ApiKeys(JobsTable(client("dynamodb"), load(Settings).jobs_table, _PATIENCE_SECONDS))
 
 
 @cache

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from botocore.exceptions import ClientError
 
 from infra.check_tables.findings import Finding, State
+from rewards.domain import access
 
 TTL_ATTRIBUTE = "ttl"
 KEYS = {
@@ -22,7 +23,6 @@ KEYS = {
     "JobsTable": (("pk", "HASH"), ("sk", "RANGE")),
 }
 INDEX = "ByKind"
-GROUPS = ("viewers", "operators")
 PUBLIC_ACCESS = {
     "BlockPublicAcls": True,
     "BlockPublicPolicy": True,
@@ -262,7 +262,7 @@ class StackSettings:
         cognito, pool = self.client("cognito-idp"), self.outputs["UserPoolId"]
         pages = cognito.get_paginator("list_groups").paginate(UserPoolId=pool)
         known = {each["GroupName"] for page in pages for each in page["Groups"]}
-        for group in GROUPS:
+        for group in access.GROUPS:
             yield _Setting(
                 f"user pool {pool}",
                 f"the group {group} does not exist",

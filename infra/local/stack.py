@@ -81,7 +81,7 @@ class Stack:
         return Users(self.aws, self.outputs["UserPoolId"], self.outputs["UserPoolClientId"])
 
     def token(self, role: str) -> str:
-        """The id token of somebody who has this role, `operator` or `viewer`, and signs in now."""
+        """The id token of somebody who has this role, one of users.GROUPS, and signs in now."""
         return self.users.sign_in(self.users.somebody(role)).id
 
     def hasten_redelivery(self, seconds: int = 1, queues: Collection[str] = ()) -> None:

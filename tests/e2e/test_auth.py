@@ -67,6 +67,22 @@ def test_the_people_whom_make_up_names_can_sign_in(caller):
     assert caller.statuses(caller.service.local.token("viewer")) == [200, 403]
 
 
+def test_an_administrator_creates_a_key_and_revokes_it(caller, service):
+    token = {"key": "", "Authorization": f"Bearer {service.local.token('administrator')}"}
+    assert caller.statuses(service.local.token("administrator")) == [200, 403]
+    made = service.call("POST", "/keys", {"name": "payroll", "scopes": ["write"]}, **token)
+    assert made.status == 201
+    key = made.json["key"]
+    assert service.call(*READ, key=key).status == 200
+    assert service.call(*WRITE, ORDER, key=key).status == 201
+    assert service.call("GET", "/keys", key=key).status == 403
+    (listed,) = service.call("GET", "/keys?limit=1", **token).json["data"]
+    assert (listed["id"], listed["name"]) == (made.json["id"], "payroll")
+    assert listed["dateLastUsed"] >= listed["dateCreated"]
+    assert service.call("DELETE", f"/keys/{made.json['id']}", **token).status == 200
+    assert service.call(*READ, key=key).status == 401
+
+
 def test_tokens_of_another_pool_or_another_client_are_rejected(caller, service):
     cognito = service.local.aws.client("cognito-idp")
     other_pool = cognito.create_user_pool(PoolName="other")["UserPool"]["Id"]
@@ -151,6 +167,9 @@ def test_a_rotated_key_counts_and_the_old_one_no_longer(service):
 def test_neither_key_nor_token_stands_in_any_log(caller, operator, service):
     caller.status(READ, f"Bearer {operator.access}x")
     service.call(*READ, key=service.local.api_key)
+    made = service.call("POST", "/keys", {"name": "x", "scopes": ["read"]}).json["key"]
+    service.call(*READ, key=made)
+    service.call("DELETE", f"/keys/{made}")
     logs = service.local.aws.client("logs")
 
     def logged():
@@ -160,7 +179,8 @@ def test_neither_key_nor_token_stands_in_any_log(caller, operator, service):
         return text if "token rejected" in text else None
 
     text = service.wait(logged)
-    for secret in (service.local.api_key, *operator.access.split("."), *operator.id.split(".")[1:]):
+    tokens = (*operator.access.split("."), *operator.id.split(".")[1:])
+    for secret in (service.local.api_key, made[21:], *tokens):
         assert secret not in text
 
 

@@ -509,6 +509,14 @@ def somebody_with_the_key_is_let_in(harness):
     harness.call(200, "GET", "/units")
 
 
+def somebody_with_a_created_key_is_let_in(harness):
+    made = harness.call(201, "POST", "/keys", {"name": "mine", "scopes": ["read"]}).json
+    answer = harness.service.call("GET", "/units", key=made["key"])
+    must(answer.status == 200, f"{answer.status}")
+    (listed,) = harness.call(200, "GET", "/keys?limit=1").json["data"]
+    must(listed["dateLastUsed"], "its last use is not recorded")
+
+
 def in_a_new_container(function, deed):
     """An old container remembers a secret that it has read."""
 
@@ -572,7 +580,10 @@ DEEDS = {
         a_validation_that_was_lost_is_run_again(resumed_by_the_api),
         an_import_is_reversed,
     ],
-    "Authorizer": [in_a_new_container("Authorizer", somebody_with_the_key_is_let_in)],
+    "Authorizer": [
+        in_a_new_container("Authorizer", somebody_with_the_key_is_let_in),
+        somebody_with_a_created_key_is_let_in,
+    ],
 }
 
 

@@ -38,7 +38,7 @@ def call(api):
         path="/export/history/list",
         body="",
         query="",
-        role="operator",
+        scopes="read write",
         base=None,
         user="ann",
         **more,
@@ -49,7 +49,7 @@ def call(api):
         asked["body"] = body if isinstance(body, str) else json.dumps(body)
         asked["headers"] |= more.pop("headers", {})
         asked["requestContext"]["http"] |= {"method": method, "path": asked["rawPath"]}
-        granted = {"role": role, "user": user, "email": user and f"{user}@example.com"}
+        granted = {"scopes": scopes, "user": user, "email": user and f"{user}@example.com"}
         asked["requestContext"]["authorizer"]["lambda"] = {k: v for k, v in granted.items() if v}
         response = api(asked | more, CONTEXT)
         assert EVERYWHERE.items() <= response["headers"].items()
@@ -74,23 +74,31 @@ ORDER = {"type": "USER_REWARD_BALANCE"}
 
 
 @pytest.mark.parametrize(
-    ("role", "method", "path", "status"),
+    ("scopes", "method", "path", "status"),
     [
         (None, "GET", "/export/history/list", 401),
         (None, "GET", "/nowhere", 401),
         (None, "OPTIONS", "/export", 401),
         ("none", "GET", "/export/history/list", 403),
-        ("admin", "GET", "/export/history/list", 403),
-        ("viewer", "GET", "/export/history/list", 200),
-        ("viewer", "HEAD", "/export/history/list", 200),
-        ("viewer", "POST", "/export", 403),
-        ("viewer", "POST", "/import/0000000000000000/cancel", 403),
-        ("viewer", "DELETE", "/nowhere", 403),
-        ("operator", "POST", "/export", 201),
+        ("write", "GET", "/export/history/list", 403),
+        ("read", "GET", "/export/history/list", 200),
+        ("read", "HEAD", "/export/history/list", 200),
+        ("read", "POST", "/export", 403),
+        ("read", "POST", "/import/0000000000000000/cancel", 403),
+        ("read", "DELETE", "/nowhere", 404),
+        ("read write", "POST", "/export", 201),
+        ("read admin", "POST", "/export", 403),
+        ("read admin", "GET", "/keys", 200),
+        ("read admin", "HEAD", "/keys", 200),
+        ("read write", "GET", "/keys", 403),
+        ("read write", "HEAD", "/keys", 403),
+        ("read write", "POST", "/keys", 403),
+        ("read write", "DELETE", "/keys/0000000000000000", 403),
+        ("read admin", "DELETE", "/keys/0000000000000000", 404),
     ],
 )
-def test_each_role_may_do_what_it_may(call, role, method, path, status):
-    response = call(method, path, ORDER, role=role)
+def test_a_caller_may_do_what_the_scopes_allow(call, scopes, method, path, status):
+    response = call(method, path, ORDER if path == "/export" else "", scopes=scopes)
     assert response["statusCode"] == status
     if status == 401:
         assert "Basic" in response["headers"]["WWW-Authenticate"]
@@ -108,13 +116,13 @@ def test_each_role_may_do_what_it_may(call, role, method, path, status):
     ],
 )
 def test_no_window_asks_for_a_password_when_a_page_asks(call, headers, asks_for_a_password):
-    challenge = call(role=None, headers=headers)["headers"]["WWW-Authenticate"]
+    challenge = call(scopes=None, headers=headers)["headers"]["WWW-Authenticate"]
     assert ("Basic" in challenge) == asks_for_a_password
     assert "Bearer" in challenge
 
 
 def test_who_is_unknown_gets_a_message_before_which_tenant_there_is(call):
-    assert call(base="/api/v1/other", role=None)["statusCode"] == 401
+    assert call(base="/api/v1/other", scopes=None)["statusCode"] == 401
     assert code(call(base="/api/v1/other")) == (404, "TENANT_NOT_FOUND")
     assert code(call(base="/api/v1/", path="")) == (404, "TENANT_NOT_FOUND")
     assert code(call(base="/api/v2/default")) == (404, "NOT_FOUND")
@@ -514,7 +522,7 @@ def test_the_requester_of_an_export_is_the_signed_in_user_whatever_the_body_says
     order = {**ORDER, "requester": "boss@example.com"}
 
     def requester(**granted):
-        event_context = {"authorizer": {"lambda": {"role": "operator", **granted}}}
+        event_context = {"authorizer": {"lambda": {"scopes": "read write", **granted}}}
         asked = event("api-export")["requestContext"] | event_context
         return json.loads(call("POST", "/export", order, requestContext=asked)["body"])["requester"]
 
@@ -695,7 +703,7 @@ class TestResume:
         assert called == []
 
     def test_is_for_operators_only(self, call, import_id, called):
-        assert code(call("POST", f"/import/{import_id}/resume", role="viewer")) == (403, "FORBIDDEN")
+        assert code(call("POST", f"/import/{import_id}/resume", scopes="read")) == (403, "FORBIDDEN")
         assert called == []
 
     def test_a_function_that_is_throttled_is_503(self, call, import_id, monkeypatch):

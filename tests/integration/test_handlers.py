@@ -224,12 +224,12 @@ def test_the_api_rejects_everybody_for_whom_the_authorizer_said_nothing(world, h
     assert handler("api")(stranger, CONTEXT)["statusCode"] == 401
 
 
-@pytest.mark.parametrize(("secret", "role"), [("the-api-key", "operator"), ("another", None)])
-def test_the_authorizer_knows_the_key(aws, handler, monkeypatch, secret, role):
+@pytest.mark.parametrize(("secret", "scopes"), [("the-api-key", "admin read write"), ("another", None)])
+def test_the_authorizer_knows_the_key(aws, handler, monkeypatch, secret, scopes):
     made = aws.client("secretsmanager").create_secret(Name=f"key-{secret}", SecretString=secret)
     monkeypatch.setenv("API_KEY_SECRET", made["ARN"])
     answer = handler("authorizer")(event("authorizer"), CONTEXT)
-    assert answer["context"].get("role") == role
+    assert answer["context"].get("scopes") == scopes
 
 
 def test_a_function_without_its_settings_says_all_that_is_missing(handler, monkeypatch):

@@ -65,14 +65,14 @@ class Service:
             self.run(name, what)
         self._raised.append(str(failure.value))
 
-    def call(self, method, path, body=None, role="operator", user="ann-sub"):
+    def call(self, method, path, body=None, scopes="read write", user="ann-sub"):
         """Send a request to the API; its status, and the JSON of its body."""
         request = event("api-export")
         request["rawPath"] = f"/api/v1/default{path}"
         request["rawQueryString"] = ""
         request["body"] = json.dumps(body) if body is not None else ""
         request["requestContext"]["http"] |= {"method": method, "path": request["rawPath"]}
-        caller = {"role": role, "user": user, "email": "ann-secret@example.com"} if role else {}
+        caller = {"scopes": scopes, "user": user, "email": "ann-secret@example.com"} if scopes else {}
         request["requestContext"]["authorizer"]["lambda"] = caller
         response = self.run("api", request)
         return response["statusCode"], json.loads(response["body"])
@@ -153,7 +153,7 @@ def an_email_is_not_taken(service):
 
 
 def somebody_is_unknown(service):
-    assert service.call("GET", "/units", role=None)[0] == 401
+    assert service.call("GET", "/units", scopes=None)[0] == 401
 
 
 def an_email_bounces(service):
@@ -297,8 +297,8 @@ def test_a_message_that_comes_too_early_is_counted_and_logged(service):
 
 
 def test_requests_that_are_not_authorized_are_counted_by_status(service):
-    for role, status in ((None, 401), ("none", 403), ("viewer", 403), ("operator", 201)):
-        assert service.call("POST", "/export", {"type": "REWARD"}, role=role)[0] == status
+    for scopes, status in ((None, 401), ("none", 403), ("read", 403), ("read write", 201)):
+        assert service.call("POST", "/export", {"type": "REWARD"}, scopes=scopes)[0] == status
     assert service.written().by("AuthorizationFailures", "Status") == {"401": 1, "403": 2}
 
 
@@ -325,8 +325,8 @@ def test_one_line_is_logged_for_each_request_that_changes_something(service):
     import_id = service.call("POST", "/import", order)[1]["id"]
     service.call("GET", f"/import/{import_id}")
     service.call("POST", f"/import/{import_id}/cancel", user=None)
-    service.call("POST", f"/import/{import_id}/cancel", role="viewer")
-    service.call("POST", f"/import/{import_id}/reverse", role=None)
+    service.call("POST", f"/import/{import_id}/cancel", scopes="read")
+    service.call("POST", f"/import/{import_id}/reverse", scopes=None)
     service.call("POST", "/nowhere")
     lines = [each for each in service.written().lines if each["message"] == "request"]
     names = ("caller", "method", "route", "import_id", "created_id", "status", "error_code")

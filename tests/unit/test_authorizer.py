@@ -1,4 +1,4 @@
-"""Who is let in, and with what role; and everybody who is not."""
+"""Who is let in, and with what scopes; and everybody who is not."""
 
 import base64
 import hashlib
@@ -108,6 +108,7 @@ def gate(monkeypatch):
     gate = Gate()
     variables = {
         "API_KEY_SECRET": "arn:secret",
+        "JOBS_TABLE": "jobs",
         "TOKEN_ISSUER": POOL,
         "JWKS_URL": KEYS,
         "USER_POOL_CLIENT_ID": "client",
@@ -132,15 +133,15 @@ def gate(monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["any", "", "é"])
-def test_the_api_key_is_an_operator_whatever_the_user_name(gate, name):
-    assert gate.ask(basic("the-key", name)) == {"role": "operator", "user": "API"}
+def test_the_api_key_has_all_scopes_whatever_the_user_name(gate, name):
+    assert gate.ask(basic("the-key", name)) == {"scopes": "admin read write", "user": "API"}
 
 
 @pytest.mark.parametrize("name", ["é", "Zoë"])
 @pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "utf-16"])
 def test_ignores_a_user_name_in_any_encoding(gate, name, encoding):
     credentials = base64.b64encode(name.encode(encoding) + b":the-key").decode()
-    assert gate.ask(f"Basic {credentials}") == {"role": "operator", "user": "API"}
+    assert gate.ask(f"Basic {credentials}") == {"scopes": "admin read write", "user": "API"}
 
 
 def test_logs_that_an_api_key_was_rejected_and_never_the_key(gate, capsys):
@@ -160,8 +161,8 @@ def test_logs_that_an_api_key_was_rejected_and_never_the_key(gate, capsys):
 
 
 def test_the_scheme_is_read_in_any_case(gate):
-    assert gate.ask(basic("the-key").replace("Basic", "bAsIc"))["role"] == "operator"
-    assert gate.ask(f"bearer {id_token()}")["role"] == "operator"
+    assert gate.ask(basic("the-key").replace("Basic", "bAsIc"))["user"] == "API"
+    assert gate.ask(f"bearer {id_token()}")["scopes"] == "read write"
 
 
 @pytest.mark.parametrize(
@@ -199,7 +200,7 @@ def test_a_new_key_counts_within_a_minute_and_the_old_one_no_longer(gate):
     assert gate.ask(basic("the-key"))
     gate.secret = "another"
     gate.seconds += 60
-    assert gate.ask(basic("another"))["role"] == "operator"
+    assert gate.ask(basic("another"))["user"] == "API"
     assert gate.ask(basic("the-key")) == {}
 
 
@@ -214,44 +215,48 @@ def test_while_the_secret_cannot_be_read_nobody_passes_and_later_the_key_does(ga
     with pytest.raises(ConnectionError):
         gate.ask(basic("the-key"))
     assert gate.ask() == {}
-    assert gate.bearer(id_token())["role"] == "operator", "tokens need no secret"
+    assert gate.bearer(id_token())["scopes"] == "read write", "tokens need no secret"
     gate.secret = "the-key"
-    assert gate.ask(basic("the-key"))["role"] == "operator"
+    assert gate.ask(basic("the-key"))["user"] == "API"
 
 
 # --- Tokens that are let in ---
 
 
-def test_an_id_token_tells_role_user_and_address(gate):
-    assert gate.bearer(id_token()) == {"role": "operator", "user": "ann", "email": "ann@example.com"}
+def test_an_id_token_tells_scopes_user_and_address(gate):
+    assert gate.bearer(id_token()) == {"scopes": "read write", "user": "ann", "email": "ann@example.com"}
 
 
-def test_an_access_token_tells_role_and_user(gate):
-    assert gate.bearer(access_token()) == {"role": "operator", "user": "ann"}
+def test_an_access_token_tells_scopes_and_user(gate):
+    assert gate.bearer(access_token()) == {"scopes": "read write", "user": "ann"}
 
 
 @pytest.mark.parametrize("verified", [False, "true", 1, None, LEFT_OUT])
 def test_an_address_that_was_not_verified_gets_no_mail(gate, verified):
-    assert gate.bearer(id_token(email_verified=verified)) == {"role": "operator", "user": "ann"}
+    assert gate.bearer(id_token(email_verified=verified)) == {"scopes": "read write", "user": "ann"}
 
 
 @pytest.mark.parametrize(
-    ("groups", "role"),
+    ("groups", "scopes"),
     [
-        (["viewers"], "viewer"),
-        (["viewers", "operators"], "operator"),
+        (["viewers"], "read"),
+        (["approvers"], "read"),
+        (["operators"], "read write"),
+        (["administrators"], "admin read"),
+        (["viewers", "operators"], "read write"),
+        (["operators", "administrators", "approvers"], "admin read write"),
         (["Operators", "operators ", "operator", ["operators"], None], "none"),
         ([], "none"),
         (LEFT_OUT, "none"),
     ],
 )
 @pytest.mark.parametrize("token", [id_token, access_token])
-def test_the_mightiest_group_gives_the_role(gate, token, groups, role):
-    assert gate.bearer(token(**{"cognito:groups": groups}))["role"] == role
+def test_the_groups_together_give_the_scopes(gate, token, groups, scopes):
+    assert gate.bearer(token(**{"cognito:groups": groups}))["scopes"] == scopes
 
 
 def test_clocks_may_differ_by_seconds(gate):
-    assert gate.bearer(id_token(iat=int(time.time()) + 5))["role"] == "operator"
+    assert gate.bearer(id_token(iat=int(time.time()) + 5))["scopes"] == "read write"
 
 
 # --- Tokens that are not ---
@@ -388,7 +393,7 @@ def test_a_key_that_the_pool_adds_is_found(gate):
     gate.bearer(GOOD)
     gate.keys = [jwk("one"), jwk("two", STRANGERS)]
     gate.seconds += 61
-    assert gate.bearer(id_token(key=STRANGERS, kid="two"))["role"] == "operator"
+    assert gate.bearer(id_token(key=STRANGERS, kid="two"))["scopes"] == "read write"
 
 
 def test_a_key_that_the_pool_withdraws_counts_no_longer_than_an_hour(gate):
@@ -409,7 +414,7 @@ def test_while_the_keys_cannot_be_read_nobody_passes_and_later_the_token_does(ga
     with pytest.raises(jwt.PyJWKClientConnectionError):
         gate.bearer(GOOD)
     gate.keys = keys
-    assert gate.bearer(GOOD)["role"] == "operator"
+    assert gate.bearer(GOOD)["scopes"] == "read write"
 
 
 # --- The log ---

@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 from infra.check_tables import settings
 from infra.check_tables.findings import State
 from infra.check_tables.settings import StackSettings
+from rewards.domain import access
 from tests.unit.test_template import template
 
 
@@ -73,7 +74,7 @@ def test_uploads_and_groups_are_those_of_the_template():
         for each in template()["Resources"].values()
         if each["Type"] == "AWS::Cognito::UserPoolGroup"
     ]
-    assert sorted(groups) == sorted(settings.GROUPS)
+    assert sorted(groups) == sorted(access.GROUPS)
 
 
 class Service:

@@ -14,6 +14,7 @@ from rewards.adapters import clients
 if TYPE_CHECKING:
     from rewards.adapters.accounts import Accounts
     from rewards.adapters.alarm_topic import AlarmTopic
+    from rewards.adapters.api_keys import ApiKeys
     from rewards.adapters.chunk_records import ChunkRecords
     from rewards.adapters.download_links import DownloadLinks
     from rewards.adapters.export_jobs import ExportJobs
@@ -147,6 +148,12 @@ class Flows:
         from rewards.adapters.download_links import DownloadLinks
 
         return DownloadLinks(self.jobs_table)
+
+    @cached_property
+    def api_keys(self) -> "ApiKeys":
+        from rewards.adapters.api_keys import ApiKeys
+
+        return ApiKeys(self.jobs_table)
 
     @cached_property
     def units_in_use(self) -> "UnitsInUse":

@@ -1,4 +1,4 @@
-"""The table `Jobs`: imports, their chunks, exports, download links, known rows and files.
+"""The table `Jobs`: imports, their chunks, exports, download links, API keys, known rows and files.
 
     pk                sk             what                                               module
     IMPORT#<id>       META           an import and its counts                           import_jobs
@@ -12,6 +12,7 @@
     OVERVIEW#BALANCES META           the sums of all balances at a moment               stored_overview
     UNITS             <folded unit>  that there are rewards in a unit                   units_in_use
     KEY#<sha256>      META           a response under an idempotency key                idempotency
+    API_KEY#<id>      META           an API key: its digest, name and scopes            api_keys
 
 This module reads and writes items as they are stored, as dictionaries by attribute. The modules above give
 them their types; the attributes of imports and exports are those of CONTRACT section 5.
@@ -35,6 +36,7 @@ Record = dict[str, Any]
 
 IMPORT = "IMPORT"
 EXPORT = "EXPORT"
+API_KEY = "API_KEY"
 
 META = "META"
 
@@ -83,7 +85,7 @@ class JobsTable:
     def create(self, kind: str, identifier: str, record: Record) -> bool:
         """Put a new record; False, and nothing changed, if it is there already."""
         # Only what a person lists is in the index by kind.
-        listed = {"kind": kind, "id": identifier} if kind in (IMPORT, EXPORT) else {}
+        listed = {"kind": kind, "id": identifier} if kind in (IMPORT, EXPORT, API_KEY) else {}
         item = {name: _serialize(value) for name, value in {**listed, **record}.items()}
         try:
             self.call(
