@@ -117,9 +117,9 @@ def request_of(tenant: str, caller: Caller, key: str | None, operation: str, *as
     """
     digest = hashlib.sha256(json.dumps([operation, *asked], sort_keys=True).encode()).hexdigest()
     if key is None:
-        return Request(digest)
+        return Request(digest, requester=caller.name)
     space = f"user\n{caller.user}" if caller.is_user else "keys"
-    return Request(digest, f"{tenant}\n{space}\n{key}", old_key=f"{tenant}\n{key}")
+    return Request(digest, f"{tenant}\n{space}\n{key}", f"{tenant}\n{key}", caller.name)
 
 
 def time_to_respond() -> Backoff:

@@ -135,8 +135,9 @@ class ExportOrder(RequestObject):
     format: Literal["CSV", "XLSX"] = "CSV"
     name: str | None = Field(default=None, description="The name of the import; cut to 200 characters.")
     requester: str | None = Field(
-        default="API",
-        description="Who asks, of an API key; cut to 200 characters. Of a user it is the email address.",
+        default=None,
+        description="Who asks, of an API key; cut to 200 characters. Default: the API key. Of a user it is "
+        "the email address.",
     )
     params: ExportParams | None = None
 
@@ -209,7 +210,7 @@ def order_export(_tenant: str, wanted: ExportOrder) -> Export:
         wanted.type,
         wanted.format,
         (wanted.name or "")[:200],
-        caller.email or (caller.user if caller.is_user else (wanted.requester or "API")[:200]),
+        caller.name if caller.is_user else (wanted.requester or caller.name)[:200],
         chosen,
         mailto(caller),
     )

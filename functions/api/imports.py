@@ -145,7 +145,12 @@ class Import(BaseModel):
     name: str
     fileName: str
     dryRun: bool
-    requester: str
+    requester: str = Field(
+        description="Who created, started or reversed it: a user's email address, an API key, or S3 for an "
+        "upload to the bucket."
+    )
+    cancelledBy: str | None = Field(default=None, description="Who cancelled it.")
+    resumedBy: str | None = Field(default=None, description="Who resumed it last.")
     mailtoEmail: str | None = Field(description="The email address that is notified.")
     emailProblem: EmailProblem | None = Field(
         default=None, description="Why the email did not arrive, or was not wanted; null if nothing is known."
@@ -261,7 +266,7 @@ def order_import(_tenant: str, wanted: ImportOrder) -> OrderedImport:
         wanted.fileName,
         wanted.name or "",
         wanted.dryRun,
-        caller.user,
+        caller.name,
         mailto(caller),
         wanted.allowDuplicate,
         wanted.encoding,
@@ -306,7 +311,7 @@ def show_import(_tenant: str, import_id: str) -> Import:
 def start_import(_tenant: str, import_id: str) -> Import:
     """Import the file that was uploaded for a dry run. A dry run starts only one import."""
     caller = caller_of(router.current_event.raw_event)
-    job = wiring.flows().imports.start(import_id, caller.user, caller.email)
+    job = wiring.flows().imports.start(import_id, caller.name, caller.email)
     return Import.model_validate(_shown(_found(import_id, job)))
 
 
@@ -324,7 +329,8 @@ def start_import(_tenant: str, import_id: str) -> Import:
 def cancel_import(_tenant: str, import_id: str) -> Import:
     """Rows that are not redeemed yet end CANCELLED. A repeated request gets the same response. It also
     resumes an import that has not ended."""
-    job = wiring.flows().imports.cancel(import_id)
+    requester = caller_of(router.current_event.raw_event).name
+    job = wiring.flows().imports.cancel(import_id, requester)
     return Import.model_validate(_shown(_found(import_id, job)))
 
 
@@ -345,7 +351,9 @@ def cancel_import(_tenant: str, import_id: str) -> Import:
 def resume_import(_tenant: str, import_id: str) -> Import:
     """Continue an import that has stopped because its messages were lost. The service also does so by itself
     after an hour. A repeated request, or one for an import that has not stopped, changes no result."""
-    return Import.model_validate(_shown(_found(import_id, wiring.flows().imports.resume(import_id))))
+    requester = caller_of(router.current_event.raw_event).name
+    job = wiring.flows().imports.resume(import_id, requester)
+    return Import.model_validate(_shown(_found(import_id, job)))
 
 
 @router.post(
@@ -365,7 +373,7 @@ def reverse_import(_tenant: str, import_id: str) -> Import:
     its own, whose rows end REVERSED. A reversed row may be redeemed again."""
     caller = caller_of(router.current_event.raw_event)
     original = _found(import_id, wiring.flows().imports.get(import_id))
-    reversal = wiring.flows().reversals.create(original, caller.user, mailto(caller), time_to_respond())
+    reversal = wiring.flows().reversals.create(original, caller.name, mailto(caller), time_to_respond())
     return Import.model_validate(_shown(reversal))
 
 
@@ -438,6 +446,8 @@ def _shown(job: ImportJob) -> dict[str, Any]:
         "fileName": job.file_name,
         "dryRun": job.dry_run,
         "requester": job.requester,
+        "cancelledBy": job.cancelled_by,
+        "resumedBy": job.resumed_by,
         "mailtoEmail": job.mailto_email,
         "emailProblem": email_problem(job),
         "status": job.status.value,

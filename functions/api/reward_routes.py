@@ -52,6 +52,12 @@ class RewardRedemption(BaseModel):
     id: str
     dateRedeemed: int
     quantityRedeemed: int
+    importId: str | None = Field(default=None, description="The import that redeemed it; null of the API.")
+    requester: str | None = Field(
+        default=None,
+        description="Who redeemed it by the API: a user's email address, or an API key. Null if that was not "
+        "recorded; of an import, its record names the requester.",
+    )
 
 
 class Reward(WithDecimals):
@@ -72,6 +78,8 @@ class Reward(WithDecimals):
     dateScheduledFor: int | None
     dateExpires: int | None
     dateCancelled: int | None
+    createdBy: str | None = Field(default=None, description="Who created it by the API; null if a file did.")
+    cancelledBy: str | None = Field(default=None, description="Who cancelled it; null if not recorded.")
     cancellable: bool
     statuses: list[Status] = Field(description="The statuses of the reward now.")
     redemptionOrder: int | None = Field(
@@ -248,8 +256,9 @@ def create_reward(
     },
 )
 def cancel_reward(_tenant: str, reward_id: Annotated[RewardId, Path()]) -> Reward:
+    requester = caller_of(router.current_event.raw_event).name
     with responding() as backoff:
-        return Reward.model_validate(wiring.flows().ledger_commands.cancel(reward_id, backoff))
+        return Reward.model_validate(wiring.flows().ledger_commands.cancel(reward_id, backoff, requester))
 
 
 @router.post(

@@ -159,7 +159,7 @@ def test_an_order_is_mailed_to_who_asks(call, world):
     assert world.exports.get(export_id).mailto_email == "ann@example.com"
     wanted = {"type": "REWARD", "fileName": "rewards.csv"}
     shown = json.loads(call("POST", "/import", wanted)["body"])
-    assert (shown["mailtoEmail"], shown["requester"]) == ("ann@example.com", "ann")
+    assert (shown["mailtoEmail"], shown["requester"]) == ("ann@example.com", "ann@example.com")
 
 
 @pytest.mark.parametrize(

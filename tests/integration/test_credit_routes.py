@@ -15,6 +15,7 @@ from tests.integration.world import quick
 REWARD_NAMES = [
     *("id", "type", "accountId", "userId", "programId", "name", "rewardSource", "unit", "decimals"),
     *("assignedCredit", "redeemedCredit", "dateGiven", "dateScheduledFor", "dateExpires", "dateCancelled"),
+    *("createdBy", "cancelledBy"),
     *("cancellable", "statuses", "redemptionOrder", "redemptions"),
 ]
 
@@ -25,7 +26,7 @@ def api(world, handler):  # noqa: F811 the fixture above
     handle = handler("api")
     base = event("api-export")
 
-    def send(method, path, body=None, query=None, key=None, user="API"):
+    def send(method, path, body=None, query=None, key=None, user="API", **granted):
         asked = deepcopy(base)
         asked["rawPath"] = asked["requestContext"]["http"]["path"] = f"/api/v1/default{path}"
         asked["requestContext"]["http"]["method"] = method
@@ -35,7 +36,7 @@ def api(world, handler):  # noqa: F811 the fixture above
         asked["isBase64Encoded"] = False
         if key is not None:
             asked["headers"]["idempotency-key"] = key
-        asked["requestContext"]["authorizer"]["lambda"]["user"] = user
+        asked["requestContext"]["authorizer"]["lambda"] |= {"user": user, **granted}
         response = handle(asked, CONTEXT)
         send.raw = response
         return response["statusCode"], json.loads(response["body"])
@@ -96,7 +97,8 @@ def test_a_single_reward_is_redeemed(api, reward):
     )
     _, shown = api("GET", f"/reward/{reward['id']}")
     (redemption,) = shown["redemptions"]
-    assert list(redemption) == ["id", "dateRedeemed", "quantityRedeemed"]
+    assert list(redemption) == ["id", "dateRedeemed", "quantityRedeemed", "importId", "requester"]
+    assert (redemption["importId"], redemption["requester"]) == (None, "API")
     assert (shown["redeemedCredit"], redemption["quantityRedeemed"]) == (200, 200)
 
 
@@ -532,4 +534,4 @@ class TestTablesOfDifferentMoments:
         assert (status, answer["apiErrorCode"]) == (404, "REWARD_NOT_FOUND")
         status, listed = api("GET", "/reward", query={"accountId": "acme"})
         assert status == 200
-        assert listed == [{**reward, "name": None, "rewardSource": None}]
+        assert listed == [{**reward, "name": None, "rewardSource": None, "createdBy": None}]

@@ -216,7 +216,14 @@ def _archived(cells: list[int]) -> tuple[int, ...]:
 
 
 def _spent(
-    date: int, value: int, import_id: str, line: int, row_id: str | None, parts: list[int], by: str = ""
+    date: int,
+    value: int,
+    import_id: str,
+    line: int,
+    row_id: str | None,
+    parts: list[int],
+    by: str = "",
+    _requester: str = "",
 ) -> Spent:
     pairs = tuple(zip(parts[::2], parts[1::2], strict=True))
     return Spent(date, value, import_id, line, row_id, pairs, by)

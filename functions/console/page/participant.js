@@ -114,6 +114,10 @@ function title(reward) {
   return [h("span", {}, reward.name || "Reward"), id];
 }
 
+function redeemedBy({ importId, requester }) {
+  return importId ? h("a", { href: address("import", importId) }, "Import") : requester || "API";
+}
+
 function redemptions(rewards) {
   const found = rewards
     .flatMap((reward) => reward.redemptions.map((each) => ({ ...each, reward })))
@@ -124,6 +128,7 @@ function redemptions(rewards) {
     { name: "Reward", wide: true, of: (each) => title(each.reward) },
     { name: "Unit", of: (each) => each.reward.unit },
     { name: "Amount", number: true, of: (each) => format.value(each.quantityRedeemed, each.reward.decimals) },
+    { name: "By", of: redeemedBy },
   ];
   return card("Redemptions", limited("Redemptions, newest first", shown, found));
 }

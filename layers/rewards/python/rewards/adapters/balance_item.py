@@ -138,6 +138,7 @@ def encode_rewards(rewards: list[Reward] | tuple[Reward, ...]) -> str:
             program,
             reward.date_scheduled_for,
             reward.date_cancelled,
+            reward.cancelled_by,
         ]
         while row[-1] is None:
             row.pop()
@@ -151,11 +152,12 @@ def decode_rewards(text: str) -> list[Reward]:
     for ordinal, identifier, assigned, left, given, *rest in rows:
         reward = Reward(ordinal, identifier, assigned, left, given)
         if rest:
-            expires, program, scheduled, cancelled = (*rest, None, None, None)[:4]
+            expires, program, scheduled, cancelled, cancelled_by = (*rest, None, None, None, None)[:5]
             reward.date_expires = expires
             reward.program_id = None if program is None else programs[program]
             reward.date_scheduled_for = scheduled
             reward.date_cancelled = cancelled
+            reward.cancelled_by = cancelled_by
         rewards.append(reward)
     return rewards
 
@@ -231,7 +233,7 @@ def encode_redemptions(redemptions: list[Redemption] | tuple[Redemption, ...]) -
                 r.line,
                 r.row_id,
                 [number for part in r.parts for number in part],
-                *([r.reversed_by] if r.reversed_by else []),
+                *([r.reversed_by, r.requester] if r.requester else [r.reversed_by] if r.reversed_by else []),
             ]
             for r in redemptions
         ]
@@ -241,9 +243,9 @@ def encode_redemptions(redemptions: list[Redemption] | tuple[Redemption, ...]) -
 def decode_redemptions(text: str) -> list[Redemption]:
     return [
         Redemption(
-            date, value, import_id, line, row_id, tuple(zip(flat[::2], flat[1::2], strict=True)), *reversed_by
+            date, value, import_id, line, row_id, tuple(zip(flat[::2], flat[1::2], strict=True)), *rest
         )
-        for date, value, import_id, line, row_id, flat, *reversed_by in orjson.loads(text)
+        for date, value, import_id, line, row_id, flat, *rest in orjson.loads(text)
     ]
 
 

@@ -23,6 +23,7 @@ _LATER = frozenset(
         *("date_mailed", "mail_error", "email_problem"),
         *("date_progress", "date_resumed", "resumes"),
         "joined",
+        *("cancelled_by", "resumed_by"),
     }
 )
 

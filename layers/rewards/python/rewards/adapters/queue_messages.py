@@ -263,7 +263,9 @@ def _request(
 
 
 def _grant_cells(grant: Grant) -> dict[str, Any]:
-    return {name: value for name, value in asdict(grant).items() if value not in (None, "", {})}
+    cells = {name: value for name, value in asdict(grant).items() if value not in (None, "", {})}
+    del cells["reward"]["cancelled_by"]  # no file says it, and earlier workers do not know it
+    return cells
 
 
 def _grant(cells: dict[str, Any]) -> Grant:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 class Claim:
     """Whose a reward is, and which line of which import loaded it; line 0 of `API` if none did.
 
-    Claims that differ only in the name are equal.
+    `created_by` is who created it by the API. Claims that differ only in names, or in who created the reward,
+    are equal.
     """
 
     account_id: str
@@ -31,6 +32,7 @@ class Claim:
     line: int
     name: str = field(default="", compare=False)
     reward_source: str = field(default="", compare=False)
+    created_by: str = field(default="", compare=False)
 
     @property
     def balance_key(self) -> BalanceKey:
@@ -38,9 +40,9 @@ class Claim:
         return BalanceKey(self.account_id, self.user_id, self.unit)
 
 
-def claim_of(grant: Grant, import_id: str) -> Claim:
+def claim_of(grant: Grant, import_id: str, created_by: str = "") -> Claim:
     """The claim that a grant makes."""
-    return Claim(*grant.balance_key, import_id, grant.line, grant.name, grant.reward_source)
+    return Claim(*grant.balance_key, import_id, grant.line, grant.name, grant.reward_source, created_by)
 
 
 class RewardRegistry:
@@ -60,12 +62,12 @@ class RewardRegistry:
                 item["unit"]["S"],
                 item["importId"]["S"],
                 int(item["line"]["N"]),
-                *(item[name]["S"] if name in item else "" for name in ("name", "rewardSource")),
+                *(item[name]["S"] if name in item else "" for name in ("name", "rewardSource", "createdBy")),
             )
             for item in batch_get(self._client, self._table, keys, backoff)
         }
 
-    def claim(self, grant: Grant, import_id: str) -> Any:
+    def claim(self, grant: Grant, import_id: str, created_by: str = "") -> Any:
         """The transaction's action that claims a reward's id for its participant."""
         item: dict[str, Any] = {
             "id": {"S": grant.reward.id},
@@ -79,6 +81,8 @@ class RewardRegistry:
             item["name"] = {"S": grant.name}
         if grant.reward_source:
             item["rewardSource"] = {"S": grant.reward_source}
+        if created_by:
+            item["createdBy"] = {"S": created_by}
         return {
             "Put": {"TableName": self._table, "Item": item, "ConditionExpression": "attribute_not_exists(id)"}
         }

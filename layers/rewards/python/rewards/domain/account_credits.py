@@ -62,7 +62,9 @@ def unit_of(balances: Sequence[Balance]) -> str | None:
     return next(iter(units), None)
 
 
-def redeem_across(balances: Sequence[Balance], value: int, redemption_id: str, now: int) -> list[Balance]:
+def redeem_across(
+    balances: Sequence[Balance], value: int, redemption_id: str, now: int, requester: str = ""
+) -> list[Balance]:
     """Redeem a value from balances of one unit as if they were one, in place; those that changed.
 
     In redemption order over the rewards of all. Raises InsufficientBalanceError, and nothing
@@ -75,17 +77,19 @@ def redeem_across(balances: Sequence[Balance], value: int, redemption_id: str, n
     for balance in balances:
         own = [(reward, taken[id(reward)]) for reward in balance.rewards if id(reward) in taken]
         if own:
-            apply_redemption(balance, own, redemption_id, 0, None, now)
+            apply_redemption(balance, own, redemption_id, 0, None, now, requester)
             changed.append(balance)
     return changed
 
 
-def redeem_reward(balance: Balance, reward: Reward, value: int, redemption_id: str, now: int) -> None:
+def redeem_reward(
+    balance: Balance, reward: Reward, value: int, redemption_id: str, now: int, requester: str = ""
+) -> None:
     """Redeem a value from one available reward of a balance, in place.
 
     Raises InsufficientBalanceError, and nothing has changed, when the value is more than it has.
     """
-    apply_redemption(balance, allocate([reward], value, now), redemption_id, 0, None, now)
+    apply_redemption(balance, allocate([reward], value, now), redemption_id, 0, None, now, requester)
 
 
 def uncancellable(reward: Reward, now: int) -> Status | None:

@@ -41,7 +41,7 @@ class Redemption:
 
     One that the API made has an id of its own as `import_id`, and line 0, which no file has.
     `parts` are pairs of a reward's ordinal and the credits it gave; `reversed_by` is the import that
-    gave all of it back.
+    gave all of it back. `requester` is who asked the API for it; an import's record names its own.
     """
 
     date: int
@@ -51,6 +51,7 @@ class Redemption:
     row_id: str | None
     parts: tuple[tuple[int, int], ...]
     reversed_by: str = ""
+    requester: str = ""
 
 
 @dataclass(slots=True)
@@ -195,6 +196,7 @@ def apply_redemption(
     line: int,
     row_id: str | None,
     now: int,
+    requester: str = "",
 ) -> None:
     """Take `parts` out of the balance's own rewards, in place, and record that as one redemption."""
     for reward, part in parts:
@@ -208,6 +210,7 @@ def apply_redemption(
             line=line,
             row_id=row_id,
             parts=tuple((reward.ordinal, part) for reward, part in parts),
+            requester=requester,
         )
     )
 

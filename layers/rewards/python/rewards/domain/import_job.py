@@ -150,6 +150,9 @@ class ImportJob:
     # When it was last resumed, and how often by the sweep since it was last resumed by hand.
     date_resumed: int | None = None
     resumes: int = 0
+    # Who cancelled it, and who resumed it last. Who started or reversed another import is the requester.
+    cancelled_by: str | None = None
+    resumed_by: str | None = None
 
     @property
     def loads_rewards(self) -> bool:
@@ -336,6 +339,8 @@ class ImportFields(TypedDict, total=False):
     date_progress: int | None
     date_resumed: int | None
     resumes: int
+    cancelled_by: str | None
+    resumed_by: str | None
 
 
 def new_import(

@@ -29,7 +29,7 @@ class Reward:
     """What redemption needs to know of one reward.
 
     `ordinal` numbers the rewards of a balance in the order they were granted; records of
-    redemptions name a reward by it.
+    redemptions name a reward by it. `cancelled_by` is who cancelled it, where that is known.
     """
 
     ordinal: int
@@ -41,6 +41,7 @@ class Reward:
     date_scheduled_for: int | None = None
     date_cancelled: int | None = None
     program_id: str | None = None
+    cancelled_by: str | None = None
 
     @property
     def redeemed_credit(self) -> int:

@@ -147,15 +147,17 @@ class Imports:
             self._uploads.copy(dry_run.key, dry_run.version_id, job.key)
         return job
 
-    def cancel(self, import_id: str) -> ImportJob | None:
+    def cancel(self, import_id: str, requester: str | None = None) -> ImportJob | None:
         """Redeem nothing more of an import; the import, or None if there is none.
+
+        `requester` is recorded with the import, if it is given.
 
         When this returns, no worker has a row of it in hand. An import that is cancelled again before it has
         ended is resumed: its messages may be lost. Raises ImportStateError if it has ended otherwise, and
         StillWorkingError if a worker did not let go in time.
         """
         before = self.get(import_id)
-        job = self._set_cancelled(before)
+        job = self._set_cancelled(before, requester)
         if before is None or job is None:
             return None
         if job.is_cancelled_unread and job.version_id and not job.date_mailed:
@@ -175,11 +177,12 @@ class Imports:
             self._resumer.run(job)
         return job
 
-    def resume(self, import_id: str) -> ImportJob | None:
+    def resume(self, import_id: str, requester: str | None = None) -> ImportJob | None:
         """Continue an import whose messages may be lost; the import, or None if there is none.
 
-        Harmless if nothing was lost. Raises ImportStateError if it waits for its file, has ended, or is one
-        of version 0.1 whose chunks were not stored.
+        `requester` is recorded with the import, if it is given. Harmless if nothing was lost.
+        Raises ImportStateError if it waits for its file, has ended, or is one of version 0.1 whose chunks
+        were not stored.
         """
         while True:
             job = self.get(import_id)
@@ -195,10 +198,10 @@ class Imports:
                     "NOT_RESUMABLE",
                     "Version 0.1 did not store what it sent, so the remaining rows cannot be sent again.",
                 )
-            if self._resumer.run(job):
+            if self._resumer.run(job, requester=requester):
                 return self.get(import_id)
 
-    def _set_cancelled(self, job: ImportJob | None) -> ImportJob | None:
+    def _set_cancelled(self, job: ImportJob | None, requester: str | None) -> ImportJob | None:
         """The import once it is cancelled; it is read again if something else happened to it meanwhile."""
         while job is not None and job.status is not ImportStatus.CANCELLED:
             if job.is_complete:
@@ -211,7 +214,7 @@ class Imports:
                 )
             # Of a sealed import, whoever counts the last chunk asks for its end.
             completed = None if job.is_sealed else self._now()
-            changes: ImportFields = {"status": ImportStatus.CANCELLED}
+            changes: ImportFields = {"status": ImportStatus.CANCELLED, "cancelled_by": requester}
             if completed is not None:
                 changes["date_completed"] = completed
             if self._jobs.update(job.id, changes, status=job.status):

@@ -37,11 +37,13 @@ class Request:
     """The identity of a request: `key` if the client sent one, and a digest of its parameters.
 
     `old_key` is the key in the form of version 0.1, under which an earlier response may be stored.
+    `requester` is recorded with what the request changes.
     """
 
     digest: str
     key: str | None = None
     old_key: str | None = None
+    requester: str = ""
 
 
 class RedeemedRecord(TypedDict):
@@ -105,8 +107,9 @@ class LedgerCommands:
                     f"The balance of this participant in {new.unit} has reached its limit of open rewards.",
                 )
             grant(balance, [new.reward])
-            actions.append(self._registry.claim(new, BY_API))
-            held = OwnedReward(new.reward, balance, claim_of(new, BY_API), ())
+            actions.append(self._registry.claim(new, BY_API, request.requester))
+            claim = claim_of(new, BY_API, request.requester)
+            held = OwnedReward(new.reward, balance, claim, ())
             return _Change(show(held, self._now()), [balance], actions)
 
         return self._once(request, decide, backoff)
@@ -135,7 +138,7 @@ class LedgerCommands:
                     f"This reward is {_closed(reward, now)}. Nothing was redeemed.",
                 )
             try:
-                redeem_reward(balance, reward, amount, redemption, now)
+                redeem_reward(balance, reward, amount, redemption, now, request.requester)
             except InsufficientBalanceError as error:
                 insufficient(amount, unit, error)
             return _Change(_debited(amount, unit, [balance], now), [balance])
@@ -167,15 +170,17 @@ class LedgerCommands:
                 self._no_balance(account_id, user_id, unit)
             now = self._now()
             try:
-                changed = redeem_across(balances, amount, redemption, now)
+                changed = redeem_across(balances, amount, redemption, now, request.requester)
             except InsufficientBalanceError as error:
                 insufficient(amount, unit, error)
             return _Change(_debited(amount, unit, balances, now), changed)
 
         return self._once(request, decide, backoff)
 
-    def cancel(self, reward_id: str, backoff: Backoff) -> RewardRecord:
+    def cancel(self, reward_id: str, backoff: Backoff, requester: str | None = None) -> RewardRecord:
         """Cancel what is left of a reward; its record. Again: the same.
+
+        `requester` is recorded with the reward, if it is given.
 
         Rejected: REWARD_NOT_FOUND, REWARD_NOT_CANCELLABLE (used up, or expired).
         """
@@ -190,7 +195,7 @@ class LedgerCommands:
             if why is not None or _is_gone(held.balance, held.reward):
                 problem = f"This reward is {why or Status.EXPIRED}, so there is nothing to cancel."
                 raise RequestRejectedError(RejectionCode.REWARD_NOT_CANCELLABLE, problem)
-            held.reward.date_cancelled = now
+            held.reward.date_cancelled, held.reward.cancelled_by = now, requester
             try:
                 if self._accounts.write_together([held.balance], (), now):
                     return show(held, now)

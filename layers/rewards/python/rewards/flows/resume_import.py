@@ -30,14 +30,17 @@ class ImportResumer:
         self._finish_queue_url = finish_queue_url
         self._now = now
 
-    def run(self, job: ImportJob, resumes: int = 0) -> bool:
+    def run(self, job: ImportJob, resumes: int = 0, requester: str | None = None) -> bool:
         """Continue an import that has a next step or awaits its email; False if it is not as `job` any more.
 
         Harmless if nothing was lost, because leases and counts make repeated messages harmless. `resumes` is
-        how often the sweep has resumed it since it was last resumed by hand. Raises ThrottledError.
+        how often the sweep has resumed it since it was last resumed by hand. `requester` is recorded if it
+        is given. Raises ThrottledError.
         """
         step = job.next_step
         changes: ImportFields = {"date_resumed": self._now(), "resumes": resumes}
+        if requester is not None:
+            changes["resumed_by"] = requester
         if step is Step.SEND_CHUNKS:
             changes |= {"sent": False, "sent_files": 0}
         if not self._jobs.update(

@@ -17,11 +17,13 @@ from rewards.flows.spellings import Spellings
 
 
 class RedemptionRecord(TypedDict):
-    """One time that credits of a reward were redeemed (Unix ms)."""
+    """One time that credits of a reward were redeemed (Unix ms), by an import or by a requester."""
 
     id: str
     dateRedeemed: int
     quantityRedeemed: int
+    importId: str | None
+    requester: str | None
 
 
 class RewardRecord(TypedDict):
@@ -41,6 +43,8 @@ class RewardRecord(TypedDict):
     dateScheduledFor: int | None
     dateExpires: int | None
     dateCancelled: int | None
+    createdBy: str | None
+    cancelledBy: str | None
     cancellable: bool
     statuses: list[Status]
     redemptionOrder: int | None
@@ -166,6 +170,8 @@ def show(held: OwnedReward, now: int, places: Mapping[int, int] | None = None) -
         "dateScheduledFor": reward.date_scheduled_for,
         "dateExpires": reward.date_expires,
         "dateCancelled": reward.date_cancelled,
+        "createdBy": held.claim.created_by or None,
+        "cancelledBy": reward.cancelled_by,
         "cancellable": reward.date_cancelled is None and uncancellable(reward, now) is None,
         "statuses": sorted(statuses(reward, now)),
         "redemptionOrder": places.get(reward.ordinal),
@@ -186,7 +192,13 @@ def _redemptions(balance: Balance, pages: Sequence[Page]) -> dict[int, list[Rede
             continue
         for ordinal, credits in redemption.parts:
             found.setdefault(ordinal, []).append(
-                {"id": name_of(redemption), "dateRedeemed": redemption.date, "quantityRedeemed": credits}
+                {
+                    "id": name_of(redemption),
+                    "dateRedeemed": redemption.date,
+                    "quantityRedeemed": credits,
+                    "importId": redemption.import_id if redemption.line else None,
+                    "requester": redemption.requester or None,
+                }
             )
     return found
 
