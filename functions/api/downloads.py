@@ -13,8 +13,9 @@ from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
 import wiring
 from http_responses import redirect
+from rewards.adapters.download_links import DownloadLink
 from rewards.clock import now
-from rewards.domain.object_keys import is_of_import
+from rewards.domain.object_keys import is_of_import, job_in
 
 logger = Logger()
 router = APIGatewayHttpRouter()
@@ -29,12 +30,21 @@ def download(token: str) -> Response[str]:
         return not_found()
     if link.expires <= now() // 1000:
         return _page(410, "This link has expired", f"{_KEPT} {_again(link.key)}")
+    if _is_revoked(link):
+        return _page(410, "This link was revoked", "The file can still be downloaded in the console.")
     if not wiring.flows().files.exists(link.key):
         return _page(410, "File no longer available", f"{_KEPT} {_again(link.key)}")
     head = router.current_event.http_method == "HEAD"
     response = redirect(wiring.flows().files.signed_url(link.key, wiring.SIGNED_SECONDS, link.name, head))
     response.headers.update(_HEADERS)
     return response
+
+
+def _is_revoked(link: DownloadLink) -> bool:
+    """Whether the links to the files of the same import or export were revoked after this one was created."""
+    flows, job_id = wiring.flows(), job_in(link.key)
+    job = flows.import_jobs.get(job_id) if is_of_import(link.key) else flows.export_jobs.get(job_id)
+    return job is None or job.date_links_revoked != link.date_links_revoked
 
 
 def not_found(_: Exception | None = None) -> Response[str]:

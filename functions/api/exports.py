@@ -178,6 +178,9 @@ class Export(WithDecimalsByUnit):
     dateCreated: int
     dateCompleted: int | None
     dateExpires: int | None = Field(description="The time until which the file can be downloaded.")
+    dateLinksRevoked: int | None = Field(
+        default=None, description="When the links in emails were last revoked."
+    )
     recordCount: int | None
     totals: dict[str, int] | None = Field(default=None, description="The available credits by unit.")
     decimals: DecimalsByUnit
@@ -263,6 +266,19 @@ def download_export(_tenant: str, export_id: str, redirected: Redirected = True)
     return handed_over(wiring.flows().files.signed_url(key, wiring.SIGNED_SECONDS, name), redirected)
 
 
+@router.post(
+    "/export/<export_id>/links/revoke",
+    summary="Revoke the links to an export's files",
+    tags=_TAGS,
+    responses={200: {"description": "The export"}, 404: {"description": "EXPORT_NOT_FOUND"}},
+)
+def revoke_export_links(_tenant: str, export_id: str) -> Export:
+    """All links to its files that were sent by email so far stop working. A file that somebody opened just
+    before can be downloaded for up to five minutes more."""
+    job = wiring.flows().exports.revoke_links(export_id)
+    return Export.model_validate(_shown(_known(export_id, job)))
+
+
 def mailto(caller: Caller) -> str:
     """The address that is notified about a caller's export or import."""
     return caller.email or wiring.settings().notification_email
@@ -280,7 +296,10 @@ def email_problem(job: ImportJob | ExportJob) -> dict[str, Any] | None:
 
 
 def _found(export_id: str) -> ExportJob:
-    job = wiring.flows().exports.get(export_id)
+    return _known(export_id, wiring.flows().exports.get(export_id))
+
+
+def _known(export_id: str, job: ExportJob | None) -> ExportJob:
     if job is None:
         raise ApiError(404, "EXPORT_NOT_FOUND", f"No export has the id {shortened(export_id)!r}.")
     return job
@@ -303,5 +322,6 @@ def _shown(job: ExportJob) -> dict[str, Any]:
         "dateExpires": job.date_expires,
         "recordCount": job.record_count,
         "totals": job.totals,
+        "dateLinksRevoked": job.date_links_revoked,
         "error": problem(job.error),
     }

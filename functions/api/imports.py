@@ -172,6 +172,9 @@ class Import(BaseModel):
         default=None,
         description="The time until which its results can be downloaded; null before it has results.",
     )
+    dateLinksRevoked: int | None = Field(
+        default=None, description="When the links in emails were last revoked."
+    )
     startedFrom: str | None = Field(
         default=None, description="The dry run from which this import was started."
     )
@@ -390,6 +393,19 @@ def explain_outcomes(_tenant: str, import_id: str) -> ImportOutcomes:
     return ImportOutcomes.model_validate(asdict(summarise_outcomes(job, kept)))
 
 
+@router.post(
+    "/import/<import_id>/links/revoke",
+    summary="Revoke the links to an import's files",
+    tags=_TAGS,
+    responses={200: {"description": "The import"}, 404: {"description": "IMPORT_NOT_FOUND"}},
+)
+def revoke_import_links(_tenant: str, import_id: str) -> Import:
+    """All links to its files that were sent by email so far stop working. A file that somebody opened just
+    before can be downloaded for up to five minutes more."""
+    job = wiring.flows().imports.revoke_links(import_id)
+    return Import.model_validate(_shown(_found(import_id, job)))
+
+
 _FILE: Any = {
     200: {
         "description": "With redirect=false: the address of the file.",
@@ -459,6 +475,7 @@ def _shown(job: ImportJob) -> dict[str, Any]:
         "dateCreated": job.date_created,
         "dateCompleted": job.date_completed,
         "dateExpires": job.date_expires,
+        "dateLinksRevoked": job.date_links_revoked,
         "startedFrom": job.started_from,
         "startedAs": job.started_as,
         "reverses": job.reverses,

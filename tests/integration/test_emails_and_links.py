@@ -82,6 +82,78 @@ def test_an_expired_link_is_a_page_in_words(world, visit):
     assert "Create the report again" in response["body"]
 
 
+def check_revoked(response):
+    assert response["statusCode"] == 410
+    check_headers(response)
+    assert "<h1>This link was revoked</h1>" in response["body"]
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_revoked_link_to_a_report_is_a_page_in_words(world, visit, method):
+    token, key = report_link(world)
+    export_id = key.split("/")[1]
+    assert visit(token)["statusCode"] == 303
+    revoked = world.exports.revoke_links(export_id)
+    assert revoked.date_links_revoked == world.exports.get(export_id).date_links_revoked
+    check_revoked(visit(token, method))
+    assert world.files.exists(key), "the console still downloads it"
+
+
+def test_revoking_ends_all_links_of_an_import_and_of_no_other(world, visit):
+    world.load([{"id": "r1", "assignedCredit": 100}])
+    records = [world.upload(f"redemptions/{n}.csv", sheet([row(f"{n}"), row("x")])) for n in (1, 2)]
+    mails = [mail.text for _, mail in world.mailer.sent[-2:]]
+    (first, second) = ([part.split()[0] for part in text.split("/download/")[1:]] for text in mails)
+    assert len(first) == len(second) == 2
+    world.imports.revoke_links(records[0]["id"])
+    for token in first:
+        check_revoked(visit(token))
+    assert [visit(token)["statusCode"] for token in second] == [303, 303]
+
+
+def test_a_link_that_is_sent_after_the_revocation_works_until_the_next_one(world, visit):
+    world.load([{"id": "r1", "assignedCredit": 100}])
+    record = world.upload("redemptions/a.csv", sheet([row("60")]))
+    for _ in range(2):
+        world.imports.revoke_links(record["id"])
+        job = world.import_jobs.get(record["id"])
+        link = world.notifications.link(job, f"imports/{job.id}/results.csv", job.date_expires, "r.csv")
+        token = link.rpartition("/")[2]
+        assert visit(token)["statusCode"] == 303
+    assert world.imports.revoke_links(record["id"]).date_links_revoked > job.date_links_revoked
+    check_revoked(visit(token))
+
+
+def test_a_link_that_was_prepared_before_the_revocation_is_revoked_too(world, visit):
+    world.load([{"id": "r1", "assignedCredit": 100}])
+    record = world.upload("redemptions/a.csv", sheet([row("60")]))
+    job = world.import_jobs.get(record["id"])
+    world.imports.revoke_links(record["id"])
+    link = world.notifications.link(job, f"imports/{job.id}/results.csv", job.date_expires, "r.csv")
+    check_revoked(visit(link.rpartition("/")[2]))
+
+
+def test_no_date_of_a_revocation_comes_twice_whatever_the_clock_says(world):
+    _, key = report_link(world)
+    export_id = key.split("/")[1]
+    dates = []
+    for ahead in (0, -DAY, 0):
+        world.now.ahead = ahead
+        dates.append(world.exports.revoke_links(export_id).date_links_revoked)
+    assert dates == sorted(set(dates))
+
+
+def test_a_link_to_a_job_that_is_not_known_opens_nothing(world, visit):
+    token = world.download_links.create(DownloadLink("exports/0000000000000000/y.csv", "y.csv", 9**11))
+    check_revoked(visit(token))
+
+
+def test_links_of_nothing_cannot_be_revoked(world):
+    for unknown in ("0" * 16, "x"):
+        assert world.imports.revoke_links(unknown) is None
+        assert world.exports.revoke_links(unknown) is None
+
+
 def test_a_link_to_a_file_that_was_deleted_is_a_page_in_words(world, visit):
     token, key = report_link(world)
     assert world.files.exists(key)
@@ -133,7 +205,9 @@ def test_links_to_the_files_of_an_import_save_them_under_its_name(world, visit):
 
 def test_a_link_of_an_earlier_version_saves_the_file_under_the_name_of_its_key(world, visit):
     token, key = report_link(world)
-    world.jobs_table.update("LINK", hashlib.sha256(token.encode()).hexdigest(), {"name": None})
+    world.jobs_table.update(
+        "LINK", hashlib.sha256(token.encode()).hexdigest(), {"name": None, "dateLinksRevoked": None}
+    )
     assert saved_as(visit(token)) == f'attachment; filename="{key.rpartition("/")[2]}"'
 
 

@@ -5,6 +5,7 @@ import { ApiError, follow } from "./api.js";
 import { fill, h } from "./dom.js";
 import { failure, unreachable } from "./errors.js";
 import * as format from "./format.js";
+import { revokeLinks } from "./links.js";
 import { address } from "./router.js";
 import { badge, reportStatus } from "./status.js";
 import { table } from "./table.js";
@@ -98,7 +99,7 @@ function ended(record) {
         facts(record).map(([name, shown]) => [h("dt", {}, name), h("dd", {}, shown)]),
       ),
       expired ? [notice("info", null, paragraph("The file is no longer available.")), again] : null,
-      h("div", { class: "buttons" }, reportDownload(record, "primary")),
+      h("div", { class: "buttons" }, reportDownload(record, "primary"), links(record)),
     ),
     amounts(record),
   ];
@@ -133,6 +134,10 @@ function amounts(record) {
 export function reportDownload(record, kind = "") {
   if (record.status !== "COMPLETED") return null;
   return download("Download", `/export/${record.id}/download`, { id: `download-${record.id}`, kind });
+}
+
+function links(record) {
+  return record.status === "COMPLETED" ? revokeLinks(`/export/${record.id}`) : null;
 }
 
 /** What a report is, below its name. */

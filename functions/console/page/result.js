@@ -4,6 +4,7 @@ import { download, operatorAction } from "./actions.js";
 import { post } from "./api.js";
 import { confirmReverse } from "./confirm.js";
 import { announce, h } from "./dom.js";
+import { revokeLinks } from "./links.js";
 import * as outcomes from "./outcomes.js";
 import { address } from "./router.js";
 import { importStatus } from "./status.js";
@@ -28,7 +29,13 @@ export function imported(state, record, explained) {
       hasRows ? outcomes.figures(record) : null,
       hasRows ? money(record) : null,
       reversalNotice(state.reversal),
-      h("div", { class: "buttons" }, hasRows ? results(state) : null, reverseButton(state, record)),
+      h(
+        "div",
+        { class: "buttons" },
+        hasRows ? results(state) : null,
+        reverseButton(state, record),
+        links(state, record),
+      ),
     ),
     outcomes.warningsCard(explained),
     outcomes.problemsCard(explained, record.reverses ? "" : FIX, file),
@@ -43,6 +50,10 @@ function money(record) {
 
 function results(state) {
   return download("Download results.csv", `/import/${state.id}/results`, { id: "results" });
+}
+
+function links(state, record) {
+  return record.dateExpires === null ? null : revokeLinks(`/import/${state.id}`);
 }
 
 // --- Reversal ---

@@ -12,11 +12,16 @@ _DAYS_REMEMBERED = 30
 
 @dataclass(frozen=True, slots=True)
 class DownloadLink:
-    """What a link opens: a file's key, the name to save it as, and until when (Unix seconds)."""
+    """What a link opens: a file's key, the name to save it as, and until when (Unix seconds).
+
+    `date_links_revoked` is when earlier links to files of the same import or export were revoked (Unix ms),
+    as its record said when the link was created. Once the record says otherwise, this link is revoked, too.
+    """
 
     key: str
     name: str
     expires: int
+    date_links_revoked: int | None = None
 
 
 class DownloadLinks:
@@ -32,6 +37,7 @@ class DownloadLinks:
             "key": link.key,
             "name": link.name,
             "expires": link.expires,
+            "dateLinksRevoked": link.date_links_revoked,
             "ttl": link.expires + _DAYS_REMEMBERED * 86_400,
         }
         self._table.create(_LINK, hashed([token]), record)
@@ -43,4 +49,4 @@ class DownloadLinks:
         if record is None:
             return None
         name = record.get("name") or file_name_in(record["key"])
-        return DownloadLink(record["key"], name, record["expires"])
+        return DownloadLink(record["key"], name, record["expires"], record.get("dateLinksRevoked"))

@@ -68,6 +68,8 @@ class ExportJob:
     # When the sweep last sent its message again, and how often.
     date_resumed: int | None = None
     resumes: int = 0
+    # When the download links that were sent before were revoked.
+    date_links_revoked: int | None = None
 
     @property
     def is_under_way(self) -> bool:
@@ -124,6 +126,7 @@ class ExportFields(TypedDict, total=False):
     email_problem: EmailProblem | None
     date_resumed: int | None
     resumes: int
+    date_links_revoked: int | None
 
 
 def check_transition(before: ExportStatus | None, after: ExportStatus) -> None:

@@ -153,6 +153,8 @@ class ImportJob:
     # Who cancelled it, and who resumed it last. Who started or reversed another import is the requester.
     cancelled_by: str | None = None
     resumed_by: str | None = None
+    # When the download links that were sent before were revoked.
+    date_links_revoked: int | None = None
 
     @property
     def loads_rewards(self) -> bool:
@@ -341,6 +343,7 @@ class ImportFields(TypedDict, total=False):
     resumes: int
     cancelled_by: str | None
     resumed_by: str | None
+    date_links_revoked: int | None
 
 
 def new_import(

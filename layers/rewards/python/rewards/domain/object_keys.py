@@ -80,6 +80,11 @@ def is_of_import(key: str) -> bool:
     return key.startswith(_IMPORTS)
 
 
+def job_in(key: str) -> str:
+    """The id of the import or export that a file of the files bucket belongs to."""
+    return key.split("/")[1]
+
+
 def part_name(group: Literal["chunk", "so-far", "checked"], number: int, attempt: str = "") -> str:
     """The name of a part of an import's results, which sorts by number within its group.
 

@@ -78,7 +78,7 @@ class ReportEnding:
         else:
             until = job.date_expires or 0
             name = report_name(job.name, job.date_created, job.format)
-            link = self._notifications.link(report_key(export_id, job.format, job.type), until, name)
+            link = self._notifications.link(job, report_key(export_id, job.format, job.type), until, name)
             email = messages.report_ready(
                 job.name,
                 job.record_count or 0,

@@ -1,6 +1,7 @@
 """Requesting exports and reading their status."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from rewards.adapters.export_jobs import ExportJobs
 from rewards.adapters.queues import Queues
@@ -72,3 +73,15 @@ class Exports:
         """Exports, newest first, and how many there are in all."""
         jobs, total = self._jobs.history(limit, offset)
         return [job.as_at(self._now()) for job in jobs], total
+
+    def revoke_links(self, export_id: str) -> ExportJob | None:
+        """Revoke all links that were sent so far; the export, or None if there is none.
+
+        Links are compared with the date that this records, so a later date than before revokes them all.
+        """
+        while (job := self.get(export_id)) is not None:
+            before = job.date_links_revoked
+            revoked = max(self._now(), (before or 0) + 1)
+            if self._jobs.update(export_id, {"date_links_revoked": revoked}, date_links_revoked=before):
+                return replace(job, date_links_revoked=revoked)
+        return None

@@ -170,4 +170,4 @@ class Finisher:
         self._notifications.mail(self._jobs, import_id, job.mailto_email, email)
 
     def _link(self, job: ImportJob, until: int, file: str) -> str:
-        return self._notifications.link(import_key(job.id, file), until, results_name(job.name, file))
+        return self._notifications.link(job, import_key(job.id, file), until, results_name(job.name, file))

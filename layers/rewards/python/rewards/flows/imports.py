@@ -201,6 +201,18 @@ class Imports:
             if self._resumer.run(job, requester=requester):
                 return self.get(import_id)
 
+    def revoke_links(self, import_id: str) -> ImportJob | None:
+        """Revoke all links that were sent so far; the import, or None if there is none.
+
+        Links are compared with the date that this records, so a later date than before revokes them all.
+        """
+        while (job := self.get(import_id)) is not None:
+            before = job.date_links_revoked
+            revoked = max(self._now(), (before or 0) + 1)
+            if self._jobs.update(import_id, {"date_links_revoked": revoked}, date_links_revoked=before):
+                return replace(job, date_links_revoked=revoked)
+        return None
+
     def _set_cancelled(self, job: ImportJob | None, requester: str | None) -> ImportJob | None:
         """The import once it is cancelled; it is read again if something else happened to it meanwhile."""
         while job is not None and job.status is not ImportStatus.CANCELLED:

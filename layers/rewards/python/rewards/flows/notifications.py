@@ -11,6 +11,8 @@ from rewards.adapters.export_jobs import ExportJobs
 from rewards.adapters.import_jobs import ImportJobs
 from rewards.adapters.mailer import Mailer
 from rewards.adapters.metrics import Metric
+from rewards.domain.export_job import ExportJob
+from rewards.domain.import_job import ImportJob
 from rewards.email.address import deliverable, is_in
 from rewards.email.layout import Email
 
@@ -44,9 +46,9 @@ class Notifications:
         """Until when a file made at a moment can be downloaded (both Unix milliseconds)."""
         return made + self._retention
 
-    def link(self, key: str, works_until: int, name: str) -> str:
-        """A new link of the stack's own that opens one file, to be saved as `name`."""
-        token = self._links.create(DownloadLink(key, name, works_until // 1000))
+    def link(self, job: ImportJob | ExportJob, key: str, works_until: int, name: str) -> str:
+        """A new link of the stack's own that opens one file of a job, to be saved as `name`."""
+        token = self._links.create(DownloadLink(key, name, works_until // 1000, job.date_links_revoked))
         return f"{self._public_url}/download/{token}"
 
     def console(self, page: str) -> str:
