@@ -3,12 +3,16 @@
 import html.parser
 import itertools
 import re
+import unicodedata
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rewards.domain.outcomes import SETTLED, FileProblem, Outcome, Purpose
 from rewards.email.address import deliverable
 from rewards.email.layout import DARK, LIGHT, shortened
+from rewards.email.links import unlinked
 from rewards.email.messages import (
     ImportSummary,
     import_finished,
@@ -250,6 +254,112 @@ def test_what_a_person_named_is_only_text():
         assert not re.search("^Bcc", email.text, flags=re.MULTILINE)
         assert "\u202e".encode() not in whole
         assert b"\0" not in whole
+
+
+# What mail programs take for an address, more greedily than any of them.
+ADDRESS = re.compile(
+    r"[a-z][a-z0-9+.-]*:\S|//|\\\\|\S@\S|\bwww\.\S|\bftp\.\S|[^\s.]\.[^\W\d_]{2,}|(\d+\.){3}\d", re.IGNORECASE
+)
+FILES = re.compile(r"\.(csv|tsv|txt|xlsx|jsonl|ndjson)\b")
+TRICKY = [
+    "www.evil.example",
+    "WWW.EVIL.EXAMPLE",
+    "evil.example",
+    "evil.example/path?a=b",
+    "https://evil.example",
+    "HTTPS://evil.example",
+    "hxxp://evil.example",
+    "//evil.example",
+    "http:evil",
+    "mailto:ann@evil.example",
+    "ann@evil.example",
+    "ann+x@evil",
+    "javascript:alert(1)",
+    "tel:0123456",
+    "file:\\\\evil\\share",
+    "\\\\evil\\share",
+    "user.id",
+    "payout.zip",
+    "www.evil.csv",
+    "ftp.evil.csv",
+    "evil.com.csv",
+    "evil.csv.com",
+    "evil.csv-x.com",
+    "http://10.0.0.1",
+    "10.0.0.1",
+    "xn--bcher-kva.example",
+    "b\u00fccher.example",
+    "\u4f8b\u3048.\u30c6\u30b9\u30c8",
+    "evil\u3002com",
+    "evil\uff0ecom",
+    "evil\uff61com",
+    "evil\u2024com",
+    "https\uff1a\uff0f\uff0fevil.example",
+    "ann\uff20evil.example",
+    "evil\u200b.com",
+    "evil.\u200bcom",
+    "evil.\u00adcom",
+    "https\x07://evil.example",
+    "https:/\u202e/evil.example",
+    "<https://evil.example>",
+    "[pay](https://evil.example)",
+    "a.evil.example.b.evil.example",
+]
+
+
+def links_in(text):
+    """What could become a link, in the form that a program reads which normalises Unicode."""
+    plain = unicodedata.normalize("NFKC", text).replace("\u3002", ".")
+    plain = plain.replace("\u200b", "").replace("\u00ad", "")
+    return [found[0] for found in ADDRESS.finditer(FILES.sub("", plain))]
+
+
+def shown_texts(email):
+    """The subject, and the words of both parts without our own links."""
+    ours = re.compile(re.escape("https://x.example.com/") + r"\S*")
+    return [email.subject, ours.sub("", email.text), *(ours.sub("", word) for word in Page(email.html).words)]
+
+
+@pytest.mark.parametrize("tricky", TRICKY)
+def test_no_text_becomes_a_link(tricky):
+    assert links_in(tricky), "or this test finds nothing anywhere"
+    for text in (tricky, f"x{tricky}", f"({tricky})", f"{tricky}, and more", "a" * 55 + tricky + "b" * 155):
+        named = {"name": text, "file_name": text, "file_warnings": {"UNKNOWN_COLUMN": text}}
+        told = summary({"INVALID_VALUE": 1}, {text: 5}, warnings={"UNKNOWN_COLUMN": 1}, **named)
+        for email in (
+            import_finished(told, LINK, LINK, UNTIL),
+            import_rejected(told, "EMPTY_FILE", text),
+            import_without_results(told, text),
+            failed_report(text, text),
+            upload_misplaced("uploads", text, CONSOLE),
+            ready(1, {text: 1}, text, filters=[("unit", text), ("programId", [text])]),
+        ):
+            assert [found for part in shown_texts(email) for found in links_in(part)] == []
+            assert all(link["href"].startswith((LINK, CONSOLE)) for link in Page(email.html).all("a"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "november.csv",
+        "Payout November 2026.XLSX",
+        "results.csv, failed.csv",
+        "\u201cpayout.jsonl\u201d.",
+        "1.234.567,50 and 10.55",
+        "20:14 UTC",
+        "CASH/USD",
+        "Wait. Then go on: it is done...",
+        "v1.2",
+    ],
+)
+def test_names_of_files_and_numbers_stay_as_they_are(text):
+    assert unlinked(text) == text
+
+
+@given(st.text(alphabet="aw.\u3002:/\\@1-_ \u00e9\u200bcsv", max_size=20))
+def test_breaking_links_twice_changes_nothing(text):
+    assert unlinked(unlinked(text)) == unlinked(text)
+    assert unlinked(text).replace(" ", "") == text.replace(" ", "")
 
 
 def test_an_email_of_any_number_of_units_is_not_clipped():

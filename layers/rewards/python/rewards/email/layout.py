@@ -2,8 +2,8 @@
 
 The HTML needs no image and no <style>: the colours of the light palette are inline, and clients that keep
 <style> get the dark palette and narrower margins. Layout tables are marked as such for screen readers; tables
-of facts have a caption and headings. Texts from files and people lose their control characters and line
-breaks, are cut, and are escaped in HTML.
+of facts have a caption and headings. All texts lose their control characters, their line breaks and what mail
+programs would turn into links, are cut, and are escaped in HTML. Only the address of a `Link` is a link.
 """
 
 import re
@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Literal
+
+from rewards.email.links import unlinked
 
 # Gmail hides everything after 102 KB of an email; a table of fifty units is far smaller.
 MAX_ROWS = 50
@@ -138,7 +140,11 @@ _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u061c\u200e\u200f\u202a-\
 
 
 def one_line(text: str) -> str:
-    """The text on one line, without invisible characters that programs obey."""
+    """The text on one line, without invisible characters that programs obey, and without links."""
+    return unlinked(_cleaned(text))
+
+
+def _cleaned(text: str) -> str:
     return " ".join(_UNSEEN.sub("", " ".join(text[:_MAX_TEXT].split())).split())
 
 
@@ -167,7 +173,7 @@ def _text(block: Block) -> str:
         case Paragraph(text):
             return one_line(text)
         case Link(label, url):
-            return f"{one_line(label)}:\n{one_line(url)}"
+            return f"{one_line(label)}:\n{_cleaned(url)}"
         case Facts(caption, rows):
             cells = [(one_line(name), one_line(value)) for name, value in rows if one_line(value)]
             width = max((len(name) for name, _ in cells), default=0)
@@ -271,6 +277,7 @@ def _fact(name: str, value: str) -> str:
 
 
 def _button(label: str, url: str) -> str:
+    address = escape(_cleaned(url))
     face = f"background:{LIGHT['button']};border-radius:6px"
     text = (
         f"display:inline-block;padding:14px 24px;font-size:16px;line-height:20px;font-weight:600;"
@@ -279,9 +286,9 @@ def _button(label: str, url: str) -> str:
     return (
         f'<table {_LAYOUT} class="wide" style="margin:8px 0 6px"><tr>'
         f'<td class="button" bgcolor="{LIGHT["button"]}" style="{face}">'
-        f'<a class="label" href="{_shown(url)}" style="{text}">{_shown(label)}</a></td></tr></table>\n'
+        f'<a class="label" href="{address}" style="{text}">{_shown(label)}</a></td></tr></table>\n'
         f'<p class="mute" style="margin:0 0 20px;font:13px/1.4 {_MONO};word-break:break-all;{_MUTE}">'
-        f"{_shown(url)}</p>"
+        f"{address}</p>"
     )
 
 
