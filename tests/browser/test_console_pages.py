@@ -214,6 +214,52 @@ def test_a_user_sets_up_and_turns_off_a_second_factor(harness, service):
     expect(page.get_by_text("The second factor is off.")).to_be_visible()
 
 
+def test_an_administrator_creates_a_key_that_is_shown_once_and_revokes_it(harness, service):
+    page = harness.open("administrator", path="#/keys")
+    page.get_by_label("Name").fill("payroll")
+    page.get_by_role("checkbox", name="Write").check()
+    page.get_by_role("button", name="Create key").click()
+    key = page.locator(".secret code").inner_text()
+    assert service.call("GET", "/units", key=key).status == 200
+    row = page.get_by_role("row", name=re.compile("payroll"))
+    expect(row).to_contain_text("read, write")
+    expect(row).to_contain_text("administrator@example.com")
+    page.reload()
+    expect(row).to_be_visible()
+    expect(page.get_by_text(key)).to_have_count(0)
+    row.get_by_role("button", name="Revoke").click()
+    confirm(page, "Revoke key")
+    expect(row).to_contain_text("Revoked")
+    assert service.call("GET", "/units", key=key).status == 401
+    assert page.faults == []
+
+
+def test_a_name_that_is_not_possible_is_rejected_with_words(harness):
+    page = harness.open("administrator", path="#/keys")
+    page.get_by_label("Name").fill("ann@example.com")
+    page.get_by_role("button", name="Create key").click()
+    expect(page.get_by_role("dialog")).to_contain_text("must match the pattern")
+
+
+def test_only_administrators_find_the_page_of_keys(harness):
+    page = harness.open("operator", path="#/keys")
+    expect(page.get_by_text("Only users in the group “administrators”")).to_be_visible()
+    expect(page.get_by_role("link", name="API keys")).to_have_count(0)
+
+
+def test_the_links_of_an_email_are_revoked_on_the_page_of_the_report(harness, service):
+    order = {"type": "REDEEMABLE_REWARD_BALANCE", "name": "Leaked report"}
+    made = service.call("POST", "/export", order).json["id"]
+    (link,) = re.findall(r"\S+/download/\S+", service.mail_about("Leaked report").text)
+    assert service.call("GET", link, key="").status == 303
+    page = harness.open(path=f"#/reports/{made}")
+    page.get_by_role("button", name="Revoke links").click()
+    confirm(page, "Revoke links")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    service.wait(lambda: service.call("GET", link, key="").status == 410)
+    expect(page.get_by_role("button", name="Download")).to_be_visible()
+
+
 def test_shares_have_one_format(harness):
     page = harness.open()
     changed(

@@ -467,7 +467,7 @@ def test_an_invited_user_chooses_a_password_at_the_first_sign_in(harness, servic
     harness.sign_in(page, "ida@example.com", "Invited-12345")
     page.get_by_label("New password").fill("My-own-choice-1")
     page.get_by_role("button", name="Save password").click()
-    expect(page.get_by_text("in neither of the groups")).to_be_visible()
+    expect(page.get_by_text("in none of the groups")).to_be_visible()
 
 
 def test_a_forgotten_password_is_replaced_with_a_code_from_an_email(harness, service):

@@ -25,6 +25,7 @@ export class ApiError extends Error {
 
 export const get = (path, signal = undefined) => call("GET", path, undefined, signal);
 export const post = (path, body = {}, signal = undefined) => call("POST", path, body, signal);
+export const remove = (path, signal = undefined) => call("DELETE", path, undefined, signal);
 
 // The response's JSON. A session that has ended is renewed, by the user if need be, and the request sent again;
 // so is one that a busy service rejected. Nothing else is repeated.

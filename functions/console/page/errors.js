@@ -6,7 +6,7 @@ import { announce, h, newId } from "./dom.js";
 function remedy(error) {
   if (error.status === 0) return "Check your network, then try again.";
   if (error.status === 403)
-    return "Ask your administrator to add you to the group “operators”, then sign in again.";
+    return "Ask your administrator to add you to a group that may do this, then sign in again.";
   if (error.status === 404) return "Check the address, or open the list again.";
   if (error.status === 409) return "Reload the page to see the current status.";
   if (error.status === 429) return "Wait a moment, then try again.";

@@ -5,6 +5,7 @@ import * as balances from "./balances.js";
 import { announce, fill, h } from "./dom.js";
 import * as importing from "./import.js";
 import * as imports from "./imports.js";
+import * as keys from "./keys.js";
 import * as participant from "./participant.js";
 import * as report from "./report.js";
 import * as reports from "./reports.js";
@@ -24,14 +25,16 @@ const VIEWS = {
   imports: imports.view,
   "new-import": uploading.view,
   import: importing.view,
+  keys: keys.view,
   security: security.view,
 };
 
-// The items of the navigation, with the pages that belong to each.
+// The items of the navigation, with the pages that belong to each; the last one is for administrators.
 const ITEMS = [
   { page: "balances", label: "Balances", pages: ["balances", "account", "participant"] },
   { page: "reports", label: "Reports", pages: ["reports", "report"] },
   { page: "imports", label: "Imports", pages: ["imports", "new-import", "import"] },
+  { page: "keys", label: "API keys", pages: ["keys"], administrators: true },
 ];
 
 const top = document.getElementById("top");
@@ -94,8 +97,8 @@ function start() {
   frame();
   if (session.user().role === "none") {
     const words =
-      "Your user is in neither of the groups “viewers” and “operators”. Ask your administrator to add you to one, " +
-      "then sign in again.";
+      "Your user is in none of the groups that may use the console. Ask your administrator to add you to one, then " +
+      "sign in again.";
     titled("No access");
     return fill(content, heading("You have no access yet"), notice("info", null, h("p", {}, words)));
   }
@@ -104,7 +107,7 @@ function start() {
 }
 
 function frame() {
-  const { email, role } = session.user();
+  const { email, role, isAdministrator } = session.user();
   const link = ({ page, label }) => h("li", {}, h("a", { href: address(page), on: { click: again } }, label));
   const person = h(
     "span",
@@ -114,10 +117,11 @@ function frame() {
       { class: "email", href: address("security"), "aria-label": `Sign-in security of ${email}` },
       email || "signed in",
     ),
-    role === "viewer" ? h("span", { class: "role" }, "Read-only") : null,
+    role === "viewer" ? h("span", { class: "role" }, isAdministrator ? "Administrator" : "Read-only") : null,
   );
+  const items = ITEMS.filter((each) => !each.administrators || isAdministrator);
   const out = h("button", { type: "button", class: "quiet", on: { click: session.signOut } }, "Sign out");
-  const nav = h("nav", { "aria-label": "Pages" }, h("ul", {}, ITEMS.map(link)));
+  const nav = h("nav", { "aria-label": "Pages" }, h("ul", {}, items.map(link)));
   fill(top, brand(), nav, h("div", { class: "person" }, person, out));
 }
 

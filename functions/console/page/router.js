@@ -14,6 +14,7 @@ const PAGES = {
   imports: 0,
   "new-import": 0,
   import: 1,
+  keys: 0,
   security: 0,
 };
 

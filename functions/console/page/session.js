@@ -26,12 +26,15 @@ export function user() {
   if (!current) return null;
   const claims = claimsOf(current.id);
   const groups = claims["cognito:groups"] || [];
-  return { id: claims.sub, email: claims.email, role: roleOf(groups) };
+  const isAdministrator = groups.includes("administrators");
+  return { id: claims.sub, email: claims.email, role: roleOf(groups), isAdministrator };
 }
+
+const READERS = ["viewers", "approvers", "administrators"];
 
 function roleOf(groups) {
   if (groups.includes("operators")) return "operator";
-  return groups.includes("viewers") ? "viewer" : "none";
+  return READERS.some((group) => groups.includes(group)) ? "viewer" : "none";
 }
 
 export function isOperator() {
