@@ -93,13 +93,14 @@ def _read(path: Path) -> File:
     return File(content, gzip.compress(content, mtime=0), _TYPES[path.suffix], tag)
 
 
-def about_the_stack() -> dict[str, str]:
+def about_the_stack() -> dict[str, str | bool]:
     """What the page needs to sign a user in and to ask the API. None of it is secret."""
     return {
         "tenant": os.environ["TENANT_ALIAS"],
         "cognito": os.environ["COGNITO_URL"],
         "pool": os.environ["USER_POOL_ID"],
         "client": os.environ["USER_POOL_CLIENT_ID"],
+        "requiresMfa": os.environ["REQUIRE_MFA"] == "true",
     }
 
 

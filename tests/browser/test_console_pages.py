@@ -1,5 +1,6 @@
 """Pages of the console that the whole process does not show: errors, paging, confirmation, second factor."""
 
+import json
 import re
 
 import pytest
@@ -212,6 +213,47 @@ def test_a_user_sets_up_and_turns_off_a_second_factor(harness, service):
     page.get_by_role("button", name="Turn off").click()
     confirm(page, "Turn off")
     expect(page.get_by_text("The second factor is off.")).to_be_visible()
+
+
+def test_a_user_who_must_have_a_second_factor_sets_it_up_at_the_sign_in(harness, service):
+    """The emulator never asks for it, so the answer to the password is that of AWS."""
+    service.local.users.add("uma@example.com", "viewers")
+    page = harness.arrive()
+    asked = []
+
+    def answer(route):
+        action = route.request.headers["x-amz-target"].rpartition(".")[2]
+        body = json.loads(route.request.post_data)
+        asked.append(action)
+        if body.get("ChallengeName") != "PASSWORD_VERIFIER":
+            return route.continue_()
+        challenge = {
+            "ChallengeName": "MFA_SETUP",
+            "Session": "session-of-the-password",
+            "ChallengeParameters": {
+                "MFAS_CAN_SETUP": '["SOFTWARE_TOKEN_MFA"]',
+                "USER_ID_FOR_SRP": body["ChallengeResponses"]["USERNAME"],
+            },
+        }
+        return route.fulfill(json=challenge, headers={"Access-Control-Allow-Origin": "*"})
+
+    page.route(f"{service.local.aws.endpoint}/", answer)
+    harness.sign_in(page, "uma@example.com")
+    expect(page.get_by_role("heading", name="Set up authenticator app")).to_be_visible()
+    secret = page.locator(".secret code").inner_text().replace(" ", "")
+    expect(page.get_by_role("link", name="Open in an authenticator app")).to_have_attribute(
+        "href", f"otpauth://totp/Reward%20balances%3Auma%40example.com?secret={secret}&issuer=Reward+balances"
+    )
+    page.get_by_label("Code").fill("000000")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_contain_text("code is wrong")
+    page.get_by_label("Code").fill(one_time_code(secret))
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_text("Read-only", exact=True)).to_be_visible()
+    assert asked == [
+        *("InitiateAuth", "RespondToAuthChallenge", "AssociateSoftwareToken"),
+        *("VerifySoftwareToken", "VerifySoftwareToken", "RespondToAuthChallenge"),
+    ]
 
 
 def test_an_administrator_creates_a_key_that_is_shown_once_and_revokes_it(harness, service):

@@ -16,6 +16,7 @@ SETTINGS = {
     "TENANT_ALIAS": "default",
     "USER_POOL_ID": "eu-central-1_AbC",
     "USER_POOL_CLIENT_ID": "client",
+    "REQUIRE_MFA": "false",
     "COGNITO_URL": "https://cognito-idp.eu-central-1.amazonaws.com",
     "UPLOAD_URL": "https://uploads.s3.eu-central-1.amazonaws.com",
 }
@@ -62,6 +63,7 @@ def test_the_page_tells_its_script_which_stack_it_belongs_to(get):
         "cognito": SETTINGS["COGNITO_URL"],
         "pool": SETTINGS["USER_POOL_ID"],
         "client": "client",
+        "requiresMfa": False,
     }
 
 

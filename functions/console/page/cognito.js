@@ -12,6 +12,8 @@ export class CognitoError extends Error {
   }
 }
 
+const wrongCode = () => new CognitoError("CodeMismatchException", "The code is wrong.");
+
 async function ask(action, body) {
   let response;
   try {
@@ -56,6 +58,19 @@ export function setFirstPassword(step, password) {
 
 export function giveCode(step, code) {
   return respond(step.challenge, step.session, { USERNAME: step.user, SOFTWARE_TOKEN_MFA_CODE: code });
+}
+
+/** A sign-in that requires an authenticator app: the step with a new secret for it. */
+export async function beginSetup(step) {
+  const { SecretCode, Session } = await ask("AssociateSoftwareToken", { Session: step.session });
+  return { ...step, session: Session, secret: SecretCode };
+}
+
+/** Ends that sign-in with a code of the app that has the secret. */
+export async function finishSetup(step, code) {
+  const checked = await ask("VerifySoftwareToken", { Session: step.session, UserCode: code });
+  if (checked.Status !== "SUCCESS") throw wrongCode();
+  return respond(step.challenge, checked.Session, { USERNAME: step.user });
 }
 
 async function respond(challenge, session, responses) {
@@ -111,7 +126,7 @@ export async function newSecret(accessToken) {
 /** Turns the second factor on, with a code of the app that has the new secret. */
 export async function turnOnSecondFactor(accessToken, code) {
   const checked = await ask("VerifySoftwareToken", { AccessToken: accessToken, UserCode: code });
-  if (checked.Status !== "SUCCESS") throw new CognitoError("CodeMismatchException", "The code is wrong.");
+  if (checked.Status !== "SUCCESS") throw wrongCode();
   await prefer(accessToken, true);
 }
 

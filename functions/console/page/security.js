@@ -1,14 +1,14 @@
 // Sign-in security: the second factor, an authenticator app (TOTP).
 
 import { action } from "./actions.js";
+import { setupSteps } from "./authenticator.js";
 import * as cognito from "./cognito.js";
 import { announce, fill, h } from "./dom.js";
-import { copyable, dialog } from "./errors.js";
+import { dialog } from "./errors.js";
 import * as session from "./session.js";
 import { signInProblem } from "./signin.js";
+import { stack } from "./stack.js";
 import { card, field, heading, into, loading, notice, paragraph, titled } from "./ui.js";
-
-const ISSUER = "Reward balances";
 
 export function view(root, { signal }) {
   titled("Sign-in security");
@@ -34,7 +34,7 @@ function turnedOff(place, signal) {
 
 function turnedOn(place, signal) {
   const replace = action("Replace authenticator app", () => setUp(place, signal));
-  const off = action("Turn off", () => turnOff(place, signal), { kind: "danger" });
+  const off = stack.requiresMfa ? null : action("Turn off", () => turnOff(place, signal), { kind: "danger" });
   const words = "Signing in needs your password and a code from your authenticator app.";
   return [notice("good", "On", paragraph(words)), h("div", { class: "buttons" }, replace, off)];
 }
@@ -56,12 +56,6 @@ async function turnOff(place, signal) {
   show(place, signal, "The second factor is off.");
 }
 
-/** The link that authenticator apps open. */
-export function otpauthLink(secret, email) {
-  const label = encodeURIComponent(`${ISSUER}:${email}`);
-  return `otpauth://totp/${label}?${new URLSearchParams({ secret, issuer: ISSUER })}`;
-}
-
 async function setUp(place, signal) {
   const token = await session.accessToken();
   const secret = await cognito.newSecret(token);
@@ -81,12 +75,8 @@ async function setUp(place, signal) {
       h("button", { type: "button", on: { click: () => show(place, signal) } }, "Cancel"),
     ),
   );
-  const link = h(
-    "a",
-    { href: otpauthLink(secret, session.user().email || "") },
-    "Open in an authenticator app",
-  );
-  fill(place, card("Set up authenticator app", steps(secret, link), form));
+  const steps = setupSteps(secret, session.user().email || "");
+  fill(place, card("Set up authenticator app", steps, form));
   code.focus();
 
   async function finish() {
@@ -102,22 +92,4 @@ async function setUp(place, signal) {
     announce("The second factor is on");
     show(place, signal, "The second factor is on. The next time you sign in, you need a code from the app.");
   }
-}
-
-function steps(secret, link) {
-  const spaced = secret.match(/.{1,4}/g).join(" ");
-  return h(
-    "ol",
-    {},
-    h("li", {}, "Install an authenticator app on your phone, for example from its app store."),
-    h(
-      "li",
-      {},
-      "On this phone: ",
-      link,
-      ". On another one: add an account manually with this key (time-based, six digits): ",
-      h("p", { class: "secret" }, copyable(spaced, "Copy key")),
-    ),
-    h("li", {}, "Enter the code that the app shows."),
-  );
 }

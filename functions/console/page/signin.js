@@ -1,6 +1,7 @@
 // Signing in: email and password, and what Cognito may ask besides. The same form fills the page at first,
 // and stands in front of it when a session has ended.
 
+import { setupSteps } from "./authenticator.js";
 import * as cognito from "./cognito.js";
 import { announce, fill, h, newId } from "./dom.js";
 
@@ -32,6 +33,14 @@ const STEPS = {
   SOFTWARE_TOKEN_MFA: {
     title: "Enter your code",
     text: "Enter the six digits that your authenticator app shows.",
+    button: "Sign in",
+    fields: [
+      { name: "code", label: "Code", type: "text", inputmode: "numeric", autocomplete: "one-time-code" },
+    ],
+  },
+  MFA_SETUP: {
+    title: "Set up authenticator app",
+    text: "Signing in needs your password and a code from an authenticator app.",
     button: "Sign in",
     fields: [
       { name: "code", label: "Code", type: "text", inputmode: "numeric", autocomplete: "one-time-code" },
@@ -83,6 +92,7 @@ export function signInForm(done, { level = "h1", note = "", email = "" } = {}) {
       { novalidate: true, on: { submit } },
       h(level, { tabindex: "-1", id: newId("title"), class: "title" }, look.title),
       hintText || look.text ? h("p", { class: "mute" }, hintText || look.text) : null,
+      name === "MFA_SETUP" ? setupSteps(step.secret, known.email) : null,
       inputs.map((each) => each.row),
       problem,
       button,
@@ -141,13 +151,16 @@ export function signInForm(done, { level = "h1", note = "", email = "" } = {}) {
     if (next.tokens) return done(next.tokens);
     if (!STEPS[next.challenge])
       throw new Error(`The console does not support the challenge ${next.challenge}.`);
-    return show(next.challenge, { step: next });
+    return show(next.challenge, {
+      step: next.challenge === "MFA_SETUP" ? await cognito.beginSetup(next) : next,
+    });
   }
 
   function nextStep(name, given, step) {
     if (name === "password") return cognito.signIn(known.email, given.password);
     if (name === "NEW_PASSWORD_REQUIRED") return cognito.setFirstPassword(step, given.first);
-    return cognito.giveCode(step, given.code.trim());
+    const code = given.code.trim();
+    return name === "MFA_SETUP" ? cognito.finishSetup(step, code) : cognito.giveCode(step, code);
   }
 
   function link(label, to) {

@@ -3,5 +3,5 @@
 /** @type {any} */
 const meta = document.querySelector('meta[name="stack"]');
 
-/** @type {{ tenant: string, cognito: string, pool: string, client: string }} */
+/** @type {{ tenant: string, cognito: string, pool: string, client: string, requiresMfa: boolean }} */
 export const stack = JSON.parse(meta.content);
