@@ -9,8 +9,8 @@ _USER_POOL = {"Fn::If": ["CreatesUserPool", {"Ref": "UserPool"}, {"Ref": "Existi
 def adapted(template: Mapping[str, Any], max_concurrency: int, endpoint: str) -> dict[str, Any]:
     """Return a copy of a packaged template that a MiniStack at `endpoint` can deploy.
 
-    - `MaximumConcurrency` becomes a number: CloudFormation converts the parameter's text, MiniStack does not,
-      and the pollers of its queues then fail.
+    - A `MaximumConcurrency` that is a parameter becomes a number: CloudFormation converts the parameter's
+      text, MiniStack does not, and the pollers of its queues then fail.
     - The user pool, its keys and the bucket for uploads have MiniStack's address.
     - Alarms over several metrics are left out: MiniStack rejects metric math. So are rules for parameters.
     """
@@ -31,11 +31,15 @@ def adapted(template: Mapping[str, Any], max_concurrency: int, endpoint: str) ->
 
 
 def _replaced(part: Any, values: Mapping[str, Any]) -> Any:
-    """Return a copy of a part of the template in which each property named in `values` has that value."""
+    """Return a copy of a part of the template in which each property named in `values` has that value.
+
+    A number stays.
+    """
     if isinstance(part, list):
         return [_replaced(each, values) for each in part]
     if isinstance(part, dict):
         return {
-            name: values[name] if name in values else _replaced(each, values) for name, each in part.items()
+            name: values[name] if name in values and not isinstance(each, int) else _replaced(each, values)
+            for name, each in part.items()
         }
     return part

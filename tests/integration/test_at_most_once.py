@@ -27,6 +27,7 @@ from rewards.domain.import_job import ImportStatus, ImportType, new_import
 from rewards.domain.messages import RedeemChunk
 from rewards.domain.outcomes import FileProblem
 from rewards.flows import leases
+from rewards.flows.requeue import PATIENCE
 from tests.builders.files import row, sheet
 from tests.builders.row_ids import make_row_id
 from tests.integration.world import AGAIN, quick
@@ -209,7 +210,7 @@ def test_a_chunk_that_fails_for_good_is_answered_not_processed_and_the_import_en
         world.deliver("redeem", bodies[0])
     world.deliver("redeem", bodies[2])
     for body in bodies[:2]:
-        world.dead_letters.handle(body, quick())
+        world.dead_letters.handle(world.failed_often(body), quick())
     world.run()
     record = world.record(import_id)
     lost = len(queue_messages.decode_chunks(bodies[1]).requests)
@@ -227,6 +228,7 @@ def test_a_chunk_that_fails_for_good_is_answered_not_processed_and_the_import_en
 def test_while_one_copy_of_a_chunk_is_processed_no_other_may_decide(world, file, monkeypatch):
     import_id = world.validate(world.put("redemptions/a.csv", file))
     body, *others = world.take("redeem")
+    world.failed_often(body)
     real, rejected = world.accounts.write, []
 
     def write_while_copies_arrive(*args):
@@ -289,7 +291,7 @@ def test_a_burial_that_takes_long_does_not_overwrite_what_a_late_copy_answered(w
 
     monkeypatch.setattr(world.files, "put_part", put_part_after_a_late_copy)
     with contextlib.suppress(ConditionFailedError):
-        world.dead_letters.handle(body, quick())
+        world.dead_letters.handle(world.failed_often(body), quick())
     for other in others:
         world.deliver("redeem", other)
     world.run()
@@ -398,11 +400,57 @@ def test_a_late_write_of_partial_answers_does_not_replace_newer_ones(world, monk
 def test_a_chunk_that_could_not_be_handled_is_redeemed_when_it_is_moved_back(world, file, run_out_of_time):
     import_id = world.validate(world.put("redemptions/a.csv", file))
     body, *others = world.take("redeem")
-    run_out_of_time(world.dead_letters.handle, body)
+    run_out_of_time(world.dead_letters.handle, world.failed_often(body))
     for each in (body, *others):
         world.deliver("redeem", each)
     world.run()
     check_whole(world, import_id)
+
+
+@pytest.mark.parametrize("failures", [0, 1])
+def test_a_dead_chunk_with_which_workers_hardly_failed_is_requeued(world, file, failures):
+    """SQS counts a delivery also where Lambda has no concurrency for a worker."""
+    import_id = world.validate(world.put("redemptions/a.csv", file))
+    body, *others = world.take("redeem")
+    for worker in range(failures):
+        world.chunk_records.lease_chunk(import_id, 1, f"worker-{worker}", now=1, until=0)
+    delays = []
+    world.queues.send_later = lambda url, sent, delay: delays.append((url, sent, delay))
+    world.dead_letters.handle(body, quick())
+    assert delays == [(world.urls["redeem"], body, 60)]
+    for each in (body, *others):
+        world.deliver("redeem", each)
+    world.run()
+    check_whole(world, import_id)
+
+
+def test_a_chunk_that_was_requeued_for_want_of_time_did_not_fail(world, file, run_out_of_time):
+    import_id = world.validate(world.put("redemptions/a.csv", file))
+    body, *_ = world.take("redeem")
+    for _ in range(3):
+        run_out_of_time(world.chunk_processor.run, queue_messages.decode_chunks(body))
+    assert world.chunk_records.chunk(import_id, 1).workers == 0
+
+
+def test_a_dead_chunk_of_a_cancelled_import_is_cancelled_though_no_worker_had_it(world, file):
+    import_id = world.validate(world.put("redemptions/a.csv", file))
+    bodies = world.take("redeem")
+    world.imports.cancel(import_id)
+    for body in bodies:
+        world.dead_letters.handle(body, quick())
+    world.run()
+    outcomes = world.record(import_id)["outcomes"]
+    assert outcomes["CANCELLED"]
+    assert "NOT_PROCESSED" not in outcomes
+
+
+def test_a_dead_chunk_of_an_import_that_is_too_old_ends(world, file):
+    import_id = world.validate(world.put("redemptions/a.csv", file))
+    world.now.ahead = PATIENCE
+    for body in world.take("redeem"):
+        world.dead_letters.handle(body, quick())
+    world.run()
+    assert world.record(import_id)["outcomes"]["NOT_PROCESSED"]
 
 
 def test_who_lost_the_lease_counts_nothing(world, file):
@@ -679,7 +727,7 @@ def test_a_dead_chunk_of_rewards_says_what_was_loaded_and_what_was_not(world, mo
     with pytest.raises(CrashError):
         world.deliver("redeem", bodies[0])
     for body in bodies:
-        world.dead_letters.handle(body, quick())
+        world.dead_letters.handle(world.failed_often(body), quick())
     world.run()
     assert world.record(import_id)["outcomes"] == {"LOADED": 1, "NOT_PROCESSED": 1}
     assert world.available("acme", "new") == 5

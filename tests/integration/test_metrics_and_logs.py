@@ -141,7 +141,7 @@ def service(world, aws, monkeypatch, capsys):
 
 def a_chunk_fails_permanently(service):
     _, body = started(service.world)
-    service.run("finish", with_body("dead-letter-chunk", body))
+    service.run("finish", with_body("dead-letter-chunk", service.world.failed_often(body)))
 
 
 def an_email_is_not_taken(service):
@@ -407,7 +407,7 @@ def test_a_topic_with_a_confirmed_subscription_or_that_cannot_be_read_is_not_rep
 
 def test_a_dead_letter_is_logged_with_what_it_belongs_to(service):
     import_id, body = started(service.world)
-    service.run("finish", with_body("dead-letter-chunk", body))
+    service.run("finish", with_body("dead-letter-chunk", service.world.failed_often(body)))
     assert service.written().messages(kind="redeem", import_id=import_id, chunk="1", level="WARNING") == [
         "dead letter"
     ]
@@ -440,7 +440,7 @@ def test_no_personal_data_is_logged(service):
     service.fail("finish", with_body("dead-letter-chunk", chunk.replace('"rows"', '"lines"')))
     service.fail("redeem", with_body("redeem-chunk", chunk.replace('"chunk"', '"number"')))
     service.fail("report", with_body("report-order", chunk))
-    service.run("finish", with_body("dead-letter-chunk", chunk))
+    service.run("finish", with_body("dead-letter-chunk", world.failed_often(chunk)))
     # SES names the addresses that it does not accept.
     service.deploy("finish", SENDER_EMAIL=f"a-{mark}@example.com", NOTIFICATION_EMAIL=f"b-{mark}@example.com")
     (finish,) = world.take("finish")

@@ -199,7 +199,7 @@ def test_a_reversal_that_failed_has_no_file_that_would_redeem_again(world):
     done = world.upload("redemptions/a.csv", sheet([row(60)]))
     reversal = order(world, done)
     (body,) = world.take("redeem")
-    world.dead_letters.handle(body, quick())
+    world.dead_letters.handle(world.failed_often(body), quick())
     world.run()
     (result,) = world.results(world.record(reversal["id"]))
     assert "Upload" not in result["message"]
@@ -223,7 +223,7 @@ def test_a_reversal_ends_though_the_answers_it_needs_are_deleted(world):
     (body,) = world.take("redeem")
     with pytest.raises(FileNotFoundError):
         world.deliver("redeem", body)
-    world.dead_letters.handle(body, quick())
+    world.dead_letters.handle(world.failed_often(body), quick())
     (order_to_finish,) = world.take("finish")
     world.dead_letters.handle(order_to_finish, quick())
     ended = world.record(reversal["id"])
@@ -239,7 +239,7 @@ def test_a_reversal_that_could_not_read_the_answers_is_followed_by_one_that_can(
     world.s3.delete_object(**part)
     order(world, done)
     (body,) = world.take("redeem")
-    world.dead_letters.handle(body, quick())
+    world.dead_letters.handle(world.failed_often(body), quick())
     (order_to_finish,) = world.take("finish")
     world.dead_letters.handle(order_to_finish, quick())
     world.s3.put_object(**part, Body=results)
@@ -284,7 +284,7 @@ def test_rows_that_could_not_be_processed_are_reversed_by_the_next_reversal(worl
     done = world.upload("redemptions/a.csv", sheet([row(60)]))
     first = order(world, done)
     (body,) = world.take("redeem")
-    world.dead_letters.handle(body, quick())
+    world.dead_letters.handle(world.failed_often(body), quick())
     world.run()
     assert world.record(first["id"])["outcomes"] == {Outcome.NOT_PROCESSED: 1}
     assert world.available() == 40

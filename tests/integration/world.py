@@ -236,6 +236,13 @@ class World:
                 self.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
         return bodies
 
+    def failed_often(self, body: str) -> str:
+        """Let two workers fail with each chunk of a message; its body, which is a dead letter now."""
+        for chunk in chunks_in(queue_messages.decode_chunks(body)):
+            for worker in ("one", "another"):
+                self.chunk_records.lease_chunk(chunk.import_id, chunk.number, worker, now=1, until=0)
+        return body
+
     # --- What can be seen ---
 
     def record(self, import_id: str) -> dict[str, Any]:

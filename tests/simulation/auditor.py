@@ -376,6 +376,7 @@ class Auditor(LedgerModel):
                 self._must(outcome == "NO_BALANCE" or known, f"{about}, but there is no other unit")
             case "NOT_PROCESSED":
                 self._must(self._kernel.count["dead letters"], f"{about} without a dead letter")
+                self._must(self._kernel.count["failures of redeem"], f"{about}, though no worker failed")
             case "CANCELLED":
                 self._must(record["status"] == "CANCELLED", f"{about}, but the import is not")
             case _:
@@ -411,6 +412,7 @@ class Auditor(LedgerModel):
                 self._must(line.key[2] == ledger.MISSPELT and not given, f"{about}, but {given}")
             case "NOT_PROCESSED":
                 self._must(self._kernel.count["dead letters"], f"{about} without a dead letter")
+                self._must(self._kernel.count["failures of redeem"], f"{about}, though no worker failed")
                 self._must(not given or given[:2] != (upload.id, line.number), f"{about}, but it was loaded")
             case "CANCELLED":
                 self._must(not given or given[:2] != (upload.id, line.number), f"{about}, but it was loaded")

@@ -13,6 +13,11 @@ run in between, and a fault may befall it:
     crashed        the process dies: before the effect, after it, or with the request under way
     stalled        the process, or the network, stands still, as long as its function may live
     partial        part of a batch is throttled; the service asks how large a part
+
+Two kinds of faults last. Each lets workers of redemption wait and makes no row fail:
+
+    no-concurrency  Lambda throttles every poller and every event: the account's concurrency is used up
+    busy-table      DynamoDB throttles every request of RedeemFunction
 """
 
 from collections.abc import Callable, Mapping
@@ -21,7 +26,7 @@ from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
 
-from tests.simulation.kernel import SECOND, Kernel, KilledError
+from tests.simulation.kernel import HOUR, MINUTE, SECOND, Kernel, KilledError
 
 T = TypeVar("T")
 
@@ -53,9 +58,16 @@ OTHERS = (
     "delayed-event",
     "cold-start",
     "purged-queue",
+    "no-concurrency",
+    "busy-table",
 )
-# An import whose messages are lost costs the rest of its history, so that is rare.
-_MOST = {"purged-queue": 0.1}
+# How long they last. Within an hour a message that is received every twelve minutes is a dead letter.
+_OUTAGES = {
+    "no-concurrency": (10 * MINUTE, HOUR, 3 * HOUR),
+    "busy-table": (MINUTE, 10 * MINUTE, 30 * MINUTE),
+}
+# An import whose messages are lost costs the rest of its history, so that is rare; so is what lasts.
+_MOST = {"purged-queue": 0.1, "no-concurrency": 0.02, "busy-table": 0.005}
 # Nothing is the worse for these, so they never end a budget.
 _FREE = frozenset({"cold-start"})
 
@@ -101,6 +113,7 @@ class FaultInjector:
         self._kernel = kernel
         self._rates = rates
         self._only = only
+        self._outages = dict.fromkeys(_OUTAGES, 0)
         self.budget = budget
 
     @classmethod
@@ -137,6 +150,17 @@ class FaultInjector:
         self._spend(kind)
         return True
 
+    def lasts(self, kind: str) -> bool:
+        """Whether a fault that lasts has not ended yet, or begins now."""
+        if not self.may_happen(kind):
+            return False
+        if self._kernel.now < self._outages[kind]:
+            return True
+        if not self.strikes(kind):
+            return False
+        self._outages[kind] = self._kernel.now + self._kernel.random.choice(_OUTAGES[kind])
+        return True
+
     def strike_of(self, kinds: tuple[str, ...]) -> str | None:
         """Which of some kinds happens now, if any."""
         if self._spared():
@@ -156,6 +180,7 @@ class FaultInjector:
 
     def stop(self) -> None:
         self.budget = 0
+        self._outages = dict.fromkeys(_OUTAGES, 0)
 
     def _spend(self, kind: str) -> None:
         if kind not in _FREE:
@@ -183,6 +208,8 @@ class Gateway:
         self.kernel.sleep(self._latency())
         self.kernel.count[f"call {service}.{operation}"] += 1
         kind = self.faults.strike_of(KINDS)
+        if service == "dynamodb" and process.name.startswith("redeem") and self.faults.lasts("busy-table"):
+            kind = "throttled"
         if not writes and kind in ("late", "retried", "echoed", "unanswered"):
             kind = "unreachable"
         self.kernel.tell(process.name, f"{operation} {subject}{f'   ** {kind}' if kind else ''}")

@@ -366,6 +366,20 @@ INJECTED_BUGS: dict[str, tuple[Change, ...]] = {
             "    if before is not None and stop_reason is None:",
         ),
     ),
+    "give up a chunk that workers did not fail with": (
+        (
+            "rewards.flows.dead_letters",
+            "return pending is not None and pending.workers < _FAILURES",
+            "return False",
+        ),
+    ),
+    "do not allow the loop of a worker that requeues": (
+        (
+            "tests.simulation.world",
+            'Function("redeem", 2 * MINUTE, may_loop=True)',
+            'Function("redeem", 2 * MINUTE)',
+        ),
+    ),
     "round instead of cutting off": (
         (
             "rewards.domain.values",
@@ -402,7 +416,7 @@ FAULT_PROFILES: dict[str, FaultProfile] = {
     "treat a throttled statement as done": FaultProfile({"partial": 0.5}),
     "treat a batch that was not sent as written": FaultProfile({"partial": 0.5}),
     "claim a reward's id without a condition": FaultProfile({"duplicate-message": 0.5}),
-    "count a chunk twice": FaultProfile({"duplicate-message": 0.5}),
+    "count a chunk twice": FaultProfile({"duplicate-message": 0.5, "resurrected-message": 0.3}),
     "count a chunk apart from saying so": FaultProfile({"crashed": 0.05}, "redeem"),
     "lose what send_message_batch did not take": FaultProfile({"partial": 0.5}),
     "ignore UnprocessedKeys": FaultProfile({"partial": 0.5}),
@@ -433,6 +447,8 @@ FAULT_PROFILES: dict[str, FaultProfile] = {
     "do not send a chunk again that a worker had": FaultProfile({"purged-queue": 0.1, "crashed": 0.1}),
     "do not resume an import that is validated": FaultProfile({"purged-queue": 0.1, "crashed": 0.2}),
     "forget an email whose message is lost": FaultProfile({"purged-queue": 0.2}),
+    "give up a chunk that workers did not fail with": FaultProfile({"no-concurrency": 0.2}),
+    "do not allow the loop of a worker that requeues": FaultProfile({"busy-table": 0.004}),
     "report a redeemed row as not processed": FaultProfile(
         {"crashed": 0.1, "throttled": 0.2, "unanswered": 0.2}, "redeem"
     ),

@@ -10,7 +10,7 @@ import heapq
 import itertools
 import zlib
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from random import Random
 from typing import Any, NoReturn
@@ -44,6 +44,8 @@ class Process:
         self.threads: list[Any] = []
         # When this process last read an item: (table, key) -> (time, the item).
         self.read: dict[Any, tuple[int, Any]] = {}
+        # How often each function was called in the chain of messages that led to this process.
+        self.chain: Mapping[str, int] = {}
 
 
 def _to_the_end(work: Callable[[], None]) -> None:

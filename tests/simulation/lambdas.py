@@ -7,7 +7,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
 import json
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -21,13 +21,20 @@ from tests.simulation.sqs import SQS, Message
 ROOT = Path(__file__).parents[2]
 ACCOUNT = "arn:aws:sqs:us-east-1:000000000000:"
 
+# So often Lambda calls a function in one chain of messages, unless its RecursiveLoop is Allow.
+# https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html
+LOOP = 16
+# So long Lambda keeps an event for which there is no concurrency, and so often it tries again.
+EVENT_AGE, EVENT_RETRY = 6 * HOUR, 5 * MINUTE
+
 
 @dataclass
 class Function:
-    """A folder of `functions/`; `timeout` in milliseconds, as in the template."""
+    """A folder of `functions/`, with the template's `timeout` (milliseconds) and RecursiveLoop."""
 
     name: str
     timeout: int
+    may_loop: bool = False
     idle: list["Container"] = field(default_factory=list)
 
     def forget(self) -> None:
@@ -45,7 +52,17 @@ class Lambda:
         self._faults = faults
         self._invocations = 0
 
-    def invoke(self, function: Function, event: Any, done: Callable[[Any, str | None], None]) -> None:
+    def is_throttled(self) -> bool:
+        """Whether the concurrency of the account is used up."""
+        return self._faults.lasts("no-concurrency")
+
+    def invoke(
+        self,
+        function: Function,
+        event: Any,
+        done: Callable[[Any, str | None], None],
+        chain: Mapping[str, int] | None = None,
+    ) -> None:
         """Run the handler; `done` hears its answer, or an error: an exception, a crash, a time-out."""
         kernel = self._kernel
         self._invocations += 1
@@ -81,6 +98,7 @@ class Lambda:
                 finish(None, "timed out")
 
         process = kernel.spawn(f"{function.name}-{self._invocations}", work)
+        process.chain = chain or {}
         kernel.at(deadline, time_out)
 
     def invoke_later(self, function: Function, event: Any, discard: Callable[[str], None]) -> None:
@@ -93,9 +111,17 @@ class Lambda:
             delay = self._kernel.random.randint(1, 500)
             if self._faults.strikes("delayed-event"):
                 delay = self._kernel.random.randint(1, HOUR)
-            self._kernel.after(delay, lambda: self._attempt(function, event, discard, 1))
+            self._kernel.after(delay, lambda: self._attempt(function, event, discard, 1, self._kernel.now))
 
-    def _attempt(self, function: Function, event: Any, discard: Callable[[str], None], number: int) -> None:
+    def _attempt(
+        self, function: Function, event: Any, discard: Callable[[str], None], number: int, begun: int
+    ) -> None:
+        kernel = self._kernel
+        if self.is_throttled() and kernel.now - begun < EVENT_AGE:
+            kernel.count["throttled events"] += 1
+            kernel.after(EVENT_RETRY, lambda: self._attempt(function, event, discard, number, begun))
+            return
+
         def done(_: Any, error: str | None) -> None:
             if error is None:
                 return
@@ -112,7 +138,7 @@ class Lambda:
                     )
                 )
                 return
-            self._kernel.after(number * MINUTE, lambda: self._attempt(function, event, discard, number + 1))
+            kernel.after(number * MINUTE, lambda: self._attempt(function, event, discard, number + 1, begun))
 
         self.invoke(function, event, done)
 
@@ -158,22 +184,42 @@ class EventSource:
             messages = self._sqs.receive(self._url, self._batch)
             if not messages:
                 return
+            if self._lambda.is_throttled():
+                # They come back when they are visible again, and SQS has counted that they were received.
+                self._kernel.tell(
+                    "sqs", f"** {self._url} is throttled: {', '.join(m.receipt for m in messages)}"
+                )
+                self._kernel.count["throttled messages"] += len(messages)
+                continue
             self._running += 1
             self._kernel.tell("sqs", f"{self._url} delivers {', '.join(m.receipt for m in messages)}")
+            chain = self._chain(messages)
             receipts = {message.id: message.receipt for message in messages}
             self._lambda.invoke(
                 self._function,
                 {"Records": [self._record(message) for message in messages]},
                 lambda response, error, taken=receipts: self._done(taken, response, error),
+                chain,
             )
+
+    def _chain(self, messages: Sequence[Message]) -> Mapping[str, int]:
+        """The calls in the longest chain that led to some messages, with this one."""
+        name = self._function.name
+        longest = max((message.chain for message in messages), key=lambda chain: chain.get(name, 0))
+        calls = longest.get(name, 0) + 1
+        if calls > LOOP and not self._function.may_loop:
+            self._kernel.wrong(f"Lambda stopped {name}, called {calls} times in a chain of messages")
+        return {**longest, name: calls}
 
     def _done(self, receipts: Mapping[str, str], response: Any, error: str | None) -> None:
         self._running -= 1
+        self._kernel.count[f"failures of {self._function.name}"] += error is not None
         if error is None:
             failed = {each["itemIdentifier"] for each in (response or {}).get("batchItemFailures", [])}
             assert failed <= receipts.keys(), f"the function names messages that it was not given: {failed}"
             if failed:
                 self._kernel.count["partial batches"] += len(failed) < len(receipts)
+                self._kernel.count[f"failures of {self._function.name}"] += 1
             for message_id, receipt in receipts.items():
                 if message_id not in failed:
                     self._sqs.delete(self._url, receipt)

@@ -27,6 +27,7 @@ class Message:
     received: int = 0
     first_received: int = 0
     receipt: str = ""
+    chain: Mapping[str, int] = field(default_factory=dict)  # calls of each function that led to it
 
 
 @dataclass
@@ -118,7 +119,9 @@ class SQS:
         visible = kernel.now + delay
         if faults.strikes("delayed-message"):
             visible += kernel.random.randint(1, 20 * MINUTE)
-        message = Message(f"m{self._sent:05d}", body, kernel.now, visible)
+        sender = kernel.current()
+        chain = sender.chain if sender else {}
+        message = Message(f"m{self._sent:05d}", body, kernel.now, visible, chain=chain)
         queue = self._queue(url)
         queue.messages[message.id] = message
         queue.notify(visible)
@@ -148,7 +151,9 @@ class SQS:
                 kernel.tell("sqs", f"{message.id} is dead after {message.received} receives")
                 kernel.count["dead letters"] += 1
                 dead = self._queue(queue.dead)
-                dead.messages[message.id] = Message(message.id, message.body, message.sent, kernel.now)
+                dead.messages[message.id] = Message(
+                    message.id, message.body, message.sent, kernel.now, chain=message.chain
+                )
                 dead.notify(kernel.now)
                 continue
             message.received += 1
@@ -175,7 +180,8 @@ class SQS:
             # A server that was away when the message was deleted still has its copy.
             kernel = self._gateway.kernel
             visible = kernel.now + kernel.random.choice([1, kernel.random.randint(1, 3 * HOUR)])
-            queue.messages[message.id] = Message(message.id, message.body, message.sent, visible)
+            copy = Message(message.id, message.body, message.sent, visible, chain=message.chain)
+            queue.messages[message.id] = copy
             queue.notify(visible)
 
     def _queue(self, url: str) -> Queue:

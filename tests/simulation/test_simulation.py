@@ -18,7 +18,7 @@ from tests.simulation.lambdas import ROOT
 from tests.simulation.operators import Operator
 from tests.simulation.world import FILES, World
 
-SEEDS = range(32)
+SEEDS = (*range(32), 50)  # 50: two workers fail with a chunk, which is rare
 
 
 @cache
@@ -31,6 +31,20 @@ def test_no_reward_is_ever_redeemed_twice_lost_or_forgotten(seed):
     history = played(seed)
     if history.problem:
         pytest.fail(history.described(), pytrace=False)
+
+
+def test_throttling_makes_no_row_end_not_processed():
+    """Of Lambda for hours, so that chunks become dead letters; and of DynamoDB."""
+    count: Counter[str] = Counter()
+    for seed in range(12):
+        history = play(seed, FaultProfile({"no-concurrency": 0.1, "busy-table": 0.002}))
+        if history.problem:
+            pytest.fail(history.described(), pytrace=False)
+        count.update(history.count)
+    assert count["dead letters"] > 100
+    assert count["fault busy-table"]
+    assert count["row REDEEMED"]
+    assert not count["row NOT_PROCESSED"]
 
 
 def test_a_run_ends_with_every_failed_seed():

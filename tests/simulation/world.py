@@ -92,25 +92,28 @@ class World:
         self.ses = SES(gateway, frozenset({SETTINGS["SENDER_EMAIL"]}), SETTINGS["EMAIL_CONFIGURATION_SET"])
         self.lambdas = Lambda(self.kernel, self.faults)
         self.lambda_client = LambdaClient(gateway, self._invoked)
-        minutes = 15 * MINUTE
-        self.functions = {
-            "validate": Function("validate", minutes),
-            "redeem": Function("redeem", 2 * MINUTE),
-            "finish": Function("finish", minutes),
-            "report": Function("report", minutes),
-            "sweep": Function("sweep", MINUTE),
-            "api": Function("api", 29 * SECOND),
-        }
+        self.functions = {each.name: each for each in self._functions()}
         for url, name, batch, most in (
             ("redemption-queue", "redeem", self.kernel.random.choice([1, 1, 3]), 5),
-            ("finish-queue", "finish", 1, 5),
-            ("dead-letter-queue", "finish", 1, 5),
-            ("export-queue", "report", 1, 5),
-            ("export-dead-letter-queue", "finish", 1, 5),
+            ("finish-queue", "finish", 1, 2),
+            ("dead-letter-queue", "finish", 1, 2),
+            ("export-queue", "report", 1, 2),
+            ("export-dead-letter-queue", "finish", 1, 2),
         ):
             workers = self.kernel.random.choice([2, most])
             EventSource(self.lambdas, self.sqs, url, self.functions[name], batch, workers)
         self._stack = ExitStack()
+
+    @staticmethod
+    def _functions() -> tuple[Function, ...]:
+        return (
+            Function("validate", 15 * MINUTE),
+            Function("redeem", 2 * MINUTE, may_loop=True),
+            Function("finish", 15 * MINUTE, may_loop=True),
+            Function("report", 15 * MINUTE),
+            Function("sweep", MINUTE),
+            Function("api", 29 * SECOND),
+        )
 
     @staticmethod
     def _queues() -> dict[str, Queue]:

@@ -10,6 +10,10 @@ TEMPLATE = {
             "Type": "AWS::Serverless::Function",
             "Properties": {"Events": [{"ScalingConfig": {"MaximumConcurrency": {"Ref": "MaxConcurrency"}}}]},
         },
+        "Finish": {
+            "Type": "AWS::Serverless::Function",
+            "Properties": {"Events": [{"ScalingConfig": {"MaximumConcurrency": 2}}]},
+        },
         "Authorizer": {
             "Type": "AWS::Serverless::Function",
             "Properties": {
@@ -27,6 +31,11 @@ def test_the_concurrency_is_a_number():
     assert properties == {"Events": [{"ScalingConfig": {"MaximumConcurrency": 7}}]}
 
 
+def test_a_number_in_the_template_stays():
+    properties = adapted(TEMPLATE, 7, ENDPOINT)["Resources"]["Finish"]["Properties"]
+    assert properties == TEMPLATE["Resources"]["Finish"]["Properties"]
+
+
 def test_the_pools_keys_are_at_the_local_address():
     properties = adapted(TEMPLATE, 7, ENDPOINT)["Resources"]["Authorizer"]["Properties"]
     pool = {"Fn::If": ["CreatesUserPool", {"Ref": "UserPool"}, {"Ref": "ExistingUserPoolId"}]}
@@ -36,10 +45,10 @@ def test_the_pools_keys_are_at_the_local_address():
 
 def test_alarms_over_several_metrics_and_rules_are_left_out():
     copy = adapted(TEMPLATE, 7, ENDPOINT)
-    assert [*copy["Resources"]] == ["Redeem", "Authorizer", "OneMetric"]
+    assert [*copy["Resources"]] == ["Redeem", "Finish", "Authorizer", "OneMetric"]
     assert [*copy] == ["Resources"]
 
 
 def test_the_template_itself_stays_as_it_is():
     adapted(TEMPLATE, 7, ENDPOINT)
-    assert [*TEMPLATE["Resources"]] == ["Redeem", "Authorizer", "OneMetric", "SeveralMetrics"]
+    assert [*TEMPLATE["Resources"]] == ["Redeem", "Finish", "Authorizer", "OneMetric", "SeveralMetrics"]

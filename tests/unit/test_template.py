@@ -255,6 +255,39 @@ def test_the_dead_letters_of_a_queue_are_hidden_as_long_as_the_longest_lease(que
     assert resources[dead]["Properties"]["VisibilityTimeout"] * 1000 > max(leases.FINISH, leases.EXPORT)
 
 
+def event_sources():
+    """The properties of each event source of a queue, with those of its function and of its queue."""
+    resources = template()["Resources"]
+    for resource in resources.values():
+        for event in resource["Properties"].get("Events", {}).values():
+            if event["Type"] == "SQS":
+                source = event["Properties"]
+                queue = resources[source["Queue"].removesuffix(".Arn")]["Properties"]
+                yield source, resource["Properties"], queue
+
+
+def test_every_queue_has_a_maximum_concurrency_that_fits_a_new_account():
+    """Whose functions run 10 at once; AWS takes no maximum below 2."""
+    given = [source["ScalingConfig"]["MaximumConcurrency"] for source, *_ in event_sources()]
+    default = template()["Parameters"]["MaxConcurrency"]["Default"]
+    limits = {
+        source["Queue"]: default if limit == "MaxConcurrency" else limit
+        for (source, *_), limit in zip(event_sources(), given, strict=True)
+    }
+    assert given.count("MaxConcurrency") == 1
+    assert min(limits.values()) >= 2
+    assert sum(limits[f"{name}.Arn"] for name in ("RedemptionQueue", "FinishQueue", "ExportQueue")) < 10
+
+
+def test_a_message_stays_hidden_six_times_as_long_as_its_function_may_run_or_as_long_as_its_lease():
+    """AWS advises the first, for throttled pollers; decision 94 says why 90 minutes would be too long."""
+    for _, function, queue in event_sources():
+        if function["Timeout"] < 900:
+            assert queue["VisibilityTimeout"] >= 6 * function["Timeout"]
+        else:
+            assert queue["VisibilityTimeout"] * 1000 > max(leases.FINISH, leases.EXPORT)
+
+
 def test_an_import_is_shown_as_stalled_only_when_no_function_can_be_at_work():
     resources = template()["Resources"].values()
     functions = [each for each in resources if each["Type"] == "AWS::Serverless::Function"]
@@ -266,6 +299,7 @@ def test_the_simulation_has_the_time_outs_of_the_template():
     with World(seed=0) as world:
         for name, simulated in world.functions.items():
             assert simulated.timeout == function(name)["Timeout"] * 1000
+            assert simulated.may_loop == (function(name).get("RecursiveLoop") == "Allow")
         for url, simulated in world.sqs.queues.items():
             queue = resources["".join(part.title() for part in url.split("-"))]["Properties"]
             assert simulated.visibility == queue["VisibilityTimeout"] * 1000

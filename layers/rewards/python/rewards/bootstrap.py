@@ -359,6 +359,9 @@ class Flows:
             sender=self.chunk_sender,
             finisher=self.finisher,
             reports=self.report_ending,
+            jobs=self.import_jobs,
+            chunks=self.chunk_records,
+            requeuer=self.requeuer(self.settings.redemption_queue_url),
         )
 
     @cached_property

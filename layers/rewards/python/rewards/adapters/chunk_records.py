@@ -23,13 +23,15 @@ class ChunkRecord:
     """A chunk as it is stored.
 
     `attempt` names the part with its results once it is counted ("" of version 0.1), `partial_attempt` the
-    part with those that stand before that.
+    part with those that stand before that. `workers` is how many have taken the lease since the chunk was
+    last requeued because it came too early. If the chunk is not counted, they failed, or one still runs.
     """
 
     counted: bool = False
     owner: str = ""
     attempt: str = ""
     partial_attempt: str = ""
+    workers: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +58,12 @@ class ChunkRecords:
             owner=record.get("leaseOwner", ""),
             attempt=record.get("attempt", ""),
             partial_attempt=record.get("partialAttempt", ""),
+            workers=record.get("workers", 0),
         )
 
     def lease_chunk(self, import_id: str, chunk: int, owner: str, now: int, until: int) -> Lease:
         """Take a chunk for ourselves until a moment, so that only one decides its rows."""
-        lease = self._table.lease_item(_pk(import_id), _sk(chunk), owner, now, until)
+        lease = self._table.lease_item(_pk(import_id), _sk(chunk), owner, now, until, "workers")
         if lease is Lease.TAKEN and self.chunk(import_id, chunk).counted:
             return Lease.COUNTED
         return lease
@@ -106,18 +109,22 @@ class ChunkRecords:
             },
         )
 
-    def end_chunk_lease(self, import_id: str, chunk: int, owner: str, partial: bool = False) -> None:
+    def end_chunk_lease(
+        self, import_id: str, chunk: int, owner: str, partial: bool = False, too_early: bool = False
+    ) -> None:
         """Release a chunk that was not counted; with `partial`, its owner's partial results stand.
+
+        `too_early` says that its owner did not fail, but requeues its message.
 
         A lease runs out by itself, so errors are ignored: the caller has an error of its own to
         raise, and perhaps no time left.
         """
-        stand = ", partialAttempt = :me" if partial else ""
+        more = (", partialAttempt = :me" if partial else "") + (", workers = :never" if too_early else "")
         with suppress(ServiceError), translated():
             self._table.client.update_item(
                 TableName=self._table.name,
                 Key=item_key(_pk(import_id), _sk(chunk)),
-                UpdateExpression=f"SET leasedUntil = :never{stand}",
+                UpdateExpression=f"SET leasedUntil = :never{more}",
                 ConditionExpression="leaseOwner = :me",
                 ExpressionAttributeValues={":never": {"N": "0"}, ":me": {"S": owner}},
             )

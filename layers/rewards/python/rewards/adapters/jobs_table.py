@@ -212,13 +212,20 @@ class JobsTable:
         """Take a record for ourselves until a moment (Unix ms); False while somebody else has it."""
         return self.lease_item(f"{kind}#{identifier}", META, owner, now, until) is not Lease.TAKEN
 
-    def lease_item(self, pk: str, sk: str, owner: str, now: int, until: int) -> Lease:
-        """Take an item for ourselves until a moment (Unix ms), unless it is counted."""
+    def lease_item(
+        self, pk: str, sk: str, owner: str, now: int, until: int, counter: str | None = None
+    ) -> Lease:
+        """Take an item for ourselves until a moment (Unix ms), unless it is counted.
+
+        A `counter` names an attribute to which the same write adds one.
+        """
+        add = {} if counter is None else {":one": {"N": "1"}}
         try:
             before = self.call(
                 self.client.update_item,
                 Key=item_key(pk, sk),
-                UpdateExpression="SET leasedUntil = :until, leaseOwner = :me",
+                UpdateExpression="SET leasedUntil = :until, leaseOwner = :me"
+                + (f" ADD {counter} :one" if add else ""),
                 # Ours already: the answer to our first try was lost on the way.
                 ConditionExpression="attribute_not_exists(counted) AND "
                 "(attribute_not_exists(leasedUntil) OR leasedUntil < :now OR leaseOwner = :me)",
@@ -226,6 +233,7 @@ class JobsTable:
                     ":until": {"N": str(until)},
                     ":now": {"N": str(now)},
                     ":me": {"S": owner},
+                    **add,
                 },
                 ReturnValues="UPDATED_OLD",
             )

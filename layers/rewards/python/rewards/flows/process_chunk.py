@@ -29,7 +29,7 @@ from rewards.domain.outcomes import SETTLED, Outcome, RowResult, StopReason
 from rewards.domain.redeem_row import history_needed_since, redeem_row, with_warnings
 from rewards.domain.result_columns import result_cells
 from rewards.domain.unit_totals import rejected_totals
-from rewards.flows import leases
+from rewards.flows import leases, requeue
 from rewards.flows.load_rewards import Loader
 from rewards.flows.reversals import Reverser
 from rewards.flows.spellings import as_stored
@@ -39,7 +39,7 @@ FAILED_PERMANENTLY = StopReason(
     Outcome.NOT_PROCESSED,
     "The system could not process this row. Nothing was changed. Import failed.csv to try again.",
 )
-_CANCELLED = StopReason(Outcome.CANCELLED, "The import was cancelled before this row was redeemed.")
+CANCELLED = StopReason(Outcome.CANCELLED, "The import was cancelled before this row was redeemed.")
 # The messages of rows that a reversal does not process. They must not suggest to upload the rows again.
 _NOT_REVERSED = {
     Outcome.NOT_PROCESSED: (
@@ -106,7 +106,12 @@ class ChunkProcessor:
             except UnknownOutcomeError:
                 raise  # a write may still be in progress: keep the lease until it expires
             except UnfinishedChunkError:
-                self._chunks.end_chunk_lease(chunk.import_id, chunk.number, owner, partial=True)
+                self._chunks.end_chunk_lease(
+                    chunk.import_id, chunk.number, owner, partial=True, too_early=True
+                )
+                raise
+            except requeue.TOO_EARLY:
+                self._chunks.end_chunk_lease(chunk.import_id, chunk.number, owner, too_early=True)
                 raise
             except Exception:
                 self._chunks.end_chunk_lease(chunk.import_id, chunk.number, owner)
@@ -265,7 +270,7 @@ def _cancelled(job: ImportJob | None, import_id: str) -> StopReason | None:
     """
     if job is None or job.status is ImportStatus.ABORTED:
         raise LookupError(f"no import {import_id} has chunks")  # not one was sent by us
-    return _CANCELLED if job.status is ImportStatus.CANCELLED else None
+    return CANCELLED if job.status is ImportStatus.CANCELLED else None
 
 
 def _cells(job: ImportJob | None, results: Sequence[RowResult]) -> list[str | None]:

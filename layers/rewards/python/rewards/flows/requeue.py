@@ -1,8 +1,11 @@
 """Messages that come too early: a copy replaces them in the queue and is delivered a while later.
 
 SQS moves a message that failed five times to the dead-letter queue, and the rows of such a chunk are not
-processed. But a busy table, or another worker's lease, is no fault of the message. What was done by then
-stays done. A crash between the two steps leaves two copies, which leases and counts make harmless.
+processed. But a busy table, another worker's lease, or an account without concurrency for a worker is no
+fault of the message. What was done by then stays done. A crash between the two steps leaves two copies,
+which leases and counts make harmless.
+
+AWS's limit on functions that send messages to their own queue is off (`RecursiveLoop`); PATIENCE is ours.
 """
 
 import logging
@@ -27,6 +30,9 @@ LATER = 60
 # anything else.
 PATIENCE = 7 * 86_400_000
 
+# The errors of a message that is not at fault.
+TOO_EARLY = (RetryLaterError, ThrottledError)
+
 
 class Requeuer:
     """Requeues messages of one queue. `now` gives Unix milliseconds."""
@@ -45,13 +51,18 @@ class Requeuer:
         """
         try:
             yield
-        except (RetryLaterError, ThrottledError) as error:
-            if self._is_too_old(message.import_id):
+        except TOO_EARLY as error:
+            if not self.requeue(message.import_id, body, type(error).__name__):
                 raise
-            self._queues.send_later(self._queue_url, body, LATER)
-            metrics.record(Metric.REQUEUES)
-            what = {"import_id": message.import_id, "reason": type(error).__name__}
-            logger.warning("requeued", extra=what)
+
+    def requeue(self, import_id: str, body: str, reason: str) -> bool:
+        """Send the `body` of an import's message again, and log why; False if that went on too long."""
+        if self._is_too_old(import_id):
+            return False
+        self._queues.send_later(self._queue_url, body, LATER)
+        metrics.record(Metric.REQUEUES)
+        logger.warning("requeued", extra={"import_id": import_id, "reason": reason})
+        return True
 
     def _is_too_old(self, import_id: str) -> bool:
         oldest = self._now() - PATIENCE
