@@ -35,9 +35,11 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
     if event.get("source") == SOURCE:
         flows().email_problems.record(event)
         return
-    stuck = flows().sweep.run().stuck
-    if stuck:
-        metrics.record(Metric.STUCK_JOBS, len(stuck))
+    swept = flows().sweep.run()
+    if swept.stuck:
+        metrics.record(Metric.STUCK_JOBS, len(swept.stuck))
+    if swept.oldest_age is not None:  # while nothing is under way, the metric costs nothing
+        metrics.record(Metric.OLDEST_IMPORT_AGE, swept.oldest_age // 1000)
     if not flows().alarm_topic.has_recipient():
         logger.warning("alarms without recipient")
         metrics.record(Metric.ALARMS_WITHOUT_RECIPIENT)

@@ -20,7 +20,7 @@ EMAIL = 100e-6
 # A month, whatever happens. The service's own metrics are paid for the hours in which they are written only.
 IDLE = {
     "Secrets Manager: 2 secrets": 2 * 0.40,
-    "CloudWatch: 18 alarms over 45 metrics (a dashboard is free, up to three an account)": 45 * 0.10,
+    "CloudWatch: 19 alarms over 46 metrics (a dashboard is free, up to three an account)": 46 * 0.10,
     "SQS: pollers of 5 event sources, long polling": 5 * 5 * 3 * 60 * 24 * 30 * SQS_REQUEST,
     "DynamoDB: tables without traffic, on demand": 0.0,
     "Lambda, S3, API Gateway, Cognito, SES without traffic": 0.0,

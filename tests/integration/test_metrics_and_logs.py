@@ -174,6 +174,14 @@ def nobody_receives_alarms(service):
     service.run("sweep", event("sweep"))
 
 
+def an_import_does_not_end_for_a_day(service):
+    import_id = service.world.validate(service.world.put("redemptions/slow.csv", sheet([row("1")])))
+    now = service.world.now()
+    changes = {"dateCreated": now - 25 * HOUR, "dateProgress": now}
+    service.world.jobs_table.update("IMPORT", import_id, changes)
+    service.run("sweep", event("sweep"))
+
+
 CAUSES = {
     "NotProcessedRowsAlarm": a_chunk_fails_permanently,
     "EmailsFailedAlarm": an_email_is_not_taken,
@@ -181,6 +189,7 @@ CAUSES = {
     "UnauthorizedRequestsAlarm": somebody_is_unknown,
     "StuckJobsAlarm": resuming_does_not_help,
     "AlarmsWithoutRecipientAlarm": nobody_receives_alarms,
+    "OldImportsAlarm": an_import_does_not_end_for_a_day,
 }
 OWN_ALARMS = {
     name: resource["Properties"]
@@ -197,10 +206,15 @@ def test_every_alarm_on_an_own_metric_is_caused_here():
 def test_an_alarm_watches_the_metric_that_its_cause_writes(service, name):
     alarm = OWN_ALARMS[name]
     watched = alarm["MetricName"], frozenset((each["Name"], each["Value"]) for each in alarm["Dimensions"])
-    assert (alarm["Namespace"], alarm["Statistic"]) == (NAMESPACE, "Sum")
+    assert alarm["Namespace"] == NAMESPACE
     assert service.written().sums[watched] == 0
     CAUSES[name](service)
-    assert service.written().sums[watched] == 1
+    value = service.written().sums[watched]
+    if alarm["Statistic"] == "Sum":
+        assert value == 1
+    else:
+        assert (alarm["Statistic"], value // 3600) == ("Maximum", 25)
+        assert value > alarm["Threshold"]
 
 
 @pytest.mark.parametrize("name", OWN_ALARMS)
@@ -314,6 +328,13 @@ def test_a_metric_always_has_the_same_dimensions(service):
 def test_without_a_stack_nothing_is_written(service, monkeypatch):
     monkeypatch.delenv("STACK_NAME")
     a_chunk_fails_permanently(service)
+    assert service.written().sums == {}
+
+
+def test_without_an_unfinished_import_there_is_no_age(service):
+    service.world.load([{"id": "r1", "assignedCredit": 100}])
+    service.written()
+    service.run("sweep", event("sweep"))
     assert service.written().sums == {}
 
 

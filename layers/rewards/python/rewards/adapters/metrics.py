@@ -25,10 +25,14 @@ class Metric(StrEnum):
     EMAIL_PROBLEMS = "EmailProblems"  # emails that bounced, were rejected, or were reported as spam
     STUCK_JOBS = "StuckJobs"  # imports and exports that resuming did not help
     ALARMS_WITHOUT_RECIPIENT = "AlarmsWithoutRecipient"  # runs of the sweep while nobody receives alarms
+    OLDEST_IMPORT_AGE = "OldestImportAge"  # seconds since the oldest import that has not ended was created
     AUTHORIZATION_FAILURES = "AuthorizationFailures"  # Status: 401 or 403
 
 
-_UNITS = {Metric.CHUNK_DURATION: MetricUnit.Milliseconds}
+_UNITS = {
+    Metric.CHUNK_DURATION: MetricUnit.Milliseconds,
+    Metric.OLDEST_IMPORT_AGE: MetricUnit.Seconds,
+}
 
 
 def record(metric: Metric, value: float = 1, **dimensions: str) -> None:

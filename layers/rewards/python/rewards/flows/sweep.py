@@ -30,10 +30,14 @@ _MAX_RESUMED = 100
 
 @dataclass
 class Swept:
-    """What a run did: the ids of the jobs that it resumed, and of those that resuming did not help."""
+    """What a run did: the ids of the jobs that it resumed, and of those that resuming did not help.
+
+    `oldest_age` is how long ago (milliseconds) the oldest import that has not ended was created, or None.
+    """
 
     resumed: list[str] = field(default_factory=list)
     stuck: list[str] = field(default_factory=list)
+    oldest_age: int | None = field(default=None, compare=False)
 
 
 class Sweep:
@@ -60,6 +64,8 @@ class Sweep:
         now = self._now()
         swept = Swept()
         for job in reversed(self._imports.newest(now - _WINDOW, _MAX_RECORDS)):
+            if job.is_under_way:
+                swept.oldest_age = max(swept.oldest_age or 0, now - job.date_created)
             if not _has_stopped(job, now):
                 continue
             can_continue = job.next_step is not None or job.awaits_email
