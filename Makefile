@@ -17,7 +17,7 @@ SOURCES := $(sort $(TEMPLATE) $(shell find functions layers -type f -not -name '
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup build build-aws demo up down sample token env logs test test-fast coverage simulate bench lint format pictures \
+.PHONY: help setup build build-aws demo up down sample sam-local token env logs test test-fast coverage simulate bench lint format pictures \
 	lint-console sbom audit checkov rotate-row-id-key requeue-chunks check-tables pins chromium gnumeric exceljs typescript clean FORCE
 
 help: ## List the targets
@@ -41,6 +41,9 @@ down: $(VENV) ## Stop the local stack
 
 sample: $(VENV) ## Load the files of examples/ into the running local stack, and print the result of each row
 	@PYTHONPATH=layers/rewards/python $(BIN)/python -m infra.local.sample
+
+sam-local: $(VENV) ## Run every event of events/ through its function in Docker, on the running local stack
+	@$(BIN)/python -m infra.local.sam_local
 
 token: $(VENV) ## Sign in to the local stack as ROLE=operator, viewer or administrator, and print the token
 	@$(BIN)/python -m infra.local token $(ROLE)

@@ -259,6 +259,7 @@ class Container:
         before = {each: sys.modules.pop(each) for each in beside if each in sys.modules}
         sys.path.insert(0, str(folder))
         app = ModuleType(f"simulated_{name}")
+        app.__file__ = str(folder / "app.py")
         try:
             exec(_code(folder / "app.py"), app.__dict__)  # noqa: S102 - the product's own code
         finally:
