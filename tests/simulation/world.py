@@ -95,7 +95,7 @@ class World:
         self.functions = {each.name: each for each in self._functions()}
         for url, name, batch, most in (
             ("redemption-queue", "redeem", self.kernel.random.choice([1, 1, 3]), 5),
-            ("finish-queue", "finish", 1, 2),
+            ("finish-queue", "finish", 1, 5),
             ("dead-letter-queue", "finish", 1, 2),
             ("export-queue", "report", 1, 2),
             ("export-dead-letter-queue", "finish", 1, 2),

@@ -267,16 +267,19 @@ def event_sources():
 
 
 def test_every_queue_has_a_maximum_concurrency_that_fits_a_new_account():
-    """Whose functions run 10 at once; AWS takes no maximum below 2."""
-    given = [source["ScalingConfig"]["MaximumConcurrency"] for source, *_ in event_sources()]
-    default = template()["Parameters"]["MaxConcurrency"]["Default"]
+    """Whose functions run 10 at once; AWS takes no maximum below 2. Finishing follows redeeming."""
     limits = {
-        source["Queue"]: default if limit == "MaxConcurrency" else limit
-        for (source, *_), limit in zip(event_sources(), given, strict=True)
+        source["Queue"].removesuffix(".Arn"): source["ScalingConfig"]["MaximumConcurrency"]
+        for source, *_ in event_sources()
     }
-    assert given.count("MaxConcurrency") == 1
-    assert min(limits.values()) >= 2
-    assert sum(limits[f"{name}.Arn"] for name in ("RedemptionQueue", "FinishQueue", "ExportQueue")) < 10
+    assert limits == {
+        "RedemptionQueue": "MaxConcurrency",
+        "FinishQueue": "MaxConcurrency",
+        "ExportQueue": 2,
+        "DeadLetterQueue": 2,
+        "ExportDeadLetterQueue": 2,
+    }
+    assert template()["Parameters"]["MaxConcurrency"]["Default"] + 2 + 2 < 10
 
 
 def test_a_message_stays_hidden_six_times_as_long_as_its_function_may_run_or_as_long_as_its_lease():
