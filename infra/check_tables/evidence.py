@@ -11,10 +11,12 @@ from rewards.adapters.sealed import SealBrokenError, Sealed
 from rewards.bootstrap import Flows
 from rewards.domain.import_job import ImportJob, Seal
 from rewards.domain.messages import ChunkMessage
-from rewards.domain.object_keys import sealed_manifest_key
+from rewards.domain.object_keys import parse_part_key, sealed_manifest_key
 from rewards.domain.outcomes import Outcome, RowResult
 
 _MANIFEST = "manifest.json"
+# No moment before this can be restored (milliseconds): 35 days, and one for what ran at that moment.
+_RESTORABLE = 36 * 86_400_000
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -40,7 +42,7 @@ class Evidence:
 
     @cached_property
     def parts(self) -> list[Part]:
-        """The parts of all imports, in the order in which they were written.
+        """The parts that were written in the last 36 days, in the order in which they were.
 
         There can be several of a chunk. Each was written after its rows, so every row that one of them calls
         redeemed was redeemed.
@@ -48,12 +50,12 @@ class Evidence:
         return sorted(self._list_parts())
 
     def _list_parts(self) -> Iterator[Part]:
-        for key, written in self._list("imports/"):
-            _, import_id, *rest = key.split("/")
-            if len(rest) == 2 and rest[0] == "parts":
-                group, _, name = rest[1].rpartition("chunk-" if "chunk-" in rest[1] else "so-far-")
-                if not group and name[:6].isdecimal():
-                    yield Part(written, import_id, int(name[:6]), key)
+        oldest = self._flows.now() - _RESTORABLE
+        for prefix in ("evidence/", "imports/"):
+            for key, written in self._list(prefix):
+                found = parse_part_key(key)
+                if found is not None and written >= oldest:
+                    yield Part(written, *found, key)
 
     def parts_of(self, import_id: str) -> list[Part]:
         """The parts of one import."""

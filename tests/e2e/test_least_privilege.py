@@ -271,16 +271,35 @@ def rewards_are_loaded(harness):
     must(record["outcomes"] == {"LOADED": 1}, record["outcomes"])
 
 
-def an_import_is_reversed(harness):
-    original = harness.finish(harness.redeem(row()))
+def as_version_0_1_wrote_them(harness, record):
+    """Move the results of an import's chunks to where version 0.1 wrote them."""
+    s3, bucket = harness.service.s3, harness.service.local.files_bucket
+    for each in s3.list_objects_v2(Bucket=bucket, Prefix=f"evidence/{record['id']}/parts/")["Contents"]:
+        source = {"Bucket": bucket, "Key": each["Key"]}
+        s3.copy_object(CopySource=source, Bucket=bucket, Key=each["Key"].replace("evidence/", "imports/"))
+        s3.delete_object(**source)
+    return record
+
+
+def an_import_is_reversed(harness, change=lambda _, record: record):
+    original = change(harness, harness.finish(harness.redeem(row())))
     order = harness.call(201, "POST", f"/import/{original['id']}/reverse").json
     harness.deliver("Redeem", "RedemptionQueue", harness.message("RedemptionQueue", order["id"]))
     must(harness.record(order)["outcomes"].get("REVERSED") == 1, harness.record(order))
 
 
+def an_import_of_version_0_1_is_reversed(harness):
+    an_import_is_reversed(harness, as_version_0_1_wrote_them)
+
+
 def an_import_is_finished(harness):
     record = harness.finish(harness.redeem(row()))
     must(record["results"] and record["dateMailed"], record)
+
+
+def an_import_of_version_0_1_is_finished(harness):
+    record = harness.finish(as_version_0_1_wrote_them(harness, harness.redeem(row())))
+    must(record["results"], record)
 
 
 def a_dead_chunk_is_handled(harness):
@@ -546,6 +565,7 @@ DEEDS = {
         a_chunk_in_other_hands_is_requeued,
         rewards_are_loaded,
         an_import_is_reversed,
+        an_import_of_version_0_1_is_reversed,
     ],
     "Finish": [
         a_dead_report_is_handled,
@@ -555,6 +575,7 @@ DEEDS = {
         a_validation_that_died_while_sending_is_run_again,
         a_dead_chunk_of_rewards_is_handled,
         an_import_is_finished,
+        an_import_of_version_0_1_is_finished,
         in_a_new_container("Finish", a_validation_that_died_while_sending_is_run_again),
     ],
     "Report": [

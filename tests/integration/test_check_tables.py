@@ -247,7 +247,7 @@ def test_an_import_that_an_unknown_reversal_may_have_reversed_is_not_applied_aga
 def test_rows_whose_chunk_was_deleted_are_reported(world):
     before = saved(world)
     _, done = redeem(world, "10")
-    for key in world.keys(f"evidence/{done['id']}/"):
+    for key in world.keys(f"evidence/{done['id']}/sealed/"):
         world.s3.delete_object(Bucket=world.names["files"], Key=key)
     restore(world, before)
     found, applied = check(world, reapply=True)

@@ -133,7 +133,7 @@ def test_groups_whose_messages_are_lost_are_joined_when_the_import_is_resumed(lo
 
 def test_a_group_that_cannot_be_joined_ends_its_import_without_results(loaded):
     import_id, groups = waiting(loaded, large_file(loaded))
-    lost = loaded.keys(f"imports/{import_id}/parts/")[3]
+    lost = loaded.keys(f"evidence/{import_id}/parts/")[3]
     part = loaded.bytes(lost)
     loaded.s3.delete_object(Bucket=loaded.names["files"], Key=lost)
     for message in groups:

@@ -211,8 +211,19 @@ def test_a_reversal_that_failed_has_no_file_that_would_redeem_again(world):
 def counted_part(world, import_id):
     """The object with the answers of an import's only chunk."""
     (attempt,) = world.chunk_records.attempts(import_id, range(1, 2)).values()
-    key = f"imports/{import_id}/parts/chunk-000001-{attempt}.jsonl"
+    key = f"evidence/{import_id}/parts/chunk-000001-{attempt}.jsonl"
     return {"Bucket": world.names["files"], "Key": key}
+
+
+def test_results_that_version_0_1_wrote_are_reversed(world):
+    world.load([{"id": "r", "assignedCredit": 100}])
+    done = world.upload("redemptions/a.csv", sheet([row(60)]))
+    part = counted_part(world, done["id"])
+    old = part["Key"].replace("evidence/", "imports/")
+    world.s3.copy_object(Bucket=part["Bucket"], Key=old, CopySource=part)
+    world.s3.delete_object(**part)
+    assert reverse(world, done)["outcomes"] == {"REVERSED": 1}
+    assert world.available() == 100
 
 
 def test_a_reversal_ends_though_the_answers_it_needs_are_deleted(world):

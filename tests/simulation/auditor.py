@@ -259,7 +259,7 @@ class Auditor(LedgerModel):
         rejected = f"evidence/{import_id}/sealed/{sealed['attempt']}/checked-" if sealed else "-"
         for key, versions in self._world.s3.buckets[FILES].objects.items():
             folder, _, part = key.rpartition("/")
-            chunk = folder == f"imports/{import_id}/parts" and part.removesuffix(".jsonl") in chunks
+            chunk = folder == f"evidence/{import_id}/parts" and part.removesuffix(".jsonl") in chunks
             if chunk or key.startswith(rejected):
                 stored = map(json.loads, versions[-1].body.splitlines())
                 # The first line of a chunk's part has ready cells.

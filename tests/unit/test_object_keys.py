@@ -48,11 +48,15 @@ def test_the_last_part_of_a_folder_is_blank():
         (object_keys.import_key(ID, object_keys.EXAMPLES), f"imports/{ID}/examples.json"),
         (
             object_keys.part_key(ID, object_keys.part_name("chunk", 7, "a1")),
-            f"imports/{ID}/parts/chunk-000007-a1.jsonl",
+            f"evidence/{ID}/parts/chunk-000007-a1.jsonl",
         ),
         (
             object_keys.part_key(ID, object_keys.part_name("checked", 7)),
-            f"imports/{ID}/parts/checked-000007.jsonl",
+            f"evidence/{ID}/parts/checked-000007.jsonl",
+        ),
+        (
+            object_keys.old_part_key(ID, object_keys.part_name("chunk", 7)),
+            f"imports/{ID}/parts/chunk-000007.jsonl",
         ),
         (object_keys.sealed_chunks_key(ID, "a1", 2), f"evidence/{ID}/sealed/a1/chunks-000002.jsonl.gz"),
         (object_keys.sealed_results_key(ID, "a1", 2), f"evidence/{ID}/sealed/a1/checked-000002.jsonl"),
@@ -66,3 +70,23 @@ def test_keys_that_are_stored_do_not_change(key, expected):
 def test_tells_files_of_imports_from_reports():
     assert object_keys.is_of_import(object_keys.import_key(ID, object_keys.RESULTS))
     assert not object_keys.is_of_import(object_keys.report_key(ID, "CSV"))
+
+
+@pytest.mark.parametrize("group", ["chunk", "so-far"])
+@pytest.mark.parametrize("attempt", ["", "a1"])
+def test_the_key_of_a_chunks_results_names_import_and_chunk(group, attempt):
+    for key in (object_keys.part_key, object_keys.old_part_key):
+        part = key(ID, object_keys.part_name(group, 1_234_567, attempt))
+        assert object_keys.parse_part_key(part) == (ID, 1_234_567)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        object_keys.part_key(ID, object_keys.part_name("checked", 1)),
+        object_keys.sealed_chunks_key(ID, "a1", 1),
+        object_keys.import_key(ID, object_keys.RESULTS),
+    ],
+)
+def test_other_keys_are_not_those_of_a_chunks_results(key):
+    assert object_keys.parse_part_key(key) is None

@@ -18,7 +18,7 @@ from rewards.adapters.errors import UploadGoneError, UploadUnreadableError, tran
 from rewards.adapters.parallel import read_ahead
 from rewards.adapters.result_parts import Part, decode_part, decode_results, encode_part
 from rewards.domain.download_names import content_disposition
-from rewards.domain.object_keys import part_key
+from rewards.domain.object_keys import old_part_key, part_key
 from rewards.domain.outcomes import RowResult
 
 if TYPE_CHECKING:
@@ -196,14 +196,18 @@ class Files:
 
     def partial_results(self, import_id: str, part: str) -> list[RowResult]:
         """The results of a part that may not be there, in line order."""
-        body = self.get(part_key(import_id, part))
+        body = self._part_if_kept(import_id, part)
         return [] if body is None else decode_results(body)
 
     def _part(self, import_id: str, part: str) -> bytes:
-        body = self.get(part_key(import_id, part))
+        body = self._part_if_kept(import_id, part)
         if body is None:
             raise FileNotFoundError(f"{import_id} {part}")
         return body
+
+    def _part_if_kept(self, import_id: str, part: str) -> bytes | None:
+        body = self.get(part_key(import_id, part))
+        return self.get(old_part_key(import_id, part)) if body is None else body
 
     def put_record(self, key: str, record: Mapping[str, object]) -> None:
         """Write a small record as JSON; writing it again is harmless."""

@@ -11,14 +11,16 @@ The files bucket:
 
     exports/{exportId}/{report}.{format}
     imports/{importId}/results.csv, failed.csv, examples.json
-    imports/{importId}/parts/{part}.jsonl                         results of chunks
+    imports/{importId}/parts/{part}.jsonl                         results of chunks, until version 0.2
     imports/{importId}/groups/000001/results.csv, failed.csv      of the rows of a group
     imports/{importId}/groups/000001/joined.json                  what there is to know of it
+    evidence/{importId}/parts/{part}.jsonl                        results of chunks
     evidence/{importId}/sealed/{attempt}/chunks-000001.jsonl.gz   message bodies, one per line
     evidence/{importId}/sealed/{attempt}/checked-000001.jsonl     results of rejected rows
     evidence/{importId}/sealed/{attempt}/manifest.json            the SHA-256 of each of these
 """
 
+import re
 from typing import Literal
 
 from rewards.domain import ids
@@ -36,6 +38,8 @@ EXAMPLES = "examples.json"
 JOINED = "joined.json"
 
 _IMPORTS = "imports/"
+_EVIDENCE = "evidence/"
+_PART = re.compile(r"(?:evidence|imports)/([^/]+)/parts/(?:chunk|so-far)-([0-9]{6,})(?:-[^/]*)?\.jsonl")
 
 
 def upload_key(folder: str, import_id: str, file_name: str) -> str:
@@ -96,7 +100,18 @@ def part_name(group: Literal["chunk", "so-far", "checked"], number: int, attempt
 
 def part_key(import_id: str, part: str) -> str:
     """A part of an import's results, by its `part_name`."""
+    return f"{_EVIDENCE}{import_id}/parts/{part}.jsonl"
+
+
+def old_part_key(import_id: str, part: str) -> str:
+    """Where versions before 0.2 wrote a part of an import's results."""
     return f"{_IMPORTS}{import_id}/parts/{part}.jsonl"
+
+
+def parse_part_key(key: str) -> tuple[str, int] | None:
+    """The import and the chunk's number of a key of results of a chunk, complete or not; None for others."""
+    found = _PART.fullmatch(key)
+    return (found[1], int(found[2])) if found else None
 
 
 def sealed_chunks_key(import_id: str, attempt: str, number: int) -> str:
@@ -115,4 +130,4 @@ def sealed_manifest_key(import_id: str, attempt: str) -> str:
 
 
 def _sealed_key(import_id: str, attempt: str, name: str) -> str:
-    return f"evidence/{import_id}/sealed/{attempt}/{name}"
+    return f"{_EVIDENCE}{import_id}/sealed/{attempt}/{name}"
