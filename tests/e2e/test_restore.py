@@ -78,6 +78,19 @@ def checked(service, **options):
     return {state: [each for each in findings if each.state is state] for state in State}
 
 
+def test_the_stack_itself_adopts_restored_tables(first):
+    """Afterwards it uses its own tables again, which were kept."""
+    own = first.local.outputs
+    names = {table: restored(first, table, f"{table}-adopted") for table in TABLES}
+    adopting = stack.deploy(first.local.aws, parameters={f"{each}Name": name for each, name in names.items()})
+    assert {table: adopting.outputs[table] for table in TABLES} == names
+    assert adopting.outputs["ApiUrl"] == own["ApiUrl"]
+    assert first.call("GET", "/import/history/list").status == 200
+    kept = first.local.aws.client("dynamodb").list_tables()["TableNames"]
+    assert {own[table] for table in TABLES} <= {*kept}
+    stack.deploy(first.local.aws, parameters={f"{table}Name": own[table] for table in TABLES})
+
+
 def test_a_second_stack_takes_over_restored_tables(first):
     load(first, "a", range(USERS))
     sheet = report(first)
