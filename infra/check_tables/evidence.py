@@ -36,6 +36,7 @@ class Evidence:
         self._flows = flows
         # Parts and chunks of an import come one after the other.
         self.job = lru_cache(1024)(self._job)
+        self._results = lru_cache(4)(self._read_results)
         self._sealed = lru_cache(16)(self._read_sealed)
         self._numbers = lru_cache(16)(self._read_numbers)
         self._bodies = lru_cache(4)(self._read_bodies)
@@ -63,8 +64,11 @@ class Evidence:
 
     def results(self, part: Part, outcome: Outcome) -> list[RowResult]:
         """The results with this outcome in a part; none if it was deleted."""
+        return [each for each in self._results(part) if each.outcome is outcome]
+
+    def _read_results(self, part: Part) -> list[RowResult]:
         body = self._flows.files.get(part.key)
-        return [] if body is None else [each for each in decode_results(body) if each.outcome is outcome]
+        return [] if body is None else decode_results(body)
 
     def _job(self, import_id: str) -> ImportJob | None:
         """The record of an import, or None."""
