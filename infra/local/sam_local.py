@@ -156,6 +156,11 @@ class Events:
         item = self._item("IMPORT", import_id)
         finished = self._status("IMPORT", import_id) == "COMPLETED" and item.get("results") == {"BOOL": True}
         self._check("finish", finished, item)
+        event = read("email-bounced")
+        event["detail"]["mail"]["tags"]["import_id"] = [import_id]
+        self._call("SweepFunction", "email-bounced", event)
+        item = self._item("IMPORT", import_id)
+        self._check("email-bounced", "emailProblem" in item, item)
 
     def _dead_letters(self) -> None:
         self._call("ValidateFunction", None, self._uploaded("validate-s3-put", "sam-1"))
@@ -186,7 +191,7 @@ class Events:
         is_page = page["statusCode"] == 200 and page["headers"]["Content-Type"].startswith("text/html")
         self._check("console-get", is_page, page)
         answer = self._call("AuthorizerFunction", "authorizer", self._authorized())
-        self._check("authorizer", answer["context"].get("role") == "operator", answer)
+        self._check("authorizer", "write" in answer["context"].get("scopes", "").split(), answer)
 
     # --- Completing events ---
 

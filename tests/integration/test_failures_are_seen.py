@@ -62,6 +62,8 @@ OWN = {
     Metric.EMAILS_FAILED: CAUSES["EmailsFailedAlarm"],
     Metric.STUCK_JOBS: CAUSES["StuckJobsAlarm"],
     Metric.OLDEST_IMPORT_AGE: CAUSES["OldImportsAlarm"],
+    Metric.EMAIL_PROBLEMS: CAUSES["EmailProblemsAlarm"],
+    Metric.ALARMS_WITHOUT_RECIPIENT: CAUSES["AlarmsWithoutRecipientAlarm"],
     Metric.AUTHORIZATION_FAILURES: CAUSES["UnauthorizedRequestsAlarm"],
     Metric.REQUEUES: a_lease_is_taken,
     Metric.IMPORTS_ENDED: a_file_is_rejected,

@@ -259,7 +259,7 @@ def event_sources():
     """The properties of each event source of a queue, with those of its function and of its queue."""
     resources = template()["Resources"]
     for resource in resources.values():
-        for event in resource["Properties"].get("Events", {}).values():
+        for event in resource.get("Properties", {}).get("Events", {}).values():
             if event["Type"] == "SQS":
                 source = event["Properties"]
                 queue = resources[source["Queue"].removesuffix(".Arn")]["Properties"]
