@@ -195,13 +195,13 @@ INJECTED_BUGS: dict[str, tuple[Change, ...]] = {
             "self.chunks_done >= self.chunks - 1",
         ),
         (
-            "rewards.flows.finish_import",
-            "range(1, job.chunks + 1)",
-            "range(1, job.chunks_done + 1)",
+            "rewards.flows.write_results",
+            "last = job.chunks if following",
+            "last = job.chunks_done if following",
         ),
         (
-            "rewards.flows.finish_import",
-            "if not join.complete or join.rows != job.rows or join.used != expected:",
+            "rewards.flows.write_results",
+            "if rows != job.rows or used != expected:",
             "if False:",
         ),
     ),
@@ -392,13 +392,6 @@ INJECTED_BUGS: dict[str, tuple[Change, ...]] = {
             "rewards.domain.values",
             'int("0" + whole + kept)',
             'int(float("0" + whole + "." + fraction + "0") * 10**places)',
-        ),
-    ),
-    "count a group before it is joined": (
-        (
-            "rewards.flows.write_results",
-            "joined = self._join(",
-            "self._jobs.count_group(job.id, message.number, self._now())\n        joined = self._join(",
         ),
     ),
     "put groups together in the wrong order": (
