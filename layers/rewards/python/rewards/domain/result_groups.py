@@ -1,7 +1,7 @@
 """Groups of rows whose results are joined apart from each other, each by a function call of its own.
 
 A CSV file is cut where a record begins, so that a group can be read without what is before it. S3 makes one
-file of the groups' results, of which each but the last must have 5 MiB: a row has 33 bytes or more of them.
+file of the groups' results, of which each but the last must have 5 MiB: a row has 39 bytes or more of them.
 """
 
 from collections.abc import Sequence
