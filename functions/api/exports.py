@@ -136,8 +136,8 @@ class ExportOrder(RequestObject):
     name: str | None = Field(default=None, description="The name of the import; cut to 200 characters.")
     requester: str | None = Field(
         default=None,
-        description="Who asks, of an API key; cut to 200 characters. Default: the API key. Of a user it is "
-        "the email address.",
+        description="The requester, if an API key is used; cut to 200 characters. Default: the API key. With "
+        "a user's token it is the user's email address.",
     )
     params: ExportParams | None = None
 
@@ -150,7 +150,7 @@ class Problem(BaseModel):
 
 
 class EmailProblem(BaseModel):
-    """What the email service reported about the email of a job, after it had taken the email."""
+    """What the email service reported about the email of a job after it had accepted the email."""
 
     kind: EmailProblemKind = Field(
         description="BOUNCED: the recipient's server returned it. COMPLAINED: the recipient reported it as "
@@ -172,7 +172,8 @@ class Export(WithDecimalsByUnit):
     params: dict[str, Any] = Field(title="Filters", description="The filters that apply.")
     mailtoEmail: str | None = Field(description="The email address that is notified.")
     emailProblem: EmailProblem | None = Field(
-        default=None, description="Why the email did not arrive, or was not wanted; null if nothing is known."
+        default=None,
+        description="Why the email did not arrive, or was not wanted; null if no problem is known.",
     )
     status: Literal["PENDING", "COMPLETED", "ABORTED", "EXPIRED"]
     dateCreated: int

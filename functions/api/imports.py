@@ -153,7 +153,8 @@ class Import(BaseModel):
     resumedBy: str | None = Field(default=None, description="Who resumed it last.")
     mailtoEmail: str | None = Field(description="The email address that is notified.")
     emailProblem: EmailProblem | None = Field(
-        default=None, description="Why the email did not arrive, or was not wanted; null if nothing is known."
+        default=None,
+        description="Why the email did not arrive, or was not wanted; null if no problem is known.",
     )
     status: Literal["PENDING", "VALIDATING", "PROCESSING", "COMPLETED", "ABORTED", "CANCELLED"]
     error: Problem | None

@@ -23,7 +23,7 @@ percent-encoded; a slash in an id need not be. Spaces around ids are ignored.
 _ERRORS = {
     "400": "VALIDATION_ERROR: the request is not valid; `validationErrors` names each problem.",
     "401": "UNAUTHORIZED: the request has neither an API key nor a token of the user pool.",
-    "403": "FORBIDDEN: the API key does not have the scope, or the user is not in the group, that is needed.",
+    "403": "FORBIDDEN: the API key lacks the scope, or the user is not in a group, that the request needs.",
     "404": "TENANT_NOT_FOUND: the tenant alias does not exist.",
     "413": f"PAYLOAD_TOO_LARGE: the body has more than {MAX_BODY_BYTES:,} bytes. RESPONSE_TOO_LARGE: the "
     f"response would have more than {MAX_RESPONSE_BYTES:,} bytes; set limit and offset where possible.",

@@ -32,7 +32,7 @@ READING = ("GET", "HEAD", "OPTIONS")
 # The longest name of a caller in records (characters).
 _MAX_CALLER = 100
 
-# What the authorizer of an earlier version says of a caller, while a stack is updated.
+# While a stack is updated, the authorizer of the earlier version names a role instead of scopes.
 _SCOPES_OF_ROLES = {"operator": "read write", "viewer": "read", "none": "none"}
 
 
@@ -81,7 +81,7 @@ def caller_named(event: dict[str, Any]) -> str | None:
 
 
 def _granted(event: dict[str, Any]) -> dict[str, str] | None:
-    """What the authorizer says of the caller; None of an unknown one."""
+    """What the authorizer says about the caller; None for an unknown one."""
     granted = (event["requestContext"].get("authorizer") or {}).get("lambda") or {}
     scopes = granted.get("scopes") or _SCOPES_OF_ROLES.get(granted.get("role", ""))
     return {**granted, "scopes": scopes} if scopes else None
@@ -107,7 +107,7 @@ def is_from_console(event: dict[str, Any]) -> bool:
 def admit(event: dict[str, Any], tenant_alias: str, public_url: str) -> dict[str, Any]:
     """The request in plain characters, if its caller may send any. Raises ApiError.
 
-    Which scope a request needs is known once its route is (resolver.py).
+    resolver.py checks the scope, which depends on the route.
     """
     require(caller_of(event), Scope.READ)
     method = event["requestContext"]["http"]["method"].upper()

@@ -61,7 +61,7 @@ class Resolver(APIGatewayHttpResolver):
             return None, {}
         best, match = max(fitting, key=lambda each: _literal(each[0].path))
         logged = {name: match[name] for name in _LOGGED if name in match.groupdict()}
-        if "key_id" in logged and not is_id(logged["key_id"]):  # by mistake it may be the key itself
+        if "key_id" in logged and not is_id(logged["key_id"]):  # somebody may have sent the key itself
             del logged["key_id"]
         return best.path, logged
 

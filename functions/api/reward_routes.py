@@ -52,11 +52,11 @@ class RewardRedemption(BaseModel):
     id: str
     dateRedeemed: int
     quantityRedeemed: int
-    importId: str | None = Field(default=None, description="The import that redeemed it; null of the API.")
+    importId: str | None = Field(default=None, description="The import that redeemed it, or null.")
     requester: str | None = Field(
         default=None,
         description="Who redeemed it by the API: a user's email address, or an API key. Null if that was not "
-        "recorded; of an import, its record names the requester.",
+        "recorded; the record of an import names its requester.",
     )
 
 

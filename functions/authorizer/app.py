@@ -31,7 +31,7 @@ logger = Logger()
 
 # A rotated key is used after this many seconds at the latest.
 _KEY_SECONDS = 60
-# So long a throttled request to the table is repeated; the function's time is 10 seconds.
+# How long a throttled request to the table is retried; the function times out after 10 seconds.
 _PATIENCE_SECONDS = 3
 
 
@@ -95,7 +95,7 @@ def _by_token(token: str) -> dict[str, str]:
 
 
 def _joined(scopes: Iterable[Scope]) -> str:
-    """The scopes as one text; "none" of a user in none of the groups."""
+    """The scopes as one text; "none" for a user in none of the groups."""
     return " ".join(sorted(scopes)) or "none"
 
 

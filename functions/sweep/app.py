@@ -1,7 +1,7 @@
-"""Every 15 minutes: resume imports and exports that have stopped, and count those that this does not help.
-Report that nobody receives the alarms.
+"""Resume imports and exports that have stopped, every 15 minutes; record emails that bounced.
 
-When SES reports an email that bounced, was rejected, or was reported as spam: record it.
+A run also counts the jobs that resuming did not help, and reports if nobody receives the alarms. Events of
+SES about emails that bounced, were rejected, or were reported as spam call the same function.
 """
 
 from functools import cache

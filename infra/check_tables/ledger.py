@@ -40,7 +40,7 @@ _Row = tuple[int, str, int]
 class Ledger:
     """Compares the tables behind `flows`; `repair` and `reapply` say what may be changed.
 
-    Whoever applies again has to repair, too, or a reward that lost its claim would be granted twice.
+    `reapply` needs `repair`, too: otherwise a reward that lost its claim would be granted twice.
     `applied` has what was redeemed again, in credits by unit.
     """
 
@@ -198,7 +198,7 @@ class Ledger:
                 )
         except ConditionFailedError:
             return Finding(State.DECIDE, subject, f"{text}. It was claimed just now; check again")
-        return Finding(State.REPAIRED, subject, f"{text}. Its name and source are not known any more")
+        return Finding(State.REPAIRED, subject, f"{text}. Its name and source are lost")
 
     # --- Redeemed without results: `Accounts` is younger than `Jobs` ---
 
@@ -225,7 +225,7 @@ class Ledger:
     # --- Results without effect: `Accounts` is older than what the parts say ---
 
     def _results_without_effect(self) -> Iterator[Finding]:
-        """Apply again what result parts say was loaded, redeemed or reversed, in its order."""
+        """Apply again what result parts say was loaded, redeemed or reversed, in the order of the parts."""
         evidence = self._evidence
         unknown = self._unknown_reversals()
         for import_id in sorted(unknown):
@@ -275,8 +275,8 @@ class Ledger:
         if not isinstance(chunk, RedeemChunk):
             subject = f"import {part.import_id}, chunk {part.chunk}"
             text = (
-                f"{len(missing):,} of its rows were redeemed, but the balances do not know it, and the "
-                "stored chunk with their rowIds is missing or not certain. If its file has rowIds, import it "
+                f"{len(missing):,} of its rows were redeemed, but the balances do not contain that, and the "
+                "stored chunk with their rowIds is missing or ambiguous. If its file has rowIds, import it "
                 "again"
             )
             yield Finding(State.DECIDE, subject, text)
@@ -316,7 +316,7 @@ class Ledger:
         key = request.balance_key
         subject = f"import {part.import_id}, line {row.line}, {_balance(key)}"
         amount = f"{format_value(row.value, row.unit)} {row.unit}"
-        text = f"{amount} was redeemed, but the balance does not know it"
+        text = f"{amount} was redeemed, but the balance does not contain it"
         while True:
             balance = self.flows.accounts.read([key], backoff).get(key)
             if balance is not None:
@@ -381,7 +381,7 @@ class Ledger:
             subject = f"import {part.import_id}, line {line}, {_balance(row.balance_key)}"
             text = (
                 f"{format_value(row.redeemed, row.unit)} {row.unit} was returned, but the balance does not "
-                "know it"
+                "contain that"
             )
             if not self.reapply:
                 yield Finding(State.REAPPLY, subject, text)

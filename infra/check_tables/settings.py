@@ -80,7 +80,7 @@ def cors(api_url: str) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class _Setting:
-    """One setting: whether it is as it has to be, and how it is set; without `enable`, a person must."""
+    """One setting: whether it is right, and how to set it; without `enable`, a person has to."""
 
     subject: str
     problem: str
@@ -213,7 +213,7 @@ class StackSettings:
         others = [each for each in rules if each.get("ID") not in {rule["ID"] for rule in wanted}]
         return _Setting(
             f"{bucket} {name}",
-            "the lifecycle rules of the stack are missing, so old files are not deleted, or too early",
+            "the lifecycle rules of the stack are missing, so old files are never deleted, or too early",
             all(rule in known for rule in wanted),
             lambda: s3.put_bucket_lifecycle_configuration(
                 Bucket=name, LifecycleConfiguration={"Rules": [*others, *wanted]}
@@ -232,8 +232,8 @@ class StackSettings:
         )
 
     def _notification(self) -> _Setting:
-        """Uploads have to start this stack's function. A bucket has one function for them, so another stack's
-        function gets none any more."""
+        """Uploads have to start this stack's function. It replaces the function of another stack, because a
+        bucket can have only one for them."""
         s3, name = self.client("s3"), self.outputs["UploadBucket"]
         function = self.client("lambda").get_function(FunctionName=self.resources["ValidateFunction"])
         arn = function["Configuration"]["FunctionArn"]

@@ -1,6 +1,6 @@
 """Run every event of events/ through its function with `sam local invoke`: make sam-local
 
-The events name tables, files and imports that exist nowhere. So each is completed here: what it is about is
+The events name tables, files and imports that do not exist. So each is completed here: what it names is
 created on the running local stack first, and what the function did is checked afterwards. While this runs,
 the stack's own functions get no messages and no uploads. Needs Docker.
 """
@@ -36,7 +36,7 @@ WAIT_SECONDS = 60.0
 
 
 class UnexpectedError(Exception):
-    """A function did not do what its event is for; the message says which one, and what it did."""
+    """An event had an unexpected outcome; the message names the event, and says what happened."""
 
 
 def main() -> int:
@@ -49,7 +49,7 @@ def main() -> int:
         print("No local stack is running. Start one with `make up`, then run `make sam-local` again.")
         return 1
     done = Events(local, lambda name, event: invoke_in_docker(local, name, event)).run()
-    print(f"{len(done)} events, each with the outcome that it should have: {', '.join(done)}.")
+    print(f"{len(done)} events, each with the expected outcome: {', '.join(done)}.")
     return 0
 
 
@@ -259,7 +259,7 @@ class Events:
             )
 
     def _take(self, queue: str, text: str) -> str:
-        """Take the message in which a text stands off a queue; others stay."""
+        """Take the message that contains a text off a queue; others stay."""
         url = self._local.resources[queue]
         deadline = time.monotonic() + WAIT_SECONDS
         while time.monotonic() < deadline:

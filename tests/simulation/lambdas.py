@@ -21,10 +21,10 @@ from tests.simulation.sqs import SQS, Message
 ROOT = Path(__file__).parents[2]
 ACCOUNT = "arn:aws:sqs:us-east-1:000000000000:"
 
-# So often Lambda calls a function in one chain of messages, unless its RecursiveLoop is Allow.
+# How often Lambda calls a function in one chain of messages, unless its RecursiveLoop is Allow.
 # https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html
 LOOP = 16
-# So long Lambda keeps an event for which there is no concurrency, and so often it tries again.
+# How long Lambda keeps an event for which there is no concurrency, and how often it tries again.
 EVENT_AGE, EVENT_RETRY = 6 * HOUR, 5 * MINUTE
 
 

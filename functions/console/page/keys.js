@@ -1,4 +1,4 @@
-// API keys, for administrators: create one, which is shown once, list them, revoke them.
+// The page of API keys, for administrators: creates a key, which is shown once, lists keys and revokes them.
 
 import { action } from "./actions.js";
 import { get, post, remove } from "./api.js";
@@ -74,7 +74,8 @@ function scopeChoice([scope, label, use]) {
 }
 
 function created(key) {
-  const words = "Copy the key now. It is not shown again. Programs send it as the password of HTTP Basic.";
+  const words =
+    "Copy the key now. It is not shown again. Programs send it as the password of HTTP Basic authentication.";
   return notice(
     "good",
     `The key “${key.name}” was created`,

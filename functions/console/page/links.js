@@ -14,9 +14,7 @@ export function revokeLinks(path) {
 async function revoke(path) {
   const sure = await dialog(
     "Revoke links?",
-    paragraph(
-      "All download links in emails that were sent so far stop working. Files can still be downloaded here.",
-    ),
+    paragraph("All download links that were sent by email stop working. Files can still be downloaded here."),
     [
       ["Keep links", "", ""],
       ["Revoke links", "yes", "danger"],

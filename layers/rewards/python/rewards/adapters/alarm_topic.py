@@ -16,8 +16,8 @@ class AlarmTopic:
         self._arn = arn
 
     def has_recipient(self) -> bool:
-        """Whether a subscription is confirmed. A topic that cannot be read, as one of another account, counts
-        as if it had one: only what is known is reported."""
+        """Whether a subscription is confirmed. A topic that cannot be read, such as one of another account,
+        counts as if it had one, so that no alarm is raised by mistake."""
         pages = self._client.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=self._arn)
         try:
             # An unconfirmed subscription has the word PendingConfirmation in place of an ARN.

@@ -8,12 +8,12 @@ from rewards.domain.access import Scope
 from rewards.domain.api_key import ApiKey, digest_of, id_in
 from rewards.domain.ids import is_id
 
-# The last use of a key is recorded once in this time (milliseconds).
+# The last use of a key is recorded at most once in this time (milliseconds).
 _USE_RECORDED_EVERY = 3_600_000
 
 
 class ApiKeys:
-    """Creates, finds, lists and revokes API keys. Who reads the table learns no key, only digests."""
+    """Creates, finds, lists and revokes API keys. The table contains no keys, only digests."""
 
     def __init__(self, table: JobsTable) -> None:
         self._table = table
@@ -30,7 +30,7 @@ class ApiKeys:
         self._table.create(API_KEY, key.id, record)
 
     def find(self, text: str) -> ApiKey | None:
-        """The valid key that a text is, as stored now; None for an unknown or revoked one."""
+        """The record of a valid key, as stored now; None for an unknown or revoked one."""
         key_id = id_in(text)
         record = self._table.get(API_KEY, key_id) if key_id else None
         if record is None or not hmac.compare_digest(record["digest"], digest_of(text)):

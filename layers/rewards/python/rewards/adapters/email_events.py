@@ -1,4 +1,4 @@
-"""Events about emails that SES had taken, as EventBridge delivers them.
+"""Events about emails that SES had accepted, as EventBridge delivers them.
 
 AWS documents the event in "Monitoring SES events using Amazon EventBridge", and its detail in "Examples of
 event data that Amazon SES publishes to Amazon SNS" (both: Amazon SES, Developer Guide). Events come on a
@@ -53,7 +53,7 @@ def _milliseconds(time: str) -> int:
 
 
 def _id(tags: Mapping[str, Any], name: str) -> str | None:
-    """The id in a tag, None without the tag. Raises ValueError for what is no id."""
+    """The id in a tag; None without the tag. Raises ValueError if the tag is no id."""
     if name not in tags:
         return None
     (found,) = tags[name]

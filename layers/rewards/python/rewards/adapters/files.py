@@ -104,7 +104,7 @@ class _ReadAhead(_Pieces):
 
 
 class _Within:
-    """A part of a body: a server may answer a request for a range with all there is (RFC 9110, 14.2)."""
+    """A part of a body: a server may ignore a requested range and return everything (RFC 9110, 14.2)."""
 
     def __init__(self, body: Any, first: int, end: int | None) -> None:
         self._body = body

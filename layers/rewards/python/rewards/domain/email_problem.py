@@ -1,4 +1,4 @@
-"""What became of an email after SES had taken it, if it did not arrive or was not wanted."""
+"""What happened to an email after SES had accepted it, if it did not arrive or was not wanted."""
 
 from dataclasses import dataclass
 from enum import StrEnum

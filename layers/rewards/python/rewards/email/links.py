@@ -1,8 +1,9 @@
 """Texts that mail programs must not turn into links.
 
-Whoever may only put a file into the upload bucket chooses its name, its columns and its cells, and emails in
-the company's name show them. Mail programs make links of addresses in any text, so a space breaks each
-address where it could be recognised: `https: / /www .evil .example`, `ann @ evil .example`.
+Somebody who may do no more than put a file into the upload bucket chooses its name, its columns and its
+cells, and emails in the company's name show them. Mail programs make links of addresses in any text,
+so a space breaks each address where it could be recognised: `https: / /www .evil .example`,
+`ann @ evil .example`.
 """
 
 import re

@@ -29,7 +29,7 @@ from rewards.flows.requeue import Requeuer
 from rewards.flows.send_chunks import ChunkSender
 from rewards.flows.uploaded_imports import UploadedImports, uploads_in
 
-# So many workers must have failed with a chunk before its rows are given up.
+# How many workers must have failed with a chunk before its rows fail permanently.
 _FAILURES = 2
 
 
@@ -95,7 +95,7 @@ class DeadLetters:
     def _is_not_at_fault(self, message: ChunkMessage) -> bool:
         """Whether SQS delivered a chunk so often only because Lambda, or a table, throttled its workers.
 
-        Of several chunks in one message the first that is not counted decides: the others wait for it.
+        If a message has several chunks, the first one that is not counted decides: the others wait for it.
         """
         records = (self._chunks.chunk(message.import_id, chunk.number) for chunk in chunks_in(message))
         pending = next((record for record in records if not record.counted), None)

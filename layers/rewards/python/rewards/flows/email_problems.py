@@ -1,4 +1,4 @@
-"""Recording on an import or an export that its email bounced, was rejected, or was reported as spam."""
+"""Records on imports and exports that their emails bounced, were rejected, or were reported as spam."""
 
 import logging
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 
 class EmailProblems:
-    """Records what SES reports about emails that it had taken."""
+    """Records what SES reports about emails that it had accepted."""
 
     def __init__(self, imports: ImportJobs, exports: ExportJobs) -> None:
         self._imports = imports
@@ -23,7 +23,7 @@ class EmailProblems:
     def record(self, event: Mapping[str, Any]) -> bool:
         """Record an event on what its email is about; False if there is no such import or export.
 
-        An event that cannot be read is logged and dropped: to retry it would not help.
+        An event that cannot be read is logged and dropped: retrying would not help.
         """
         try:
             reported = email_event(event)

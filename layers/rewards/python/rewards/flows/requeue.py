@@ -56,7 +56,7 @@ class Requeuer:
                 raise
 
     def requeue(self, import_id: str, body: str, reason: str) -> bool:
-        """Send the `body` of an import's message again, and log why; False if that went on too long."""
+        """Send the `body` of an import's message again, and log why; False if the import is too old."""
         if self._is_too_old(import_id):
             return False
         self._queues.send_later(self._queue_url, body, LATER)

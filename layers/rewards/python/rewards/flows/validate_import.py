@@ -43,8 +43,8 @@ logger = logging.getLogger(__name__)
 
 # Bytes of a file whose rows are checked in time; version 0.1 took no larger ones.
 _ALWAYS_FITS = 2 << 30
-# So many rows can be checked in the time that a function has, and so many finished by one function if the
-# file is not finished in groups (docs/performance.md).
+# The most rows that a function can check in its time, and the most that one function can finish, if the file
+# is not finished in groups (docs/performance.md).
 MAX_ROWS = 100_000_000
 MAX_ROWS_UNCUT = 60_000_000
 

@@ -1,8 +1,8 @@
 """results.csv and failed.csv of an import: in one function call, or in groups of rows that are joined apart.
 
 A file is in groups if validation found where to cut it (`result_groups`). Each group has a message, and its
-results are a file of their own. Whoever joins the last one asks to finish the import; S3 then makes one
-file of all. `join_results` makes the lines.
+results are a file of their own. The function that joins the last one sends the message to finish the import;
+S3 then makes one file of all. `join_results` makes the lines.
 """
 
 import gzip
@@ -37,7 +37,7 @@ _PATIENCE = 60  # seconds, if SQS throttles
 
 
 class ResultsError(FaultError):
-    """The results do not cover the import's rows: a part is missing or double."""
+    """The results do not cover the import's rows: a part is missing or duplicated."""
 
 
 class _Joined(TypedDict):
@@ -71,7 +71,7 @@ class ResultsWriter:
     def write(self, job: ImportJob) -> bool:
         """Write the results of an import whose chunks are counted; False while its groups are not joined.
 
-        The messages of those that are not are sent then. Raises ResultsError, and FileNotFoundError or
+        Sends the messages of groups that are not joined. Raises ResultsError, and FileNotFoundError or
         UploadGoneError if what results are made of was deleted.
         """
         groups = self._groups(job)
