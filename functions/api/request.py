@@ -23,7 +23,7 @@ BASE = "/api/v1/"
 # More than any amount has.
 _DIGITS = 18
 
-# The caller with the key of the secret ApiKeySecret, and how those with other API keys begin.
+# How the authorizer names the key of ApiKeySecret, and how its names of other API keys begin.
 _API_KEY = "API"
 _ISSUED_KEY = "key:"
 

@@ -216,7 +216,7 @@ def test_a_user_sets_up_and_turns_off_a_second_factor(harness, service):
 
 
 def test_a_user_who_must_have_a_second_factor_sets_it_up_at_the_sign_in(harness, service):
-    """The emulator never asks for it, so the answer to the password is that of AWS."""
+    """The emulator never asks for it, so the response to the password is the one that AWS documents."""
     service.local.users.add("uma@example.com", "viewers")
     page = harness.arrive()
     asked = []

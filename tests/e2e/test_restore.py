@@ -2,7 +2,7 @@
 
 The restored tables are of slightly different moments, and have none of the settings of the lost ones. What
 was redeemed after these moments is applied again from the result parts. The first stack's own tables, which
-in truth were never lost, say what has to come of it.
+were not really lost, show what the result has to be.
 """
 
 import json

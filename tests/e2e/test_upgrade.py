@@ -1,4 +1,4 @@
-"""An update from release 0.1 with work in flight: everything that it had begun ends right.
+"""An update from release 0.1 with work in flight: everything that it had begun ends correctly.
 
 `release_0_1/state.json` is what that release had stored and sent, written by `release_0_1/record.py`. It is
 put into a stack of this release, as an update of the code finds it. Moments are moved to now.

@@ -408,8 +408,8 @@ def test_a_chunk_that_could_not_be_handled_is_redeemed_when_it_is_moved_back(wor
 
 
 @pytest.mark.parametrize("failures", [0, 1])
-def test_a_dead_chunk_with_which_workers_hardly_failed_is_requeued(world, file, failures):
-    """SQS counts a delivery also where Lambda has no concurrency for a worker."""
+def test_a_dead_chunk_is_requeued_if_fewer_than_two_workers_failed_with_it(world, file, failures):
+    """SQS counts a delivery even if Lambda has no concurrency for a worker."""
     import_id = world.validate(world.put("redemptions/a.csv", file))
     body, *others = world.take("redeem")
     for worker in range(failures):

@@ -1,4 +1,4 @@
-"""Who did it: each change names the user or the API key that asked for it."""
+"""Each change names the user or the API key that requested it."""
 
 import json
 

@@ -223,11 +223,11 @@ def test_while_the_secret_cannot_be_read_nobody_passes_and_later_the_key_does(ga
 # --- Tokens that are let in ---
 
 
-def test_an_id_token_tells_scopes_user_and_address(gate):
+def test_an_id_token_names_scopes_user_and_address(gate):
     assert gate.bearer(id_token()) == {"scopes": "read write", "user": "ann", "email": "ann@example.com"}
 
 
-def test_an_access_token_tells_scopes_and_user(gate):
+def test_an_access_token_names_scopes_and_user(gate):
     assert gate.bearer(access_token()) == {"scopes": "read write", "user": "ann"}
 
 

@@ -264,7 +264,7 @@ def _request(
 
 def _grant_cells(grant: Grant) -> dict[str, Any]:
     cells = {name: value for name, value in asdict(grant).items() if value not in (None, "", {})}
-    del cells["reward"]["cancelled_by"]  # no file says it, and earlier workers do not know it
+    del cells["reward"]["cancelled_by"]  # no file has it, and earlier workers reject it
     return cells
 
 

@@ -1,7 +1,7 @@
 """What a validation wrote before its import was sealed: the chunks, and the results of rejected rows.
 
 Files of chunks hold message bodies, one per line; files of results are in line order; the manifest holds
-the SHA-256 of each of these, and where the groups of rows begin that finish apart. domain/object_keys.py
+the SHA-256 of each of these, and where the groups begin, whose rows finish apart. domain/object_keys.py
 says where they are.
 
 Every attempt to validate has a folder of its own, because an S3 event may arrive twice. The write that
@@ -40,7 +40,7 @@ class Sealed:
         )
         self._chunks: list[str] = manifest["chunks"]
         self._parts: list[str] = manifest["parts"]
-        # What version 0.1 sealed has none.
+        # Manifests of version 0.1 have no groups.
         self.groups = [FIRST_GROUP, *(ResultGroup(*each) for each in manifest.get("groups", ()))]
 
     @property

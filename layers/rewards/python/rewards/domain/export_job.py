@@ -68,7 +68,7 @@ class ExportJob:
     # When the sweep last sent its message again, and how often.
     date_resumed: int | None = None
     resumes: int = 0
-    # When the download links that were sent before were revoked.
+    # When download links were last revoked: those created before do not work.
     date_links_revoked: int | None = None
 
     @property

@@ -153,7 +153,7 @@ class ImportJob:
     # Who cancelled it, and who resumed it last. Who started or reversed another import is the requester.
     cancelled_by: str | None = None
     resumed_by: str | None = None
-    # When the download links that were sent before were revoked.
+    # When download links were last revoked: those created before do not work.
     date_links_revoked: int | None = None
 
     @property

@@ -75,9 +75,9 @@ class Exports:
         return [job.as_at(self._now()) for job in jobs], total
 
     def revoke_links(self, export_id: str) -> ExportJob | None:
-        """Revoke all links that were sent so far; the export, or None if there is none.
+        """Revoke all links that were sent before; the export, or None if there is none.
 
-        Links are compared with the date that this records, so a later date than before revokes them all.
+        A link stores this date as it was when the link was created, so a new date revokes all earlier links.
         """
         while (job := self.get(export_id)) is not None:
             before = job.date_links_revoked

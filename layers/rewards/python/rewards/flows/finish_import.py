@@ -40,8 +40,8 @@ class Finisher:
     def run(self, import_id: str) -> None:
         """Finish an import whose chunks are all counted; anything else is skipped.
 
-        One that finishes in groups is not finished before they are joined: whoever joins the last one sends
-        the message again.
+        An import in groups is finished once they are joined: the function that joins the last one sends the
+        message again.
 
         An import that ended as RESULTS_FAILED gets its results if what they are made of is still kept.
         Running it again is harmless: what was done is not done again. Raises LeaseTakenError while

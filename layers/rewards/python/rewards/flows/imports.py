@@ -202,9 +202,9 @@ class Imports:
                 return self.get(import_id)
 
     def revoke_links(self, import_id: str) -> ImportJob | None:
-        """Revoke all links that were sent so far; the import, or None if there is none.
+        """Revoke all links that were sent before; the import, or None if there is none.
 
-        Links are compared with the date that this records, so a later date than before revokes them all.
+        A link stores this date as it was when the link was created, so a new date revokes all earlier links.
         """
         while (job := self.get(import_id)) is not None:
             before = job.date_links_revoked

@@ -66,9 +66,9 @@ class Loader:
     def _grant(
         self, import_id: str, grants: Iterable[Grant], results: dict[int, RowResult], backoff: Backoff
     ) -> bool:
-        """Write what can be written now, and add its results; whether one failed and is to be tried again.
+        """Write what can be written now, and add its results; whether a write failed and has to be repeated.
 
-        Several transactions are under way at once, but no two over the same item, of which one would fail.
+        Several transactions are sent at once, but no two with the same item, because one of them would fail.
         """
         by_balance: dict[BalanceKey, list[Grant]] = {}
         for each in grants:

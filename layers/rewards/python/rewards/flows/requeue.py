@@ -30,7 +30,7 @@ LATER = 60
 # anything else.
 PATIENCE = 7 * 86_400_000
 
-# The errors of a message that is not at fault.
+# Errors that are not the fault of the message.
 TOO_EARLY = (RetryLaterError, ThrottledError)
 
 
