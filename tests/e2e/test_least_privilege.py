@@ -315,6 +315,11 @@ def a_dead_chunk_is_handled(harness):
         ConditionExpression="attribute_exists(pk)",
         ExpressionAttributeValues={":now": {"S": f"[{int(time.time() * 1000)},0,0,0,0,0]"}},
     )
+    # Two workers failed with it; otherwise it would be requeued.
+    harness.aws.client("dynamodb").put_item(
+        TableName=harness.resources["JobsTable"],
+        Item={"pk": {"S": f"IMPORT#{record['id']}"}, "sk": {"S": "CHUNK#000001"}, "workers": {"N": "2"}},
+    )
     harness.handle(harness.message("RedemptionQueue", record["id"]))
     must(harness.record(record)["outcomes"]["NOT_PROCESSED"] == 1, harness.record(record))
 

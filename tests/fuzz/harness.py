@@ -141,7 +141,7 @@ class Harness:
     def console(self, page):
         return f"https://example.com/#/{page}"
 
-    def link(self, key, until, name):
+    def link(self, key, until, name, *_):
         return "https://example.com/download/x"
 
     def mail(self, kind, import_id, to, email):

@@ -151,6 +151,31 @@ def test_a_group_that_cannot_be_joined_ends_its_import_without_results(loaded):
     assert (record["error"], record["results"]) == (None, True)
 
 
+def test_groups_whose_files_are_lost_are_joined_again(loaded):
+    import_id, groups = waiting(loaded, large_file(loaded))
+    for message in groups:
+        loaded.deliver("finish", message)
+    lost = f"imports/{import_id}/groups/000002/results.csv"
+    loaded.s3.delete_object(Bucket=loaded.names["files"], Key=lost)
+    (finish,) = loaded.take("finish")
+    with pytest.raises(FileNotFoundError):
+        loaded.deliver("finish", finish)
+    loaded.deliver("finish", finish)
+    assert len(loaded.keys(f"imports/{import_id}/results")) == 0
+    loaded.run()
+    assert loaded.record(import_id)["status"] == "COMPLETED"
+    assert len(loaded.results(loaded.record(import_id))) == USERS
+
+
+def test_groups_of_an_import_whose_upload_is_gone_are_left(loaded):
+    import_id, groups = waiting(loaded, large_file(loaded))
+    loaded.finisher.fail(import_id)
+    job = loaded.import_jobs.get(import_id)
+    loaded.s3.delete_object(Bucket=job.bucket, Key=job.key, VersionId=job.version_id)
+    loaded.deliver("finish", groups[0])
+    assert loaded.record(import_id)["error"]["code"] == "RESULTS_FAILED"
+
+
 @pytest.mark.parametrize("encoding", ["utf-16", "cp1252"])
 def test_a_file_that_is_not_utf_8_is_finished_in_one(loaded, encoding):
     record = loaded.upload("preview/a.csv", large_file(loaded).encode(encoding))

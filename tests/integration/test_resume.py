@@ -182,7 +182,7 @@ def test_resuming_while_the_file_is_validated_seals_once(world, monkeypatch):
     import_id = upload(world)
     world.run()
     check_redeemed_once(world, import_id)
-    attempts = {key.split("/")[3] for key in world.keys(f"evidence/{import_id}/")}
+    attempts = {key.split("/")[3] for key in world.keys(f"evidence/{import_id}/sealed/")}
     assert attempts == {world.record(import_id)["seal"]["attempt"]}
 
 

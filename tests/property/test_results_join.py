@@ -138,7 +138,7 @@ def joined_in_groups(job, body, parts, checked, rows_of_group):
         line = max(number for number, _ in [*first_rows(job, body), (0, [])])
         with mock.patch.object(result_groups, "GROUP_ROWS", rows_of_group):
             for block in sheet.blocks(line + 1):
-                cutter.block(block.bytes, block.first, rows, 1, 1)
+                cutter.block(block.bytes, block.size, block.first, rows, 1, 1)
                 rows += len([*block.rows()])
     cuts = cutter.groups(len(body))
     ends = [*(cut.offset for cut in cuts), len(body)]

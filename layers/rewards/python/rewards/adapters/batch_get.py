@@ -44,7 +44,7 @@ def batch_get_once(
         return response["Responses"].get(table, []), unread
 
     batches = [list(keys[start : start + _KEYS]) for start in range(0, len(keys), _KEYS)]
-    responses = in_parallel(ask, batches, is_throttled=lambda response: bool(response[1]))
+    responses = in_parallel(ask, batches, stops=lambda response: bool(response[1]))
     found: list[Item] = []
     todo: list[Item] = []
     for batch, response in zip(batches, responses, strict=True):

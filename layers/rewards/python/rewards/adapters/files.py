@@ -112,8 +112,8 @@ class _Within:
         self._left = None if end is None else end - first
 
     def read(self, amount: int) -> bytes:
-        while self._before:
-            self._before -= len(self._body.read(min(amount, self._before)))
+        while self._before and (skipped := self._body.read(min(amount, self._before))):
+            self._before -= len(skipped)
         data: bytes = self._body.read(amount if self._left is None else min(amount, self._left))
         if self._left is not None:
             self._left -= len(data)
@@ -248,8 +248,10 @@ class Files:
             with translated():
                 return self._client.get_object(Bucket=self._bucket, Key=key)["Body"]
         except ClientError as error:
-            # S3 says AccessDenied of a missing object to who may not list the bucket.
-            if error.response["Error"]["Code"] in ("NoSuchKey", "AccessDenied"):
+            # S3 says AccessDenied of a missing object to who may not list the bucket, and names the right to
+            # a key that is missing.
+            code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
+            if code == "NoSuchKey" or (code == "AccessDenied" and "kms:" not in message):
                 return None
             raise
 
@@ -286,18 +288,24 @@ class Files:
         )
 
     def concatenate(self, keys: Sequence[str], key: str, content_type: str) -> None:
-        """Make one file of several, in their order, within S3. Each but the last has at least 5 MiB."""
+        """Make one file of several, in their order, within S3. Each but the last has at least 5 MiB.
+
+        Raises FileNotFoundError if one was deleted.
+        """
         target: Any = {"Bucket": self._bucket, "Key": key}
         upload = self._client.create_multipart_upload(**target, ContentType=content_type)["UploadId"]
 
         def copy(numbered: tuple[int, str]) -> Any:
             number, source = numbered
-            copied = self._client.upload_part_copy(
-                **target,
-                UploadId=upload,
-                PartNumber=number,
-                CopySource={"Bucket": self._bucket, "Key": source},
-            )
+            try:
+                copied = self._client.upload_part_copy(
+                    **target,
+                    UploadId=upload,
+                    PartNumber=number,
+                    CopySource={"Bucket": self._bucket, "Key": source},
+                )
+            except self._client.exceptions.NoSuchKey as error:
+                raise FileNotFoundError(source) from error
             return {"PartNumber": number, "ETag": copied["CopyPartResult"]["ETag"]}
 
         try:

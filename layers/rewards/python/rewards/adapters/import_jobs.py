@@ -57,6 +57,10 @@ class ImportJobs:
         """Count a group whose results are joined, at most once; how many are."""
         return self._table.add_to_set(IMPORT, import_id, "joined", number, {"dateProgress": now})
 
+    def forget_groups(self, import_id: str) -> None:
+        """Take it that no group's results are joined."""
+        self._table.remove(IMPORT, import_id, "joined")
+
     def seal(self, import_id: str, changes: ImportFields, claim: RowsClaim | None) -> bool:
         """Seal an import that is being validated, and claim its rows, in one transaction.
 

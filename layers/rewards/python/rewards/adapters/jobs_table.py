@@ -116,6 +116,11 @@ class JobsTable:
         response = self.call(self.client.update_item, **update, ReturnValues="ALL_NEW")
         return len(response["Attributes"][name]["NS"])
 
+    def remove(self, kind: str, identifier: str, name: str) -> None:
+        """Remove an attribute of a record."""
+        key = item_key(f"{kind}#{identifier}", META)
+        self.call(self.client.update_item, Key=key, UpdateExpression=f"REMOVE {name}")
+
     def update_together(
         self, kind: str, identifier: str, changes: Record, actions: Sequence[Any], **expected: Any
     ) -> bool:

@@ -23,24 +23,24 @@ _BACKGROUND = 4
 def in_parallel(
     send: Callable[[Batch], Response],
     batches: Sequence[Batch],
-    is_throttled: Callable[[Response], bool] = lambda _: False,
+    stops: Callable[[Response], bool] = lambda _: False,
 ) -> list[Response | None]:
     """The responses to batches, in their order; None for one that was not sent. All have ended on return.
 
-    After a response that `is_throttled` no further batch is sent. Raises what `send` raised, once no request
+    After a response that `stops` no further batch is sent. Raises what `send` raised, once no request
     is under way any more: UnknownOutcomeError first, because a request may still have its effect.
     """
-    throttled = False
+    stopped = False
 
-    def send_unless_throttled(batch: Batch) -> Response | None:
-        nonlocal throttled
-        if throttled:
+    def send_unless_stopped(batch: Batch) -> Response | None:
+        nonlocal stopped
+        if stopped:
             return None
         response = send(batch)
-        throttled = throttled or is_throttled(response)
+        stopped = stopped or stops(response)
         return response
 
-    sent = [_POOL.submit(send_unless_throttled, batch) for batch in batches]
+    sent = [_POOL.submit(send_unless_stopped, batch) for batch in batches]
     errors = [error for each in sent if (error := each.exception()) is not None]
     if errors:
         raise next((error for error in errors if isinstance(error, UnknownOutcomeError)), errors[0])

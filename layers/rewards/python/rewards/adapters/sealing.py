@@ -74,7 +74,8 @@ class Attempt:
         with suppress(Exception):  # what was not written need not be deleted
             self._sending.wait()
         while self._keys:
-            self.files.delete(self._keys.pop())
+            self._sending.send(self.files.delete, self._keys.pop())
+        self._sending.wait()
 
     def _write_chunks(self) -> None:
         # The same rows make the same bytes: gzip would write the time into its header.

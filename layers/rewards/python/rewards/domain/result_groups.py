@@ -10,6 +10,8 @@ from typing import NamedTuple
 # Rows of a group, which take two seconds to join. A row of results.csv has at least 39 bytes: 16 of the
 # import's id, 8 of an outcome, 13 separators, and 2 of the line's end.
 GROUP_ROWS = 160_000
+# Bytes of rows that make a group even if they are fewer: S3 copies at most 5 GB at once.
+GROUP_BYTES = 1 << 30
 
 
 class ResultGroup(NamedTuple):
@@ -34,15 +36,22 @@ class GroupCutter:
     def __init__(self) -> None:
         self._cuts: list[ResultGroup] = []
         self._bytes = self._rows = 0
+        # Bytes of the group that are in blocks without blank rows, whose results are not smaller.
+        self._full = 0
+        self._last = (0, 0, 0)  # of the last block: its size, its records, and the rows before it
 
-    def block(self, size: int, line: int, rows: int, chunk: int, part: int) -> None:
+    def block(self, size: int, records: int, line: int, rows: int, chunk: int, part: int) -> None:
         """A block of `size` bytes begins with the record `line`; `rows` that are not blank are before it.
 
         `chunk` and `part` are the first ones that may have results of rows of this block.
         """
-        if rows - self._rows >= GROUP_ROWS:
+        last_size, last_records, before = self._last
+        if rows - before == last_records:
+            self._full += last_size
+        if rows - self._rows >= GROUP_ROWS or self._full >= GROUP_BYTES:
             self._cuts.append(ResultGroup(self._bytes, line, chunk, part))
-            self._rows = rows
+            self._rows, self._full = rows, 0
+        self._last = size, records, rows
         self._bytes += size
 
     @property

@@ -14,6 +14,7 @@ from rewards.domain.balance import MAX_OPEN_BYTES, MAX_OPEN_REWARDS, Balance, gr
 from rewards.domain.balance_key import BalanceKey
 from rewards.domain.outcomes import Outcome, RowResult, StopReason
 from rewards.domain.reward_rows import Grant
+from rewards.domain.units import claim_key
 from rewards.flows.spellings import Spellings
 from rewards.flows.unit_claims import InvalidUnitError, UnitClaims
 
@@ -86,7 +87,7 @@ class Loader:
                 invalid = (RowResult(each.line, Outcome.INVALID_UNIT, str(error), unit) for each in group)
                 results.update((result.line, result) for result in invalid)
                 continue
-            shared: set[object] = {unit} if actions else set()
+            shared: set[object] = {claim_key(unit)} if actions else set()
             if balance is None:
                 shared.add(key.participant)
             if not taken.isdisjoint(shared):

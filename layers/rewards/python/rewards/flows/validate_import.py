@@ -72,7 +72,9 @@ class _Found:
     def cut(self, blocks: Iterable[Block]) -> Iterator[Block]:
         """Blocks, of which each is looked at once the rows of those before it are counted."""
         for block in blocks:
-            self.cutter.block(block.bytes, block.first, self.rows, self.chunks + 1, self.attempt.next_part)
+            self.cutter.block(
+                block.bytes, block.size, block.first, self.rows, self.chunks + 1, self.attempt.next_part
+            )
             yield block
 
     def count(self, outcome: Outcome, rows: int) -> None:

@@ -14,6 +14,7 @@ from itertools import chain
 from typing import TypedDict
 
 from rewards.adapters.chunk_records import ChunkRecords
+from rewards.adapters.errors import UploadGoneError
 from rewards.adapters.files import Files
 from rewards.adapters.import_jobs import ImportJobs
 from rewards.adapters.queue_messages import encode
@@ -83,17 +84,29 @@ class ResultsWriter:
         if waiting:
             self._queues.send_all(self._finish_queue_url, waiting, Backoff.for_seconds(_PATIENCE))
             return False
-        self._concatenate(job, numbers)
+        try:
+            self._concatenate(job, numbers)
+        except (ResultsError, FileNotFoundError):
+            self._jobs.forget_groups(job.id)  # so that the next message joins them again
+            raise
         return True
 
     def join(self, message: JoinGroup) -> None:
-        """Join the results of a group of rows, and count it. Running it again is harmless."""
+        """Join the results of a group of rows, and count it. Running it again is harmless.
+
+        Raises as `write` does, unless the import has ended without results: then they are not kept.
+        """
         job = self._jobs.get(message.import_id)
         if job is None or not (job.awaits_results or job.lacks_results):
             return
         groups = self._groups(job)
         key = partial(group_key, job.id, message.number)
-        joined = self._join(job, groups, message.number, key(RESULTS), key(FAILED), in_blocks=True)
+        try:
+            joined = self._join(job, groups, message.number, key(RESULTS), key(FAILED), in_blocks=True)
+        except (FileNotFoundError, UploadGoneError):
+            if job.lacks_results:
+                return
+            raise
         self._files.put_record(key(JOINED), joined)
         if self._jobs.count_group(job.id, message.number, self._now()) == len(groups):
             self._queues.send(self._finish_queue_url, FinishImport(job.id))
