@@ -84,14 +84,14 @@ class Service:
         """The email that says this, once it has come."""
         return self.wait(lambda: next((mail for mail in self.local.aws.outbox() if text in mail.text), None))
 
-    def wait(self, condition):
-        deadline = time.monotonic() + WAIT_SECONDS
+    def wait(self, condition, seconds=WAIT_SECONDS):
+        deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             found = condition()
             if found:
                 return found
             time.sleep(0.05)
-        raise AssertionError(f"not in {WAIT_SECONDS} s; the log ends:\n{self.local.aws.log()[-3000:]}")
+        raise AssertionError(f"not in {seconds} s; the log ends:\n{self.local.aws.log()[-3000:]}")
 
     def open_link(self, url):
         """Follow a link from an email, as a browser without any password does."""

@@ -144,7 +144,8 @@ def test_a_dead_letter_that_nobody_could_handle_is_redeemed_once_it_is_moved_bac
     sqs, queues = service.local.aws.client("sqs"), service.local.resources
     sqs.send_message(QueueUrl=queues["RedemptionQueue"], MessageBody=take())
     repair_finish()
-    record = service.wait(lambda: service.ended(f"/import/{import_id}"))
+    # A worker that dies when it is repaired keeps its lease of three minutes.
+    record = service.wait(lambda: service.ended(f"/import/{import_id}"), seconds=300)
     assert (record["status"], record["stats"]["redeemed"]) == ("COMPLETED", {"POINT": 60})
 
 

@@ -13,7 +13,7 @@ def small_groups(monkeypatch):
 
 
 def cuts(blocks, size):
-    """The groups after the first of blocks, each given by its bytes, its records, and those that are blank."""
+    """The groups after the first of blocks, each given by its bytes, its records and its blank records."""
     cutter, line, rows = GroupCutter(), 5, 3
     for number, (of_block, records, blank) in enumerate(blocks):
         cutter.block(of_block, records, line, rows, chunk=number + 1, part=number + 2)
