@@ -228,7 +228,7 @@ class StackSettings:
             f"UploadBucket {name}",
             f"the console at {wanted['AllowedOrigins'][0]} may not upload",
             any(wanted.items() <= rule.items() for rule in rules),
-            lambda: s3.put_bucket_cors(Bucket=name, CORSConfiguration={"CORSRules": [wanted]}),
+            lambda: s3.put_bucket_cors(Bucket=name, CORSConfiguration={"CORSRules": [*rules, wanted]}),
         )
 
     def _notification(self) -> _Setting:

@@ -169,6 +169,14 @@ def test_other_statements_and_rules_of_a_bucket_stay():
     )
 
 
+def test_other_cors_rules_of_a_bucket_stay():
+    other = {"AllowedMethods": ["GET"], "AllowedOrigins": ["https://other.example.com"]}
+    asked = service(get_bucket_cors={"CORSRules": [other]})
+    check(asked, repair=True)
+    rules = dict(asked.changes)["put_bucket_cors"]["CORSConfiguration"]["CORSRules"]
+    assert rules == [other, settings.cors("https://api.example.com")]
+
+
 def test_an_error_that_is_not_a_missing_setting_is_raised():
     def denied(**_):
         raise ClientError(
