@@ -188,7 +188,10 @@ class StackSettings:
             lambda: s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"}),
         )
         policy = json.loads(_found(s3.get_bucket_policy, name).get("Policy", '{"Statement": []}'))
-        others = [each for each in policy["Statement"] if each.get("Sid") != TLS_ONLY]
+        # AWS accepts a single statement without a list.
+        found = policy["Statement"]
+        statements = [found] if isinstance(found, dict) else found
+        others = [each for each in statements if each.get("Sid") != TLS_ONLY]
         arn = f"{s3_arn(self.client('sts'))}{name}"
         wanted = {
             "Sid": TLS_ONLY,
@@ -202,7 +205,7 @@ class StackSettings:
         yield _Setting(
             subject,
             "requests without TLS are not denied",
-            len(others) < len(policy["Statement"]),
+            len(others) < len(statements),
             lambda: s3.put_bucket_policy(Bucket=name, Policy=text),
         )
 

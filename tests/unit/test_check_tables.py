@@ -1,5 +1,6 @@
 """What check-tables wants of a table, a bucket and a user pool is what the template sets."""
 
+import json
 from types import SimpleNamespace
 
 import pytest
@@ -167,6 +168,13 @@ def test_other_statements_and_rules_of_a_bucket_stay():
         changes["put_bucket_lifecycle_configuration"]["LifecycleConfiguration"]["Rules"][0]
         == rules["Rules"][0]
     )
+
+
+def test_a_bucket_policy_with_a_single_statement_is_read_and_kept():
+    asked = service(get_bucket_policy={"Policy": '{"Statement": {"Sid": "Mine"}}'})
+    check(asked, repair=True)
+    statements = json.loads(dict(asked.changes)["put_bucket_policy"]["Policy"])["Statement"]
+    assert [each["Sid"] for each in statements] == ["Mine", settings.TLS_ONLY]
 
 
 def test_other_cors_rules_of_a_bucket_stay():
