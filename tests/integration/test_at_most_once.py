@@ -453,6 +453,20 @@ def test_a_dead_chunk_of_an_import_that_is_too_old_ends(world, file):
     assert world.record(import_id)["outcomes"]["NOT_PROCESSED"]
 
 
+def test_a_dead_chunk_of_an_import_without_a_record_is_dropped(world, file, caplog):
+    """A restore may have lost the record."""
+    import_id = world.validate(world.put("redemptions/a.csv", file))
+    (body, *_) = world.take("redeem")
+    client, name = world.clients("dynamodb"), world.names["jobs"]
+    client.delete_item(TableName=name, Key={"pk": {"S": f"IMPORT#{import_id}"}, "sk": {"S": "META"}})
+    world.failed_often(body)
+    before, keys = client.scan(TableName=name)["Items"], world.keys(f"imports/{import_id}/")
+    world.dead_letters.handle(body, quick())
+    assert [each.message for each in caplog.records] == ["chunks without import"]
+    assert client.scan(TableName=name)["Items"] == before
+    assert world.keys(f"imports/{import_id}/") == keys
+
+
 def test_who_lost_the_lease_counts_nothing(world, file):
     import_id = world.validate(world.put("redemptions/a.csv", file))
     now = world.now()

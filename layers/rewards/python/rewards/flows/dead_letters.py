@@ -3,6 +3,8 @@
 If handling fails as well, the letter stays in its queue, where an alarm watches it.
 """
 
+import logging
+
 from rewards.adapters.chunk_records import ChunkRecords
 from rewards.adapters.import_jobs import ImportJobs
 from rewards.adapters.queue_messages import decode
@@ -32,6 +34,8 @@ from rewards.flows.uploaded_imports import UploadedImports, uploads_in
 # How many workers must have failed with a chunk before its rows fail permanently.
 _FAILURES = 2
 
+logger = logging.getLogger(__name__)
+
 
 class DeadLetters:
     """Handles dead letters: whatever a message was for still ends."""
@@ -60,7 +64,8 @@ class DeadLetters:
         """Handle one dead letter. Raises ValueError for what is none.
 
         A chunk with which at most one worker failed is requeued. Of any other, the rows that were not
-        redeemed are NOT_PROCESSED. A request to finish, to report or for an overview: the record says what is
+        redeemed are NOT_PROCESSED. If its import has no record, the chunk is dropped.
+        A request to finish, to report or for an overview: the record says what is
         missing. A failed validation: the import is aborted or, if it is sealed, its chunks are sent. An
         email about a misplaced upload: nothing; the upload is in the log.
         """
@@ -84,7 +89,10 @@ class DeadLetters:
     def _end_chunks(self, message: ChunkMessage, body: str, backoff: Backoff) -> None:
         reason = FAILED_PERMANENTLY
         job = self._jobs.get(message.import_id)
-        if job is not None and self._is_not_at_fault(message):
+        if job is None:  # a restore lost it: nothing can be counted, however often this is tried
+            logger.warning("chunks without import", extra={"import_id": message.import_id})
+            return
+        if self._is_not_at_fault(message):
             if job.status is ImportStatus.CANCELLED:
                 reason = CANCELLED
             elif self._requeuer.requeue(job.id, body, "throttled"):
