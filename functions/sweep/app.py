@@ -12,7 +12,7 @@ from aws_lambda_powertools.logging.utils import copy_config_to_registered_logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from rewards.adapters import metrics
-from rewards.adapters.email_events import SOURCE
+from rewards.adapters.email_events import SOURCE, email_event
 from rewards.adapters.metrics import Metric
 from rewards.adapters.throttling import reported
 from rewards.bootstrap import Flows, Settings
@@ -33,7 +33,7 @@ def flows() -> Flows:
 @reported
 def handler(event: dict[str, Any], context: LambdaContext) -> None:
     if event.get("source") == SOURCE:
-        flows().email_problems.record(event)
+        _record_email_problem(event)
         return
     swept = flows().sweep.run()
     if swept.stuck:
@@ -43,3 +43,12 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
     if not flows().alarm_topic.has_recipient():
         logger.warning("alarms without recipient")
         metrics.record(Metric.ALARMS_WITHOUT_RECIPIENT)
+
+
+def _record_email_problem(event: dict[str, Any]) -> None:
+    try:
+        reported = email_event(event)
+    except ValueError as error:  # retrying would not help
+        logger.warning("email event dropped", extra={"reason": str(error)})
+        return
+    flows().email_problems.record(reported)

@@ -393,6 +393,14 @@ def test_the_id_of_the_import_joins_the_lines_from_the_request_to_the_email(serv
     assert {*service.written().messages(import_id=import_id)} == expected
 
 
+def test_an_email_event_of_another_form_is_logged_without_what_it_contains(service):
+    service.run("sweep", {"source": "aws.ses", "detail": {"secret": "ann@example.com"}})
+    written = service.written()
+    assert "email event dropped" in written.messages()
+    assert "ann@example.com" not in written.text
+    assert not written.sum("EmailProblems")
+
+
 def test_the_id_of_the_export_joins_the_lines_from_the_request_to_the_email(service):
     export_id = service.call("POST", "/export", {"type": "REWARD"})[1]["id"]
     assert service.written().messages(created_id=export_id) == ["request"]

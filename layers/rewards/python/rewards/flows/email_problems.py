@@ -1,11 +1,9 @@
 """Records on imports and exports that their emails bounced, were rejected, or were reported as spam."""
 
 import logging
-from collections.abc import Mapping
-from typing import Any
 
 from rewards.adapters import metrics
-from rewards.adapters.email_events import EmailEvent, email_event
+from rewards.adapters.email_events import EmailEvent
 from rewards.adapters.export_jobs import ExportJobs
 from rewards.adapters.import_jobs import ImportJobs
 from rewards.adapters.metrics import Metric
@@ -20,16 +18,8 @@ class EmailProblems:
         self._imports = imports
         self._exports = exports
 
-    def record(self, event: Mapping[str, Any]) -> bool:
-        """Record an event on what its email is about; False if there is no such import or export.
-
-        An event that cannot be read is logged and dropped: retrying would not help.
-        """
-        try:
-            reported = email_event(event)
-        except ValueError as error:
-            logger.warning("email event dropped", extra={"reason": str(error)})
-            return False
+    def record(self, reported: EmailEvent) -> bool:
+        """Record an event on what its email is about; False if there is no such import or export."""
         metrics.record(Metric.EMAIL_PROBLEMS)
         recorded = self._recorded(reported)
         about = {"import_id": reported.import_id, "export_id": reported.export_id}
