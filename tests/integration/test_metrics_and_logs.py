@@ -393,6 +393,21 @@ def test_the_id_of_the_import_joins_the_lines_from_the_request_to_the_email(serv
     assert {*service.written().messages(import_id=import_id)} == expected
 
 
+def test_an_automatic_reply_to_an_email_is_logged_and_neither_counted_nor_recorded(service):
+    service.world.load([{"id": "r1", "assignedCredit": 100}])
+    import_id = service.finished(sheet([row("60")]))
+    before = service.world.record(import_id)
+    service.written()
+    reply = event("email-bounced")
+    reply["detail"]["mail"]["tags"]["import_id"] = [import_id]
+    reply["detail"]["bounce"]["bounceType"] = "Transient"
+    service.run("sweep", reply)
+    written = service.written()
+    assert written.messages(import_id=import_id, level="INFO") == ["possible automatic reply"]
+    assert not written.sum("EmailProblems")
+    assert service.world.record(import_id) == before
+
+
 def test_an_email_event_of_another_form_is_logged_without_what_it_contains(service):
     service.run("sweep", {"source": "aws.ses", "detail": {"secret": "ann@example.com"}})
     written = service.written()

@@ -40,6 +40,21 @@ def test_each_event_that_the_rule_matches_is_read(event_type, kind):
     assert found.problem.message
 
 
+@pytest.mark.parametrize(
+    ("bounce_type", "subtype", "expected"),
+    [
+        ("Transient", "General", True),
+        ("Transient", "MailboxFull", False),
+        ("Permanent", "General", False),
+        ("Undetermined", "Undetermined", False),
+    ],
+)
+def test_a_temporary_bounce_of_a_general_kind_may_be_an_automatic_reply(bounce_type, subtype, expected):
+    event = bounced()
+    event["detail"]["bounce"].update(bounceType=bounce_type, bounceSubType=subtype)
+    assert email_event(event).may_be_automatic_reply is expected
+
+
 def test_an_email_about_no_import_and_no_export_has_no_id():
     event = bounced()
     del event["detail"]["mail"]["tags"]["import_id"]
@@ -53,6 +68,7 @@ HOSTILE = {
     "no mail": lambda event: event["detail"].pop("mail"),
     "an unknown kind": lambda event: event["detail"].update(eventType="Open"),
     "a kind that is a list": lambda event: event["detail"].update(eventType=["Bounce"]),
+    "a bounce that is a text": lambda event: event["detail"].update(bounce="Transient"),
     "no time": lambda event: event.pop("time"),
     "a time that is a number": lambda event: event.update(time=5),
     "a time in another form": lambda event: event.update(time="yesterday"),

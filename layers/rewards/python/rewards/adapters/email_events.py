@@ -28,12 +28,17 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class EmailEvent:
-    """What an event reports. An email about no import and no export has neither id."""
+    """What an event reports. An email about no import and no export has neither id.
+
+    SES reports an automatic reply, such as an out-of-office message, as a bounce that is temporary and of a
+    general kind ("Bounce types" in "Amazon SNS notification contents", Amazon SES, Developer Guide).
+    """
 
     problem: EmailProblem
     import_id: str | None
     export_id: str | None
     message_id: str
+    may_be_automatic_reply: bool
 
 
 def email_event(event: Mapping[str, Any]) -> EmailEvent:
@@ -41,9 +46,17 @@ def email_event(event: Mapping[str, Any]) -> EmailEvent:
     try:
         detail = event["detail"]
         mail = detail["mail"]
+        bounce = detail.get("bounce", {})
+        is_general = (bounce.get("bounceType"), bounce.get("bounceSubType")) == ("Transient", "General")
         problem = EmailProblem(_KINDS[detail["eventType"]], _milliseconds(event["time"]))
         tags = mail["tags"]
-        return EmailEvent(problem, _id(tags, IMPORT_ID), _id(tags, EXPORT_ID), str(mail["messageId"])[:100])
+        return EmailEvent(
+            problem,
+            _id(tags, IMPORT_ID),
+            _id(tags, EXPORT_ID),
+            str(mail["messageId"])[:100],
+            may_be_automatic_reply=problem.kind is EmailProblemKind.BOUNCED and is_general,
+        )
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"not an event about an email: {type(error).__name__}") from None
 

@@ -7,7 +7,8 @@ from enum import StrEnum
 class EmailProblemKind(StrEnum):
     """What SES reported about an email."""
 
-    BOUNCED = "BOUNCED"  # the recipient's server did not take it, after all of SES's retries
+    # The recipient's server did not take it, after all of SES's retries. Not: what may be an automatic reply.
+    BOUNCED = "BOUNCED"
     COMPLAINED = "COMPLAINED"  # the recipient marked it as spam
     REJECTED = "REJECTED"  # SES did not send it, because of its content
 

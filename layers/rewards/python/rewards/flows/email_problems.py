@@ -19,16 +19,24 @@ class EmailProblems:
         self._exports = exports
 
     def record(self, reported: EmailEvent) -> bool:
-        """Record an event on what its email is about; False if there is no such import or export."""
-        metrics.record(Metric.EMAIL_PROBLEMS)
-        recorded = self._recorded(reported)
+        """Record an event on what its email is about; False if there is no such import or export.
+
+        What may be an automatic reply is only logged, because the email may have arrived.
+        """
+        is_problem = not reported.may_be_automatic_reply
+        recorded = is_problem and self._recorded(reported)
+        if is_problem:
+            metrics.record(Metric.EMAIL_PROBLEMS)
         about = {"import_id": reported.import_id, "export_id": reported.export_id}
         extra = {name: value for name, value in about.items() if value} | {
             "kind": reported.problem.kind.value,
             "ses_message_id": reported.message_id,
             "recorded": recorded,
         }
-        logger.warning("email problem", extra=extra)
+        if is_problem:
+            logger.warning("email problem", extra=extra)
+        else:
+            logger.info("possible automatic reply", extra=extra)
         return recorded
 
     def _recorded(self, reported: EmailEvent) -> bool:
