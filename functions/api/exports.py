@@ -276,7 +276,8 @@ def download_export(_tenant: str, export_id: str, redirected: Redirected = True)
 def revoke_export_links(_tenant: str, export_id: str) -> Export:
     """All links to its files that were sent by email so far stop working. A file that somebody opened just
     before can be downloaded for up to five minutes more."""
-    job = wiring.flows().exports.revoke_links(export_id)
+    requester = caller_of(router.current_event.raw_event).name
+    job = wiring.flows().exports.revoke_links(export_id, requester)
     return Export.model_validate(_shown(_known(export_id, job)))
 
 

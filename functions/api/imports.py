@@ -403,7 +403,8 @@ def explain_outcomes(_tenant: str, import_id: str) -> ImportOutcomes:
 def revoke_import_links(_tenant: str, import_id: str) -> Import:
     """All links to its files that were sent by email so far stop working. A file that somebody opened just
     before can be downloaded for up to five minutes more."""
-    job = wiring.flows().imports.revoke_links(import_id)
+    requester = caller_of(router.current_event.raw_event).name
+    job = wiring.flows().imports.revoke_links(import_id, requester)
     return Import.model_validate(_shown(_found(import_id, job)))
 
 

@@ -115,6 +115,17 @@ def test_an_import_names_who_started_resumed_and_reversed_it(call, world):
     assert (resumed["requester"], resumed["resumedBy"]) == (CALLERS[1][1], "ann@example.com")
 
 
+def test_imports_and_exports_record_who_revoked_their_links(call, world):
+    world.load([{"id": "r1", "assignedCredit": 100}])
+    done = world.upload("redemptions/a.csv", sheet([row("60")]))
+    report = call(ANN, "POST", "/export", {"type": "REWARD"})
+    for caller, name in CALLERS[:2]:
+        call(caller, "POST", f"/import/{done['id']}/links/revoke")
+        call(caller, "POST", f"/export/{report['id']}/links/revoke")
+        assert world.record(done["id"])["linksRevokedBy"] == name
+        assert world.export_jobs.get(report["id"]).links_revoked_by == name
+
+
 def test_the_sweep_does_not_hide_who_resumed_an_import(world):
     world.load([{"id": "r1", "assignedCredit": 100}])
     import_id = world.uploaded_imports.find(world.put("redemptions/a.csv", sheet([row("60")]))).id

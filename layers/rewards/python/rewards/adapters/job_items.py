@@ -23,7 +23,7 @@ _LATER = frozenset(
         *("date_mailed", "mail_error", "email_problem"),
         *("date_progress", "date_resumed", "resumes"),
         "joined",
-        *("cancelled_by", "resumed_by", "date_links_revoked"),
+        *("cancelled_by", "resumed_by", "date_links_revoked", "links_revoked_by"),
     }
 )
 

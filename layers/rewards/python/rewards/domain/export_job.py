@@ -68,8 +68,9 @@ class ExportJob:
     # When the sweep last sent its message again, and how often.
     date_resumed: int | None = None
     resumes: int = 0
-    # When download links were last revoked: those created before do not work.
+    # When download links were last revoked, and by whom: those created before do not work.
     date_links_revoked: int | None = None
+    links_revoked_by: str | None = None
 
     @property
     def is_under_way(self) -> bool:
@@ -127,6 +128,7 @@ class ExportFields(TypedDict, total=False):
     date_resumed: int | None
     resumes: int
     date_links_revoked: int | None
+    links_revoked_by: str | None
 
 
 def check_transition(before: ExportStatus | None, after: ExportStatus) -> None:

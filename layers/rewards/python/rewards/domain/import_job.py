@@ -153,8 +153,9 @@ class ImportJob:
     # Who cancelled it, and who resumed it last. Who started or reversed another import is the requester.
     cancelled_by: str | None = None
     resumed_by: str | None = None
-    # When download links were last revoked: those created before do not work.
+    # When download links were last revoked, and by whom: those created before do not work.
     date_links_revoked: int | None = None
+    links_revoked_by: str | None = None
 
     @property
     def loads_rewards(self) -> bool:
@@ -344,6 +345,7 @@ class ImportFields(TypedDict, total=False):
     cancelled_by: str | None
     resumed_by: str | None
     date_links_revoked: int | None
+    links_revoked_by: str | None
 
 
 def new_import(

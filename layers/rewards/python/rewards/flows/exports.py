@@ -1,7 +1,6 @@
 """Requesting exports and reading their status."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from rewards.adapters.export_jobs import ExportJobs
 from rewards.adapters.queues import Queues
@@ -11,6 +10,7 @@ from rewards.domain.export_job import ExportJob, ExportStatus
 from rewards.domain.filters import Filters, ReportParams, check_units
 from rewards.domain.messages import CreateReport
 from rewards.domain.report import REPORT_DEFINITIONS, TYPES
+from rewards.flows.revoke_links import revoke_links
 
 
 class Exports:
@@ -74,14 +74,9 @@ class Exports:
         jobs, total = self._jobs.history(limit, offset)
         return [job.as_at(self._now()) for job in jobs], total
 
-    def revoke_links(self, export_id: str) -> ExportJob | None:
+    def revoke_links(self, export_id: str, requester: str | None = None) -> ExportJob | None:
         """Revoke all links that were sent before; the export, or None if there is none.
 
-        A link stores this date as it was when the link was created, so a new date revokes all earlier links.
+        `requester` is recorded with the export, if it is given.
         """
-        while (job := self.get(export_id)) is not None:
-            before = job.date_links_revoked
-            revoked = max(self._now(), (before or 0) + 1)
-            if self._jobs.update(export_id, {"date_links_revoked": revoked}, date_links_revoked=before):
-                return replace(job, date_links_revoked=revoked)
-        return None
+        return revoke_links(lambda: self.get(export_id), self._jobs, self._now, requester)

@@ -27,6 +27,7 @@ from rewards.domain.import_job import (
 )
 from rewards.domain.messages import FinishImport
 from rewards.flows.resume_import import ImportResumer
+from rewards.flows.revoke_links import revoke_links
 
 # Where an upload lands says what it is: (import type, dry run).
 UPLOADS = {
@@ -201,17 +202,12 @@ class Imports:
             if self._resumer.run(job, requester=requester):
                 return self.get(import_id)
 
-    def revoke_links(self, import_id: str) -> ImportJob | None:
+    def revoke_links(self, import_id: str, requester: str | None = None) -> ImportJob | None:
         """Revoke all links that were sent before; the import, or None if there is none.
 
-        A link stores this date as it was when the link was created, so a new date revokes all earlier links.
+        `requester` is recorded with the import, if it is given.
         """
-        while (job := self.get(import_id)) is not None:
-            before = job.date_links_revoked
-            revoked = max(self._now(), (before or 0) + 1)
-            if self._jobs.update(import_id, {"date_links_revoked": revoked}, date_links_revoked=before):
-                return replace(job, date_links_revoked=revoked)
-        return None
+        return revoke_links(lambda: self.get(import_id), self._jobs, self._now, requester)
 
     def _set_cancelled(self, job: ImportJob | None, requester: str | None) -> ImportJob | None:
         """The import once it is cancelled; it is read again if something else happened to it meanwhile."""
