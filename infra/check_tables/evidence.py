@@ -60,7 +60,14 @@ class Evidence:
 
     def parts_of(self, import_id: str) -> list[Part]:
         """The parts of one import."""
-        return [part for part in self.parts if part.import_id == import_id]
+        return self._parts_by_import.get(import_id, [])
+
+    @cached_property
+    def _parts_by_import(self) -> dict[str, list[Part]]:
+        found: dict[str, list[Part]] = {}
+        for part in self.parts:
+            found.setdefault(part.import_id, []).append(part)
+        return found
 
     def results(self, part: Part, outcome: Outcome) -> list[RowResult]:
         """The results with this outcome in a part; none if it was deleted."""

@@ -51,6 +51,8 @@ class Ledger:
     # How many rows of which import are redeemed, and which rewards are granted, but not claimed.
     _redeemed_by: Counter[str] = field(default_factory=Counter)
     _unclaimed: set[str] = field(default_factory=set)
+    # Whether a reversal without a record, the first id, may have reversed an import, the second.
+    _reversible: dict[tuple[str, str], bool] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._evidence = Evidence(self.flows)
@@ -357,12 +359,18 @@ class Ledger:
 
     def _may_reverse(self, reversal_id: str, rows: set[_Row], import_id: str) -> bool:
         """Whether an import redeemed before a reversal what that returned."""
-        redeemed = {
-            (each.line, each.unit, each.redeemed)
-            for part in self._evidence.parts_of(import_id)
-            for each in self._evidence.results(part, Outcome.REDEEMED)
-        }
-        return import_id < reversal_id and rows <= redeemed
+        if import_id > reversal_id:
+            return False
+        pair = reversal_id, import_id
+        if pair not in self._reversible:  # asked for each part of the import
+            left = set(rows)
+            for part in self._evidence.parts_of(import_id):
+                if not left:
+                    break
+                redeemed = self._evidence.results(part, Outcome.REDEEMED)
+                left.difference_update((each.line, each.unit, each.redeemed) for each in redeemed)
+            self._reversible[pair] = not left
+        return self._reversible[pair]
 
     def _reverse(self, part: Part, of: str, lines: set[int]) -> Iterator[Finding]:
         """Reverse again what a reversal of import `of` had returned."""

@@ -4,6 +4,7 @@ from collections import Counter
 
 import pytest
 
+from infra.check_tables.evidence import Evidence
 from infra.check_tables.findings import State
 from infra.check_tables.ledger import RESTORED, Ledger
 from rewards.adapters import queue_messages
@@ -242,6 +243,24 @@ def test_an_import_that_an_unknown_reversal_may_have_reversed_is_not_applied_aga
     assert Counter(each.rpartition("may have reversed")[1] != "" for each in found[State.DECIDE]) == {True: 4}
     assert applied == {"POINT": 60}
     assert all(other["id"] in each for each in found[State.REPAIRED])
+
+
+def test_whether_a_reversal_may_be_of_an_import_is_found_out_once(world, monkeypatch):
+    monkeypatch.setattr(queue_messages, "MAX_ROWS", 1)
+    before = saved(world)
+    _, reversed_import = redeem(world, "10")
+    world.reverse(reversed_import)
+    redeem(world, "20", "later.csv")
+    restore(world, before)
+    real, calls = Evidence.parts_of, Counter()
+
+    def parts_of(evidence, import_id):
+        calls[import_id] += 1
+        return real(evidence, import_id)
+
+    monkeypatch.setattr(Evidence, "parts_of", parts_of)
+    check(world)
+    assert calls == {reversed_import["id"]: 1}, "a later import is not read at all"
 
 
 def test_rows_whose_chunk_was_deleted_are_reported(world):
