@@ -276,11 +276,19 @@ class Ledger:
         chunk = self._evidence.chunk(part)
         if not isinstance(chunk, RedeemChunk):
             subject = f"import {part.import_id}, chunk {part.chunk}"
-            text = (
-                f"{len(missing):,} of its rows were redeemed, but the balances do not contain that, and the "
-                "stored chunk with their rowIds is missing or ambiguous. If its file has rowIds, import it "
-                "again"
-            )
+            if self._evidence.job(part.import_id) is None:
+                text = (
+                    f"{len(missing):,} of its rows have the result REDEEMED, but the balances do not contain "
+                    "that. It may have been a preview, which redeems nothing: its record is missing, and its "
+                    "stored chunk is missing or ambiguous. The key in the log line 'upload found' of a "
+                    "preview begins with preview/"
+                )
+            else:
+                text = (
+                    f"{len(missing):,} of its rows were redeemed, but the balances do not contain that, and "
+                    "the stored chunk with their rowIds is missing or ambiguous. If its file has rowIds, "
+                    "import it again"
+                )
             yield Finding(State.DECIDE, subject, text)
             return
         if chunk.dry_run:

@@ -263,15 +263,35 @@ def test_whether_a_reversal_may_be_of_an_import_is_found_out_once(world, monkeyp
     assert calls == {reversed_import["id"]: 1}, "a later import is not read at all"
 
 
-def test_rows_whose_chunk_was_deleted_are_reported(world):
+@pytest.mark.parametrize("folder", ["redemptions/", "preview/"])
+def test_rows_whose_record_and_chunk_are_missing_may_be_of_a_preview(world, folder):
     before = saved(world)
-    _, done = redeem(world, "10")
-    for key in world.keys(f"evidence/{done['id']}/sealed/"):
-        world.s3.delete_object(Bucket=world.names["files"], Key=key)
+    _, done = redeem(world, "10", folder=folder)
+    delete_chunks(world, done)
     restore(world, before)
     found, applied = check(world, reapply=True)
     assert len(found[State.DECIDE]) == 2  # one for each chunk
+    assert all("It may have been a preview" in each for each in found[State.DECIDE])
+    assert not any("import it again" in each for each in found[State.DECIDE])
     assert not applied
+
+
+def test_rows_of_an_import_whose_chunk_is_missing_are_reported(world):
+    before = saved(world, "accounts")
+    _, done = redeem(world, "10")
+    _, preview = redeem(world, "5", folder="preview/")
+    delete_chunks(world, done)
+    delete_chunks(world, preview)
+    restore(world, before)
+    found, applied = check(world, reapply=True)
+    assert len(found[State.DECIDE]) == 2
+    assert all(done["id"] in each and "import it again" in each for each in found[State.DECIDE])
+    assert not applied
+
+
+def delete_chunks(world, record):
+    for key in world.keys(f"evidence/{record['id']}/sealed/"):
+        world.s3.delete_object(Bucket=world.names["files"], Key=key)
 
 
 def test_a_write_in_between_is_noticed(world, monkeypatch):
