@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import Any
 
+from infra.check_tables.api_keys import valid_api_keys
 from infra.check_tables.findings import Finding, State
 from infra.check_tables.ledger import Ledger
 from infra.check_tables.settings import StackSettings
@@ -41,10 +42,13 @@ def check(
     }
     used = settings.load(Settings, environment, only=[each.lower() for each in environment])
     repair = repair or reapply
-    ledger = Ledger(Flows(used, client=client), repair, reapply)
+    flows = Flows(used, client=client)
+    ledger = Ledger(flows, repair, reapply)
+    # Only a table that the stack adopted can be a restored one.
+    keys = valid_api_keys(flows.api_keys) if parameters.get("JobsTableName") else ()
     configured = StackSettings(client, outputs, parameters, resources)
     counts: Counter[State] = Counter()
-    for finding in chain(configured.check(repair), ledger.check()):
+    for finding in chain(configured.check(repair), ledger.check(), keys):
         counts[finding.state] += 1
         yield finding
     yield "Findings: " + (", ".join(f"{counts[each]:,} {each}" for each in State if counts[each]) or "none")

@@ -93,6 +93,7 @@ def test_the_stack_itself_adopts_restored_tables(first):
 
 def test_a_second_stack_takes_over_restored_tables(first):
     load(first, "a", range(USERS))
+    key = first.call("POST", "/keys", {"name": "payroll", "scopes": ["read"]}).json
     sheet = report(first)
     file = redeem(first, "one", sheet, "1.50")
     # A second rewards file is loaded while the tables are restored to three different moments.
@@ -132,6 +133,7 @@ def test_a_second_stack_takes_over_restored_tables(first):
     before = checked(second, repair=False, reapply=False)
     assert before[State.REPAIR]
     assert before[State.REAPPLY]
+    assert any(each.subject == f"API key {key['id']}" for each in before[State.NOTE])
     assert not before[State.REPAIRED]
     done = checked(second, repair=True, reapply=True)
     assert not [*done[State.REPAIR], *done[State.REAPPLY], *done[State.DECIDE]]

@@ -4,10 +4,14 @@ from collections import Counter
 
 import pytest
 
+from infra.check_tables.api_keys import valid_api_keys
 from infra.check_tables.evidence import Evidence
 from infra.check_tables.findings import State
 from infra.check_tables.ledger import RESTORED, Ledger
 from rewards.adapters import queue_messages
+from rewards.domain import ids
+from rewards.domain.access import Scope
+from rewards.domain.api_key import ApiKey, new_key
 from tests.builders.files import row, sheet
 from tests.builders.moments import DAY
 from tests.integration.world import AGAIN, quick
@@ -261,6 +265,23 @@ def test_whether_a_reversal_may_be_of_an_import_is_found_out_once(world, monkeyp
     monkeypatch.setattr(Evidence, "parts_of", parts_of)
     check(world)
     assert calls == {reversed_import["id"]: 1}, "a later import is not read at all"
+
+
+def test_valid_api_keys_are_listed_as_notes(world):
+    for n, name in enumerate(("payroll", "old")):
+        key = ApiKey(
+            id=ids.make_id(1_795_716_902_000, n),
+            name=name,
+            scopes=(Scope.READ, Scope.WRITE),
+            created_by="ann@example.com",
+            date_created=1_795_716_902_000,
+        )
+        world.api_keys.create(key, new_key(key.id))
+    world.api_keys.revoke(key.id, world.now(), "ann@example.com")
+    (found,) = valid_api_keys(world.api_keys)
+    assert found.state is State.NOTE
+    assert found.subject == f"API key {ids.make_id(1_795_716_902_000, 0)}"
+    assert "'payroll' is valid (scopes read, write; created 2026-11-26T18:15:02+00:00)" in found.text
 
 
 @pytest.mark.parametrize("folder", ["redemptions/", "preview/"])
