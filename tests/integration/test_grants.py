@@ -7,12 +7,14 @@ from datetime import date
 import pytest
 from openpyxl import Workbook
 
+from rewards.adapters.parallel import in_parallel
 from rewards.domain import ids
 from rewards.domain.balance import Balance, grant
 from rewards.domain.balance_key import BalanceKey
 from rewards.domain.outcomes import Outcome, StopReason
 from rewards.domain.redemption import Reward
 from rewards.domain.reward_rows import Grant
+from rewards.flows import load_rewards
 from rewards.flows.ledger_commands import Request
 from rewards.flows.load_rewards import Loader
 from rewards.flows.rejections import RequestRejectedError
@@ -73,8 +75,16 @@ def test_rejects_another_spelling_of_a_unit_from_the_api(world):
     assert world.units_in_use.all() == ["POINT"]
 
 
-def test_the_second_spelling_in_one_file_is_rejected(world):
-    record = world.load([{"id": unit, "assignedCredit": 1, "unit": unit} for unit in ("Ticket", "TICKET")])
+def test_the_second_spelling_in_one_file_is_rejected(world, monkeypatch):
+    """Also if a later transaction is faster."""
+
+    def last_first(send, batches, stops):
+        return [*reversed(in_parallel(send, batches[::-1], stops))]
+
+    monkeypatch.setattr(load_rewards, "in_parallel", last_first)
+    record = world.load(
+        [{"id": unit, "assignedCredit": 1, "unit": unit, "user.id": unit} for unit in ("Ticket", "TICKET")]
+    )
     assert record["outcomes"] == {"LOADED": 1, "INVALID_UNIT": 1}
     assert world.units_in_use.all() == ["Ticket"]
 
