@@ -461,8 +461,9 @@ def test_a_dead_chunk_of_an_import_without_a_record_is_dropped(world, file, capl
     client.delete_item(TableName=name, Key={"pk": {"S": f"IMPORT#{import_id}"}, "sk": {"S": "META"}})
     world.failed_often(body)
     before, keys = client.scan(TableName=name)["Items"], world.keys(f"imports/{import_id}/")
+    caplog.clear()  # other tests may have turned more messages on
     world.dead_letters.handle(body, quick())
-    assert [each.message for each in caplog.records] == ["chunks without import"]
+    assert "chunks without import" in caplog.messages
     assert client.scan(TableName=name)["Items"] == before
     assert world.keys(f"imports/{import_id}/") == keys
 
