@@ -17,6 +17,7 @@ from rewards.adapters.chunk_records import ChunkRecords
 from rewards.adapters.errors import UploadGoneError
 from rewards.adapters.files import Files
 from rewards.adapters.import_jobs import ImportJobs
+from rewards.adapters.parallel import read_ahead
 from rewards.adapters.queue_messages import encode
 from rewards.adapters.queues import Queues
 from rewards.adapters.retry import Backoff
@@ -75,9 +76,10 @@ class ResultsWriter:
         Sends the messages of groups that are not joined. Raises ResultsError, and FileNotFoundError or
         UploadGoneError if what results are made of was deleted.
         """
-        groups = self._groups(job)
+        sealed = self._sealed(job)
+        groups = _groups(sealed)
         if len(groups) == 1:
-            self._write_whole(job)
+            self._write_whole(job, sealed)
             return True
         numbers = range(1, len(groups) + 1)
         waiting = [encode(JoinGroup(job.id, number)) for number in numbers if number not in job.joined]
@@ -99,28 +101,28 @@ class ResultsWriter:
         job = self._jobs.get(message.import_id)
         if job is None or not (job.awaits_results or job.lacks_results):
             return
-        groups = self._groups(job)
+        sealed = self._sealed(job)
         key = partial(group_key, job.id, message.number)
         try:
-            joined = self._join(job, groups, message.number, key(RESULTS), key(FAILED), in_blocks=True)
+            joined = self._join(job, sealed, message.number, key(RESULTS), key(FAILED), in_blocks=True)
         except (FileNotFoundError, UploadGoneError):
             if job.lacks_results:
                 return
             raise
         self._files.put_record(key(JOINED), joined)
-        if self._jobs.count_group(job.id, message.number, self._now()) == len(groups):
+        if self._jobs.count_group(job.id, message.number, self._now()) == len(_groups(sealed)):
             self._queues.send(self._finish_queue_url, FinishImport(job.id))
 
-    def _write_whole(self, job: ImportJob) -> None:
+    def _write_whole(self, job: ImportJob, sealed: Sealed | None) -> None:
         results, failed = import_key(job.id, RESULTS), import_key(job.id, FAILED)
         try:
-            joined = self._join(job, [FIRST_GROUP], 1, results, failed, in_blocks=True)
+            joined = self._join(job, sealed, 1, results, failed, in_blocks=True)
         except NotInBlocksError:
-            joined = self._join(job, [FIRST_GROUP], 1, results, failed, in_blocks=False)
+            joined = self._join(job, sealed, 1, results, failed, in_blocks=False)
         self._files.put_record(import_key(job.id, EXAMPLES), joined["examples"])
 
     def _concatenate(self, job: ImportJob, numbers: Sequence[int]) -> None:
-        joined: list[_Joined] = [self._joined(job, number) for number in numbers]
+        joined = [*read_ahead(partial(self._joined, job), numbers)]
         _check(job, sum(each["rows"] for each in joined), sum(each["used"] for each in joined))
         keys = [group_key(job.id, number, RESULTS) for number in numbers]
         self._files.concatenate(keys, import_key(job.id, RESULTS), _CSV)
@@ -149,7 +151,7 @@ class ResultsWriter:
     def _join(
         self,
         job: ImportJob,
-        groups: Sequence[ResultGroup],
+        sealed: Sealed | None,
         number: int,
         results: str,
         failed: str,
@@ -157,6 +159,7 @@ class ResultsWriter:
         in_blocks: bool,
     ) -> _Joined:
         """Write the results of a group, and its failed rows if there are any, to files with these keys."""
+        groups = _groups(sealed)
         group, following = groups[number - 1], groups[number] if number < len(groups) else None
         last = job.chunks if following is None else min(following.chunk, job.chunks)
         # In a compressed file: every row may have failed.
@@ -167,7 +170,7 @@ class ResultsWriter:
                     job.id,
                     sheet,
                     self._files.parts(job.id, self._parts_of_chunks(job, range(group.chunk, last + 1))),
-                    self._rejected(job, group.part),
+                    self._rejected(job, sealed, group.part),
                     rewards=job.loads_rewards,
                     fail=lambda text: rows_failed.write(text.encode()),
                 )
@@ -190,12 +193,12 @@ class ResultsWriter:
             "examples": join.examples.record(),
         }
 
-    def _groups(self, job: ImportJob) -> Sequence[ResultGroup]:
-        """The groups of an import; those of a reversal are the same as of the import that it reverses."""
-        sealed = job if job.reverses is None else self._jobs.get(job.reverses)
-        if sealed is None or sealed.seal is None:
-            return [FIRST_GROUP]
-        return Sealed(self._files, sealed.id, sealed.seal).groups
+    def _sealed(self, job: ImportJob) -> Sealed | None:
+        """What validation stored of the import's file, a reversal's too; version 0.1 stored nothing."""
+        validated = job if job.reverses is None else self._jobs.get(job.reverses)
+        if validated is None or validated.seal is None:
+            return None
+        return Sealed(self._files, validated.id, validated.seal)
 
     def _blocks(
         self, job: ImportJob, group: ResultGroup, following: ResultGroup | None, separator: str
@@ -210,14 +213,19 @@ class ResultsWriter:
         attempts = self._chunks.attempts(job.id, numbers)
         return (part_name("chunk", number, attempts.get(number, "")) for number in numbers)
 
-    def _rejected(self, job: ImportJob, part: int) -> Iterator[RowResult]:
+    def _rejected(self, job: ImportJob, sealed: Sealed | None, part: int) -> Iterator[RowResult]:
         """The results of rows that were rejected without a look at their balances, in line order, from a
         part on."""
-        if job.seal:
-            return Sealed(self._files, job.id, job.seal).results(part)
+        if sealed is not None and job.reverses is None:
+            return sealed.results(part)
         # Version 0.1 kept them beside those of chunks.
         names = (part_name("checked", number) for number in range(1, job.parts + 1))
         return chain.from_iterable(self._files.part(job.id, name) for name in names)
+
+
+def _groups(sealed: Sealed | None) -> Sequence[ResultGroup]:
+    """The groups of an import; those of a reversal are the same as of the import that it reverses."""
+    return [FIRST_GROUP] if sealed is None else sealed.groups
 
 
 def _checked(join: ResultsJoin, texts: Iterator[str], job: ImportJob, *, whole: bool) -> Iterator[bytes]:
