@@ -150,6 +150,11 @@ def test_no_heading_above_short_numbers_breaks_into_letters(email):
     assert all("white-space:nowrap" in head["style"] for head in numbers)
 
 
+def test_mail_programs_do_not_make_links_of_phone_numbers_and_dates(email):
+    names = {meta.get("name"): meta.get("content") for meta in Page(email.html).all("meta")}
+    assert "telephone=no" in names["format-detection"]
+
+
 def test_a_client_may_use_its_dark_mode_or_strip_the_styles(email):
     names = {meta.get("name"): meta.get("content") for meta in Page(email.html).all("meta")}
     assert names["color-scheme"] == names["supported-color-schemes"] == "light dark"
