@@ -21,8 +21,8 @@ DAY = 86_400_000
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 # Those that the documents show.
 PICTURES = {
-    "console-balances-light",
-    "console-balances-light-narrow",
+    "console-home-light",
+    "console-home-light-narrow",
     "console-confirm-light",
     "console-imports-light",
     "console-preview-dark",
@@ -135,7 +135,10 @@ def test_every_page_is_accessible_and_fits_in_light_and_dark_wide_and_narrow(har
     expect(page.get_by_text("No totals yet")).to_be_visible()
     page.get_by_role("button", name="Calculate totals").click()
     expect(page.get_by_text("As of")).to_be_visible()
-    eye.look("balances")
+    expect(page.get_by_role("heading", name="Last reports")).to_be_visible()
+    eye.look("home")
+    page.get_by_role("link", name="Participants", exact=True).click()
+    eye.look("participants")
     page.get_by_label("Account id").fill("acme-14")
     page.get_by_role("button", name="Find").click()
     expect(page.get_by_role("table", name="Participants of the account")).to_be_visible()
@@ -187,7 +190,7 @@ def test_every_page_is_accessible_and_fits_in_light_and_dark_wide_and_narrow(har
 def test_what_a_viewer_sees_is_accessible_too(harness):
     page = harness.open("viewer")
     eye = Eye(page)
-    for name in ("Reports", "Imports", "Balances"):
+    for name in ("Reports", "Imports", "Participants", "Home"):
         page.get_by_role("navigation", name="Pages").get_by_role("link", name=name).click()
         expect(page.get_by_role("heading", level=1)).to_have_text(name)
         eye.look(f"viewer-{name}", narrow=False)
@@ -202,13 +205,13 @@ def test_the_keyboard_alone_is_enough(harness):
     page.keyboard.press("Tab")
     page.keyboard.type(PASSWORD)
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", name="Balances", level=1)).to_be_focused()
+    expect(page.get_by_role("heading", name="Home", level=1)).to_be_focused()
     page.reload()
     expect(page.get_by_role("heading", name="Available balances")).to_be_visible()
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
     for _ in range(3):
         page.keyboard.press("Tab")
-    expect(page.get_by_role("link", name="Reports", exact=True)).to_be_focused()
+    expect(page.get_by_role("link", name="Imports", exact=True)).to_be_focused()
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", name="Reports", level=1)).to_be_focused()
+    expect(page.get_by_role("heading", name="Imports", level=1)).to_be_focused()

@@ -38,7 +38,7 @@ def test_an_unknown_address_shows_page_not_found_with_a_link_home(harness):
     page = harness.open(path="#/no-such-page")
     expect(page.get_by_role("heading", level=1)).to_have_text("Page not found")
     expect(page.get_by_role("heading", name="Available balances")).to_have_count(0)
-    page.get_by_role("link", name="Go to Balances").click()
+    page.get_by_role("link", name="Go to Home").click()
     expect(page.get_by_role("heading", name="Available balances")).to_be_visible()
 
 
@@ -165,7 +165,7 @@ def test_balances_are_read_again_after_an_import_into_which_its_preview_is_folde
     page.get_by_role("button", name="Start import").click()
     confirm(page, "Start import")
     expect(page.get_by_role("heading", name="Completed", exact=True)).to_be_visible()
-    page.get_by_role("link", name="Balances", exact=True).click()
+    page.get_by_role("link", name="Home", exact=True).click()
     expect(row).to_contain_text("6.00")
 
     page.get_by_role("link", name="Imports", exact=True).click()
@@ -257,7 +257,12 @@ def test_a_user_who_must_have_a_second_factor_sets_it_up_at_the_sign_in(harness,
 
 
 def test_an_administrator_creates_a_key_that_is_shown_once_and_revokes_it(harness, service):
-    page = harness.open("administrator", path="#/keys")
+    page = harness.open("administrator")
+    page.get_by_role("link", name="Settings", exact=True).click()
+    page.get_by_role("link", name="API keys", exact=True).click()
+    expect(page.get_by_role("link", name="Settings", exact=True).first).to_have_attribute(
+        "aria-current", "page"
+    )
     page.get_by_label("Name").fill("payroll")
     page.get_by_role("checkbox", name="Write").check()
     page.get_by_role("button", name="Create key").click()
@@ -283,9 +288,12 @@ def test_a_name_that_is_not_possible_is_rejected_with_words(harness):
     expect(page.get_by_role("dialog")).to_contain_text("must match the pattern")
 
 
-def test_only_administrators_find_the_page_of_keys(harness):
+def test_only_administrators_find_settings(harness):
     page = harness.open("operator", path="#/keys")
-    expect(page.get_by_text("Only users in the group “administrators”")).to_be_visible()
+    for path in ("#/keys", "#/settings"):
+        page.goto(f"{harness.address}{path}")
+        expect(page.get_by_text("Only users in the group “administrators”")).to_be_visible()
+    expect(page.get_by_role("link", name="Settings")).to_have_count(0)
     expect(page.get_by_role("link", name="API keys")).to_have_count(0)
 
 

@@ -118,7 +118,7 @@ def test_the_whole_process_by_clicks(harness, service):
     done = page.url
 
     # The participant's page shows what remains, in redemption order.
-    page.get_by_role("link", name="Balances", exact=True).click()
+    page.get_by_role("link", name="Participants", exact=True).click()
     page.get_by_label("Account id").fill("cycle")
     page.get_by_label("User id").fill("ann")
     page.get_by_role("button", name="Find").click()

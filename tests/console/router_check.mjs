@@ -9,8 +9,9 @@ const shown = (hash) => {
   return [page, ...parts];
 };
 
-assert.deepEqual(shown(""), ["balances"]);
-assert.deepEqual(shown("#/"), ["balances"]);
+assert.deepEqual(shown(""), ["home"]);
+assert.deepEqual(shown("#/"), ["home"]);
+assert.deepEqual(shown("#/home"), ["home"]);
 assert.deepEqual(shown("#/imports?page=2"), ["imports"]);
 // What emails and earlier versions link to.
 assert.deepEqual(shown("#/import/06gz"), ["import", "06gz"]);
@@ -18,7 +19,9 @@ assert.deepEqual(shown("#/reports/06gz"), ["report", "06gz"]);
 assert.deepEqual(shown("#/import"), ["new-import"]);
 assert.deepEqual(shown("#/history"), ["imports"]);
 assert.deepEqual(shown("#/history/exports"), ["reports"]);
+assert.deepEqual(shown("#/balances"), ["home"]);
 assert.deepEqual(shown("#/balances?account=a%2Fb&user=ann"), ["participant", "a/b", "ann"]);
+assert.deepEqual(shown("#/balances"), ["home"]);
 assert.deepEqual(shown("#/balances?account=acme"), ["account", "acme"]);
 // Ids with any characters survive.
 assert.deepEqual(shown(address("participant", "a/b?c#d", "ü %")), ["participant", "a/b?c#d", "ü %"]);

@@ -1,9 +1,9 @@
 // The participants of an account with what is available to each, a page at a time.
 
 import { all } from "./api.js";
-import { search } from "./balances.js";
 import { fill, h } from "./dom.js";
 import * as format from "./format.js";
+import { search } from "./participants.js";
 import { address, pageNumber } from "./router.js";
 import { pager, table, values } from "./table.js";
 import { crumb, empty, heading, into, loading, titled } from "./ui.js";
@@ -13,7 +13,13 @@ const SIZE = 50;
 export function view(root, { parts: [account], query, signal }) {
   titled(`Account ${account}`);
   const place = h("section", { class: "card", "aria-label": "Participants" }, loading(6));
-  fill(root, crumb("#/", "Balances"), heading(`Account ${account}`), place, search(account));
+  fill(
+    root,
+    crumb(address("participants"), "Participants"),
+    heading(`Account ${account}`),
+    place,
+    search(account),
+  );
   into(place, signal, async () => {
     const rewards = await all(`/reward?${new URLSearchParams({ accountId: account })}`, signal);
     return shown(account, participants(rewards), pageNumber(query));

@@ -67,8 +67,8 @@ export function keepShowing(place, path, signal, show) {
   );
 }
 
-// An import whose file has not arrived within minutes will most likely never get one.
-function moves(record) {
+/** Whether an import is in progress. One whose file has not arrived within minutes most likely never gets one. */
+export function moves(record) {
   if (record.dateCompleted !== null) return false;
   return record.status !== "PENDING" || Date.now() - Number(record.dateCreated) < 120_000;
 }

@@ -7,6 +7,7 @@ import { copyable, dialog } from "./errors.js";
 import * as format from "./format.js";
 import { address, pageNumber } from "./router.js";
 import * as session from "./session.js";
+import { administratorsOnly, toSettings } from "./settings.js";
 import { badge } from "./status.js";
 import { pager, table } from "./table.js";
 import { card, empty, field, heading, into, loading, notice, paragraph, titled } from "./ui.js";
@@ -21,13 +22,12 @@ const SCOPES = [
 export function view(root, { query, signal }) {
   titled("API keys");
   if (!session.user().isAdministrator) {
-    const words = "Only users in the group “administrators” can see and create API keys.";
-    fill(root, heading("API keys"), notice("info", null, paragraph(words)));
+    fill(root, heading("API keys"), administratorsOnly());
     return;
   }
   const list = h("div", {}, loading(4));
   const show = () => into(list, signal, () => keysList(pageNumber(query), show, signal));
-  fill(root, heading("API keys"), createForm(show), card("All keys", list));
+  fill(root, toSettings(), heading("API keys"), createForm(show), card("All keys", list));
   show();
 }
 

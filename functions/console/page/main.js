@@ -1,40 +1,50 @@
 // The frame of the console: who is signed in, the navigation, and the page that the address names.
 
 import * as account from "./account.js";
-import * as balances from "./balances.js";
 import { announce, fill, h } from "./dom.js";
+import * as home from "./home.js";
 import * as importing from "./import.js";
 import * as imports from "./imports.js";
 import * as keys from "./keys.js";
 import * as participant from "./participant.js";
+import * as participants from "./participants.js";
 import * as report from "./report.js";
 import * as reports from "./reports.js";
 import { address, placeOf } from "./router.js";
 import * as security from "./security.js";
 import * as session from "./session.js";
+import * as settings from "./settings.js";
 import { signInForm } from "./signin.js";
 import { empty, heading, notice, titled } from "./ui.js";
 import * as uploading from "./upload.js";
 
 const VIEWS = {
-  balances: balances.view,
-  account: account.view,
-  participant: participant.view,
-  reports: reports.view,
-  report: report.view,
+  home: home.view,
   imports: imports.view,
   "new-import": uploading.view,
   import: importing.view,
+  reports: reports.view,
+  report: report.view,
+  participants: participants.view,
+  account: account.view,
+  participant: participant.view,
+  settings: settings.view,
   keys: keys.view,
   security: security.view,
 };
 
 // The items of the navigation, with the pages that belong to each; the last one is for administrators.
 const ITEMS = [
-  { page: "balances", label: "Balances", pages: ["balances", "account", "participant"] },
-  { page: "reports", label: "Reports", pages: ["reports", "report"] },
+  { page: "home", label: "Home", pages: ["home"] },
   { page: "imports", label: "Imports", pages: ["imports", "new-import", "import"] },
-  { page: "keys", label: "API keys", pages: ["keys"], administrators: true },
+  { page: "reports", label: "Reports", pages: ["reports", "report"] },
+  { page: "participants", label: "Participants", pages: ["participants", "account", "participant"] },
+  {
+    page: "settings",
+    label: "Settings",
+    pages: ["settings", ...settings.SECTIONS.map(({ page }) => page)],
+    administrators: true,
+  },
 ];
 
 const top = document.getElementById("top");
@@ -155,7 +165,7 @@ async function show() {
 }
 
 function notFound() {
-  const home = h("p", {}, h("a", { class: "button primary", href: "#/" }, "Go to Balances"));
+  const home = h("p", {}, h("a", { class: "button primary", href: "#/" }, "Go to Home"));
   const words = "The console has no page at this address. Check the address, or start from the first page.";
   const box = h("section", { class: "card" }, empty("Nothing to show", words, home));
   fill(content, heading("Page not found"), box);

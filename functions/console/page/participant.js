@@ -1,9 +1,9 @@
 // One participant: balances, rewards in redemption order, and redemptions.
 
 import { all, get } from "./api.js";
-import { search } from "./balances.js";
 import { fill, h } from "./dom.js";
 import * as format from "./format.js";
+import { search } from "./participants.js";
 import { address } from "./router.js";
 import { limited, table } from "./table.js";
 import { card, empty, heading, into, loading, titled } from "./ui.js";
@@ -19,7 +19,7 @@ const STATUS = {
 export function view(root, { parts: [account, user], signal }) {
   titled(user);
   const links = [
-    h("a", { href: "#/" }, "Balances"),
+    h("a", { href: address("participants") }, "Participants"),
     " / ",
     h("a", { href: address("account", account) }, account),
   ];

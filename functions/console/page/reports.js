@@ -124,7 +124,7 @@ function nothing() {
   return empty("No reports yet", words);
 }
 
-function reportsTable(records) {
+export function reportsTable(records) {
   const name = (each) => [
     h("a", { href: address("report", each.id), id: `report-${each.id}` }, each.name),
     h("span", { class: "id" }, subtitle(each)),

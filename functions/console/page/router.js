@@ -6,14 +6,16 @@
 
 // What each page expects after its name.
 const PAGES = {
-  balances: 0,
-  account: 1,
-  participant: 2,
-  reports: 0,
-  report: 1,
+  home: 0,
   imports: 0,
   "new-import": 0,
   import: 1,
+  reports: 0,
+  report: 1,
+  participants: 0,
+  account: 1,
+  participant: 2,
+  settings: 0,
   keys: 0,
   security: 0,
 };
@@ -28,7 +30,7 @@ export function placeOf(hash) {
   const query = new URLSearchParams(search);
   const segments = decoded(path);
   if (!segments) return { page: "", parts: [], query };
-  const [name = "balances", ...parts] = renamed(segments, query);
+  const [name = "home", ...parts] = renamed(segments, query);
   const known = Object.hasOwn(PAGES, name) && PAGES[name] === parts.length;
   return { page: known ? name : "", parts, query };
 }
@@ -44,13 +46,14 @@ function decoded(path) {
 
 // Addresses that emails and earlier versions use.
 function renamed([name, ...parts], query) {
-  if (name === undefined || name === "home") return ["balances"];
+  if (name === undefined) return ["home"];
   if (name === "reports" && parts.length === 1) return ["report", ...parts];
   if (name === "import" && parts.length === 0) return ["new-import"];
   if (name === "history") return [parts[0] === "exports" ? "reports" : "imports"];
-  if (name === "balances" && query.get("account")) {
-    const user = query.get("user");
-    return user ? ["participant", query.get("account"), user] : ["account", query.get("account")];
+  if (name === "balances" && parts.length === 0) {
+    const [account, user] = [query.get("account"), query.get("user")];
+    if (!account) return ["home"];
+    return user ? ["participant", account, user] : ["account", account];
   }
   return [name, ...parts];
 }

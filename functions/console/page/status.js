@@ -6,6 +6,7 @@ import { anyFailed } from "./outcomes.js";
 const TONES = {
   Completed: "good",
   "Completed with errors": "warn",
+  Stopped: "warn",
   Rejected: "bad",
   Failed: "bad",
   Expired: "mute",

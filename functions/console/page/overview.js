@@ -1,22 +1,22 @@
-// The first page: available balances by unit, and the search for participants.
+// The card of available balances by unit, with what expires within 30 days.
 
 import { operatorAction, unavailable } from "./actions.js";
 import { follow, get, post } from "./api.js";
 import { announce, fill, h, newId, svg } from "./dom.js";
 import { failure, unreachable } from "./errors.js";
 import * as format from "./format.js";
-import { address } from "./router.js";
 import * as session from "./session.js";
 import { table } from "./table.js";
-import { empty, field, heading, loading, notice } from "./ui.js";
+import { empty, loading, notice } from "./ui.js";
 
-export function view(root, { signal }) {
-  const overview = h("section", { class: "card", "aria-labelledby": "overview-title" });
-  fill(root, heading("Balances"), overview, search());
-  showOverview(overview, signal);
-  refreshIfStale(overview, signal).catch((error) => {
-    if (!signal.aborted) overview.append(failure(error));
+/** The card; `newest` resolves to the newest imports: totals from before the end of one are read again. */
+export function overviewCard(signal, newest) {
+  const place = h("section", { class: "card", "aria-labelledby": "overview-title" });
+  showOverview(place, signal);
+  refreshIfStale(place, signal, newest).catch((error) => {
+    if (!signal.aborted) place.append(failure(error));
   });
+  return place;
 }
 
 function showOverview(place, signal) {
@@ -47,12 +47,9 @@ function showOverview(place, signal) {
 }
 
 // Totals from before the end of an import are read again.
-async function refreshIfStale(place, signal) {
-  const [overview, { data }] = await Promise.all([
-    get("/balance/overview", signal),
-    get("/import/history/list?limit=50", signal),
-  ]);
-  const changed = data.some(
+async function refreshIfStale(place, signal, newest) {
+  const [overview, imports] = await Promise.all([get("/balance/overview", signal), newest]);
+  const changed = imports.some(
     (each) => !each.dryRun && overview.asOf !== null && each.dateCompleted > overview.asOf,
   );
   if (!changed || overview.status === "PENDING" || signal.aborted) return;
@@ -129,30 +126,4 @@ function bar(each) {
   );
   const share = h("span", { class: "percent" }, format.percent(part));
   return h("li", {}, h("span", { class: "unit" }, each.unit), picture, share);
-}
-
-/** The form that finds the participants of an account, or one participant. */
-export function search(account = "", user = "") {
-  const plain = { autocomplete: "off", spellcheck: "false", autocapitalize: "none" };
-  const accountInput = h("input", { name: "account", value: account, ...plain });
-  const userInput = h("input", { name: "user", value: user, ...plain });
-  const form = h(
-    "form",
-    { class: "row", role: "search", on: { submit } },
-    field("Account id", accountInput),
-    field("User id", userInput, "Leave blank to list all participants of the account."),
-    h("button", { type: "submit", class: "primary" }, "Find"),
-  );
-  const title = h("h2", { id: "search-title" }, "Find a participant");
-  return h("section", { class: "card", "aria-labelledby": "search-title" }, title, form);
-
-  function submit(event) {
-    event.preventDefault();
-    const [accountId, userId] = [accountInput.value.trim(), userInput.value.trim()];
-    if (!accountId) return accountInput.focus();
-    const to = userId ? address("participant", accountId, userId) : address("account", accountId);
-    if (location.hash === to) window.dispatchEvent(new HashChangeEvent("hashchange"));
-    else location.hash = to;
-    return undefined;
-  }
 }

@@ -1,0 +1,110 @@
+// The first page: what needs attention, what is available, and the last imports and reports.
+
+import { unavailable } from "./actions.js";
+import { follow, get } from "./api.js";
+import { fill, h } from "./dom.js";
+import { failure, unreachable } from "./errors.js";
+import * as format from "./format.js";
+import { folded, importsTable, moves } from "./imports.js";
+import { overviewCard } from "./overview.js";
+import { reportsTable } from "./reports.js";
+import { address } from "./router.js";
+import { badge, importStatus } from "./status.js";
+import { card, heading, into, loading, mayChange, muted, paragraph, who } from "./ui.js";
+
+const SHOWN = 5;
+const SEARCHED = 50; // the newest imports, in which those that need attention are found
+const WEEK = 7 * 86_400_000;
+
+export function view(root, { signal }) {
+  const attention = h("div", {}, loading(2));
+  const imports = h("div", { class: "stack" }, loading(4));
+  const reports = h("div", { class: "stack" }, loading(4));
+  const firstRead = watchImports(attention, imports, signal);
+  fill(
+    root,
+    heading("Home", createButton()),
+    card("Needs attention", attention),
+    overviewCard(signal, firstRead),
+    card("Last imports", imports),
+    card("Last reports", reports),
+  );
+  into(reports, signal, async () => {
+    const { data } = await get(`/export/history/list?limit=${SHOWN}`, signal);
+    return data.length ? [reportsTable(data), toAll("reports")] : muted("No reports yet.");
+  });
+}
+
+function createButton() {
+  if (mayChange()) return h("a", { class: "button primary", href: address("reports") }, "Create report");
+  return unavailable(
+    "Create report",
+    "Read-only: only users in the group “operators” can create reports. Ask your administrator.",
+    "primary",
+  );
+}
+
+const toAll = (page) => h("p", {}, h("a", { href: address(page) }, `All ${page}`));
+
+// Resolves to the newest imports once they are read; shows them, and what needs attention among them, until
+// none of them is in progress.
+function watchImports(attention, imports, signal) {
+  return new Promise((resolve) => {
+    const watch = () =>
+      follow(
+        `/import/history/list?limit=${SEARCHED}`,
+        signal,
+        ({ data }) => {
+          fill(attention, needingAttention(data));
+          fill(imports, lastImports(data));
+          resolve(data);
+          return !data.some(moves);
+        },
+        (error, now) => error && fill(attention, unreachable("", now)),
+      ).catch((error) => {
+        fill(attention, failure(error, watch));
+        fill(imports, muted("The imports could not be read."));
+      });
+    watch();
+  });
+}
+
+function lastImports(records) {
+  const found = folded(records).slice(0, SHOWN);
+  return found.length ? [importsTable(found), toAll("imports")] : muted("No imports yet.");
+}
+
+function needingAttention(records) {
+  const found = records.filter(needsAttention);
+  if (!found.length) return muted("Nothing needs your attention.");
+  const more = found.length - SHOWN;
+  const words = `And ${format.plural(more, "more import")} of the last 7 days. `;
+  return [
+    h("ul", { class: "listed" }, found.slice(0, SHOWN).map(line)),
+    more > 0 ? paragraph(words, h("a", { href: address("imports") }, "All imports")) : null,
+  ];
+}
+
+function needsAttention(record) {
+  if (record.dryRun || record.reversedBy) return false;
+  if (record.stalled) return true;
+  const isRecent = Date.now() - Number(record.dateCreated) < WEEK;
+  return isRecent && ["Completed with errors", "Rejected"].includes(importStatus(record));
+}
+
+function line(record) {
+  const link = h("a", { href: address("import", record.id), id: `attention-${record.id}` }, record.fileName);
+  return h(
+    "li",
+    {},
+    h("div", { class: "beside" }, link, record.stalled ? badge("Stopped") : badge(importStatus(record))),
+    h("p", { class: "id" }, format.moment(record.dateCreated), " · ", who(record), " · ", reason(record)),
+  );
+}
+
+function reason({ stalled, error, stats }) {
+  if (stalled) return stalled.reason;
+  if (error) return error.message;
+  const failed = stats.summary.find((each) => each.group === "FAILED");
+  return `${format.rows(failed.rows)} ${failed.label}`;
+}
