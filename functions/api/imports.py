@@ -1,14 +1,23 @@
 """`/import`: create, start, cancel, resume and reverse imports, get their status, download their results."""
 
 from dataclasses import asdict
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 import wiring
-from amounts import DecimalsByUnit, WithDecimalsByUnit
+from amounts import Decimals, DecimalsByUnit, WithDecimalsByUnit
 from crediting import time_to_respond
 from errors import ApiError
 from exports import EmailProblem, Problem, email_problem, mailto, problem
@@ -16,11 +25,16 @@ from http_responses import FileAddress, Limit, Offset, Redirected, handed_over, 
 from known import RequestObject
 from request import caller_of, is_from_console
 from rewards.clock import now
+from rewards.domain import control_totals
+from rewards.domain.control_totals import MAX_EXPECTED, Counted, unit_of_total
 from rewards.domain.download_names import results_name
 from rewards.domain.file_names import clean, format_of
 from rewards.domain.import_job import ImportJob, ImportType
+from rewards.domain.job_error import JobFailure
 from rewards.domain.object_keys import EXAMPLES, FAILED, RESULTS, import_key
 from rewards.domain.outcomes import Group, count_groups
+from rewards.domain.unit_totals import MAX_UNITS
+from rewards.domain.units import decimals
 from rewards.flows.outcome_summary import summarise_outcomes
 from rewards.tabular.csv_reader import separator_named
 from rewards.tabular.encodings import encoding_name
@@ -39,6 +53,59 @@ _REWARDS_FILE: Any = {
     "pattern": rf"\.({_TEXT_ENDINGS}|[xX][lL][sS][xX]|[jJ][sS][oO][nN][lL]|[nN][dD][jJ][sS][oO][nN])$",
 }
 _SEPARATORS: Any = {"enum": [",", ";", "\t", "comma", "semicolon", "tab"]}
+
+
+Total = Annotated[int, Field(strict=True, ge=0, le=MAX_EXPECTED)]
+
+
+class ControlTotals(RequestObject):
+    """What the file is expected to contain. If it differs, the import is rejected (TOTALS_MISMATCH).
+
+    The totals cover every row whose value is a valid positive number, whatever its outcome.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {"required": ["rows"], "properties": {"rows": {"type": "integer"}}},
+                {"required": ["requested"], "properties": {"requested": {"type": "object"}}},
+            ]
+        }
+    )
+
+    rows: Total | None = Field(
+        default=None,
+        description="Rows with a value, also an invalid one: all but those with 0 or a blank value. "
+        "Of rewards, all rows.",
+    )
+    requested: Annotated[dict[str, Total], Field(min_length=1, max_length=MAX_UNITS)] | None = Field(
+        default=None,
+        description="Credits by unit. A unit that is missing here or in the file is a difference. Without "
+        "this field only the rows are compared.",
+        examples=[{"CASH/USD": 123450}],
+    )
+
+    @field_validator("requested", mode="before")
+    @classmethod
+    def _names_units(cls, requested: Any) -> Any:
+        if not isinstance(requested, dict):
+            return requested
+        found: dict[str, Any] = {}
+        for name, total in requested.items():
+            try:
+                unit = unit_of_total(name)
+            except ValueError as error:
+                raise ValueError(f"{shortened(name)!r} {error}") from None
+            if unit in found:
+                raise ValueError(f"{shortened(name)!r} repeats the unit {unit}")
+            found[unit] = total
+        return found
+
+    @model_validator(mode="after")
+    def _expects_something(self) -> Self:
+        if self.rows is None and self.requested is None:
+            raise ValueError("must have rows, requested or both")
+        return self
 
 
 class ImportOrder(RequestObject):
@@ -75,6 +142,7 @@ class ImportOrder(RequestObject):
         default=False,
         description="Import rows without rowId even if the same rows were imported in the last 35 days.",
     )
+    expected: ControlTotals | None = Field(default=None, description="Control totals of the file.")
 
     @field_validator("fileName")
     @classmethod
@@ -130,6 +198,35 @@ class ImportStats(WithDecimalsByUnit):
     decimals: DecimalsByUnit
 
 
+class ExpectedTotals(WithDecimalsByUnit):
+    """The control totals of an import, as they were given. Null is not compared."""
+
+    rows: int | None
+    requested: dict[str, int] | None = Field(description="Credits by unit.")
+    decimals: DecimalsByUnit
+
+
+class TotalsDifference(BaseModel):
+    """A control total that the file does not have."""
+
+    counted: Counted = Field(
+        description="What is counted: ROWS with a value; the credits of a UNIT; rows in OTHER_UNITS, of "
+        "which the file has too many to count each."
+    )
+    unit: str | None = Field(description="Null for rows.")
+    expected: int | None = Field(description="Null for a unit that is not expected.")
+    found: int | None = Field(description="Null for a unit that is not in the file.")
+    decimals: Decimals
+
+
+class ImportProblem(Problem):
+    """Why an import ended without what it was for."""
+
+    differences: list[TotalsDifference] = Field(
+        default=[], description="The figures that differ from the control totals (TOTALS_MISMATCH)."
+    )
+
+
 class Stall(BaseModel):
     """An import that is under way, but has made no progress for 20 minutes or longer. It can be resumed."""
 
@@ -157,8 +254,9 @@ class Import(BaseModel):
         description="Why the email did not arrive, or was not wanted; null if no problem is known.",
     )
     status: Literal["PENDING", "VALIDATING", "PROCESSING", "COMPLETED", "ABORTED", "CANCELLED"]
-    error: Problem | None
+    error: ImportProblem | None
     allowDuplicate: bool = False
+    expected: ExpectedTotals | None = Field(default=None, description="Its control totals.")
     encoding: str | None = Field(
         default=None, description="The encoding of a text file; null if it is not known yet."
     )
@@ -265,6 +363,8 @@ class ImportPage(BaseModel):
 def order_import(_tenant: str, wanted: ImportOrder) -> OrderedImport:
     """The form accepts one file of up to 5 GB (workbooks 512 MiB). The import begins when it arrives."""
     caller = caller_of(router.current_event.raw_event)
+    totals = wanted.expected
+    expected = control_totals.ExpectedTotals(totals.rows, totals.requested) if totals else None
     job, form = wiring.flows().imports.create(
         ImportType(wanted.type),
         wanted.fileName,
@@ -275,6 +375,7 @@ def order_import(_tenant: str, wanted: ImportOrder) -> OrderedImport:
         wanted.allowDuplicate,
         wanted.encoding,
         wanted.separator,
+        expected,
         # The console shows the result of a preview.
         sends_email=not (wanted.dryRun and is_from_console(router.current_event.raw_event)),
     )
@@ -453,6 +554,17 @@ def _found(import_id: str, job: ImportJob | None) -> ImportJob:
     return job
 
 
+def _problem(failure: JobFailure | None) -> dict[str, Any] | None:
+    """The error of an import with the differences to its control totals."""
+    shown = problem(failure)
+    if failure is None or shown is None:
+        return None
+    differences = [
+        {**asdict(each), "decimals": decimals(each.unit) if each.unit else 0} for each in failure.differences
+    ]
+    return {**shown, "differences": differences}
+
+
 def _shown(job: ImportJob) -> dict[str, Any]:
     """An import with the names of CONTRACT section 5. What an earlier version did not count is empty."""
     groups = [each for each in count_groups(job.outcomes, job.purpose) if each.rows]
@@ -469,8 +581,9 @@ def _shown(job: ImportJob) -> dict[str, Any]:
         "mailtoEmail": job.mailto_email,
         "emailProblem": email_problem(job),
         "status": job.status.value,
-        "error": problem(job.error),
+        "error": _problem(job.error),
         "allowDuplicate": job.allow_duplicate,
+        "expected": asdict(job.expected) if job.expected else None,
         "encoding": job.encoding,
         "encodingDetected": bool(job.encoding_detected),
         "separator": job.separator,

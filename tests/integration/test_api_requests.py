@@ -641,6 +641,78 @@ def test_an_import_is_requested_by_the_kept_event(api):
     assert json.loads(response["body"])["upload"]["fields"]["key"].startswith("preview/")
 
 
+IMPORT = {"type": "REDEEMABLE_REWARD_BALANCE", "fileName": "a.csv"}
+
+
+@pytest.mark.parametrize(
+    ("expected", "shown"),
+    [
+        (
+            {"rows": 3, "requested": {"CASH/USD": 1055, "Cafe\u0301": 0}},
+            {
+                "rows": 3,
+                "requested": {"CASH/USD": 1055, "Caf\u00e9": 0},
+                "decimals": {"CASH/USD": 2, "Caf\u00e9": 0},
+            },
+        ),
+        ({"rows": 0}, {"rows": 0, "requested": None, "decimals": {}}),
+        ({"requested": {"JPY": 5.0}}, {"rows": None, "requested": {"JPY": 5}, "decimals": {"JPY": 0}}),
+        (None, None),
+    ],
+)
+def test_control_totals_are_kept_and_shown(call, expected, shown):
+    response = call("POST", "/import", {**IMPORT, "expected": expected})
+    made = json.loads(response["body"])
+    assert (response["statusCode"], made["expected"]) == (201, shown)
+    assert json.loads(call(path=f"/import/{made['id']}")["body"])["expected"] == shown
+
+
+@pytest.mark.parametrize(
+    ("expected", "field", "problem"),
+    [
+        ({}, "expected", "must have rows, requested or both"),
+        ({"rows": None, "requested": None}, "expected", "must have rows, requested or both"),
+        ({"rows": 1, "requested": {}}, "expected.requested", "at least 1"),
+        ({"rows": -1}, "expected.rows", "must be at least 0"),
+        ({"rows": 1.5}, "expected.rows", "must be a whole number"),
+        ({"rows": "1"}, "expected.rows", "must be a whole number"),
+        ({"rows": True}, "expected.rows", "must be a whole number"),
+        ({"rows": 10**18}, "expected.rows", "must be at most 999999999999999999"),
+        ({"requested": {"POINT": -1}}, "expected.requested.POINT", "must be at least 0"),
+        ({"requested": {"POINT": "7"}}, "expected.requested.POINT", "must be a whole number"),
+        ({"requested": {"CASH/USD": 10.55}}, "expected.requested.CASH/USD", "must be a whole number"),
+        ({"requested": {"POINT": None}}, "expected.requested.POINT", "must be a whole number"),
+        ({"requested": {"": 1}}, "expected.requested", "'' names no unit"),
+        ({"requested": {"u" * 65: 1}}, "expected.requested", "more than 64 bytes"),
+        ({"requested": {"a\u0007": 1}}, "expected.requested", "a character that no unit has"),
+        ({"requested": {"\u00e9": 1, "e\u0301": 1}}, "expected.requested", "repeats the unit \u00e9"),
+        ({"requested": {f"U{n}": 1 for n in range(101)}}, "expected.requested", "at most 100"),
+        ({"requested": [1]}, "expected.requested", "must be a JSON object"),
+        ({"row": 1}, "expected.row", "Did you mean 'rows'?"),
+        ("rows=1", "expected", "must be a JSON object"),
+    ],
+)
+def test_control_totals_that_cannot_be_meant_are_rejected(call, expected, field, problem):
+    found = problems(call("POST", "/import", {**IMPORT, "expected": expected}))
+    assert problem in found[field]
+
+
+def test_a_rejected_import_shows_its_control_totals_and_how_the_file_differs(call, world):
+    body = b"accountId,userId,unit,valueToRedeem\nacme,totals,CASH/USD,10.55\n"
+    wanted = {**IMPORT, "expected": {"rows": 1, "requested": {"CASH/USD": 1050, "POINT": 7}}}
+    made = json.loads(call("POST", "/import", wanted)["body"])
+    world.validate(world.put(made["upload"]["fields"]["key"], body))
+    found = json.loads(call(path=f"/import/{made['id']}")["body"])
+    assert (found["status"], found["error"]["code"]) == ("ABORTED", "TOTALS_MISMATCH")
+    assert found["error"]["differences"] == [
+        {"counted": "UNIT", "unit": "CASH/USD", "expected": 1050, "found": 1055, "decimals": 2},
+        {"counted": "UNIT", "unit": "POINT", "expected": 7, "found": None, "decimals": 0},
+    ]
+    assert found["expected"]["requested"] == {"CASH/USD": 1050, "POINT": 7}
+    explained = json.loads(call(path=f"/import/{made['id']}/outcomes")["body"])
+    assert explained["rejection"]["reason"] == "its totals are not as expected"
+
+
 def test_a_path_that_can_be_read_in_two_ways_is_rejected(api):
     from errors import ApiError
     from resolver import Resolver

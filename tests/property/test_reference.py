@@ -11,6 +11,7 @@ import json
 import os
 import zlib
 from dataclasses import replace
+from unittest import mock
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -21,6 +22,7 @@ from rewards.adapters.jobs_table import Lease
 from rewards.bootstrap import Flows, Settings
 from rewards.domain import ids, units
 from rewards.domain.balance import Balance, RedemptionRequest, archive, grant, leaving
+from rewards.domain.control_totals import ExpectedTotals, TotalsMismatchError, check_totals
 from rewards.domain.import_job import ImportStatus, ImportType, new_import
 from rewards.domain.import_rows import NEEDED
 from rewards.domain.redemption import Reward
@@ -28,6 +30,7 @@ from rewards.domain.repair import NO_REPORTS
 from rewards.domain.spreadsheet import neutralise
 from rewards.domain.unit_totals import RequestedTotals
 from rewards.flows.check_rows import Reading, check_rows
+from rewards.flows.validate_import import _Found, _rows_to_send
 from rewards.settings import load
 from rewards.tabular.csv_reader import read_csv
 from rewards.tabular.sheet import Sheet
@@ -286,6 +289,31 @@ def test_any_text_in_a_value_is_read_as_the_reference_reads_it(text, unit, separ
     (said,) = ledger_model.upload(ids.make_id(START, 1), [row], START, separator)
     (result,) = imported(shelf, ids.make_id(START, 1), file_of([row], separator), START, preview=False)
     assert not compare(said, result.outcome, result.redeemed, result.available, result.message)
+
+
+@examples(200)
+@given(stories())
+def test_control_totals_equal_a_naive_count(story):
+    held, _, files = story
+    for now, separator, rows, preview in files:
+        shelf = Shelf(held)
+        mark = reference.file_mark([row.value for row in rows])
+        values = [reference.read(row.value, row.unit, separator, mark) for row in rows]
+        right = {}
+        for row, value in zip(rows, values, strict=True):
+            if row.unit and value is not None and value > 0:
+                credits = int(value * 10 ** reference.DECIMALS.get(row.unit, 0))
+                right[row.unit] = right.get(row.unit, 0) + credits
+        source = read_csv(io.BufferedReader(io.BytesIO(file_of(rows, separator))), NEEDED)
+        sheet = Sheet(source.header, source.rows, source.separator)
+        shelf.job = new_import("i", ImportType.REDEMPTIONS, preview, "", "a.csv", now)
+        found = _Found(mock.Mock(), RequestedTotals(frozenset(right)))
+        checked = check_rows(shelf.job, sheet, keys, NO_REPORTS, {}, {}, found.totals, Reading())
+        list(_rows_to_send(checked, found, Reading()))
+        expected = ExpectedTotals(sum(value != 0 for value in values), right)
+        check_totals(expected, found.rows_with_value, found.totals)
+        with pytest.raises(TotalsMismatchError):
+            check_totals(ExpectedTotals(expected.rows + 1), found.rows_with_value, found.totals)
 
 
 # --- The same through emulated AWS ---

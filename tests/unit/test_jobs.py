@@ -11,6 +11,7 @@ from rewards.adapters.import_jobs import ImportJobs
 from rewards.adapters.job_items import attributes, export_job, export_record, import_job, import_record
 from rewards.domain import export_job as exports
 from rewards.domain import import_job as imports
+from rewards.domain.control_totals import Counted, Difference, ExpectedTotals
 from rewards.domain.email_problem import EmailProblem, EmailProblemKind
 from rewards.domain.export_job import ExportFields, ExportJob, ExportStatus
 from rewards.domain.import_job import (
@@ -217,6 +218,25 @@ def test_an_import_is_read_as_it_was_stored():
     assert import_job(record) == replace(job, **later)
 
 
+@pytest.mark.parametrize("expected", [
+    ExpectedTotals(3), ExpectedTotals(None, {"CASH/USD": 1, "a.b=c": 0}),
+    ExpectedTotals(0, {"POINT": 10**18 - 1}),
+])  # fmt: skip
+def test_control_totals_and_how_a_file_differs_are_read_as_they_were_stored(expected):
+    differences = (
+        Difference(Counted.ROWS, None, 3, 4),
+        Difference(Counted.UNIT, "POINT", None, 7),
+        Difference(Counted.OTHER_UNITS, None, None, 2),
+    )
+    failure = JobFailure(JobError.TOTALS_MISMATCH, "why", differences)
+    job = import_of(expected=expected, error=failure)
+    record = import_record(job)
+    assert record["error"]["differences"][1] == {
+        "counted": "UNIT", "unit": "POINT", "expected": None, "found": 7,
+    }  # fmt: skip
+    assert import_job(record) == job
+
+
 def test_an_export_is_read_as_it_was_stored():
     later = {"as_of": 1, "read_until": 2, "totals": {"POINT": 3}, "date_mailed": 4, "mail_error": "x"}
     later |= {"email_problem": EmailProblem(EmailProblemKind.COMPLAINED, 7)}
@@ -231,6 +251,7 @@ def test_a_new_import_has_the_attributes_that_it_always_had():
         *("error", "dateCreated", "dateCompleted", "startedFrom", "startedAs", "reverses", "reversedBy"),
         *("bucket", "key", "versionId", "etag", "size", "allowDuplicate", "seal", "sentFiles", "sent"),
         *("encoding", "encodingDetected", "encodingLine", "separator", "rows", "processed", "chunks"),
+        "expected",
         *("chunksDone", "outcomes", "requested", "redeemed", "rejected", "warnings", "fileWarnings"),
     }
 
@@ -247,7 +268,7 @@ def test_an_import_of_version_0_1_is_read():
     for name in (
         *("sendsEmail", "startedFrom", "startedAs", "reverses", "reversedBy", "allowDuplicate", "seal"),
         *("sentFiles", "encodingDetected", "encodingLine", "separator", "requested", "rejected"),
-        *("warnings", "fileWarnings"),
+        *("warnings", "fileWarnings", "expected"),
     ):
         del old[name]
     job = import_job({**old, "parts": 2})

@@ -31,7 +31,8 @@ def test_a_row_requests_a_valid_positive_value_whatever_else_is_wrong_with_it():
     checker = RowChecker(["accountId", "userId", "unit", "valueToRedeem"], 0, keys=None)
     assert checker.requested(["", "ann", "CASH/USD", "10.559"]) == ("CASH/USD", 1055)
     assert checker.requested(["acme", "ann", "POINT", "7"]) == ("POINT", 7)
-    for value in ("", "0", "-5", "0.5", "x"):
+    assert checker.requested(["acme", "ann", "POINT", "0.5"]) == ("POINT", 0)
+    for value in ("", "0", "-5", "x"):
         assert checker.requested(["acme", "ann", "POINT", value]) is None
     assert checker.requested(["acme", "ann", "", "7"]) is None
     assert checker.requested(["acme", "ann", "U" * 65, "7"]) is None

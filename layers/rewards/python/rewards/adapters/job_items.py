@@ -5,11 +5,12 @@ of them; the defaults of ImportJob and ExportJob are for these.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import fields
+from dataclasses import asdict, fields
 from functools import cache
 from typing import Any
 
 from rewards.adapters.jobs_table import Record
+from rewards.domain.control_totals import Counted, Difference, ExpectedTotals
 from rewards.domain.email_problem import EmailProblem, EmailProblemKind
 from rewards.domain.export_job import ExportJob, ExportStatus
 from rewards.domain.import_job import ImportJob, ImportStatus, ImportType, Seal
@@ -73,14 +74,23 @@ def _values(
     record: Record, names: Iterable[str], types: Mapping[str, Callable[[Any], Any]]
 ) -> dict[str, Any]:
     found = {name: record[attribute(name)] for name in names if attribute(name) in record}
-    for name, read in (*types.items(), ("error", _failure), ("seal", _seal), ("email_problem", _problem)):
+    parts = {"error": _failure, "seal": _seal, "email_problem": _problem, "expected": _expected}
+    for name, read in (*types.items(), *parts.items()):
         if found.get(name) is not None:
             found[name] = read(found[name])
     return found
 
 
-def _failure(stored: Mapping[str, str]) -> JobFailure:
-    return JobFailure(JobError(stored["code"]), stored["message"])
+def _failure(stored: Mapping[str, Any]) -> JobFailure:
+    differences = tuple(
+        Difference(Counted(each["counted"]), each["unit"], each["expected"], each["found"])
+        for each in stored.get("differences", ())
+    )
+    return JobFailure(JobError(stored["code"]), stored["message"], differences)
+
+
+def _expected(stored: Mapping[str, Any]) -> ExpectedTotals:
+    return ExpectedTotals(stored["rows"], stored["requested"])
 
 
 def _seal(stored: Mapping[str, str]) -> Seal:
@@ -94,7 +104,11 @@ def _problem(stored: Mapping[str, Any]) -> EmailProblem:
 def _stored(value: object) -> object:
     """A field's value as boto3 serialises it."""
     if isinstance(value, JobFailure):
-        return {"code": value.code.value, "message": value.message}
+        failure = {"code": value.code.value, "message": value.message}
+        differences = [_stored(asdict(each)) for each in value.differences]
+        return {**failure, "differences": differences} if differences else failure
+    if isinstance(value, ExpectedTotals):
+        return {"rows": value.rows, "requested": _stored(value.requested)}
     if isinstance(value, Seal):
         return {"attempt": value.attempt, "manifest": value.manifest}
     if isinstance(value, EmailProblem):

@@ -3,7 +3,8 @@
     RewardsError
     ├── RejectedError               a person or a program has to change something; nothing was changed
     │   ├── FileRejectedError           an upload as a whole
-    │   │   └── NoWorkbookError             it is named .xlsx and is something else
+    │   │   ├── NoWorkbookError             it is named .xlsx and is something else
+    │   │   └── TotalsMismatchError         it differs from its control totals
     │   ├── FilterError                 a filter that this type of report does not have
     │   │   └── UnitFilterError             a filter by a unit that no reward has
     │   ├── ImportStateError            an import whose status does not allow this

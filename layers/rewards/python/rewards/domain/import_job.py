@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum, StrEnum, auto
 from typing import TypedDict
 
+from rewards.domain.control_totals import ExpectedTotals
 from rewards.domain.email_problem import EmailProblem
 from rewards.domain.job_error import ImpossibleTransitionError, JobError, JobFailure
 from rewards.domain.outcomes import Outcome, Purpose, any_failed
@@ -115,6 +116,8 @@ class ImportJob:
     etag: str = ""
     size: int = 0
     allow_duplicate: bool = False
+    # Its control totals; a file that does not have them is rejected.
+    expected: ExpectedTotals | None = None
     # None if nobody set it and it has not been detected; `encoding_detected` is None where version 0.1 did
     # not say whether it was detected.
     encoding: str | None = None

@@ -83,14 +83,17 @@ class RowChecker:
     def requested(self, row: Sequence[str]) -> tuple[str, int] | None:
         """The unit of a row and the value it requests (credits), whatever else is wrong with the row.
 
-        None without a valid positive value or a usable unit.
+        A positive value below the smallest unit requests 0. None without a valid positive value or a usable
+        unit.
         """
         row = [*row, *[""] * (self._width - len(row))]
         unit = self._shown(row).unit
         if not unit or len(unit.encode()) > MAX_UNIT_BYTES or problem_of_id(unit) is not None:
             return None
         value = read_value(self.value_cell(row), unit, self._number_format)
-        return None if isinstance(value, BadValue) or value <= 0 else (unit, int(value))
+        if isinstance(value, BadValue):
+            return (unit, 0) if value.outcome is Outcome.TRUNCATES_TO_ZERO else None
+        return (unit, int(value)) if value else None
 
     def check(self, row: Sequence[str], line: int) -> RedemptionRequest | RowResult:
         """Return the row's redemption request, or its result if that needs no balance."""
@@ -126,6 +129,8 @@ class RowChecker:
             return RowResult(line, Outcome.INVALID_VALUE, doubt)
         if true.unit != shown.unit:
             value = read_value(value_cell, true.unit, self._number_format)
+            if value == 0:  # a dash with the currency of the true unit
+                return RowResult(line, Outcome.UNCHANGED)
         return self._accepted(row, line, true, value, row_id, note)
 
     def _accepted(

@@ -1,8 +1,10 @@
 """Why an import or an export ended without what it was requested for (CONTRACT 3.2 and 5)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from rewards.domain.control_totals import Difference
 from rewards.domain.errors import FaultError
 from rewards.domain.outcomes import FileProblem
 
@@ -17,6 +19,7 @@ class JobError(StrEnum):
     FILE_TOO_LARGE = FileProblem.FILE_TOO_LARGE
     DUPLICATE_FILE = FileProblem.DUPLICATE_FILE
     OLD_RESULTS_FILE = FileProblem.OLD_RESULTS_FILE
+    TOTALS_MISMATCH = FileProblem.TOTALS_MISMATCH
     UPLOAD_GONE = FileProblem.UPLOAD_GONE
     UPLOAD_UNREADABLE = FileProblem.UPLOAD_UNREADABLE
     FORM_USED = FileProblem.FORM_USED
@@ -38,10 +41,14 @@ class JobError(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class JobFailure:
-    """The error of an import or an export; `message` says in words what happened and how to fix it."""
+    """The error of an import or an export; `message` says in words what happened and how to fix it.
+
+    `differences` are the control totals that a file does not have.
+    """
 
     code: JobError
     message: str
+    differences: Sequence[Difference] = ()
 
 
 class ImpossibleTransitionError(FaultError):

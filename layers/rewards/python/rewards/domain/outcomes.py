@@ -65,6 +65,7 @@ class FileProblem(StrEnum):
     FILE_TOO_LARGE = "FILE_TOO_LARGE"
     DUPLICATE_FILE = "DUPLICATE_FILE"
     OLD_RESULTS_FILE = "OLD_RESULTS_FILE"
+    TOTALS_MISMATCH = "TOTALS_MISMATCH"
     # The file was deleted before it was read:
     UPLOAD_GONE = "UPLOAD_GONE"
     # S3 denied access to the file:
@@ -456,6 +457,13 @@ FILE_PROBLEMS: Mapping[FileProblem, FileProblemEntry] = {
     FileProblem.OLD_RESULTS_FILE: FileProblemEntry(
         "results.csv of version 0.1",
         "Upload failed.csv of that import instead. It contains only the rows that were not redeemed.",
+    ),
+    FileProblem.TOTALS_MISMATCH: FileProblemEntry(
+        "its totals are not as expected",
+        "Check that the file is complete and that it is the right one, and compare its valueToRedeem with "
+        "what was paid. Correct the file or the control totals, then import it again.",
+        "Check that the file is complete and that it is the right one, and compare its assignedCredit with "
+        "what is to be loaded. Correct the file or the control totals, then import it again.",
     ),
     FileProblem.UPLOAD_GONE: FileProblemEntry(
         "the file was deleted",

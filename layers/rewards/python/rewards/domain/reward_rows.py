@@ -95,6 +95,11 @@ class Grant:
     participant: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def value(self) -> int:
+        """The credits that the reward assigns."""
+        return self.reward.assigned_credit
+
+    @property
     def balance_key(self) -> BalanceKey:
         """Which balance the reward is for."""
         return BalanceKey(self.account_id, self.user_id, self.unit)
@@ -122,6 +127,19 @@ def read_grant(cells: Mapping[str, str], line: int, now: int) -> Grant | RowResu
         return _read(cells, line, now)
     except _RowError as error:
         return RowResult(line, error.outcome, error.message)
+
+
+def requested_credit(cells: Mapping[str, str]) -> tuple[str, int] | None:
+    """The unit of a row and the credits that it assigns, whatever else is wrong with the row.
+
+    None without a valid positive number, or a unit that a balance can have.
+    """
+    reward_type, unit = trimmed(cells.get("type", "")), trimmed(cells.get("unit", ""))
+    found = _CREDIT.fullmatch(trimmed(cells.get("assignedCredit", "")))
+    if reward_type not in ("", "CREDIT") or not unit or problem_of_id(unit) is not None or not found:
+        return None
+    credit = int(found[1])
+    return (unit, credit) if credit and len(normalised(unit).encode()) <= MAX_UNIT_BYTES else None
 
 
 def unknown_columns(header: Sequence[str]) -> str | None:

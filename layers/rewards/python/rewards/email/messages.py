@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from rewards.domain import object_keys
+from rewards.domain.control_totals import Counted, Difference
 from rewards.domain.dates import to_the_minute
 from rewards.domain.outcomes import (
     FILE_PROBLEMS,
@@ -182,12 +183,22 @@ def import_without_results(summary: ImportSummary, reason: str) -> Email:
     return _about_import(summary, " without results", "bad", blocks)
 
 
-def import_rejected(summary: ImportSummary, code: str, message: str) -> Email:
-    """Say that a file was rejected as a whole."""
+def import_rejected(
+    summary: ImportSummary, code: str, message: str, differences: Sequence[Difference] = ()
+) -> Email:
+    """Say that a file was rejected as a whole; `differences` are to its control totals."""
     problem, what = FILE_PROBLEMS[FileProblem(code)], _what(summary)
+    reason = "The file does not have the expected totals." if differences else message
+    table = Figures(
+        "In the file, and what was expected",
+        ("In the file", "Total"),
+        [_difference(each) for each in differences],
+        "the console shows all of them",
+    )
     blocks: list[Block] = [
         Paragraph(f"The file “{shortened(summary.file_name, _NAME)}” was rejected. Nothing was changed."),
-        Facts("Why", [("Reason", message), ("Code", code)]),
+        Facts("Why", [("Reason", reason), ("Code", code)]),
+        *([table] if differences else []),
         Heading("How to fix it"),
         Paragraph(problem.remedy_for(summary.purpose)),
         _in_console(summary),
@@ -195,6 +206,16 @@ def import_rejected(summary: ImportSummary, code: str, message: str) -> Email:
     ]
     subject = f"{what} rejected: {shortened(summary.name, _NAME_IN_SUBJECT)}, {problem.reason} ({code})"
     return compose(subject, "bad", f"{what} rejected: {problem.reason}", blocks, _WHY.format("import"))
+
+
+def _difference(difference: Difference) -> Figure:
+    unit = difference.unit
+    found, expected = (
+        "none" if each is None else f"{each:,}" if unit is None else _grouped(each, unit)
+        for each in (difference.found, difference.expected)
+    )
+    label = "Rows with a value" if difference.counted is Counted.ROWS else "Rows in further units"
+    return Figure(found, label if unit is None else shortened(unit, _NAME), f"Expected: {expected}.")
 
 
 def upload_misplaced(bucket: str, key: str, console_url: str) -> Email:

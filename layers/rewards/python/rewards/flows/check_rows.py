@@ -20,7 +20,15 @@ from rewards.domain.outcomes import FileProblem, FileRejectedError, Outcome, Row
 from rewards.domain.plain_rows import COLUMNS, PlainRowChecker, PlainRows
 from rewards.domain.repair import Reports
 from rewards.domain.result_columns import has_result_columns, is_old_results_file
-from rewards.domain.reward_rows import ID_COLUMNS, NEEDED, USED, USED_OF_USER, Grant, read_grant
+from rewards.domain.reward_rows import (
+    ID_COLUMNS,
+    NEEDED,
+    USED,
+    USED_OF_USER,
+    Grant,
+    read_grant,
+    requested_credit,
+)
 from rewards.domain.row_ids import RowIdKeys, RowIds
 from rewards.domain.spreadsheet import restore
 from rewards.domain.unit_totals import RequestedTotals
@@ -102,7 +110,7 @@ def check_rows(
     uploaded = job.date_created
     detected = job.encoding if job.encoding_detected else None
     if job.loads_rewards:
-        yield from _check_grants(sheet, uploaded, detected)
+        yield from _check_grants(sheet, uploaded, detected, totals)
         return
     if is_old_results_file(sheet.header):
         raise FileRejectedError(FileProblem.OLD_RESULTS_FILE, _OLD_RESULTS)
@@ -148,7 +156,9 @@ def _check_each(
         yield checked
 
 
-def _check_grants(sheet: Sheet, uploaded: int, detected: str | None) -> Iterator[Grant | RowResult]:
+def _check_grants(
+    sheet: Sheet, uploaded: int, detected: str | None, totals: RequestedTotals
+) -> Iterator[Grant | RowResult]:
     """The rewards of a file; `detected` is the name of an encoding that was not set."""
     columns = find_columns(sheet.header, NEEDED, (*USED, *USED_OF_USER))
     results = has_result_columns(sheet.header)
@@ -160,11 +170,16 @@ def _check_grants(sheet: Sheet, uploaded: int, detected: str | None) -> Iterator
             for name, cell in cells.items()
         }
         rounded = rounded_id(cells, ID_COLUMNS)
-        if rounded:
-            yield RowResult(line, Outcome.INVALID_VALUE, rounded)
-            continue
         doubtful = detected and first_beyond_ascii(meant, ID_COLUMNS)
-        if detected and doubtful:
-            yield RowResult(line, Outcome.INVALID_VALUE, encoding_doubt(doubtful, detected))
+        checked: Grant | RowResult
+        if rounded:
+            checked = RowResult(line, Outcome.INVALID_VALUE, rounded)
+        elif detected and doubtful:
+            checked = RowResult(line, Outcome.INVALID_VALUE, encoding_doubt(doubtful, detected))
         else:
-            yield read_grant(meant, line, uploaded)
+            checked = read_grant(meant, line, uploaded)
+        if isinstance(checked, RowResult):
+            requested = requested_credit(meant)
+            if requested is not None:
+                totals.reject(*requested)
+        yield checked

@@ -164,7 +164,8 @@ class Finisher:
         elif job.error is None:
             email = messages.import_without_results(summary, _CANCELLED_UNREAD)
         elif job.status is ImportStatus.ABORTED:
-            email = messages.import_rejected(summary, job.error.code, job.error.message)
+            error = job.error
+            email = messages.import_rejected(summary, error.code, error.message, error.differences)
         else:
             email = messages.import_without_results(summary, job.error.message)
         self._notifications.mail(self._jobs, import_id, job.mailto_email, email)

@@ -15,6 +15,7 @@ from rewards.adapters.queues import Queues
 from rewards.adapters.retry import Backoff, OutOfTimeError
 from rewards.adapters.upload_bucket import UploadBucket, UploadForm
 from rewards.domain import ids, object_keys
+from rewards.domain.control_totals import ExpectedTotals
 from rewards.domain.errors import RejectedError, RetryLaterError
 from rewards.domain.file_names import format_of
 from rewards.domain.import_job import (
@@ -106,6 +107,7 @@ class Imports:
         allow_duplicate: bool = False,
         encoding: str | None = None,
         separator: str | None = None,
+        expected: ExpectedTotals | None = None,
         sends_email: bool = True,
     ) -> tuple[ImportJob, UploadForm]:
         """A new import that waits for its file, and the form to upload that with.
@@ -122,6 +124,7 @@ class Imports:
             allow_duplicate=allow_duplicate,
             encoding=encoding,
             separator=separator,
+            expected=expected,
             sends_email=sends_email,
         )
         job = self._store(job)
@@ -239,6 +242,7 @@ class Imports:
             mailto_email=email or dry_run.mailto_email,
             started_from=dry_run.id,
             allow_duplicate=dry_run.allow_duplicate,
+            expected=dry_run.expected,
         )
         if dry_run.encoding_detected is not None:  # it is read as its preview was
             job = replace(

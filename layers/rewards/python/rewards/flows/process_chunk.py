@@ -287,11 +287,13 @@ def _cells(job: ImportJob | None, results: Sequence[RowResult]) -> list[str | No
 
 def _rejected(chunk: Chunk, job: ImportJob | None, results: Sequence[RowResult]) -> dict[str, int]:
     """What the chunk's failed rows requested, by unit, for a record that counts it."""
-    if not isinstance(chunk, RedeemChunk) or all(result.outcome in SETTLED for result in results):
+    if isinstance(chunk, ReverseChunk) or all(result.outcome in SETTLED for result in results):
         return {}
-    if job is None or job.rejected is None:
+    # What rewards files request was not counted before this version.
+    if job is None or job.rejected is None or not job.requested:
         return {}
-    return rejected_totals(chunk.requests, results, job.requested)
+    rows = chunk.requests if isinstance(chunk, RedeemChunk) else chunk.grants
+    return rejected_totals(rows, results, job.requested)
 
 
 def _reported(row: RedemptionRequest) -> int | None:

@@ -1,7 +1,7 @@
 """Uploaded object -> its one import: found or created, and ended where nothing can come of it."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -14,6 +14,7 @@ from rewards.adapters.import_jobs import ImportJobs
 from rewards.adapters.queues import Queues
 from rewards.adapters.retry import Backoff
 from rewards.domain import ids, object_keys
+from rewards.domain.control_totals import Difference, read_expected
 from rewards.domain.file_names import clean, is_left_behind
 from rewards.domain.import_job import ImportFields, ImportJob, ImportStatus, new_import
 from rewards.domain.job_error import JobError, JobFailure
@@ -107,18 +108,20 @@ class UploadedImports:
             return of_form
         if of_form is not None and _is_repeated(upload, of_form):
             return None
-        job = self._new(upload, folder)
+        job = self._with_totals(self._new(upload, folder), upload.metadata)
         if of_form is not None:
             job = self._rejected_by(of_form, job)
         # An import of version 0.1 may still be at work; its id held only the second of the upload.
         old_id = ids.id_of_object(upload.modified, upload.bucket, upload.key, upload.version_id)
         return self._jobs.get(old_id) or self._created(upload, job)
 
-    def abort(self, import_id: str, code: FileProblem, message: str) -> None:
+    def abort(
+        self, import_id: str, code: FileProblem, message: str, differences: Sequence[Difference] = ()
+    ) -> None:
         """End an import of which nothing was sent. One that is sealed already stays as it is."""
         changes: ImportFields = {
             "status": ImportStatus.ABORTED,
-            "error": JobFailure(JobError(code), message),
+            "error": JobFailure(JobError(code), message, differences),
             "date_completed": self._now(),
         }
         self._jobs.update(import_id, changes, status=ImportStatus.VALIDATING)
@@ -205,6 +208,20 @@ class UploadedImports:
             error=JobFailure(JobError.FORM_USED, problem),
             date_completed=self._now(),
         )
+
+    def _with_totals(self, job: ImportJob, metadata: Mapping[str, str]) -> ImportJob:
+        """The import with the control totals in the metadata; ended if they cannot be read, never without."""
+        if "expected" not in metadata:
+            return job
+        try:
+            return replace(job, expected=read_expected(metadata["expected"]))
+        except ValueError as error:
+            return replace(
+                job,
+                status=ImportStatus.ABORTED,
+                error=JobFailure(JobError.TOTALS_MISMATCH, str(error)),
+                date_completed=self._now(),
+            )
 
     def _new(self, upload: Upload, folder: str) -> ImportJob:
         """The import of an upload as it begins."""

@@ -20,6 +20,7 @@ from rewards.adapters.retry import Backoff, OutOfTimeError
 from rewards.adapters.row_claims import RowClaims, RowsClaim
 from rewards.adapters.sealing import Attempt
 from rewards.domain.balance import RedemptionRequest
+from rewards.domain.control_totals import TotalsMismatchError, check_totals
 from rewards.domain.dates import to_the_minute
 from rewards.domain.duplicates import RowSet, counts_as_imported
 from rewards.domain.import_job import ImportFields, ImportJob, ImportStatus
@@ -55,6 +56,7 @@ class _Found:
     reports named by rows that do not fit their rowIds."""
 
     attempt: Attempt
+    totals: RequestedTotals
 
     encoding: str | None = None
     separator: str | None = None
@@ -65,7 +67,6 @@ class _Found:
     exports: dict[str, None] = field(default_factory=dict)
     outcomes: dict[str, int] = field(default_factory=dict)
     row_warnings: dict[str, int] = field(default_factory=dict)
-    totals: RequestedTotals = field(default_factory=RequestedTotals)
     warnings: Mapping[WarningCode, str] = field(default_factory=dict)
     cutter: GroupCutter = field(default_factory=GroupCutter)
 
@@ -91,6 +92,11 @@ class _Found:
                 raise FileRejectedError(
                     FileProblem.FILE_TOO_LARGE, f"The file has more than {most:,} rows. Nothing was redeemed."
                 )
+
+    @property
+    def rows_with_value(self) -> int:
+        """The rows that are not skipped."""
+        return self.rows - self.outcomes.get(Outcome.UNCHANGED, 0)
 
     def groups(self, size: int) -> Sequence[ResultGroup]:
         """The groups after the first in which the file of so many bytes is finished.
@@ -133,6 +139,8 @@ class Validation:
         if job.status is ImportStatus.VALIDATING:
             try:
                 self._validate(job, backoff)
+            except TotalsMismatchError as mismatch:
+                self._uploads.abort(job.id, mismatch.code, mismatch.message, mismatch.differences)
             except FileRejectedError as rejection:
                 self._uploads.abort(job.id, rejection.code, rejection.message)
             except (UploadGoneError, UploadUnreadableError) as error:
@@ -141,9 +149,10 @@ class Validation:
         return job.id
 
     def _validate(self, job: ImportJob, backoff: Backoff) -> None:
-        """Check the file and seal the import. Raises FileRefusedError, and errors of the upload."""
+        """Check the file and seal the import. Raises FileRejectedError, and errors of the upload."""
         found = self._read(job, backoff)
         try:
+            check_totals(job.expected, found.rows_with_value, found.totals)
             sealed = self._seal(job, found)
         except (FileRejectedError, UploadGoneError, UploadUnreadableError):
             found.attempt.discard()
@@ -275,7 +284,8 @@ class Validation:
 
     def _read_once(self, job: ImportJob, reports: Reports, reading: Reading, backoff: Backoff) -> _Found:
         """Check every row once; an attempt that comes to no end deletes what it stored."""
-        found = _Found(Attempt(self._files, job.id))
+        expected = job.expected.units if job.expected else frozenset()
+        found = _Found(Attempt(self._files, job.id), RequestedTotals(expected))
         try:
             with open_sheet(self._files, job) as sheet:
                 found.encoding = sheet.encoding
@@ -340,7 +350,7 @@ def _rows_to_send(
                 found.attempt.add_result(row)
             continue
         found.chunked_rows += 1
+        found.totals.request(row.unit, row.value)
         if isinstance(row, RedemptionRequest):
             found.row_set.add(row)
-            found.totals.request(row.unit, row.value)
         yield row
