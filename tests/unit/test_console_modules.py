@@ -29,5 +29,9 @@ def test_srp_agrees_with_an_independent_client_and_rejects_degenerate_values(che
     check("srp_check.mjs", "srp")
 
 
+def test_typed_amounts_are_read_exactly_or_rejected(check):
+    check("amounts_check.mjs", "amounts")
+
+
 def test_each_address_shows_its_page(check):
     check("router_check.mjs", "router")

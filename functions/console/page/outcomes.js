@@ -4,6 +4,7 @@ import { h } from "./dom.js";
 import * as format from "./format.js";
 import { table } from "./table.js";
 import { address } from "./router.js";
+import { differencesTable } from "./totals.js";
 import { card, muted, notice, paragraph } from "./ui.js";
 
 const TONES = { DONE: "good", FAILED: "bad", REPEATED: "warn", SKIPPED: "" };
@@ -92,7 +93,9 @@ export function rejection(record, explained) {
   const { reason, remedy } = explained.rejection || {};
   const title = reason ? `The file was rejected: ${reason}` : "The import has no results";
   const how = remedy ? paragraph(h("span", { class: "strong" }, "How to fix it: "), remedy) : null;
-  return notice("bad", title, paragraph(linked(record.error.message)), how);
+  const differences = record.error.differences ?? [];
+  const why = differences.length ? differencesTable(differences) : paragraph(linked(record.error.message));
+  return notice("bad", title, why, how);
 }
 
 // Ids of imports in a message, as links to them.

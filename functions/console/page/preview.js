@@ -1,13 +1,14 @@
 // A preview that has ended: what the import would do, and the button that starts it.
 
-import { operatorAction } from "./actions.js";
+import { operatorAction, unavailable } from "./actions.js";
 import { post } from "./api.js";
 import { confirmStart } from "./confirm.js";
-import { announce, h } from "./dom.js";
+import { announce, fill, h } from "./dom.js";
 import * as format from "./format.js";
 import * as outcomes from "./outcomes.js";
 import { address } from "./router.js";
 import { moneyTable } from "./table.js";
+import { expectedWords, totalsCheck } from "./totals.js";
 import { card, notice, paragraph } from "./ui.js";
 
 export function previewed(state, record, explained) {
@@ -27,17 +28,27 @@ export function previewed(state, record, explained) {
       outcomes.figures(record),
       moneyTable("Amounts by unit", record.stats, "To redeem"),
       redeems || record.startedAs ? null : nothing(record),
-      record.startedAs ? started(record) : buttons(state, record, explained, isOpen),
+      record.startedAs ? [expectedWords(record), started(record)] : steps(state, record, explained, isOpen),
     ),
     outcomes.warningsCard(explained),
     outcomes.problemsCard(explained, fix(isOpen)),
   ];
 }
 
-function buttons(state, record, explained, isOpen) {
+// The control totals, and the buttons. An import whose control totals differ cannot be started.
+function steps(state, record, explained, isOpen) {
+  if (!isOpen) return h("div", { class: "buttons" }, another("button"));
   const work = () => start(state, record, explained);
-  const button = isOpen ? operatorAction("Start import", work, { kind: "primary", id: "start" }) : null;
-  return h("div", { class: "buttons" }, button, another("button"));
+  const button = operatorAction("Start import", work, { kind: "primary", id: "start" });
+  const place = h("div", { class: "buttons" });
+  const totals = totalsCheck(record, (problem) =>
+    fill(
+      place,
+      problem ? unavailable("Start import", problem, "primary", "start") : button,
+      another("button"),
+    ),
+  );
+  return [totals, place];
 }
 
 function started(record) {

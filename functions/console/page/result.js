@@ -9,6 +9,7 @@ import * as outcomes from "./outcomes.js";
 import { address } from "./router.js";
 import { importStatus } from "./status.js";
 import { moneyTable, returnedTable } from "./table.js";
+import { expectedWords } from "./totals.js";
 import { card, notice, paragraph } from "./ui.js";
 
 const CANCELLED_UNREAD = "The import was cancelled before its rows were checked. Nothing was redeemed.";
@@ -28,6 +29,7 @@ export function imported(state, record, explained) {
       record.status === "CANCELLED" && !hasRows ? paragraph(CANCELLED_UNREAD) : null,
       hasRows ? outcomes.figures(record) : null,
       hasRows ? money(record) : null,
+      hasRows ? expectedWords(record) : null,
       reversalNotice(state.reversal),
       h(
         "div",
@@ -43,9 +45,10 @@ export function imported(state, record, explained) {
 }
 
 function money(record) {
-  return record.reverses
-    ? returnedTable(record.stats)
-    : moneyTable("Amounts by unit", record.stats, "Redeemed");
+  if (record.reverses) return returnedTable(record.stats);
+  if (record.type === "REWARD")
+    return moneyTable("Amounts by unit", record.stats, null, "Assigned in the file");
+  return moneyTable("Amounts by unit", record.stats, "Redeemed");
 }
 
 function results(state) {

@@ -81,9 +81,9 @@ const OTHER = "OTHER";
  * The money table of an import: a row per unit. Units are never added up, so there is no total row.
  * @param {string} caption
  * @param {any} stats of the import's record
- * @param {string} redeemedName the name of the column of redeemed amounts
+ * @param {string | null} redeemedName the name of the column of redeemed amounts; null where none are redeemed
  */
-export function moneyTable(caption, stats, redeemedName) {
+export function moneyTable(caption, stats, redeemedName, requestedName = "Requested") {
   const { requested = {}, redeemed, rejected = {}, decimals } = stats;
   const units = [...new Set([...Object.keys(requested), ...Object.keys(redeemed)])].sort();
   if (!units.length) return null;
@@ -99,13 +99,18 @@ export function moneyTable(caption, stats, redeemedName) {
   /** @type {(Column | false)[]} */
   const columns = [
     { name: "Unit", of: (unit) => (inRows(unit) ? "Other units" : unit) },
-    counted && { name: "Requested", number: true, of: (unit) => amount(unit, requested[unit]) },
-    { name: redeemedName, number: true, of: (unit) => (inRows(unit) ? "–" : amount(unit, redeemed[unit])) },
-    shownEarlier && {
-      name: "Redeemed earlier",
+    counted && { name: requestedName, number: true, of: (unit) => amount(unit, requested[unit]) },
+    redeemedName !== null && {
+      name: redeemedName,
       number: true,
-      of: (unit) => (inRows(unit) || !Object.hasOwn(requested, unit) ? "–" : amount(unit, earlier(unit))),
+      of: (unit) => (inRows(unit) ? "–" : amount(unit, redeemed[unit])),
     },
+    redeemedName !== null &&
+      shownEarlier && {
+        name: "Redeemed earlier",
+        number: true,
+        of: (unit) => (inRows(unit) || !Object.hasOwn(requested, unit) ? "–" : amount(unit, earlier(unit))),
+      },
     counted && { name: "Rejected", number: true, of: (unit) => amount(unit, rejected[unit]) },
   ];
   const shown = /** @type {Column[]} */ (columns.filter(Boolean));

@@ -6,6 +6,7 @@ import * as format from "./format.js";
 import { folded, importsTable, keepShowing } from "./imports.js";
 import { address } from "./router.js";
 import * as session from "./session.js";
+import { totalsFields } from "./totals.js";
 import { transfer, unfit } from "./transfer.js";
 import { crumb, heading, loading, muted, notice, paragraph, progress, titled } from "./ui.js";
 
@@ -114,7 +115,9 @@ function showChoice(place, signal) {
   });
   const said = h("div", { role: "alert" });
   const words = "First you see a preview. Nothing is redeemed before you start the import.";
-  fill(place, title(), muted(words), zone, duplicateCheck(again), fileOptions(encoding, separator), said);
+  const totals = totalsFields(signal);
+  const options = fileOptions(encoding, separator);
+  fill(place, title(), muted(words), zone, duplicateCheck(again), totals.box, options, said);
 
   // Emptied at once, or the same file, corrected and chosen again, would be no change.
   function choose() {
@@ -135,12 +138,19 @@ function showChoice(place, signal) {
   }
 
   function take(files) {
-    const problem = problemOf(files);
+    let problem = problemOf(files);
+    let expected = {};
+    try {
+      expected = totals.expected();
+    } catch (error) {
+      problem ||= error.message;
+    }
     if (problem) fill(said, notice("bad", null, paragraph(problem)));
     if (problem || !files.length) return;
     const isText = !/\.xlsx$/i.test(files[0].name);
     running = { file: files[0], options: isText ? chosen({ encoding, separator }) : {} };
     if (again.checked) running.options.allowDuplicate = true;
+    if (Object.keys(expected).length) running.options.expected = expected;
     showUpload(place, signal);
   }
 }
