@@ -26,6 +26,8 @@ def rewards(service):
     people = "".join(f"crowd-{n:03d},CREDIT,POINT,{n + 1},user-{n:03d},crowd,,Ann,Many\n" for n in range(500))
     others = "stale-1,CREDIT,CASH/USD,1000,ann,stale,,Ann,Stale\n"
     others += "slow-1,CREDIT,POINT,10,ann,slow,,Ann,Slow\n"
+    others += "sums-1,CREDIT,CASH/USD,100000,ann,sums,,Ann,Sums\n"
+    others += "sums-2,CREDIT,POINT,100,ann,sums,,Ann,Sums\n"
     service.upload("rewards/rewards.csv", HEADER + units + people + others)
 
 
@@ -118,6 +120,92 @@ def test_the_confirmation_of_40_units_is_a_table_and_says_what_will_not_happen(h
         expect(button).to_be_in_viewport()
     dialog.get_by_role("button", name="Cancel").click()
     expect(dialog).to_have_count(0)
+
+
+SUMS = "accountId,userId,unit,valueToRedeem\nsums,ann,CASH/USD,{}\nsums,ann,POINT,{}\nsums,bob,POINT,0\n"
+
+
+def test_a_preview_whose_control_totals_differ_cannot_be_started(harness):
+    page = harness.open()
+    preview(page, harness.file("sums.csv", SUMS.format("1012.50", "7")))
+    start = page.get_by_role("button", name="Start import")
+    expect(start).not_to_have_attribute("aria-disabled", "true")
+    page.get_by_text("Control totals", exact=True).click()
+    table = page.get_by_role("table", name="Comparison with the file")
+    expect(table.get_by_role("row", name=re.compile("^CASH/USD 1,012.50 .*Not compared"))).to_be_visible()
+    expect(table.get_by_role("row", name=re.compile("^Rows with a value 2 .*Not compared"))).to_be_visible()
+    dollars = page.get_by_label("Paid in CASH/USD")
+    dollars.fill("1,012")
+    expect(table.get_by_text("0.50 more in the file")).to_be_visible()
+    expect(dollars).to_be_focused()
+    expect(start).to_have_attribute("aria-disabled", "true")
+    reason = "The control totals do not match the file. CASH/USD: 0.50 more in the file."
+    expect(start).to_have_accessible_description(reason)
+    expect(page.get_by_text(reason)).to_be_visible()
+    start.click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    dollars.fill("1012.505")
+    expect(table.get_by_text("At most 2 decimals are possible")).to_be_visible()
+    expect(start).to_have_attribute("aria-disabled", "true")
+    dollars.fill("1,012.50")
+    page.get_by_label("Paid in POINT").fill("7")
+    page.get_by_label("Expected rows").fill("3")
+    expect(table.get_by_text("Matches")).to_have_count(2)
+    expect(table.get_by_text("1 less in the file")).to_be_visible()
+    expect(start).to_have_attribute("aria-disabled", "true")
+    for size in (NARROW, ZOOMED):
+        assert not sideways(page, size)
+    page.get_by_label("Expected rows").fill("2")
+    expect(table.get_by_text("Matches")).to_have_count(3)
+    start.click()
+    confirm(page, "Start import")
+    expect(page.get_by_role("heading", name="Completed", exact=True)).to_be_visible()
+    assert page.faults == []
+
+
+def test_control_totals_entered_before_the_upload_are_checked_by_the_service(harness, service):
+    page = harness.open(path="#/import")
+    page.get_by_text("Control totals", exact=True).click()
+    page.get_by_label("Rows with an amount").fill("2")
+    page.get_by_label("Unit").select_option("CASH/USD")
+    total = page.get_by_label("Total paid")
+    file = harness.file("totals.csv", SUMS.format("20.25", "5"))
+    total.fill("x")
+    page.get_by_label("Choose file").set_input_files(file)
+    expect(page.get_by_role("alert")).to_contain_text("Control totals, CASH/USD: Enter a number in digits.")
+    total.fill("20.50")
+    page.get_by_label("Choose file").set_input_files(file)
+    expect(page.get_by_text("The file was rejected: its totals are not as expected")).to_be_visible()
+    table = page.get_by_role("table", name="Differences")
+    expect(table.get_by_role("row")).to_have_text(
+        ["TotalExpectedIn the file", "CASH/USD20.5020.25", "POINTnone5"]
+    )
+    expect(page.get_by_role("button", name="Start import")).to_have_count(0)
+
+    page.get_by_role("link", name="Choose another file").click()
+    page.get_by_text("Control totals", exact=True).click()
+    page.get_by_label("Unit").select_option("CASH/USD")
+    page.get_by_label("Total paid").fill("20.25")
+    page.get_by_role("button", name="Add unit").click()
+    page.get_by_label("Unit").nth(1).select_option("POINT")
+    page.get_by_label("Total paid").nth(1).fill("5")
+    page.get_by_label("Choose file").set_input_files(file)
+    expect(page.get_by_label("Paid in CASH/USD")).to_have_value("20.25")
+    expect(page.get_by_role("table", name="Comparison with the file").get_by_text("Matches")).to_have_count(2)
+    page.get_by_role("button", name="Start import").click()
+    confirm(page, "Start import")
+    expect(page.get_by_text("checked against control totals: 20.25 CASH/USD, 5 POINT.")).to_be_visible()
+    done = [each for each in service.imports() if each["fileName"] == "totals.csv" and not each["dryRun"]]
+    assert [each["expected"]["requested"] for each in done] == [{"CASH/USD": 2025, "POINT": 5}]
+    assert page.faults == []
+
+
+def test_the_amounts_of_a_load_are_not_shown_as_redeemed(harness, service):
+    (load,) = [each for each in service.imports() if each["type"] == "REWARD"]
+    page = harness.open(path=f"#/import/{load['id']}")
+    table = page.get_by_role("table", name="Amounts by unit")
+    expect(table.get_by_role("columnheader")).to_have_text(["Unit", "Assigned in the file", "Rejected"])
+    expect(table.get_by_role("row", name="CASH/USD 1,010.00 0.00")).to_be_visible()
 
 
 def test_a_preview_in_progress_can_be_left_and_cancelled(harness, service, chunks):

@@ -195,6 +195,8 @@ class Auditor(LedgerModel):
                 others = [each for each in self._import_ids() if each != upload.id]
                 same = [each for each in map(self._upload, others) if each.rows() == upload.rows()]
                 self._must(any(not each.dry for each in same), f"{described} repeats no other import")
+            case "TOTALS_MISMATCH":
+                self._must(not self._is_as_expected(upload), f"{described} has its control totals")
             case "VALIDATION_FAILED":
                 self._must(self._kernel.count["failed events"], f"{described}: {code}, but no event failed")
             case _:
@@ -213,6 +215,8 @@ class Auditor(LedgerModel):
         self, upload: Upload, record: dict[str, Any], mine: dict[int, Any], described: str
     ) -> None:
         rows = len(upload.lines)
+        self._must(self._is_as_expected(upload), f"{described} does not have the totals {upload.expected}")
+        self._kernel.count["import with control totals"] += upload.expected is not None
         outcomes, redeemed = record["outcomes"], record["redeemed"]
         self._must(
             (record["rows"], record["processed"]) == (rows, rows),
@@ -228,6 +232,11 @@ class Auditor(LedgerModel):
             and all(answered[each] == count for each, count in outcomes.items() if each != "UNCHANGED"),
             f"{described}: counted {outcomes}, the kept answers say {dict(answered)}",
         )
+        requested = ledger.requested(upload.lines.values())
+        self._must(
+            record["requested"] == requested,
+            f"{described}: requested {record['requested']}, the file says {requested}",
+        )
         if upload.dry or upload.loads:
             self._must(not mine, f"{described} redeemed lines {sorted(mine)}")
             return
@@ -239,13 +248,10 @@ class Auditor(LedgerModel):
         for (_, _, unit), spent, _ in mine.values():
             sums[unit] += spent.value
         self._must(redeemed == sums, f"{described}: redeemed {redeemed}, the balances gave {dict(sums)}")
-        requested: Counter[str] = Counter()
-        for line in upload.lines.values():
-            requested[line.key[2]] += line.credits if line.key[2] else 0
-        self._must(
-            record["requested"] == +requested,
-            f"{described}: requested {record['requested']}, the file says {dict(+requested)}",
-        )
+
+    @staticmethod
+    def _is_as_expected(upload: Upload) -> bool:
+        return upload.expected is None or ledger.is_as_expected(upload.expected, upload.lines.values())
 
     def _answered(self, import_id: str) -> Counter[str]:
         """Outcomes in the parts that count: those of validation, and the one each chunk's record names."""
@@ -299,8 +305,8 @@ class Auditor(LedgerModel):
             len(results) == len(upload.lines) + 1, f"{described}: results.csv has {len(results) - 1} rows"
         )
         counted: Counter[str] = Counter()
-        rejected: Counter[str] = Counter()
-        failed = []
+        failed: list[list[str]] = []
+        failed_lines: list[Line] = []
         for cells, line in zip(results[1:], upload.lines.values(), strict=True):
             number, owner, outcome, redeemed, available, message = cells[len(own) :]
             about = f"{described} line {line.number}: {outcome}"
@@ -313,7 +319,7 @@ class Auditor(LedgerModel):
             counted[outcome] += 1
             if outcome not in SETTLED:
                 failed.append([*line.cells, outcome, message])
-                rejected[line.key[2]] += line.credits if line.key[2] and not upload.loads else 0
+                failed_lines.append(line)
             if upload.loads:
                 self._check_loaded(upload, line, outcome, about)
             else:
@@ -323,9 +329,10 @@ class Auditor(LedgerModel):
             counted == record["outcomes"],
             f"{described}: results {dict(counted)}, record {record['outcomes']}",
         )
+        rejected = ledger.requested(failed_lines)
         self._must(
-            record["rejected"] == +rejected,
-            f"{described}: rejected {record['rejected']}, the failed rows requested {dict(+rejected)}",
+            record["rejected"] == rejected,
+            f"{described}: rejected {record['rejected']}, the failed rows requested {rejected}",
         )
         key = f"imports/{upload.id}/failed.csv"
         if failed:

@@ -380,6 +380,23 @@ INJECTED_BUGS: dict[str, tuple[Change, ...]] = {
             'Function("redeem", 2 * MINUTE)',
         ),
     ),
+    "redeem a file without its control totals": (
+        (
+            "rewards.flows.validate_import",
+            "            check_totals(job.expected, found.rows_with_value, found.totals)\n",
+            "",
+        ),
+    ),
+    "ignore control totals that cannot be read": (
+        (
+            "rewards.flows.uploaded_imports",
+            '            return replace(job, expected=read_expected(metadata["expected"]))\n'
+            "        except ValueError as error:\n",
+            '            return replace(job, expected=read_expected(metadata["expected"]))\n'
+            "        except ValueError as error:\n"
+            "            return job\n",
+        ),
+    ),
     "round instead of cutting off": (
         (
             "rewards.domain.values",

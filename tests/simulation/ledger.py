@@ -33,6 +33,8 @@ class Line:
     credits: int = 0
     outcome: str = ""  # "" where the balance decides
     reward: "Reward | None" = None
+    # Whether it has a valid positive value, so that control totals cover it.
+    counts: bool = False
 
 
 def table(body: bytes) -> tuple[list[str], list[list[str]]]:
@@ -58,6 +60,7 @@ def redemption_lines(body: bytes, row_ids: dict[str, tuple[str, str, str, str]])
         row_id = row.get("rowId", "").strip()
         line = Line(number, tuple(cells), (account, user, unit), program, row_id)
         credits, rejection = value_of(row["valueToRedeem"], unit)
+        counts = bool(unit) and rejection in ("", "TRUNCATES_TO_ZERO")
         if rejection == "UNCHANGED":
             pass
         elif not (account and user and unit):
@@ -68,7 +71,7 @@ def redemption_lines(body: bytes, row_ids: dict[str, tuple[str, str, str, str]])
             rejection = "DUPLICATE_ROW"
         else:
             seen.add((account, user, unit, program))
-        lines.append(replace(line, credits=credits, outcome=rejection))
+        lines.append(replace(line, credits=credits, outcome=rejection, counts=counts))
     return lines
 
 
@@ -104,6 +107,7 @@ def reward_lines(body: bytes) -> list[Line]:
             lines.append(replace(line, outcome="NOT_POSITIVE"))
         else:
             assigned = int(row["assignedCredit"])
+            line = replace(line, credits=assigned, counts=True)
             dates = [
                 int(row[name]) if row[name] else None
                 for name in ("dateExpires", "dateScheduledFor", "dateCancelled")
@@ -123,6 +127,41 @@ def reward_lines(body: bytes) -> list[Line]:
             )
             lines.append(replace(line, reward=reward))
     return lines
+
+
+def requested(lines: Iterable[Line]) -> dict[str, int]:
+    """What rows request by unit, whatever their outcomes."""
+    found: dict[str, int] = {}
+    for line in lines:
+        if line.counts:
+            found[line.key[2]] = found.get(line.key[2], 0) + line.credits
+    return found
+
+
+def control_totals(lines: Iterable[Line]) -> dict[str, str]:
+    """The control totals of a file by name, as the metadata writes them."""
+    lines = list(lines)
+    rows = sum(line.outcome != "UNCHANGED" for line in lines)
+    return {"rows": str(rows), **{unit: shown(total, unit) for unit, total in requested(lines).items()}}
+
+
+def is_as_expected(expected: str, lines: Iterable[Line]) -> bool:
+    """Whether a file has the control totals of the metadata; False if they cannot be read."""
+    right = control_totals(lines)
+    pairs = [part.rpartition("=")[::2] for part in expected.split(";")]
+    given = dict(pairs)
+    if len(given) < len(pairs) or "" in given or not all(map(_is_number, given.values())):
+        return False
+    if given.keys() == {"rows"}:
+        return int(given["rows"]) == int(right["rows"])
+    right = {name: value for name, value in right.items() if name != "rows" or name in given}
+    return given.keys() == right.keys() and all(
+        Decimal(given[name]) == Decimal(right[name]) for name in given
+    )
+
+
+def _is_number(text: str) -> bool:
+    return re.fullmatch(r"[0-9]+(\.[0-9]+)?", text) is not None
 
 
 def shown(credits: int, unit: str) -> str:

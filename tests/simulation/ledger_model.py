@@ -26,6 +26,7 @@ class Upload:
     loads: bool
     dry: bool
     lines: dict[int, Line]
+    expected: str | None = None  # its control totals
 
     def asking(self) -> list[Line]:
         """The rows that ask for a redemption."""
@@ -364,15 +365,18 @@ class LedgerModel:
             record = self.record("IMPORT", import_id)
             self._must(record, f"there is no import {import_id}")
             folder = record["key"].split("/")[0]
-            body = next(
-                version.body
+            version = next(
+                version
                 for version in self._world.s3.buckets[UPLOADS].objects[record["key"]]
                 if version.id == record["versionId"]
             )
+            body, expected = version.body, version.metadata.get("expected")
             loads = folder == "rewards"
             lines = ledger.reward_lines(body) if loads else ledger.redemption_lines(body, self._row_ids())
             by_number = {line.number: line for line in lines}
-            self._uploads[import_id] = Upload(import_id, body, loads, folder == "preview", by_number)
+            self._uploads[import_id] = Upload(
+                import_id, body, loads, folder == "preview", by_number, expected
+            )
         return self._uploads[import_id]
 
     def _row_ids(self) -> dict[str, tuple[str, str, str, str]]:

@@ -8,6 +8,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterable
+from decimal import Decimal
 from functools import partial
 from typing import Any
 from urllib.parse import quote
@@ -16,6 +17,7 @@ from tests.simulation import ledger
 from tests.simulation.auditor import Auditor
 from tests.simulation.kernel import DAY, HOUR, MINUTE, SECOND
 from tests.simulation.lambdas import ROOT
+from tests.simulation.ledger import Line
 from tests.simulation.ledger_model import Request
 from tests.simulation.world import FILES, World
 
@@ -99,9 +101,28 @@ class Operator:
 
     # --- What they can do ---
 
-    def upload(self, key: str, body: bytes) -> None:
+    def upload(self, key: str, body: bytes, expected: str | None = None) -> None:
         self.uploads.append((key, body))
-        self.world.upload(key, body, email="operator@example.com")
+        totals = {} if expected is None else {"expected": expected}
+        self.world.upload(key, body, email="operator@example.com", **totals)
+
+    def some_totals(self, lines: list[Line]) -> str | None:
+        """Control totals for one file in five: of all or some kinds, and mostly right."""
+        draw = self.random.random()
+        if draw < 0.8 or not lines:
+            return None
+        totals = ledger.control_totals(lines)
+        if draw < 0.84:
+            totals = {"rows": totals["rows"]}
+        elif draw < 0.88:
+            totals.pop("rows")
+        names = list(totals) or ["rows"]
+        self.random.shuffle(names)
+        if self.random.random() < 0.25:
+            name = names[0]
+            others = [str(int(Decimal(totals.get(name, "0"))) + 1), "0", "many", "-1", ""]
+            totals[name] = self.random.choice(others)
+        return ";".join(f"{name}={totals.get(name, '0')}" for name in names)
 
     def api(
         self,
@@ -243,7 +264,10 @@ def load_rewards(operator: Operator) -> None:
                 row["unit"] = ledger.MISSPELT
             operator.rewards.append(row)
         rows.append(row)
-    operator.upload(f"rewards/rewards {len(operator.uploads)}.csv", sheet(REWARD_COLUMNS, rows))
+    body = sheet(REWARD_COLUMNS, rows)
+    # Without the first rewards there would be nothing to redeem.
+    expected = operator.some_totals(ledger.reward_lines(body)) if operator.uploads else None
+    operator.upload(f"rewards/rewards {len(operator.uploads)}.csv", body, expected)
 
 
 @action(3)
@@ -347,7 +371,10 @@ def upload_corrected_failures(operator: Operator) -> None:
 
 def _upload_redemptions(operator: Operator, body: bytes) -> None:
     folder = "preview" if operator.random.random() < 0.1 else "redemptions"
-    operator.upload(f"{folder}/payout {len(operator.uploads)}.csv", body)
+    expected = operator.some_totals(ledger.redemption_lines(body, {}))
+    if expected is not None and operator.random.random() < 0.15:  # its last row is lost on the way
+        body = b"".join(body.splitlines(keepends=True)[:-1])
+    operator.upload(f"{folder}/payout {len(operator.uploads)}.csv", body, expected)
 
 
 # --- By the API, each request at most once ---

@@ -114,7 +114,7 @@ export function totalsCheck(record, changed) {
     { class: "totals", open: Boolean(expected) },
     h("summary", {}, "Control totals"),
     muted("Enter what you paid to compare it with the file before you start. Blank boxes are not compared."),
-    h("div", { class: "money" }, table("Control totals", columns, lines)),
+    h("div", { class: "money" }, table("Comparison with the file", columns, lines)),
   );
   compare();
   return box;
