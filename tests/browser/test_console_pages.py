@@ -132,7 +132,7 @@ def test_a_preview_whose_control_totals_differ_cannot_be_started(harness):
     expect(start).not_to_have_attribute("aria-disabled", "true")
     page.get_by_text("Control totals", exact=True).click()
     table = page.get_by_role("table", name="Comparison with the file")
-    expect(table.get_by_role("row", name=re.compile("^CASH/USD 1,012.50 .*Not compared"))).to_be_visible()
+    expect(table.get_by_role("row", name=re.compile("^CASH.USD 1,012.50 .*Not compared"))).to_be_visible()
     expect(table.get_by_role("row", name=re.compile("^Rows with a value 2 .*Not compared"))).to_be_visible()
     dollars = page.get_by_label("Paid in CASH/USD")
     dollars.fill("1,012")
