@@ -29,6 +29,7 @@ from rewards.domain import control_totals
 from rewards.domain.control_totals import MAX_EXPECTED, Counted, unit_of_total
 from rewards.domain.download_names import results_name
 from rewards.domain.file_names import clean, format_of
+from rewards.domain.id_limits import MAX_UNIT_BYTES
 from rewards.domain.import_job import ImportJob, ImportType
 from rewards.domain.job_error import JobFailure
 from rewards.domain.object_keys import EXAMPLES, FAILED, RESULTS, import_key
@@ -55,7 +56,10 @@ _REWARDS_FILE: Any = {
 _SEPARATORS: Any = {"enum": [",", ";", "\t", "comma", "semicolon", "tab"]}
 
 
+_UNIT_NAMES: Any = {"propertyNames": {"minLength": 1, "maxLength": MAX_UNIT_BYTES}}
+
 Total = Annotated[int, Field(strict=True, ge=0, le=MAX_EXPECTED)]
+Totals = Annotated[dict[str, Total], Field(min_length=1, max_length=MAX_UNITS, json_schema_extra=_UNIT_NAMES)]
 
 
 class ControlTotals(RequestObject):
@@ -66,10 +70,8 @@ class ControlTotals(RequestObject):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "anyOf": [
-                {"required": ["rows"], "properties": {"rows": {"type": "integer"}}},
-                {"required": ["requested"], "properties": {"requested": {"type": "object"}}},
-            ]
+            "if": {"properties": {"rows": {"type": "null"}}},
+            "then": {"required": ["requested"], "properties": {"requested": {"type": "object"}}},
         }
     )
 
@@ -78,7 +80,7 @@ class ControlTotals(RequestObject):
         description="Rows with a value, also an invalid one: all but those with 0 or a blank value. "
         "Of rewards, all rows.",
     )
-    requested: Annotated[dict[str, Total], Field(min_length=1, max_length=MAX_UNITS)] | None = Field(
+    requested: Totals | None = Field(
         default=None,
         description="Credits by unit. A unit that is missing here or in the file is a difference. Without "
         "this field only the rows are compared.",

@@ -677,7 +677,7 @@ def test_control_totals_are_kept_and_shown(call, expected, shown):
         ({"rows": 1.5}, "expected.rows", "must be a whole number"),
         ({"rows": "1"}, "expected.rows", "must be a whole number"),
         ({"rows": True}, "expected.rows", "must be a whole number"),
-        ({"rows": 10**18}, "expected.rows", "must be at most 999999999999999999"),
+        ({"rows": 10**15}, "expected.rows", "must be at most 999999999999999"),
         ({"requested": {"POINT": -1}}, "expected.requested.POINT", "must be at least 0"),
         ({"requested": {"POINT": "7"}}, "expected.requested.POINT", "must be a whole number"),
         ({"requested": {"CASH/USD": 10.55}}, "expected.requested.CASH/USD", "must be a whole number"),

@@ -1,5 +1,8 @@
 // Amounts that somebody types in, as whole numbers in the smallest unit.
 
+// More is no control total: 15 digits are exact everywhere.
+const MOST = 10 ** 15 - 1;
+
 /**
  * The credits in an amount as the reader writes it, or with a decimal point. Throws an error that says how to
  * write it; nothing is guessed.
@@ -16,7 +19,7 @@ export function credits(text, places) {
     throw new Error(places ? `At most ${places} decimals are possible.` : "Decimals are not possible.");
   }
   const number = Number(whole + fraction.padEnd(places, "0"));
-  if (!Number.isSafeInteger(number)) throw new Error("The number is too large.");
+  if (number > MOST) throw new Error("The number is too large.");
   return number;
 }
 

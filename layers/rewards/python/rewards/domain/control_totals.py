@@ -15,10 +15,10 @@ from rewards.domain.texts import normalised, problem_of_id, trimmed
 from rewards.domain.unit_totals import MAX_UNITS, RequestedTotals
 from rewards.domain.units import decimals, format_value
 
-# The largest expected number of rows, or of credits of a unit.
-MAX_EXPECTED = 10**18 - 1
+# The largest expected number of rows, or of credits of a unit: programs keep 15 digits exactly.
+MAX_EXPECTED = 10**15 - 1
 
-_AMOUNT = re.compile(r"([0-9]{1,18})(?:\.([0-9]+))?")
+_AMOUNT = re.compile(r"([0-9]{1,15})(?:\.([0-9]+))?")
 _EXAMPLE = "Write for example rows=120;CASH/USD=1234.50."
 # So many differences are named in the message; the record has all of them.
 _MOST_NAMED = 20
@@ -117,7 +117,7 @@ def read_expected(text: str) -> ExpectedTotals:
 
 
 def _rows(value: str) -> int:
-    if not re.fullmatch("[0-9]{1,18}", value):
+    if not re.fullmatch("[0-9]{1,15}", value):
         raise ValueError("does not have a whole number of rows")
     return int(value)
 
