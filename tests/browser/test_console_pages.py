@@ -26,7 +26,7 @@ def rewards(service):
     people = "".join(f"crowd-{n:03d},CREDIT,POINT,{n + 1},user-{n:03d},crowd,,Ann,Many\n" for n in range(500))
     others = "stale-1,CREDIT,CASH/USD,1000,ann,stale,,Ann,Stale\n"
     others += "slow-1,CREDIT,POINT,10,ann,slow,,Ann,Slow\n"
-    others += "sums-1,CREDIT,CASH/USD,100000,ann,sums,,Ann,Sums\n"
+    others += "sums-1,CREDIT,CASH/USD,200000,ann,sums,,Ann,Sums\n"
     others += "sums-2,CREDIT,POINT,100,ann,sums,,Ann,Sums\n"
     service.upload("rewards/rewards.csv", HEADER + units + people + others)
 
@@ -205,7 +205,7 @@ def test_the_amounts_of_a_load_are_not_shown_as_redeemed(harness, service):
     page = harness.open(path=f"#/import/{load['id']}")
     table = page.get_by_role("table", name="Amounts by unit")
     expect(table.get_by_role("columnheader")).to_have_text(["Unit", "Assigned in the file", "Rejected"])
-    expect(table.get_by_role("row", name="CASH/USD 1,010.00 0.00")).to_be_visible()
+    expect(table.get_by_role("row", name="CASH/USD 2,010.00 0.00")).to_be_visible()
 
 
 def test_a_preview_in_progress_can_be_left_and_cancelled(harness, service, chunks):
