@@ -166,7 +166,7 @@ def test_a_preview_whose_control_totals_differ_cannot_be_started(harness):
 def test_control_totals_entered_before_the_upload_are_checked_by_the_service(harness, service):
     page = harness.open(path="#/import")
     page.get_by_text("Control totals", exact=True).click()
-    page.get_by_label("Rows with an amount").fill("2")
+    page.get_by_label("Rows with a value").fill("2")
     page.get_by_label("Unit").select_option("CASH/USD")
     total = page.get_by_label("Total paid")
     file = harness.file("totals.csv", SUMS.format("20.25", "5"))

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rewards.domain.control_totals import Counted, Difference
 from rewards.domain.outcomes import SETTLED, FileProblem, Outcome, Purpose
 from rewards.email.address import deliverable
 from rewards.email.layout import DARK, LIGHT, shortened
@@ -70,6 +71,18 @@ EMAILS = {
     "reversal": finished({"REVERSED": 4, "NOT_PROCESSED": 1}, {"POINT": -40}, purpose=Purpose.REVERSAL),
     "loaded": finished({"LOADED": 4, "ID_IN_USE": 1}, {}, purpose=Purpose.REWARDS),
     "misplaced": upload_misplaced("uploads", "Redemptions/a.csv", CONSOLE + "import"),
+    "totals": import_rejected(
+        summary({}, {}),
+        "TOTALS_MISMATCH",
+        "The message has all figures.",
+        [
+            Difference(Counted.ROWS, None, 1_234, 1_233),
+            Difference(Counted.UNIT, "CASH/USD", 1_659_450, 1_659_400),
+            Difference(Counted.UNIT, "POINT", None, 7),
+            Difference(Counted.UNIT, "<b>.example.com", 5, None),
+            Difference(Counted.OTHER_UNITS, None, None, 3),
+        ],
+    ),
     "without-results": import_without_results(summary(), "results.csv could not be written."),
     **{code.value: import_rejected(summary({}, {}), code, "Line 3 <is> “wrong”.") for code in FileProblem},
 }

@@ -25,7 +25,7 @@ export function totalsFields(signal) {
       "Enter what you paid, if you want the file to be rejected when it contains something else. " +
         "Name all units of the file, or none.",
     ),
-    h("div", { class: "row" }, field("Rows with an amount", rows)),
+    h("div", { class: "row" }, field(ROWS, rows)),
     place,
   );
   return { box, expected };
