@@ -29,7 +29,6 @@ from rewards.domain import control_totals
 from rewards.domain.control_totals import MAX_EXPECTED, Counted, unit_of_total
 from rewards.domain.download_names import results_name
 from rewards.domain.file_names import clean, format_of
-from rewards.domain.id_limits import MAX_UNIT_BYTES
 from rewards.domain.import_job import ImportJob, ImportType
 from rewards.domain.job_error import JobFailure
 from rewards.domain.object_keys import EXAMPLES, FAILED, RESULTS, import_key
@@ -56,7 +55,7 @@ _REWARDS_FILE: Any = {
 _SEPARATORS: Any = {"enum": [",", ";", "\t", "comma", "semicolon", "tab"]}
 
 
-_UNIT_NAMES: Any = {"propertyNames": {"minLength": 1, "maxLength": MAX_UNIT_BYTES}}
+_UNIT_NAMES: Any = {"propertyNames": {"minLength": 1}}
 
 Total = Annotated[int, Field(strict=True, ge=0, le=MAX_EXPECTED)]
 Totals = Annotated[dict[str, Total], Field(min_length=1, max_length=MAX_UNITS, json_schema_extra=_UNIT_NAMES)]
