@@ -53,6 +53,7 @@ class RewardRedemption(BaseModel):
     dateRedeemed: int
     quantityRedeemed: int
     importId: str | None = Field(default=None, description="The import that redeemed it, or null.")
+    reference: str | None = Field(default=None, description="The row's reference of the payment, or null.")
     requester: str | None = Field(
         default=None,
         description="Who redeemed it by the API: a user's email address, or an API key. Null if that was not "

@@ -85,12 +85,13 @@ def stocked(world):
     return world
 
 
-def redeem_all(world, name):
+def redeem_all(world, name, reference=""):
     export = ids.new_id(world.now())
     rows = []
     for user in range(USERS):
         key = ("acme", f"user{user:04d}@example.com", "CASH/USD")
-        rows.append(row("1.25", *key, rowId=make_row_id(export, *key, None)))
+        named = {"reference": reference} if reference else {"rowId": make_row_id(export, *key, None)}
+        rows.append(row("1.25", *key, **named))
     record = world.upload(f"redemptions/{name}.csv", sheet(rows))
     assert record["outcomes"] == {"REDEEMED": USERS}
 
@@ -110,6 +111,29 @@ def test_it_still_does_after_fifty_earlier_redemptions(stocked, monkeypatch):
         redeem_all(stocked, f"m{number}")
     assert meter.written / USERS / 10 <= 2.5
     assert meter.read / USERS / 10 <= 1.2
+
+
+def test_references_in_history_are_not_read_by_rows_with_other_references(stocked, monkeypatch):
+    for number in range(50):
+        redeem_all(stocked, f"n{number}", f"november-payment-{number}")
+    queries = []
+    real = stocked.accounts._query
+    monkeypatch.setattr(
+        stocked.accounts, "_query", lambda *given, **more: queries.append(given) or real(*given, **more)
+    )
+    meter = Meter(stocked, monkeypatch)
+    for number in range(10):
+        stocked.now.ahead += 3_600_000  # an import looks for its own redemptions for some minutes
+        redeem_all(stocked, f"m{number}", f"december-payment-{number}")
+    assert not queries
+    # What PartiQL writes is the whole item, of which the meter sees the rewards and redemptions.
+    kept = stocked.accounts._client.get_item(
+        TableName=stocked.names["accounts"],
+        Key={"pk": {"S": "acme"}, "sk": {"S": "B#user0000@example.com#CASH/USD"}},
+    )["Item"]
+    assert item_bytes({name: kept[name] for name in ("references", "archived")}) < 600
+    assert meter.written / USERS / 10 + 0.6 <= 3.0
+    assert meter.read / USERS / 10 <= 1.5
 
 
 @pytest.mark.parametrize("length", [10, 900, 1000, 5000])

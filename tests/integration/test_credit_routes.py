@@ -97,7 +97,14 @@ def test_a_single_reward_is_redeemed(api, reward):
     )
     _, shown = api("GET", f"/reward/{reward['id']}")
     (redemption,) = shown["redemptions"]
-    assert list(redemption) == ["id", "dateRedeemed", "quantityRedeemed", "importId", "requester"]
+    assert list(redemption) == [
+        "id",
+        "dateRedeemed",
+        "quantityRedeemed",
+        "importId",
+        "reference",
+        "requester",
+    ]
     assert (redemption["importId"], redemption["requester"]) == (None, "API")
     assert (shown["redeemedCredit"], redemption["quantityRedeemed"]) == (200, 200)
 

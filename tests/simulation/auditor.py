@@ -162,7 +162,7 @@ class Auditor(LedgerModel):
         redeemed: dict[Any, list[str]] = {}
         for import_id in dict.fromkeys(owner for owner, _ in self._spent):
             upload = self._upload(import_id)
-            if any(not line.row_id for line in upload.asking()):
+            if any(not (line.row_id or line.reference) for line in upload.asking()):
                 redeemed.setdefault(upload.rows(), []).append(import_id)
         for imports in redeemed.values():
             for one, other in combinations(imports, 2):
@@ -190,7 +190,8 @@ class Auditor(LedgerModel):
                 self._must(not upload.lines, f"{described} is not empty")
             case "DUPLICATE_FILE":
                 self._must(
-                    any(not each.row_id for each in upload.asking()), f"{described} has rowIds everywhere"
+                    any(not (each.row_id or each.reference) for each in upload.asking()),
+                    f"{described} has rowIds or references everywhere",
                 )
                 others = [each for each in self._import_ids() if each != upload.id]
                 same = [each for each in map(self._upload, others) if each.rows() == upload.rows()]
@@ -365,8 +366,12 @@ class Auditor(LedgerModel):
             case "REDEEMED":
                 most = max((state.available(now, line.program) for now, state in held), default=0)
                 self._must(most >= line.credits, f"{about}: there never was so much")
-            case "ALREADY_REDEEMED":
-                ever = self._by_row_id.get(line.row_id, [])
+            case "ALREADY_REDEEMED" | "REFERENCE_CONFLICT":
+                same = outcome == "ALREADY_REDEEMED"
+                ever = [
+                    *(self._by_row_id.get(line.row_id, []) if same else []),
+                    *self._paid(record, line, same),
+                ]
                 others = [when for *place, when in ever if tuple(place) != (upload.id, line.number)]
                 self._must(
                     any(when <= record["dateCompleted"] for when in others),
@@ -388,6 +393,19 @@ class Auditor(LedgerModel):
                 self._must(record["status"] == "CANCELLED", f"{about}, but the import is not")
             case _:
                 self._wrong(about)
+
+    def _paid(self, record: dict[str, Any], line: Line, same: bool) -> list[tuple[str, int, int]]:
+        """Who redeemed the reference of a row without rowId, with its value or another: import, line, when.
+
+        What was returned before the import was created does not count.
+        """
+        found = [] if line.row_id else self._by_reference.get((line.key, line.program, line.reference), [])
+        return [
+            (*place, when)
+            for *place, when, value in found
+            if (value == line.credits) is same
+            and self._returned.get((place[0], place[1]), record["dateCreated"]) >= record["dateCreated"]
+        ]
 
     def _check_left(self, record: dict[str, Any], line: Line, available: str, about: str) -> None:
         """What is said to be left was so at some moment of the import."""

@@ -56,6 +56,20 @@ INJECTED_BUGS: dict[str, tuple[Change, ...]] = {
             ),
         ),
     ),
+    "redeem a reference twice": (
+        (
+            "rewards.domain.balance",
+            "    if paid is not None:\n        return _result_of_paid",
+            "    if paid is not None and paid.value != request.value:\n        return _result_of_paid",
+        ),
+    ),
+    "let a reversed redemption keep its reference": (
+        (
+            "rewards.domain.balance",
+            "== payment and not each.reversed_by and each.date",
+            "== payment and each.date",
+        ),
+    ),
     "treat a throttled statement as done": (
         (
             "rewards.adapters.accounts",

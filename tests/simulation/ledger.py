@@ -30,6 +30,7 @@ class Line:
     key: BalanceKey
     program: str = ""
     row_id: str = ""
+    reference: str = ""
     credits: int = 0
     outcome: str = ""  # "" where the balance decides
     reward: "Reward | None" = None
@@ -58,7 +59,8 @@ def redemption_lines(body: bytes, row_ids: dict[str, tuple[str, str, str, str]])
         account, user, unit = (plain(row[name]) for name in ("accountId", "userId", "unit"))
         program = plain(row.get("programId", ""))
         row_id = row.get("rowId", "").strip()
-        line = Line(number, tuple(cells), (account, user, unit), program, row_id)
+        reference = plain(row.get("reference", ""))
+        line = Line(number, tuple(cells), (account, user, unit), program, row_id, reference)
         credits, rejection = value_of(row["valueToRedeem"], unit)
         counts = bool(unit) and rejection in ("", "TRUNCATES_TO_ZERO")
         if rejection == "UNCHANGED":
@@ -216,6 +218,8 @@ class Spent:
     row_id: str | None
     parts: tuple[tuple[int, int], ...]
     reversed_by: str = ""
+    reference: str = ""
+    program: str = ""
 
 
 @dataclass(frozen=True)
@@ -263,9 +267,11 @@ def _spent(
     parts: list[int],
     by: str = "",
     _requester: str = "",
+    reference: str = "",
+    program: str = "",
 ) -> Spent:
     pairs = tuple(zip(parts[::2], parts[1::2], strict=True))
-    return Spent(date, value, import_id, line, row_id, pairs, by)
+    return Spent(date, value, import_id, line, row_id, pairs, by, reference, program)
 
 
 def _reward(cells: list[Any], programs: list[str]) -> tuple[int, Reward]:

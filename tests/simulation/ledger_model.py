@@ -16,6 +16,10 @@ from tests.simulation.dynamodb import Change
 from tests.simulation.ledger import BalanceKey, Line, Reward, Spent, Stored
 from tests.simulation.world import FILES, UPLOADS, World
 
+# A balance, a program and a reference.
+Payment = tuple[BalanceKey, str, str]
+REFERENCE_WINDOW = 400 * 86_400_000
+
 
 @dataclass(frozen=True)
 class Upload:
@@ -34,7 +38,11 @@ class Upload:
 
     def rows(self) -> tuple[Any, ...]:
         """What the file asks for, whatever its order and form."""
-        return tuple(sorted((each.key, each.program, each.credits, each.row_id) for each in self.asking()))
+        return tuple(
+            sorted(
+                (each.key, each.program, each.credits, each.row_id, each.reference) for each in self.asking()
+            )
+        )
 
 
 @dataclass(frozen=True)
@@ -77,9 +85,12 @@ class LedgerModel:
         # By import and line.
         self._spent: dict[tuple[str, int], tuple[BalanceKey, Spent, int]] = {}
         self._reversed: dict[tuple[str, int], Spent] = {}
+        self._returned: dict[tuple[str, int], int] = {}
         # Who holds a rowId now, and who ever did: import, line, when.
         self._row_id_holder: dict[str, tuple[str, int]] = {}
         self._by_row_id: dict[str, list[tuple[str, int, int]]] = defaultdict(list)
+        # Who redeemed a reference of a balance and program: import, line, when, credits.
+        self._by_reference: dict[Payment, list[tuple[str, int, int, int]]] = defaultdict(list)
         self._cancelled_imports: set[str] = set()
         self._requests: dict[str, Request] = {}
         self._effects: dict[str, Effect] = {}
@@ -242,6 +253,7 @@ class LedgerModel:
             self._must(holder is None, f"{described}: its rowId was redeemed before, by {holder}")
             self._row_id_holder[spent.row_id] = place
             self._by_row_id[spent.row_id].append((*place, self._kernel.now))
+        self._check_reference(line, spent, described)
         parts = dict(spent.parts)
         self._must(sum(parts.values()) == spent.value, f"{described}: parts {parts} of {spent.value}")
         # Decided some time between its reading and now; rewards may have expired meanwhile.
@@ -259,6 +271,22 @@ class LedgerModel:
         open_now = {number: left[number] for number in left.keys() & old.rewards.keys()}
         self._past[key].append((self._kernel.now, replace(old, rewards=open_now)))
         return left
+
+    def _check_reference(self, line: Line, spent: Spent, described: str) -> None:
+        """A reference pays once in 400 days, unless what it paid was returned or the row has a rowId."""
+        program = line.program if line.reference else ""
+        kept = (spent.reference, spent.program)
+        self._must(kept == (line.reference, program), f"{described}: its reference and program are {kept}")
+        if not line.reference:
+            return
+        payment = (line.key, line.program, line.reference)
+        standing = [
+            each
+            for each in self._by_reference[payment]
+            if each[:2] not in self._returned and each[2] > self._kernel.now - REFERENCE_WINDOW
+        ]
+        self._must(line.row_id or not standing, f"{described}: its reference was redeemed before, {standing}")
+        self._by_reference[payment].append((spent.import_id, spent.line, self._kernel.now, spent.value))
 
     def _debited_now(
         self, key: BalanceKey, spent: Spent, rewards: dict[int, Reward], request: Request | None
@@ -323,6 +351,7 @@ class LedgerModel:
         )
         self._must(spent.reversed_by not in self._cancelled_imports, f"{described} after its cancel")
         self._reversed[spent.reversed_by, spent.line] = spent
+        self._returned[spent.import_id, spent.line] = self._kernel.now
         if spent.row_id:
             del self._row_id_holder[spent.row_id]
         return ledger.after(rewards, [(number, -part) for number, part in spent.parts])

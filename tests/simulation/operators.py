@@ -307,6 +307,9 @@ def redeem_report(operator: Operator) -> None:
         random.choice(rows)[random.choice(NEEDED[:3])] = ""
     if random.random() < 0.15:
         columns = [column for column in columns if column != "rowId"]
+    if random.random() < 0.2:
+        columns = [*columns, "reference"]
+        rows = [{**row, "reference": random.choice(["", "payment-1", "payment-2"])} for row in rows]
     _upload_redemptions(operator, sheet(columns, rows))
 
 
@@ -328,6 +331,10 @@ def redeem_by_hand(operator: Operator) -> None:
             }
         )
     columns = [*NEEDED, "note", *(["programId"] if random.random() < 0.4 else [])]
+    if random.random() < 0.4:
+        columns.append("reference")
+        for row in rows:
+            row["reference"] = random.choice(["", "payment-1", "payment-2", "payment-3"])
     _upload_redemptions(operator, sheet(columns, rows))
 
 

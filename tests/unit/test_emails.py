@@ -394,7 +394,7 @@ def test_an_email_of_any_number_of_units_is_not_clipped():
 def test_every_failed_outcome_says_what_to_do_and_no_other_does():
     text = finished(EVERY_OUTCOME).text
     assert set(re.findall(r"^\* (\w+) \(", text, flags=re.MULTILINE)) == set(Outcome) - SETTLED
-    assert "* INVALID_VALUE (1,004 rows): Correct the column that the message names." in text
+    assert "* INVALID_VALUE (1,005 rows): Correct the column that the message names." in text
 
 
 @pytest.mark.parametrize("outcome", ["CANCELLED", "NOT_PROCESSED"])

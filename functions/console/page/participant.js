@@ -128,6 +128,7 @@ function redemptions(rewards) {
     { name: "Reward", wide: true, of: (each) => title(each.reward) },
     { name: "Unit", of: (each) => each.reward.unit },
     { name: "Amount", number: true, of: (each) => format.value(each.quantityRedeemed, each.reward.decimals) },
+    { name: "Reference", of: (each) => each.reference || "" },
     { name: "By", of: redeemedBy },
   ];
   return card("Redemptions", limited("Redemptions, newest first", shown, found));

@@ -98,6 +98,8 @@ def encode(balance: Balance) -> Item:
                 ]
             )
         }
+    if balance.archived_references:
+        item["references"] = {"S": _dumps(balance.archived_references)}
     if balance.blocked:
         item["blocked"] = {"N": "1"}
     return item
@@ -116,6 +118,7 @@ def decode(item: Item) -> Balance:
         redemptions=decode_redemptions(item["redemptions"]["S"]) if "redemptions" in item else [],
         archived=Totals(*totals),
         archived_until=archived_until,
+        archived_references=_references(item["references"]["S"]) if "references" in item else [],
         blocked="blocked" in item,
     )
 
@@ -223,6 +226,10 @@ def _archived(archived: str) -> list[int]:
     return found
 
 
+def _references(text: str) -> list[tuple[int, str]]:
+    return [(day, fingerprints) for day, fingerprints in orjson.loads(text)]
+
+
 def encode_redemptions(redemptions: list[Redemption] | tuple[Redemption, ...]) -> str:
     return _dumps(
         [
@@ -233,11 +240,19 @@ def encode_redemptions(redemptions: list[Redemption] | tuple[Redemption, ...]) -
                 r.line,
                 r.row_id,
                 [number for part in r.parts for number in part],
-                *([r.reversed_by, r.requester] if r.requester else [r.reversed_by] if r.reversed_by else []),
+                *(_further(r) if r.reversed_by or r.requester or r.reference else ()),
             ]
             for r in redemptions
         ]
     )
+
+
+def _further(redemption: Redemption) -> list[str]:
+    """What few redemptions have, without what is blank at the end."""
+    texts = [redemption.reversed_by, redemption.requester, redemption.reference, redemption.program]
+    while not texts[-1]:
+        texts.pop()
+    return texts
 
 
 def decode_redemptions(text: str) -> list[Redemption]:

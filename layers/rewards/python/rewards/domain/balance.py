@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
+from rewards.domain import references
 from rewards.domain.balance_key import BalanceKey
 from rewards.domain.outcomes import Outcome, RowResult, StopReason, WarningCode
 from rewards.domain.redemption import (
@@ -24,7 +25,8 @@ from rewards.domain.units import format_value
 
 # A grant that would take a balance's open rewards beyond either limit is rejected, so that the
 # item stays under DynamoDB's 400 KB whatever happens to it: up to a third more in closed rewards
-# that wait for history, and 40 KB for one redemption of them all. A redemption never fails for size.
+# that wait for history, 40 KB for one redemption of them all, and 16 KB for archived references. A
+# redemption never fails for size.
 MAX_OPEN_REWARDS = 2_000
 MAX_OPEN_BYTES = 256 * 1024
 
@@ -42,6 +44,7 @@ class Redemption:
     One that the API made has an id of its own as `import_id`, and line 0, which no file has.
     `parts` are pairs of a reward's ordinal and the credits it gave; `reversed_by` is the import that
     gave all of it back. `requester` is who asked the API for it; an import's record names its own.
+    `reference` names the payment outside, within the balance and the row's `program`, which is kept for that.
     """
 
     date: int
@@ -52,6 +55,8 @@ class Redemption:
     parts: tuple[tuple[int, int], ...]
     reversed_by: str = ""
     requester: str = ""
+    reference: str = ""
+    program: str = ""
 
 
 @dataclass(slots=True)
@@ -82,9 +87,9 @@ class Page:
 class Balance:
     """What one participant has in one unit.
 
-    `archived_until` is the date of the youngest redemption that went to history (0: none
-    did); `version` moves with every write. `blocked`: the participant is blocked, which changes
-    nothing here but is reported with each redemption.
+    `archived_until` is the date of the youngest redemption that went to history (0: none did), and
+    `archived_references` are the references of those. `version` moves with every write. `blocked`: the
+    participant is blocked, which changes nothing here but is reported with each redemption.
     """
 
     account_id: str
@@ -95,6 +100,7 @@ class Balance:
     redemptions: list[Redemption] = field(default_factory=list)
     archived: Totals = field(default_factory=Totals)
     archived_until: int = 0
+    archived_references: references.ArchivedReferences = field(default_factory=list)
     blocked: bool = False
 
     @property
@@ -165,6 +171,9 @@ def redeem(
     before = find(balance, request, import_id, history)
     if before is not None:
         return _result_again(balance, request, before, import_id, now)
+    paid = find_by_reference(balance, request, now, history)
+    if paid is not None:
+        return _result_of_paid(balance, request, paid, now)
     if stop_reason is not None:
         available = balance.available(now, request.program_id)
         return RowResult(
@@ -185,7 +194,17 @@ def redeem(
             request.unit,
             available=error.available,
         )
-    apply_redemption(balance, parts, import_id, request.line, request.row_id, now)
+    program = (request.program_id or "") if request.reference else ""
+    apply_redemption(
+        balance,
+        parts,
+        import_id,
+        request.line,
+        request.row_id,
+        now,
+        reference=request.reference,
+        program=program,
+    )
     return _redeemed(balance, request, now, how(parts, request.unit, "from"))
 
 
@@ -197,6 +216,8 @@ def apply_redemption(
     row_id: str | None,
     now: int,
     requester: str = "",
+    reference: str = "",
+    program: str = "",
 ) -> None:
     """Take `parts` out of the balance's own rewards, in place, and record that as one redemption."""
     for reward, part in parts:
@@ -211,6 +232,8 @@ def apply_redemption(
             row_id=row_id,
             parts=tuple((reward.ordinal, part) for reward, part in parts),
             requester=requester,
+            reference=reference,
+            program=program,
         )
     )
 
@@ -233,6 +256,24 @@ def find(
         if request.prior == (redemption.import_id, redemption.line):
             return redemption
     return None
+
+
+def find_by_reference(
+    balance: Balance, request: RedemptionRequest, now: int, history: Iterable[Redemption] = ()
+) -> Redemption | None:
+    """The redemption of the last 400 days that has the reference and program of a row without rowId.
+
+    A reversed one does not count. One of the same value goes before others.
+    """
+    if request.row_id is not None or not request.reference:
+        return None
+    payment, since = (request.reference, request.program_id or ""), now - references.WINDOW
+    paid = [
+        each
+        for each in (*history, *balance.redemptions)
+        if (each.reference, each.program) == payment and not each.reversed_by and each.date > since
+    ]
+    return next((each for each in paid if each.value == request.value), paid[-1] if paid else None)
 
 
 def grant(balance: Balance, rewards: Iterable[Reward]) -> None:
@@ -269,6 +310,10 @@ def archive(balance: Balance, page: Page) -> None:
             balance.archived.last_expired = max(balance.archived.last_expired, reward.date_expires)
     if page.redemptions:
         balance.archived_until = page.redemptions[-1].date
+        paid = [(r.date, r.reference, r.program) for r in page.redemptions if r.reference]
+        balance.archived_references = references.with_archived(
+            balance.archived_references, paid, balance.archived_until
+        )
 
 
 def unarchive(balance: Balance, reward: Reward) -> None:
@@ -315,6 +360,31 @@ def _result_again(
         request.unit,
         available=balance.available(now, request.program_id),
         redeemed_by=(before.import_id, before.line),
+    )
+
+
+def _result_of_paid(balance: Balance, request: RedemptionRequest, paid: Redemption, now: int) -> RowResult:
+    """The result of a row without rowId whose reference was redeemed before."""
+    value = f"{format_value(paid.value, request.unit)} {request.unit}"
+    by = f"import {paid.import_id}, line {paid.line}"
+    available = balance.available(now, request.program_id)
+    if paid.value == request.value:
+        return RowResult(
+            request.line,
+            Outcome.ALREADY_REDEEMED,
+            f"{value} was redeemed for reference “{paid.reference}” by {by}. Nothing was redeemed again.",
+            request.unit,
+            available=available,
+            redeemed_by=(paid.import_id, paid.line),
+        )
+    requested = f"{format_value(request.value, request.unit)} {request.unit}"
+    return RowResult(
+        request.line,
+        Outcome.REFERENCE_CONFLICT,
+        f"For reference “{paid.reference}”, {by} redeemed {value}, and this row requests {requested}. "
+        "Nothing was redeemed.",
+        request.unit,
+        available=available,
     )
 
 

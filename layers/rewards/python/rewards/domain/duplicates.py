@@ -31,10 +31,10 @@ class RowSet:
         self.any_unidentified = False
 
     def add(self, row: RedemptionRequest) -> None:
-        """Add a row. One without rowId cannot be recognised by its balance when it comes again."""
+        """Add a row. Its balance recognises it by rowId or reference when it comes again."""
         # A row that names a dry run counts as one that names nothing.
         prior = () if row.prior is None or row.of_preview else (row.prior[0], str(row.prior[1]))
-        if row.row_id is None:
+        if row.row_id is None and not row.reference:
             self.any_unidentified = True
         # The rowId stands for the row's account, user, unit and program.
         ids = (row.account_id, row.user_id, row.unit, row.program_id or "")

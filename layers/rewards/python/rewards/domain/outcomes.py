@@ -19,6 +19,7 @@ class Outcome(StrEnum):
     LOADED = "LOADED"
     UNCHANGED = "UNCHANGED"
     ALREADY_REDEEMED = "ALREADY_REDEEMED"
+    REFERENCE_CONFLICT = "REFERENCE_CONFLICT"
     INVALID_VALUE = "INVALID_VALUE"
     NOT_POSITIVE = "NOT_POSITIVE"
     TRUNCATES_TO_ZERO = "TRUNCATES_TO_ZERO"
@@ -175,6 +176,15 @@ OUTCOMES: Mapping[Outcome, OutcomeEntry] = {
                 "An earlier import redeemed this row. It would not be redeemed again.",
             ),
         },
+    ),
+    Outcome.REFERENCE_CONFLICT: OutcomeEntry(
+        Group.FAILED,
+        Texts(
+            "Reference redeemed with another amount",
+            "An earlier row with this reference redeemed another amount from this balance.",
+            "If it is the same payment, enter the amount that the message names, or 0 to skip the row. If it "
+            "is another payment, give the row a reference of its own.",
+        ),
     ),
     Outcome.INVALID_VALUE: OutcomeEntry(
         Group.FAILED,

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from rewards.domain import balance as balances
+from rewards.domain import references
 from rewards.domain.balance import Balance, Redemption, RedemptionRequest
 from rewards.domain.dates import to_the_minute
 from rewards.domain.duplicates import REPEAT_WINDOW
@@ -55,13 +56,20 @@ def with_warnings(result: RowResult, request: RedemptionRequest, warned: Iterabl
     return replace(result, message=" ".join(filter(None, texts)), warnings=codes)
 
 
-def history_needed_since(request: RedemptionRequest, made: int, now: int) -> int:
+def history_needed_since(balance: Balance, request: RedemptionRequest, made: int, now: int) -> int:
     """The moment since when a balance's redemptions matter to a row that was made at `made` (Unix ms).
 
-    A row without rowId and reference is compared with all redemptions of the last 35 days.
+    A row without rowId is compared with all redemptions of the last 35 days or, if it has a reference that
+    history may hold, of 400.
     """
-    repeats = request.row_id is None and not request.reference
-    return min(made, now - REPEAT_WINDOW) if repeats else made
+    if request.row_id is not None:
+        return made
+    if not request.reference:
+        return min(made, now - REPEAT_WINDOW)
+    program = request.program_id or ""
+    if references.may_be_archived(balance.archived_references, request.reference, program, now):
+        return min(made, now - references.WINDOW)
+    return made
 
 
 def _of_balance(
@@ -119,4 +127,6 @@ def _named(redemption: Redemption, unit: str) -> str:
     who = f"import {redemption.import_id}, line {redemption.line}" if redemption.line else "the API"
     when = to_the_minute(redemption.date)
     reversed_since = ", reversed since" if redemption.reversed_by else ""
-    return f"{format_value(redemption.value, unit)} {unit} redeemed on {when} by {who}{reversed_since}"
+    reference = f" (reference “{redemption.reference}”)" if redemption.reference else ""
+    amount = f"{format_value(redemption.value, unit)} {unit}"
+    return f"{amount} redeemed on {when} by {who}{reference}{reversed_since}"

@@ -225,7 +225,7 @@ class ChunkProcessor:
     ) -> list[RowResult]:
         """Redeem rows from a balance in memory, in the file's order; their results if the write succeeds."""
         now = self._now()
-        since = min(history_needed_since(row, _earliest(row, import_id), now) for row in rows)
+        since = min(history_needed_since(balance, row, _earliest(row, import_id), now) for row in rows)
         history: list[Redemption] = []
         if needs_history(balance, since):
             history = self._accounts.history(balance, since, backoff)

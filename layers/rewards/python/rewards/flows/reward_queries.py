@@ -23,6 +23,7 @@ class RedemptionRecord(TypedDict):
     dateRedeemed: int
     quantityRedeemed: int
     importId: str | None
+    reference: str | None
     requester: str | None
 
 
@@ -197,6 +198,7 @@ def _redemptions(balance: Balance, pages: Sequence[Page]) -> dict[int, list[Rede
                     "dateRedeemed": redemption.date,
                     "quantityRedeemed": credits,
                     "importId": redemption.import_id if redemption.line else None,
+                    "reference": redemption.reference or None,
                     "requester": redemption.requester or None,
                 }
             )
