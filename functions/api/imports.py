@@ -31,7 +31,7 @@ from rewards.domain.download_names import results_name
 from rewards.domain.file_names import clean, format_of
 from rewards.domain.import_job import ImportJob, ImportType
 from rewards.domain.job_error import JobFailure
-from rewards.domain.object_keys import EXAMPLES, FAILED, RESULTS, import_key
+from rewards.domain.object_keys import EXAMPLES, FAILED, RECEIPT, RESULTS, import_key, receipt_key
 from rewards.domain.outcomes import Group, count_groups
 from rewards.domain.unit_totals import MAX_UNITS
 from rewards.domain.units import decimals
@@ -235,6 +235,13 @@ class Stall(BaseModel):
     reason: str = Field(description="What it waits for, in words.")
 
 
+class ReceiptOfImport(BaseModel):
+    """The receipt of an import, in the chain of all receipts."""
+
+    sequence: int = Field(description="Its number in the chain.")
+    digest: str = Field(description="The SHA-256 of receipt.json, in hexadecimal.")
+
+
 class Import(BaseModel):
     """A file that is imported. Dates are Unix milliseconds UTC."""
 
@@ -282,6 +289,9 @@ class Import(BaseModel):
     reverses: str | None = Field(default=None, description="The import that this one reverses.")
     reversedBy: str | None = Field(default=None, description="The import that reverses this one.")
     stalled: Stall | None = Field(default=None, description="Null while it makes progress.")
+    receipt: ReceiptOfImport | None = Field(
+        default=None, description="Null before it has ended, and if it redeemed, loaded or reversed no row."
+    )
     stats: ImportStats
 
 
@@ -534,10 +544,33 @@ def download_failed(_tenant: str, import_id: str, redirected: Redirected = True)
     return _file(import_id, FAILED, redirected)
 
 
+@router.get(
+    "/import/<import_id>/receipt",
+    summary="Download receipt.json",
+    tags=_TAGS,
+    responses={
+        **_FILE,
+        409: {"description": "IMPORT_NOT_FINISHED: it has not ended, or the file is being written"},
+    },
+)
+def download_receipt(_tenant: str, import_id: str, redirected: Redirected = True) -> Response[str]:
+    """What the import did, with digests of its files and of the receipt before it. Imports that redeemed,
+    loaded or reversed a row have one. It is kept longer than the results."""
+    job = _ended(import_id)
+    if job.receipt is None:
+        raise ApiError(404, "NO_SUCH_FILE", f"This import has no {RECEIPT}.")
+    flows, key = wiring.flows(), receipt_key(job.id)
+    if not flows.files.exists(key):
+        if flows.receipts.find(job.receipt.sequence) is None:
+            raise ApiError(410, "IMPORT_EXPIRED", "The receipt is no longer kept.")
+        message = f"{RECEIPT} is being written. Try again in a minute."
+        raise ApiError(409, "IMPORT_NOT_FINISHED", message)
+    url = flows.files.signed_url(key, wiring.SIGNED_SECONDS, results_name(job.name, RECEIPT))
+    return handed_over(url, redirected)
+
+
 def _file(import_id: str, name: str, redirected: bool) -> Response[str]:
-    job = _found(import_id, wiring.flows().imports.get(import_id))
-    if job.date_completed is None:
-        raise ApiError(409, "IMPORT_NOT_FINISHED", "The import has not ended yet.")
+    job = _ended(import_id)
     if not job.results or (name == FAILED and not job.has_failed_file):
         raise ApiError(404, "NO_SUCH_FILE", f"This import has no {name}.")
     key = import_key(job.id, name)
@@ -547,6 +580,13 @@ def _file(import_id: str, name: str, redirected: bool) -> Response[str]:
         )
     url = wiring.flows().files.signed_url(key, wiring.SIGNED_SECONDS, results_name(job.name, name))
     return handed_over(url, redirected)
+
+
+def _ended(import_id: str) -> ImportJob:
+    job = _found(import_id, wiring.flows().imports.get(import_id))
+    if job.date_completed is None:
+        raise ApiError(409, "IMPORT_NOT_FINISHED", "The import has not ended yet.")
+    return job
 
 
 def _found(import_id: str, job: ImportJob | None) -> ImportJob:
@@ -597,6 +637,7 @@ def _shown(job: ImportJob) -> dict[str, Any]:
         "reverses": job.reverses,
         "reversedBy": job.reversed_by,
         "stalled": asdict(stall) if stall else None,
+        "receipt": asdict(job.receipt) if job.receipt else None,
         "stats": {
             "rows": job.rows,
             "processed": job.processed,

@@ -20,10 +20,11 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from rewards.adapters.files import _Stream
+from rewards.adapters.files import _ReadAhead
 from rewards.adapters.retry import Backoff
 from rewards.bootstrap import Flows, Settings
 from rewards.domain.import_job import ImportStatus, ImportType, new_import
+from rewards.domain.receipt import BlockDigest
 from rewards.flows import validate_import
 from rewards.flows.check_rows import Reading
 from rewards.settings import load
@@ -40,9 +41,14 @@ class _Files:
         self._body = body
 
     def open_upload(
-        self, _bucket: str, _key: str, _version: str, end: int | None = None
+        self,
+        _bucket: str,
+        _key: str,
+        _version: str,
+        end: int | None = None,
+        digest: BlockDigest | None = None,
     ) -> io.BufferedReader:
-        return io.BufferedReader(_Stream(self._body.open("rb")), buffer_size=1 << 20)
+        return io.BufferedReader(_ReadAhead(self._body.open("rb"), digest), buffer_size=1 << 20)
 
     def put(self, _key: str, _body: bytes) -> None:
         pass

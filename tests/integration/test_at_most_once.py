@@ -287,7 +287,7 @@ def test_a_burial_that_takes_long_does_not_overwrite_what_a_late_copy_answered(w
         world.now.ahead = 600_000  # the function that handles dead letters may run for 15 minutes
         with contextlib.suppress(LeaseTakenError):
             world.deliver("redeem", body)
-        put_part(*args)
+        return put_part(*args)
 
     monkeypatch.setattr(world.files, "put_part", put_part_after_a_late_copy)
     with contextlib.suppress(ConditionFailedError):

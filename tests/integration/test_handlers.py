@@ -62,6 +62,8 @@ def handlers(world, aws, monkeypatch):
         "NOTIFICATION_EMAIL": "ops@example.com",
         "ALLOWED_RECIPIENT_DOMAINS": "example.com",
         "RETENTION_DAYS": "30",
+        "EVIDENCE_DAYS": "400",
+        "STACK_NAME": "rewards-test",
         "PUBLIC_URL": "https://example.com",
         "ROW_ID_KEY_SECRET": "row-id-key",
         "TENANT_ALIAS": "default",

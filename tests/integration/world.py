@@ -112,9 +112,11 @@ class World:
             notification_email="ops@example.com",
             allowed_recipient_domains="example.com",
             retention_days=30,
+            evidence_days=400,
             public_url="https://example.com",
             row_id_key_secret="",
             tenant_alias="default",
+            stack_name="rewards-test",
             validate_function="validate",
             alarm_topic_arn="arn:aws:sns:us-east-1:000000000000:alarms",
         )

@@ -33,6 +33,7 @@ class Auditor(LedgerModel):
         self._check_uploads()
         for export_id in sorted(self.exports):
             self._check_export(export_id)
+        self._check_receipts()
         self._check_links()
 
     def unfinished(self) -> list[tuple[str, str, bool]]:
@@ -156,6 +157,61 @@ class Auditor(LedgerModel):
                 error and error["code"] == "RESULTS_FAILED", f"{described} has neither results nor an error"
             )
             self._must(self._kernel.count["dead letters"], f"{described}: {error} without a dead letter")
+
+    def _check_receipts(self) -> None:
+        """Each import that changed something has one receipt, no other has any, and they are one chain."""
+        items = self._world.dynamodb.tables["jobs"].items
+        stored = {sk: item for (pk, sk), item in sorted(items.items()) if pk == "RECEIPTS"}
+        chain = {
+            sk: {name: ledger.attribute(value) for name, value in item.items()} for sk, item in stored.items()
+        }
+        head: dict[str, Any] = chain.pop("HEAD", {"sequence": 0, "digest": None})
+        before = None
+        owners = []
+        for number, (sk, item) in enumerate(chain.items(), start=1):
+            said = json.loads(item["text"])
+            about = f"receipt {sk}"
+            self._must(sk == f"{number:012d}" and said["sequence"] == number, f"{about} is out of order")
+            previous = said["previous"] and said["previous"]["digest"]
+            self._must(previous == before, f"{about} names {previous}, the one before it is {before}")
+            before = sha256(item["text"].encode()).hexdigest()
+            import_id = said["importId"]
+            owners.append(import_id)
+            self._check_receipt(import_id, said, item["text"], {"sequence": number, "digest": before})
+        self._must(
+            (head["sequence"], head["digest"]) == (len(chain), before), f"the head of the chain is {head}"
+        )
+        changed = [each for each in self._import_ids() if self._changed_something(each)]
+        self._must(
+            sorted(owners) == sorted(changed), f"receipts of {owners}, and {changed} changed something"
+        )
+        self._kernel.count["receipts"] += len(chain)
+
+    def _changed_something(self, import_id: str) -> bool:
+        record = self.record("IMPORT", import_id)
+        return not record["dryRun"] and bool(record["outcomes"].keys() & {"REDEEMED", "LOADED", "REVERSED"})
+
+    def _check_receipt(self, import_id: str, said: dict[str, Any], text: str, ref: dict[str, Any]) -> None:
+        record = self.record("IMPORT", import_id)
+        about = f"receipt of {import_id}"
+        self._must(record.get("receipt") == ref, f"{about}: the record names {record.get('receipt')}")
+        same = ("status", "outcomes", "requested", "redeemed", "rejected", "dateCreated", "dateCompleted")
+        for name in same:
+            self._must(said[name] == record[name], f"{about}: {name} is {said[name]}, not {record[name]}")
+        copied = self._world.s3.newest(FILES, f"evidence/{import_id}/receipt.json")
+        self._must(copied == text.encode(), f"{about}: its copy is {copied!r}")
+        versions = self._world.s3.buckets[UPLOADS].objects[record["key"]]
+        (body,) = [version.body for version in versions if version.id == record["versionId"]]
+        blocks = sha256(sha256(body).digest()).hexdigest()  # all files are smaller than a block
+        self._must(said["upload"]["digest"] == blocks, f"{about}: {said['upload']} has digest {blocks}")
+        items = self._world.dynamodb.tables["jobs"].items
+        whole = sha256()
+        for (pk, sk), item in sorted(items.items()):
+            if pk == f"IMPORT#{import_id}" and sk.startswith("CHUNK#"):
+                part = f"{sk.replace('CHUNK#', 'chunk-')}-{item['attempt']['S']}"
+                stored = self._world.s3.newest(FILES, f"evidence/{import_id}/parts/{part}.jsonl")
+                whole.update(sha256(stored or b"").digest())
+        self._must(said["parts"]["digest"] == whole.hexdigest(), f"{about}: parts have another digest")
 
     def _check_repetitions(self) -> None:
         """Of imports with the same rows, some without rowId, only one redeems while the other counts."""

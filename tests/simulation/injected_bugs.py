@@ -24,6 +24,58 @@ SEEDS_FILE = Path(__file__).with_name("injected_bug_seeds.json")
 Change = tuple[str, str, str]
 
 INJECTED_BUGS: dict[str, tuple[Change, ...]] = {
+    "write no receipt of a reversal": (
+        (
+            "rewards.domain.receipt",
+            "effects = (Outcome.REDEEMED, Outcome.LOADED, Outcome.REVERSED)",
+            "effects = (Outcome.REDEEMED, Outcome.LOADED)",
+        ),
+    ),
+    "write no receipt of an import without results": (
+        (
+            "rewards.flows.finish_import",
+            "            if parts is not None:\n",
+            "            if parts is not None and 'error' not in changes:\n",
+        ),
+    ),
+    "store the receipt apart from the end": (
+        (
+            "rewards.adapters.jobs_table",
+            'return self.write_together([{"Update": update}, *actions])',
+            (
+                "return (not actions or self.write_together(actions)) and "
+                'self.write_together([{"Update": update}])'
+            ),
+        ),
+    ),
+    "forget the condition on the head of the chain": (
+        (
+            "rewards.adapters.receipts",
+            "        return [\n            put_if(",
+            (
+                "        return [{'Put': {name: each['Put'][name] for name in ('TableName', 'Item')}}"
+                " for each in [\n            put_if("
+            ),
+        ),
+        (
+            "rewards.adapters.receipts",
+            "new_head, **expected),\n        ]",
+            "new_head, **expected),\n        ]]",
+        ),
+    ),
+    "copy a receipt only when the import ends": (
+        (
+            "rewards.flows.finish_import",
+            "        self._receipts.copy(job)\n",
+            "",
+        ),
+        (
+            "rewards.flows.finish_import",
+            '                self._end(job, {"results": True})\n',
+            '                self._end(job, {"results": True})\n'
+            "                self._receipts.copy(self._jobs.get(import_id))\n",
+        ),
+    ),
     "forget the version condition": (
         (
             "rewards.adapters.accounts",
@@ -181,20 +233,27 @@ INJECTED_BUGS: dict[str, tuple[Change, ...]] = {
     "count a chunk before its results are stored": (
         (
             "rewards.flows.process_chunk",
-            ("                self._files.put_part(chunk.import_id, part, results, _cells(job, results))\n"),
-            "",
+            (
+                "                digest = self._files.put_part(chunk.import_id, part, results, "
+                "_cells(job, results))\n"
+            ),
+            (
+                "                import hashlib\n"
+                "                from rewards.adapters.result_parts import encode_part\n"
+            ),
         ),
         (
             "rewards.flows.process_chunk",
             (
                 "self._chunks.count_chunk(\n"
                 "                    chunk.import_id, chunk.number, owner, results, "
-                "self._now(), backoff, rejected\n"
+                "digest, self._now(), backoff, rejected\n"
                 "                )\n"
             ),
             (
                 "self._chunks.count_chunk(\n"
                 "                    chunk.import_id, chunk.number, owner, results, "
+                "hashlib.sha256(encode_part(results, _cells(job, results))).hexdigest(), "
                 "self._now(), backoff, rejected\n"
                 "                )\n"
                 "                self._files.put_part(chunk.import_id, part, results, "

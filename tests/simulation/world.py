@@ -63,6 +63,8 @@ SETTINGS = {
     "NOTIFICATION_EMAIL": "ops@example.com",
     "ALLOWED_RECIPIENT_DOMAINS": "example.com",
     "RETENTION_DAYS": str(RETENTION_DAYS),
+    "EVIDENCE_DAYS": "400",
+    "STACK_NAME": "rewards-simulated",
     "PUBLIC_URL": "https://example.com",
     "ROW_ID_KEY_SECRET": "row-id-key",
     "TENANT_ALIAS": "default",

@@ -249,7 +249,8 @@ def test_a_new_import_has_the_attributes_that_it_always_had():
     assert set(import_record(import_of())) == {
         *("id", "type", "name", "fileName", "dryRun", "requester", "mailtoEmail", "sendsEmail", "status"),
         *("error", "dateCreated", "dateCompleted", "startedFrom", "startedAs", "reverses", "reversedBy"),
-        *("bucket", "key", "versionId", "etag", "size", "allowDuplicate", "seal", "sentFiles", "sent"),
+        *("bucket", "key", "versionId", "etag", "size", "uploadDigest", "allowDuplicate", "seal"),
+        *("sentFiles", "sent"),
         *("encoding", "encodingDetected", "encodingLine", "separator", "rows", "processed", "chunks"),
         "expected",
         *("chunksDone", "outcomes", "requested", "redeemed", "rejected", "warnings", "fileWarnings"),

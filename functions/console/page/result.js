@@ -4,6 +4,7 @@ import { download, operatorAction } from "./actions.js";
 import { post } from "./api.js";
 import { confirmReverse } from "./confirm.js";
 import { announce, h } from "./dom.js";
+import * as format from "./format.js";
 import { revokeLinks } from "./links.js";
 import * as outcomes from "./outcomes.js";
 import { address } from "./router.js";
@@ -30,11 +31,13 @@ export function imported(state, record, explained) {
       hasRows ? outcomes.figures(record) : null,
       hasRows ? money(record) : null,
       hasRows ? expectedWords(record) : null,
+      record.receipt ? receipt(record.receipt) : null,
       reversalNotice(state.reversal),
       h(
         "div",
         { class: "buttons" },
         hasRows ? results(state) : null,
+        record.receipt ? receiptFile(state) : null,
         reverseButton(state, record),
         links(state, record),
       ),
@@ -53,6 +56,15 @@ function money(record) {
 
 function results(state) {
   return download("Download results.csv", `/import/${state.id}/results`, { id: "results" });
+}
+
+function receiptFile(state) {
+  return download("Download receipt", `/import/${state.id}/receipt`, { kind: "quiet", id: "receipt" });
+}
+
+function receipt({ sequence, digest }) {
+  const code = h("code", {}, digest);
+  return h("p", { class: "mute" }, `Receipt No. ${format.count(sequence)}, SHA-256 `, code);
 }
 
 function links(state, record) {

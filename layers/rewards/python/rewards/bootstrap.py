@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from rewards.adapters.mailer import Mailer
     from rewards.adapters.misplaced_reports import MisplacedReports
     from rewards.adapters.queues import Queues
+    from rewards.adapters.receipts import Receipts
     from rewards.adapters.reward_registry import RewardRegistry
     from rewards.adapters.row_claims import RowClaims
     from rewards.adapters.scanner import Scanner
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from rewards.flows.notifications import Notifications
     from rewards.flows.overviews import Overviews
     from rewards.flows.process_chunk import ChunkProcessor
+    from rewards.flows.receipts import ReceiptWriter
     from rewards.flows.requeue import Requeuer
     from rewards.flows.resume_import import ImportResumer
     from rewards.flows.reversals import Reversals, Reverser
@@ -78,9 +80,11 @@ class Settings:
     notification_email: str
     allowed_recipient_domains: str
     retention_days: int
+    evidence_days: int
     public_url: str
     row_id_key_secret: str
     tenant_alias: str
+    stack_name: str
     validate_function: str
     alarm_topic_arn: str
 
@@ -136,6 +140,12 @@ class Flows:
         from rewards.adapters.chunk_records import ChunkRecords
 
         return ChunkRecords(self.jobs_table)
+
+    @cached_property
+    def receipts(self) -> "Receipts":
+        from rewards.adapters.receipts import Receipts
+
+        return Receipts(self.jobs_table)
 
     @cached_property
     def row_claims(self) -> "RowClaims":
@@ -322,7 +332,18 @@ class Flows:
     def finisher(self) -> "Finisher":
         from rewards.flows.finish_import import Finisher
 
-        return Finisher(self.import_jobs, self.results_writer, self.notifications, self.now)
+        return Finisher(
+            self.import_jobs, self.results_writer, self.receipt_writer, self.notifications, self.now
+        )
+
+    @cached_property
+    def receipt_writer(self) -> "ReceiptWriter":
+        from rewards.domain.receipt import Issuer
+        from rewards.flows.receipts import ReceiptWriter
+
+        settings = self.settings
+        issuer = Issuer(settings.stack_name, settings.tenant_alias, settings.evidence_days)
+        return ReceiptWriter(self.receipts, self.chunk_records, self.files, issuer)
 
     @cached_property
     def results_writer(self) -> "ResultsWriter":

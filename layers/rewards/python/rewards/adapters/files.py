@@ -20,6 +20,7 @@ from rewards.adapters.result_parts import Part, decode_part, decode_results, enc
 from rewards.domain.download_names import content_disposition
 from rewards.domain.object_keys import old_part_key, part_key
 from rewards.domain.outcomes import RowResult
+from rewards.domain.receipt import BlockDigest
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -83,19 +84,27 @@ class _Pieces(io.RawIOBase):
 
 
 class _ReadAhead(_Pieces):
-    """An S3 body as a raw stream; while a piece is worked on, a thread reads the next one."""
+    """An S3 body as a raw stream; while a piece is worked on, a thread reads the next one, and adds it to the
+    digest."""
 
-    def __init__(self, body: Any) -> None:
+    def __init__(self, body: Any, digest: BlockDigest | None) -> None:
         self._body = body
+        self._digest = digest
         self._reading = self._read()
         super().__init__(self._reading)
 
     def _read(self) -> Generator[bytes, None, None]:
         with ThreadPoolExecutor(1) as pool:
-            following = pool.submit(self._body.read, _MEBIBYTE)
+            following = pool.submit(self._read_piece)
             while piece := following.result():
-                following = pool.submit(self._body.read, _MEBIBYTE)
+                following = pool.submit(self._read_piece)
                 yield piece
+
+    def _read_piece(self) -> bytes:
+        piece: bytes = self._body.read(_MEBIBYTE)
+        if self._digest is not None:
+            self._digest.update(piece)
+        return piece
 
     def close(self) -> None:
         self._reading.close()
@@ -149,9 +158,17 @@ class Files:
         )
 
     def open_upload(
-        self, bucket: str, key: str, version_id: str, first: int = 0, end: int | None = None
+        self,
+        bucket: str,
+        key: str,
+        version_id: str,
+        first: int = 0,
+        end: int | None = None,
+        digest: BlockDigest | None = None,
     ) -> io.BufferedReader:
         """The bytes of an upload, streamed: all, or those from `first` to before `end`.
+
+        What is read is added to the `digest`.
 
         Raises UploadGoneError and UploadUnreadableError.
         """
@@ -163,7 +180,7 @@ class Files:
         body = response["Body"]
         if "Range" in asked and "ContentRange" not in response:
             body = _Within(body, first, end)
-        return io.BufferedReader(_ReadAhead(body), buffer_size=_MEBIBYTE)
+        return io.BufferedReader(_ReadAhead(body, digest), buffer_size=_MEBIBYTE)
 
     def digest_of_upload(self, bucket: str, key: str, version_id: str) -> str:
         """The SHA-256 of an upload's bytes, in hexadecimal.
@@ -173,14 +190,27 @@ class Files:
         with self.open_upload(bucket, key, version_id) as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
 
+    def block_digest_of_upload(self, bucket: str, key: str, version_id: str) -> str:
+        """The `BlockDigest` of an upload, in hexadecimal.
+
+        Raises UploadGoneError and UploadUnreadableError.
+        """
+        digest = BlockDigest()
+        with self.open_upload(bucket, key, version_id, digest=digest) as stream:
+            while stream.read(_MEBIBYTE):
+                pass
+        return digest.hexdigest()
+
     def put_part(
         self, import_id: str, part: str, results: Sequence[RowResult], cells: Sequence[str | None]
-    ) -> None:
-        """Write a part of an import's results, in line order; writing it again is harmless.
+    ) -> str:
+        """Write a part of an import's results, in line order; return its SHA-256. Repeating it is harmless.
 
         `cells` are the result cells of each as CSV text, or None.
         """
-        self.put(part_key(import_id, part), encode_part(results, cells))
+        body = encode_part(results, cells)
+        self.put(part_key(import_id, part), body)
+        return hashlib.sha256(body).hexdigest()
 
     def parts(self, import_id: str, parts: Iterable[str]) -> Iterator[Part]:
         """Yield parts of an import's results; several are read at once, ahead of the one that is asked for.

@@ -1,7 +1,7 @@
 """Imports in the table `Jobs`."""
 
-from collections.abc import Iterable
-from typing import Unpack
+from collections.abc import Iterable, Sequence
+from typing import Any, Unpack
 
 from rewards.adapters import metrics
 from rewards.adapters.job_items import attributes, import_job, import_record
@@ -39,15 +39,26 @@ class ImportJobs:
             metrics.record(Metric.IMPORTS_ENDED, Status=job.status)
         return created
 
-    def update(self, import_id: str, changes: ImportFields, **expected: Unpack[ImportFields]) -> bool:
+    def update(
+        self,
+        import_id: str,
+        changes: ImportFields,
+        actions: Sequence[Any] = (),
+        **expected: Unpack[ImportFields],
+    ) -> bool:
         """Set fields of an import; False, and nothing changed, if it is not as `expected`.
 
-        `expected` are fields' values now, None also where there is none. Raises ImpossibleTransitionError for
+        `expected` are fields' values now, None also where there is none. With `actions` it is a transaction
+        with these, and False also if the condition of one of them fails. Raises ImpossibleTransitionError for
         a status that cannot follow the expected one.
         """
         if "status" in changes:
             check_transition(expected.get("status"), changes["status"])
-        updated = self._table.update(IMPORT, import_id, attributes(changes), **attributes(expected))
+        fields, condition = attributes(changes), attributes(expected)
+        if actions:
+            updated = self._table.update_together(IMPORT, import_id, fields, actions, **condition)
+        else:
+            updated = self._table.update(IMPORT, import_id, fields, **condition)
         status = changes.get("status") or expected.get("status")
         if updated and status is not None and changes.get("date_completed") is not None:
             metrics.record(Metric.IMPORTS_ENDED, Status=status)

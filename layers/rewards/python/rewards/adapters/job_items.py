@@ -13,7 +13,7 @@ from rewards.adapters.jobs_table import Record
 from rewards.domain.control_totals import Counted, Difference, ExpectedTotals
 from rewards.domain.email_problem import EmailProblem, EmailProblemKind
 from rewards.domain.export_job import ExportJob, ExportStatus
-from rewards.domain.import_job import ImportJob, ImportStatus, ImportType, Seal
+from rewards.domain.import_job import ImportJob, ImportStatus, ImportType, ReceiptRef, Seal
 from rewards.domain.job_error import JobError, JobFailure
 
 # Attributes that an item gets only later.
@@ -23,7 +23,7 @@ _LATER = frozenset(
         *("as_of", "read_until", "totals"),
         *("date_mailed", "mail_error", "email_problem"),
         *("date_progress", "date_resumed", "resumes"),
-        "joined",
+        *("joined", "receipt"),
         *("cancelled_by", "resumed_by", "date_links_revoked", "links_revoked_by"),
     }
 )
@@ -74,8 +74,14 @@ def _values(
     record: Record, names: Iterable[str], types: Mapping[str, Callable[[Any], Any]]
 ) -> dict[str, Any]:
     found = {name: record[attribute(name)] for name in names if attribute(name) in record}
-    parts = {"error": _failure, "seal": _seal, "email_problem": _problem, "expected": _expected}
-    for name, read in (*types.items(), *parts.items()):
+    structured = {
+        "error": _failure,
+        "seal": _seal,
+        "email_problem": _problem,
+        "expected": _expected,
+        "receipt": _receipt,
+    }
+    for name, read in {**types, **structured}.items():
         if found.get(name) is not None:
             found[name] = read(found[name])
     return found
@@ -97,6 +103,10 @@ def _seal(stored: Mapping[str, str]) -> Seal:
     return Seal(stored["attempt"], stored["manifest"])
 
 
+def _receipt(stored: Mapping[str, Any]) -> ReceiptRef:
+    return ReceiptRef(stored["sequence"], stored["digest"])
+
+
 def _problem(stored: Mapping[str, Any]) -> EmailProblem:
     return EmailProblem(EmailProblemKind(stored["kind"]), stored["date"])
 
@@ -111,6 +121,8 @@ def _stored(value: object) -> object:
         return {"rows": value.rows, "requested": _stored(value.requested)}
     if isinstance(value, Seal):
         return {"attempt": value.attempt, "manifest": value.manifest}
+    if isinstance(value, ReceiptRef):
+        return {"sequence": value.sequence, "digest": value.digest}
     if isinstance(value, EmailProblem):
         return {"kind": value.kind.value, "date": value.date}
     if isinstance(value, Mapping):

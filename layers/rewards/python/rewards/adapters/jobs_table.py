@@ -5,6 +5,8 @@
     IMPORT#<id>       CHUNK#<n>      who has chunk n, or which attempt counted it       chunk_records
     EXPORT#<id>       META           an export                                          export_jobs
     LINK#<sha256>     META           what a download link opens                         download_links
+    RECEIPTS          <number>       a receipt                                          receipts
+    RECEIPTS          HEAD           the last receipt of the chain                      receipts
     ROWS#<digest>     META           the imports that were sealed with these rows       row_claims
     FILE#<sha256>     META           the import of a file (until version 0.2)           row_claims
     OBJECT#<sha256>   META           the import of a version of an uploaded object      import_jobs
@@ -129,11 +131,15 @@ class JobsTable:
         False, and nothing changed, also if the condition of one of these fails.
         """
         update = {"TableName": self.name, **_update(kind, identifier, changes, expected)}
+        return self.write_together([{"Update": update}, *actions])
+
+    def write_together(self, actions: Sequence[Any]) -> bool:
+        """Write a transaction; False, and nothing changed, if the condition of an action fails."""
         try:
             patiently(
                 self.client.transact_write_items,
                 Backoff.for_seconds(self._patience),
-                TransactItems=[{"Update": update}, *actions],
+                TransactItems=actions,
             )
         except ConditionFailedError:
             return False
@@ -271,14 +277,23 @@ def _update(kind: str, identifier: str, changes: Record, expected: Mapping[str, 
 
 def put_action(table: str, pk: str, record: Record, read: int) -> Any:
     """The transaction's action that puts a record's next version, if version `read` is stored (0: none)."""
-    unchanged: Record = {"ConditionExpression": "attribute_not_exists(pk)"}
-    if read:
-        unchanged = {
-            "ConditionExpression": "version = :read",
-            "ExpressionAttributeValues": {":read": {"N": str(read)}},
+    return put_if(table, pk, META, {"version": read + 1, **record}, **({"version": read} if read else {}))
+
+
+def put_if(table: str, pk: str, sk: str, record: Record, **expected: Any) -> Any:
+    """The transaction's action that puts an item, if the attributes are as `expected`.
+
+    Without any, there must be no item yet.
+    """
+    condition: Record = {"ConditionExpression": "attribute_not_exists(pk)"}
+    if expected:
+        condition = {
+            "ConditionExpression": " AND ".join(f"#{name} = :{name}" for name in expected),
+            "ExpressionAttributeNames": {f"#{name}": name for name in expected},
+            "ExpressionAttributeValues": {f":{name}": _serialize(value) for name, value in expected.items()},
         }
-    item = {name: _serialize(value) for name, value in {"version": read + 1, **record}.items()}
-    return {"Put": {"TableName": table, "Item": {**item_key(pk, META), **item}, **unchanged}}
+    item = {name: _serialize(value) for name, value in record.items()}
+    return {"Put": {"TableName": table, "Item": {**item_key(pk, sk), **item}, **condition}}
 
 
 def read_item(item: Mapping[str, Any]) -> Record:

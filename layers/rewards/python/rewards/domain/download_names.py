@@ -19,7 +19,7 @@ def report_name(name: str, created: int, file_format: str) -> str:
 
 
 def results_name(import_name: str, file: str) -> str:
-    """Name a file of an import, `results.csv` or `failed.csv`, such as `november-payout-failed.csv`."""
+    """Name a file of an import, such as `november-payout-failed.csv` of `failed.csv`."""
     return f"{_stem(_ENDING.sub('', import_name.strip())) or 'import'}-{file}"
 
 

@@ -83,6 +83,14 @@ class Seal:
     manifest: str
 
 
+@dataclass(frozen=True, slots=True)
+class ReceiptRef:
+    """The number of a receipt in the chain, and the SHA-256 of its text."""
+
+    sequence: int
+    digest: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportJob:
     """An import as it was read at one moment.
@@ -115,6 +123,8 @@ class ImportJob:
     version_id: str = ""
     etag: str = ""
     size: int = 0
+    # As `receipt.BlockDigest` computes it; None if an earlier version sealed the import.
+    upload_digest: str | None = None
     allow_duplicate: bool = False
     # Its control totals; a file that does not have them is rejected.
     expected: ExpectedTotals | None = None
@@ -145,6 +155,8 @@ class ImportJob:
     joined: Set[int] = frozenset()
     # Whether results.csv was written.
     results: bool = False
+    # None if it changed nothing, or an earlier version ended it.
+    receipt: ReceiptRef | None = None
     date_mailed: int | None = None
     mail_error: str | None = None
     email_problem: EmailProblem | None = None
@@ -323,6 +335,7 @@ class ImportFields(TypedDict, total=False):
     version_id: str
     etag: str
     size: int
+    upload_digest: str | None
     encoding: str | None
     encoding_detected: bool | None
     encoding_line: str | None
@@ -339,6 +352,7 @@ class ImportFields(TypedDict, total=False):
     warnings: Mapping[str, int]
     file_warnings: Mapping[str, str]
     results: bool
+    receipt: ReceiptRef | None
     date_mailed: int | None
     mail_error: str | None
     email_problem: EmailProblem | None

@@ -18,6 +18,7 @@ The files bucket:
     evidence/{importId}/sealed/{attempt}/chunks-000001.jsonl.gz   message bodies, one per line
     evidence/{importId}/sealed/{attempt}/checked-000001.jsonl     results of rejected rows
     evidence/{importId}/sealed/{attempt}/manifest.json            the SHA-256 of each of these
+    evidence/{importId}/receipt.json                              a copy of the import's receipt
 """
 
 import re
@@ -36,6 +37,7 @@ RESULTS = "results.csv"
 FAILED = "failed.csv"
 EXAMPLES = "examples.json"
 JOINED = "joined.json"
+RECEIPT = "receipt.json"
 
 _IMPORTS = "imports/"
 _EVIDENCE = "evidence/"
@@ -81,7 +83,7 @@ def group_key(import_id: str, number: int, name: str) -> str:
 
 def is_of_import(key: str) -> bool:
     """Whether a key of the files bucket is that of an import's file, not of a report."""
-    return key.startswith(_IMPORTS)
+    return key.startswith((_IMPORTS, _EVIDENCE))
 
 
 def job_in(key: str) -> str:
@@ -127,6 +129,11 @@ def sealed_results_key(import_id: str, attempt: str, number: int) -> str:
 def sealed_manifest_key(import_id: str, attempt: str) -> str:
     """The manifest of one attempt to validate an import."""
     return _sealed_key(import_id, attempt, "manifest.json")
+
+
+def receipt_key(import_id: str) -> str:
+    """The copy of an import's receipt."""
+    return f"{_EVIDENCE}{import_id}/{RECEIPT}"
 
 
 def _sealed_key(import_id: str, attempt: str, name: str) -> str:

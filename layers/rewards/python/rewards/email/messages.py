@@ -66,6 +66,17 @@ _WHY = (
 
 
 @dataclass(frozen=True, slots=True)
+class ReceiptLink:
+    """The number of an import's receipt in the chain, its SHA-256, and the link that downloads it until a
+    moment (Unix ms)."""
+
+    sequence: int
+    digest: str
+    url: str
+    works_until: int
+
+
+@dataclass(frozen=True, slots=True)
 class ImportSummary:
     """What the emails say about an import.
 
@@ -83,6 +94,7 @@ class ImportSummary:
     redeemed: Mapping[str, int]
     warnings: Mapping[str, int] = field(default_factory=dict)
     file_warnings: Mapping[str, str] = field(default_factory=dict)
+    receipt: ReceiptLink | None = None
 
 
 def report_ready(
@@ -111,9 +123,7 @@ def report_ready(
     if totals:
         blocks.append(_amounts("Total available", totals, "the report shows all of them"))
     blocks.append(Link("Download the report", url))
-    blocks.append(
-        Paragraph(f"The download link is valid until {to_the_minute(works_until)} and opens only this file.")
-    )
+    blocks.append(_valid("The download link", works_until))
     blocks.append(Link("Open the report in the console", console_url))
     if kind == REDEEMABLE and rows:
         blocks += [Heading("What to do next"), Points(_NEXT, ordered=True)]
@@ -157,8 +167,9 @@ def import_finished(
     blocks.append(Link("Download the results of all rows (results.csv)", results_url))
     if failed_url:
         blocks.append(Link("Download the failed rows (failed.csv)", failed_url))
-    links = "Each download link" if failed_url else "The download link"
-    blocks.append(Paragraph(f"{links} is valid until {to_the_minute(works_until)} and opens only this file."))
+    blocks += _receipt(summary)
+    links = "Each download link" if failed_url or summary.receipt else "The download link"
+    blocks.append(_valid(links, works_until))
     blocks += _next_steps(summary)
     blocks.append(_about(summary))
     tone: Tone = "warn" if summary.cancelled or _failed(summary) else "good"
@@ -178,6 +189,8 @@ def import_without_results(summary: ImportSummary, reason: str) -> Email:
         Paragraph(reason + safe),
         *_counts(summary),
         _in_console(summary),
+        *_receipt(summary),
+        *([_valid("The download link", summary.receipt.works_until)] if summary.receipt else []),
         _about(summary),
     ]
     return _about_import(summary, " without results", "bad", blocks)
@@ -270,6 +283,16 @@ def _in_console(summary: ImportSummary) -> Link:
     return Link(f"Open the {_what(summary).lower()} in the console", summary.console_url)
 
 
+def _valid(links: str, until: int) -> Paragraph:
+    return Paragraph(f"{links} is valid until {to_the_minute(until)} and opens only this file.")
+
+
+def _receipt(summary: ImportSummary) -> list[Block]:
+    if summary.receipt is None:
+        return []
+    return [Link("Download the receipt (receipt.json)", summary.receipt.url)]
+
+
 def _ended(summary: ImportSummary) -> Paragraph:
     what, file = _what(summary).lower(), shortened(summary.file_name, _NAME)
     state = "was cancelled" if summary.cancelled else "is completed"
@@ -355,8 +378,15 @@ def _about(summary: ImportSummary) -> Facts:
             ("File", shortened(summary.file_name, _NAME)),
             ("Id", summary.import_id),
             ("Rows", f"{rows:,}" if rows else ""),
+            *_receipt_facts(summary.receipt),
         ],
     )
+
+
+def _receipt_facts(receipt: ReceiptLink | None) -> list[tuple[str, str]]:
+    if receipt is None:
+        return []
+    return [("Receipt", f"No. {receipt.sequence}"), ("SHA-256 of the receipt", receipt.digest)]
 
 
 def _amounts(caption: str, totals: Mapping[str, int], elsewhere: str) -> Figures:

@@ -2,20 +2,26 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from secrets import token_hex
+from typing import Any
 
 from rewards.adapters.errors import EmailNotSentError, LeaseTakenError, UploadGoneError
 from rewards.adapters.import_jobs import ImportJobs
+from rewards.adapters.retry import Backoff
 from rewards.domain.download_names import results_name
 from rewards.domain.import_job import ImportFields, ImportJob, ImportStatus
 from rewards.domain.job_error import JobError, JobFailure
-from rewards.domain.object_keys import FAILED, RESULTS, import_key
+from rewards.domain.object_keys import FAILED, RECEIPT, RESULTS, import_key, receipt_key
 from rewards.email import messages
 from rewards.flows import leases
 from rewards.flows.notifications import Notifications
+from rewards.flows.receipts import ReceiptWriter
 from rewards.flows.write_results import ResultsWriter
 
 _CANCELLED_UNREAD = "It was cancelled before its rows were checked, so no row was redeemed."
+
+_PATIENCE = 60  # seconds, while other imports end at the same time
 
 _RESULTS_FAILED = JobFailure(
     JobError.RESULTS_FAILED, "Every row was processed and counted, but results.csv could not be written."
@@ -29,11 +35,13 @@ class Finisher:
         self,
         jobs: ImportJobs,
         results: ResultsWriter,
+        receipts: ReceiptWriter,
         notifications: Notifications,
         now: Callable[[], int],
     ) -> None:
         self._jobs = jobs
         self._results = results
+        self._receipts = receipts
         self._notifications = notifications
         self._now = now
 
@@ -53,12 +61,12 @@ class Finisher:
             if job.awaits_results:
                 if not self._results.write(job):
                     return
-                self._end(import_id, {"results": True})
+                self._end(job, {"results": True})
             elif job.lacks_results:
                 written = self._write_results_again(job)
                 if job.date_mailed and not written:
                     return
-            self._mail(import_id)
+            self._tell(import_id)
 
     def fail(self, import_id: str) -> None:
         """Finishing failed permanently: the import ends all the same, and says what is missing.
@@ -70,9 +78,9 @@ class Finisher:
             if job is None:
                 return
             if job.awaits_results:
-                self._end(import_id, {"error": _RESULTS_FAILED})
+                self._end(job, {"error": _RESULTS_FAILED})
             try:
-                self._mail(import_id)
+                self._tell(import_id)
             except EmailNotSentError as error:
                 self._notifications.record_failure(self._jobs, import_id, error.reason)
 
@@ -103,19 +111,31 @@ class Finisher:
         silent = job.date_completed is not None and not job.sends_email
         return None if (job.date_mailed or silent) and not repeats(job) else job
 
-    def _end(self, import_id: str, changes: ImportFields) -> None:
+    def _end(self, job: ImportJob, changes: ImportFields) -> None:
         """End an import, unless it has ended already: the first end stands.
 
         A cancelled import keeps its status, so the date says whether it has ended. The condition
         also rejects a request that arrives late, after another worker ended the import otherwise.
+
+        The same transaction stores the receipt, if there is one, and makes it the head of the chain. It is
+        tried again if another import did so meanwhile. Raises OutOfTimeError if that goes on for too long.
         """
-        now = self._now()
-        until = self._notifications.works_until(now)
-        ended: ImportFields = {**changes, "date_completed": now, "date_expires": until}
-        completed: ImportFields = {**ended, "status": ImportStatus.COMPLETED}
-        for status, fields in ((ImportStatus.PROCESSING, completed), (ImportStatus.CANCELLED, ended)):
-            if self._jobs.update(import_id, fields, status=status, date_completed=None):
+        parts, backoff = self._receipts.parts(job), Backoff.for_seconds(_PATIENCE)
+        ending: ImportJob | None = job
+        while ending is not None and ending.awaits_results:
+            now = self._now()
+            until = self._notifications.works_until(now)
+            ended: ImportFields = {**changes, "date_completed": now, "date_expires": until}
+            if ending.status is ImportStatus.PROCESSING:
+                ended["status"] = ImportStatus.COMPLETED
+            actions: list[Any] = []
+            if parts is not None:
+                receipt, actions = self._receipts.next(replace(ending, **ended), parts)
+                ended["receipt"] = receipt.ref
+            if self._jobs.update(job.id, ended, actions, status=ending.status, date_completed=None):
                 return
+            backoff.wait()
+            ending = self._jobs.get(job.id)
 
     def _write_results_again(self, job: ImportJob) -> bool:
         """Write the results of an import that ended as RESULTS_FAILED; False if its files are not kept, or
@@ -137,10 +157,17 @@ class Finisher:
         }
         return self._jobs.update(job.id, changes, error=job.error)
 
-    def _mail(self, import_id: str) -> None:
+    def _tell(self, import_id: str) -> None:
+        """Copy the receipt of an import that has ended, and send the email."""
         job = self._jobs.get(import_id)
-        if job is None or not job.sends_email:
+        if job is None:
             return
+        self._receipts.copy(job)
+        if job.sends_email:
+            self._mail(job)
+
+    def _mail(self, job: ImportJob) -> None:
+        import_id = job.id
         summary = messages.ImportSummary(
             name=job.name,
             file_name=job.file_name,
@@ -152,6 +179,7 @@ class Finisher:
             warnings=job.warnings,
             file_warnings=job.file_warnings,
             redeemed=job.redeemed,
+            receipt=self._receipt(job),
         )
         until = job.date_expires
         if job.results and until is not None:
@@ -169,6 +197,13 @@ class Finisher:
         else:
             email = messages.import_without_results(summary, job.error.message)
         self._notifications.mail(self._jobs, import_id, job.mailto_email, email)
+
+    def _receipt(self, job: ImportJob) -> messages.ReceiptLink | None:
+        if job.receipt is None or job.date_expires is None:
+            return None
+        name = results_name(job.name, RECEIPT)
+        url = self._notifications.link(job, receipt_key(job.id), job.date_expires, name)
+        return messages.ReceiptLink(job.receipt.sequence, job.receipt.digest, url, job.date_expires)
 
     def _link(self, job: ImportJob, until: int, file: str) -> str:
         return self._notifications.link(job, import_key(job.id, file), until, results_name(job.name, file))

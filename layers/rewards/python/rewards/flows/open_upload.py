@@ -14,6 +14,7 @@ from rewards.domain import import_rows, reward_rows
 from rewards.domain.file_names import format_of
 from rewards.domain.import_job import ImportJob
 from rewards.domain.outcomes import FileProblem, FileRejectedError, WarningCode
+from rewards.domain.receipt import BlockDigest
 from rewards.domain.report import REWARD_COLUMNS
 from rewards.domain.spreadsheet import inert, neutralise
 from rewards.flows.imports import max_bytes
@@ -40,17 +41,19 @@ _HOW_TO_SET = (
 
 
 @contextmanager
-def open_sheet(files: Files, job: ImportJob, end: int | None = None) -> Iterator[Sheet]:
+def open_sheet(
+    files: Files, job: ImportJob, end: int | None = None, digest: BlockDigest | None = None
+) -> Iterator[Sheet]:
     """The sheet in an import's upload, in its encoding and with its separator, where set.
 
-    A CSV file may be read as if it ended before the byte `end`.
+    A CSV file may be read as if it ended before the byte `end`. What is read is added to the `digest`.
 
     Raises FileRefusedError, and NotUtf8Error where no encoding is set and the file is not UTF-8.
     """
     _check_size(job)
     encoding = _named(encoding_name, job.encoding, "encoding")
     separator = _named(separator_named, job.separator, "separator")
-    with closing(files.open_upload(job.bucket, job.key, job.version_id, end=end)) as stream:
+    with closing(files.open_upload(job.bucket, job.key, job.version_id, end=end, digest=digest)) as stream:
         rewards = job.loads_rewards
         needed = reward_rows.NEEDED if rewards else import_rows.NEEDED
         suffix = _suffix(job.file_name, rewards)

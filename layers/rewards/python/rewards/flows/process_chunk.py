@@ -95,10 +95,10 @@ class ChunkProcessor:
                 job = self._jobs.get(chunk.import_id)
                 results = self._result(chunk, job, backoff, stop_reason, owner, again=lease is Lease.AGAIN)
                 part = part_name("chunk", chunk.number, owner)
-                self._files.put_part(chunk.import_id, part, results, _cells(job, results))
+                digest = self._files.put_part(chunk.import_id, part, results, _cells(job, results))
                 rejected = _rejected(chunk, job, results)
                 self._chunks.count_chunk(
-                    chunk.import_id, chunk.number, owner, results, self._now(), backoff, rejected
+                    chunk.import_id, chunk.number, owner, results, digest, self._now(), backoff, rejected
                 )
                 if not (isinstance(chunk, RedeemChunk) and chunk.dry_run):
                     metrics.record_rows(tally(results).outcomes)

@@ -114,6 +114,7 @@ def _reversal(
         version_id=original.version_id,
         etag=original.etag,
         size=original.size,
+        upload_digest=original.upload_digest,
         encoding=original.encoding,
         rows=original.rows,
         chunks=original.chunks,

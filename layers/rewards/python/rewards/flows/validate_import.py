@@ -27,6 +27,7 @@ from rewards.domain.import_job import ImportFields, ImportJob, ImportStatus
 from rewards.domain.import_rows import RowChecker
 from rewards.domain.outcomes import FileProblem, FileRejectedError, Outcome, RowResult, WarningCode
 from rewards.domain.plain_rows import PlainRows
+from rewards.domain.receipt import BlockDigest
 from rewards.domain.repair import NO_REPORTS, Reports
 from rewards.domain.result_groups import GroupCutter, ResultGroup
 from rewards.domain.reward_rows import Grant
@@ -69,6 +70,7 @@ class _Found:
     row_warnings: dict[str, int] = field(default_factory=dict)
     warnings: Mapping[WarningCode, str] = field(default_factory=dict)
     cutter: GroupCutter = field(default_factory=GroupCutter)
+    upload: BlockDigest = field(default_factory=BlockDigest)
 
     def cut(self, blocks: Iterable[Block]) -> Iterator[Block]:
         """Blocks, of which each is looked at once the rows of those before it are counted."""
@@ -178,6 +180,7 @@ class Validation:
             "file_warnings": {str(code): text for code, text in found.warnings.items()},
             "chunks": found.chunks,
             "seal": seal,
+            "upload_digest": self._upload_digest(job, found),
             "sent_files": 0,
             "date_progress": self._now(),
         }
@@ -189,6 +192,12 @@ class Validation:
             if now is None or now.status is not ImportStatus.VALIDATING:
                 # Sealed by us, if only the result to our write was lost on the way.
                 return now is not None and now.seal == seal
+
+    def _upload_digest(self, job: ImportJob, found: _Found) -> str:
+        if found.upload.size == job.size:
+            return found.upload.hexdigest()
+        # The rows ended before the file did.
+        return self._files.block_digest_of_upload(job.bucket, job.key, job.version_id)
 
     def _claim(self, job: ImportJob, found: _Found) -> RowsClaim | None:
         """The claim that the seal stores for the file's rows, if one could be imported twice unnoticed.
@@ -287,7 +296,7 @@ class Validation:
         expected = job.expected.units if job.expected else frozenset()
         found = _Found(Attempt(self._files, job.id), RequestedTotals(expected))
         try:
-            with open_sheet(self._files, job) as sheet:
+            with open_sheet(self._files, job, digest=found.upload) as sheet:
                 found.encoding = sheet.encoding
                 found.separator = sheet.separator if sheet.encoding else None
                 if sheet.blocks is not None:
