@@ -18,7 +18,7 @@ SOURCES := $(sort $(TEMPLATE) $(shell find functions layers -type f -not -name '
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup build build-aws demo up down sample sam-local token env logs test test-fast coverage simulate bench lint format pictures \
-	lint-console sbom audit checkov rotate-row-id-key requeue-chunks check-tables pins chromium gnumeric exceljs typescript clean FORCE
+	lint-console sbom audit checkov rotate-row-id-key requeue-chunks check-tables verify pins chromium gnumeric exceljs typescript clean FORCE
 
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -137,6 +137,9 @@ requeue-chunks: $(VENV) ## Move chunks FROM=the dead-letter queue's URL TO=the r
 
 check-tables: $(VENV) ## Check the tables and buckets of STACK=name; OPTIONS=--repair or OPTIONS=--reapply changes them
 	@PYTHONPATH=layers/rewards/python $(BIN)/python -m infra.check_tables $(STACK) $(OPTIONS)
+
+verify: $(VENV) ## Check the receipts of STACK=name, and the files that they name; OPTIONS=--repair writes missing copies
+	@PYTHONPATH=layers/rewards/python $(BIN)/python -m infra.verify $(STACK) $(OPTIONS)
 
 # Programs that only tests need. Where one cannot be installed, its tests are skipped and say so.
 chromium:

@@ -15,9 +15,9 @@ from infra.check_tables.api_keys import valid_api_keys
 from infra.check_tables.findings import Finding, State
 from infra.check_tables.ledger import Ledger
 from infra.check_tables.settings import StackSettings
-from rewards import settings
+from infra.deployed_stack import DeployedStack
+from infra.verify.chain import LostReceipts
 from rewards.adapters import clients
-from rewards.bootstrap import Flows, Settings
 from rewards.domain.units import format_value
 
 
@@ -25,30 +25,16 @@ def check(
     name: str, repair: bool, reapply: bool, client: Callable[..., Any] = clients.client
 ) -> Iterator[str | Finding]:
     """Yield every finding about the stack with this name, then the totals as texts."""
-    cloudformation = client("cloudformation")
-    (stack,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
-    outputs = {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
-    parameters = {each["ParameterKey"]: each["ParameterValue"] for each in stack["Parameters"]}
-    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=name)
-    summaries = [each for page in pages for each in page["StackResourceSummaries"]]
-    resources = {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in summaries}
-    environment = {
-        "ACCOUNTS_TABLE": outputs["AccountsTable"],
-        "REWARDS_TABLE": outputs["RewardsTable"],
-        "JOBS_TABLE": outputs["JobsTable"],
-        "FILES_BUCKET": outputs["FilesBucket"],
-        "FINISH_QUEUE_URL": resources["FinishQueue"],
-        "VALIDATE_FUNCTION": resources["ValidateFunction"],
-    }
-    used = settings.load(Settings, environment, only=[each.lower() for each in environment])
+    stack = DeployedStack.named(name, client)
     repair = repair or reapply
-    flows = Flows(used, client=client)
+    flows = stack.flows(client)
     ledger = Ledger(flows, repair, reapply)
-    # Only a table that the stack adopted can be a restored one.
-    keys = valid_api_keys(flows.api_keys) if parameters.get("JobsTableName") else ()
-    configured = StackSettings(client, outputs, parameters, resources)
+    restored: Iterator[Finding] = iter(())
+    if stack.parameters.get("JobsTableName"):  # only a table that the stack adopted can be a restored one
+        restored = chain(LostReceipts(flows, repair).check(), valid_api_keys(flows.api_keys))
+    configured = StackSettings(client, stack.outputs, stack.parameters, stack.resources)
     counts: Counter[State] = Counter()
-    for finding in chain(configured.check(repair), ledger.check(), keys):
+    for finding in chain(configured.check(repair), ledger.check(), restored):
         counts[finding.state] += 1
         yield finding
     yield "Findings: " + (", ".join(f"{counts[each]:,} {each}" for each in State if counts[each]) or "none")

@@ -11,6 +11,7 @@ class State(StrEnum):
     REPAIR = "to repair with --repair"
     REAPPLY = "to apply again with --reapply"
     DECIDE = "to decide"
+    WRONG = "wrong"
     NOTE = "note"
 
 

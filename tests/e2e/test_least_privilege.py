@@ -527,6 +527,13 @@ def files_are_downloaded(harness):
         must(harness.service.call("GET", link.headers["Location"], key="").status == 200, address)
 
 
+def a_receipt_is_downloaded(harness):
+    record = harness.finish(harness.redeem(row()))
+    address = harness.call(303, "GET", f"/import/{record['id']}/receipt").headers["Location"]
+    receipt = harness.service.call("GET", address, key="").json
+    must(receipt["importId"] == record["id"], receipt)
+
+
 def a_report_is_requested(harness):
     order = harness.call(201, "POST", "/export", {"type": "REWARD"}).json
     harness.message("ExportQueue", order["id"])
@@ -602,6 +609,7 @@ DEEDS = {
         a_report_is_requested,
         the_histories_are_listed,
         files_are_downloaded,
+        a_receipt_is_downloaded,
         a_reward_is_created_shown_and_redeemed,
         *map(a_form_takes_a_file, FORMS),
         a_copy_that_breaks_off_leaves_no_part,

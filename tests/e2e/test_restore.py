@@ -12,6 +12,7 @@ import pytest
 from infra.check_tables.__main__ import check
 from infra.check_tables.findings import Finding, State
 from infra.local import stack
+from infra.verify.__main__ import verify
 from tests.e2e.conftest import Service
 
 TABLES = ("AccountsTable", "RewardsTable", "JobsTable")
@@ -70,9 +71,13 @@ def ledger(service):
     return found
 
 
+def client_of(service):
+    return lambda which, *_: service.local.aws.client(which)
+
+
 def checked(service, **options):
     """What check-tables says of a stack: how many findings of each state, and every line."""
-    lines = list(check("second", client=lambda which, *_: service.local.aws.client(which), **options))
+    lines = list(check("second", client=client_of(service), **options))
     findings = [line for line in lines if isinstance(line, Finding)]
     print("\n".join(map(str, lines)))  # noqa: T201 - the transcript of the drill
     return {state: [each for each in findings if each.state is state] for state in State}
@@ -138,8 +143,11 @@ def test_a_second_stack_takes_over_restored_tables(first):
     done = checked(second, repair=True, reapply=True)
     assert not [*done[State.REPAIR], *done[State.REAPPLY], *done[State.DECIDE]]
     assert ledger(second) == ledger(first)
+    assert any("receipt" in each.subject for each in done[State.REPAIRED])
     again = checked(second, repair=True, reapply=True)
-    assert not [*again[State.REPAIRED], *again[State.DECIDE]]
+    assert not [*again[State.REPAIRED], *again[State.DECIDE], *again[State.WRONG]]
+    receipts = [line for line in verify("second", False, client_of(second)) if isinstance(line, Finding)]
+    assert {each.state for each in receipts} == {State.NOTE}, "the records of imports are lost"
 
     # The second stack now gets the uploads, and users of the pool may use it.
     for name, known in (("one", file), ("two", late)):

@@ -35,6 +35,16 @@ class ChunkRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class CountedPart:
+    """The part with the results of a chunk, by the attempt that wrote it, and its SHA-256; None of an earlier
+    version."""
+
+    chunk: int
+    attempt: str
+    digest: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Tally:
     """What the results of a chunk add to its import's counts."""
 
@@ -92,13 +102,15 @@ class ChunkRecords:
         )
         return {int(item["sk"]["S"].removeprefix(_CHUNKS)): item["attempt"]["S"] for item in items}
 
-    def digests(self, import_id: str) -> Iterator[str | None]:
-        """Yield the SHA-256 of the part of each counted chunk, in their order; None of an earlier version.
+    def parts(self, import_id: str) -> Iterator[CountedPart]:
+        """Yield the part of each counted chunk, in their order (strongly consistent).
 
         The items of 200,000 chunks are 60 MB, of which one page at a time is in memory.
         """
         for item in self._chunks(import_id, "attribute_exists(counted)"):
-            yield item["digest"]["S"] if "digest" in item else None
+            number = int(item["sk"]["S"].removeprefix(_CHUNKS))
+            attempt, digest = (item.get(name, {}).get("S") for name in ("attempt", "digest"))
+            yield CountedPart(number, attempt or "", digest)
 
     def counted(self, import_id: str) -> frozenset[int]:
         """The numbers of an import's chunks that are counted (strongly consistent)."""

@@ -161,7 +161,7 @@ def next_receipt(job: ImportJob, parts: PartsDigest, head: ChainHead | None, iss
             "digest": job.upload_digest,
         },
         "parts": {"count": parts.count, "digest": parts.digest},
-        "manifest": job.seal.manifest if job.seal else None,
+        "seal": {"attempt": job.seal.attempt, "manifest": job.seal.manifest} if job.seal else None,
     }
     return Receipt(sequence, job.id, canonical(content), until)
 
@@ -176,7 +176,7 @@ def read_receipt(text: str) -> Receipt:
     try:
         content = json.loads(text)
         return Receipt(content["sequence"], content["importId"], text, content["keptUntil"])
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"not a receipt: {error}") from error
 
 
