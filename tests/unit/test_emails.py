@@ -16,6 +16,7 @@ from rewards.email.layout import DARK, LIGHT, shortened
 from rewards.email.links import unlinked
 from rewards.email.messages import (
     ImportSummary,
+    ReceiptLink,
     import_finished,
     import_rejected,
     import_without_results,
@@ -57,6 +58,7 @@ def failed_report(name="Mine", reason="More than one Lambda can do. Filter by un
     return report_failed(name, reason, REPORT_PAGE)
 
 
+RECEIPT = ReceiptLink(12, "ab" * 32, LINK + "receipt", UNTIL)
 EVERY_OUTCOME = {outcome.value: place + 1000 for place, outcome in enumerate(Outcome)}
 EMAILS = {
     "ready": ready(file_format="XLSX", filters=[("unit", "POINT"), ("programId", "refer")]),
@@ -70,6 +72,8 @@ EMAILS = {
     "cancelled": finished({"REDEEMED": 1, "CANCELLED": 2}, cancelled=True),
     "reversal": finished({"REVERSED": 4, "NOT_PROCESSED": 1}, {"POINT": -40}, purpose=Purpose.REVERSAL),
     "loaded": finished({"LOADED": 4, "ID_IN_USE": 1}, {}, purpose=Purpose.REWARDS),
+    "with-receipt": finished(receipt=RECEIPT),
+    "receipt-without-results": import_without_results(summary(receipt=RECEIPT), "It could not be written."),
     "misplaced": upload_misplaced("uploads", "Redemptions/a.csv", CONSOLE + "import"),
     "totals": import_rejected(
         summary({}, {}),
@@ -461,3 +465,16 @@ def test_a_reversal_says_what_was_returned():
     assert "Total returned to rewards" in email.text
     assert "400.50" in email.text
     assert "-400.50" not in email.text
+
+
+@pytest.mark.parametrize("name", ["with-receipt", "receipt-without-results"])
+def test_an_email_names_the_receipt_and_links_to_it_until_a_moment(name):
+    for part in (EMAILS[name].text, EMAILS[name].html):
+        assert "ab" * 32 in part
+        assert "No. 12" in part
+        assert LINK + "receipt" in part
+        assert "2026-12-21" in part
+
+
+def test_an_email_about_an_import_without_receipt_does_not_mention_one():
+    assert "receipt" not in EMAILS["finished"].text.lower()

@@ -19,6 +19,7 @@ from rewards.domain.import_job import (
     ImportJob,
     ImportStatus,
     ImportType,
+    ReceiptRef,
     Seal,
     Step,
     new_import,
@@ -209,8 +210,9 @@ def test_an_import_is_read_as_it_was_stored():
     job = import_of(error=failure, seal=Seal("a", "b"), outcomes={"REDEEMED": 1}, rejected={"POINT": 5})
     later = {"date_expires": 1, "results": True, "parts": 2, "date_mailed": 3, "mail_error": "x"}
     later |= {"date_progress": 4, "date_resumed": 5, "resumes": 6}
-    later |= {"email_problem": EmailProblem(EmailProblemKind.BOUNCED, 7)}
+    later |= {"email_problem": EmailProblem(EmailProblemKind.BOUNCED, 7), "receipt": ReceiptRef(8, "cd")}
     record = {**import_record(job), **attributes(later)}
+    assert record["receipt"] == {"sequence": 8, "digest": "cd"}
     assert record["error"] == {"code": "RESULTS_FAILED", "message": "why"}
     assert record["seal"] == {"attempt": "a", "manifest": "b"}
     assert record["emailProblem"] == {"kind": "BOUNCED", "date": 7}

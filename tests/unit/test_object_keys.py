@@ -61,6 +61,7 @@ def test_the_last_part_of_a_folder_is_blank():
         (object_keys.sealed_chunks_key(ID, "a1", 2), f"evidence/{ID}/sealed/a1/chunks-000002.jsonl.gz"),
         (object_keys.sealed_results_key(ID, "a1", 2), f"evidence/{ID}/sealed/a1/checked-000002.jsonl"),
         (object_keys.sealed_manifest_key(ID, "a1"), f"evidence/{ID}/sealed/a1/manifest.json"),
+        (object_keys.receipt_key(ID), f"evidence/{ID}/receipt.json"),
     ],
 )
 def test_keys_that_are_stored_do_not_change(key, expected):
@@ -69,6 +70,8 @@ def test_keys_that_are_stored_do_not_change(key, expected):
 
 def test_tells_files_of_imports_from_reports():
     assert object_keys.is_of_import(object_keys.import_key(ID, object_keys.RESULTS))
+    assert object_keys.is_of_import(object_keys.receipt_key(ID))
+    assert object_keys.job_in(object_keys.receipt_key(ID)) == ID
     assert not object_keys.is_of_import(object_keys.report_key(ID, "CSV"))
 
 
