@@ -97,7 +97,7 @@ class ReceiptFiles:
 
     def _parts(self, content: dict[str, Any], is_kept: bool) -> Iterator[str]:
         said, import_id = content["parts"], content["importId"]
-        counted = list(self.flows.chunk_records.parts(import_id))
+        counted = list(self.flows.chunk_records.counted_parts(import_id))
         if not counted:  # they expire, too
             self.count["imports without records of result parts"] += 1
             return

@@ -7,12 +7,14 @@ import zipfile
 from pathlib import Path
 
 from rewards.adapters import queue_messages
-from rewards.adapters.files import Upload
-from rewards.adapters.jobs_table import Lease
+from rewards.adapters.chunk_records import CountedPart
+from rewards.adapters.files import Upload, _Pieces
+from rewards.adapters.jobs_table import Lease, read_item
 from rewards.adapters.result_parts import decode_part, encode_part
 from rewards.bootstrap import Flows, Settings
 from rewards.domain.balance import Balance, grant
 from rewards.domain.outcomes import FileProblem
+from rewards.domain.receipt import read_receipt
 from rewards.domain.redemption import Reward
 from rewards.flows.uploaded_imports import Uploaded
 from rewards.settings import load
@@ -34,7 +36,8 @@ class Harness:
     def __init__(self, name, content):
         self.name, self.content = name, content
         self.record, self.chunk_parts, self.sent, self.saved, self.mails = {}, {}, [], {}, 0
-        self.stored = {}
+        self.counted = []
+        self.stored, self.items = {}, {}
 
     # JobsTable
     def create(self, kind, import_id, record):
@@ -57,7 +60,15 @@ class Harness:
         return True
 
     def update_together(self, kind, import_id, changes, actions, **expected):
-        return self.update(kind, import_id, changes, **expected)
+        if not self.update(kind, import_id, changes, **expected):
+            return False
+        for item in (action["Put"]["Item"] for action in actions):
+            self.items[item["pk"]["S"], item["sk"]["S"]] = item
+        return True
+
+    def get_item(self, pk, sk):
+        item = self.items.get((pk, sk))
+        return read_item(item) if item else None
 
     def lease(self, *_):
         return True
@@ -74,7 +85,11 @@ class Harness:
     def attempts(self, *_):
         return {}
 
-    def count_chunk(self, import_id, number, owner, results, *_):
+    def counted_parts(self, *_):
+        return iter(self.counted)
+
+    def count_chunk(self, import_id, number, owner, results, digest, *_):
+        self.counted.append(CountedPart(number, owner, digest))
         self.record["chunksDone"] += 1
         self.record["processed"] += len(results)
         for result in results:
@@ -84,8 +99,15 @@ class Harness:
     def describe(self, bucket, key, version_id):
         return Upload(bucket, key, "v1", len(self.content), NOW, {})
 
-    def open_upload(self, bucket, key, version_id, end=None):
-        return io.BufferedReader(io.BytesIO(self.content))
+    def open_upload(self, bucket, key, version_id, end=None, digest=None):
+        return io.BufferedReader(_Pieces(self.pieces(digest)))
+
+    def pieces(self, digest):
+        for start in range(0, len(self.content), 1 << 16):
+            piece = self.content[start : start + (1 << 16)]
+            if digest is not None:
+                digest.update(piece)
+            yield piece
 
     def digest_of_upload(self, bucket, key, version_id):
         return hashlib.sha256(self.content).hexdigest()
@@ -97,7 +119,9 @@ class Harness:
         del self.stored[key]
 
     def put_part(self, import_id, part, results, cells):
-        self.chunk_parts[part.rpartition("-")[0]] = encode_part(results, cells)
+        body = encode_part(results, cells)
+        self.chunk_parts[part.rpartition("-")[0]] = body
+        return hashlib.sha256(body).hexdigest()
 
     def parts(self, import_id, parts):
         for part in parts:
@@ -152,8 +176,14 @@ class Harness:
 
 SETTINGS = load(
     Settings,
-    {"REDEMPTION_QUEUE_URL": "redeem", "FINISH_QUEUE_URL": "finish"},
-    only=("redemption_queue_url", "finish_queue_url"),
+    {
+        "REDEMPTION_QUEUE_URL": "redeem",
+        "FINISH_QUEUE_URL": "finish",
+        "STACK_NAME": "rewards",
+        "TENANT_ALIAS": "default",
+        "EVIDENCE_DAYS": "400",
+    },
+    only=("redemption_queue_url", "finish_queue_url", "stack_name", "tenant_alias", "evidence_days"),
 )
 
 
@@ -183,8 +213,21 @@ def run(name, content):
     assert record["rows"] == record["processed"] == sum(record["outcomes"].values())
     assert record["rows"] > 0
     assert harness.saved["results.csv"].decode()
+    assert record["uploadDigest"] == hashlib.sha256(hashlib.sha256(content).digest()).hexdigest()
+    check_receipt(harness)
     assert record["outcomes"].get("REDEEMED", 0) == 0 or b"ann" in flat(content), "who was redeemed?"
     return "COMPLETED", record["outcomes"]
+
+
+def check_receipt(harness):
+    """There is one if a row was redeemed, and its text can be stored and read."""
+    record = harness.record
+    assert ("receipt" in record) == bool(record["outcomes"].get("REDEEMED"))
+    copies = [body for key, body in harness.stored.items() if key.endswith("/receipt.json")]
+    assert len(copies) == ("receipt" in record)
+    for body in copies:
+        assert record["receipt"]["digest"] == hashlib.sha256(body).hexdigest()
+        assert read_receipt(body.decode()).sequence == 1
 
 
 def flat(content):

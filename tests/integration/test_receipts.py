@@ -521,9 +521,7 @@ def test_a_receipt_under_another_number_is_found(world, four):
 
 
 def test_the_chain_begins_with_the_oldest_receipt_that_is_kept(world, four):
-    world.now.ahead = (
-        EVIDENCE_DAYS * DAY + 1
-    )  # they expired, and are deleted later in any order
+    world.now.ahead = EVIDENCE_DAYS * DAY + 1  # they expired, and are deleted later in any order
     last = redeem(world, "7")
     world.now.ahead += DAY
     assert found(world) == []

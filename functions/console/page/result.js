@@ -63,7 +63,7 @@ function receiptFile(state) {
 }
 
 function receipt({ sequence, digest }) {
-  const code = h("code", {}, digest);
+  const code = h("code", { class: "digest" }, digest);
   return h("p", { class: "mute" }, `Receipt No. ${format.count(sequence)}, SHA-256 `, code);
 }
 

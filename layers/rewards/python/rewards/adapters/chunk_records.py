@@ -102,7 +102,7 @@ class ChunkRecords:
         )
         return {int(item["sk"]["S"].removeprefix(_CHUNKS)): item["attempt"]["S"] for item in items}
 
-    def parts(self, import_id: str) -> Iterator[CountedPart]:
+    def counted_parts(self, import_id: str) -> Iterator[CountedPart]:
         """Yield the part of each counted chunk, in their order (strongly consistent).
 
         The items of 200,000 chunks are 60 MB, of which one page at a time is in memory.

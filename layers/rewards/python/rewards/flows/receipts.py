@@ -26,7 +26,7 @@ class ReceiptWriter:
         """
         if not has_receipt(job) or job.receipt is not None:
             return None
-        return digest_of_parts(part.digest for part in self._chunks.parts(job.id))
+        return digest_of_parts(part.digest for part in self._chunks.counted_parts(job.id))
 
     def next(self, job: ImportJob, parts: PartsDigest) -> tuple[Receipt, list[Any]]:
         """The receipt of an import as it ends, and the actions that extend the chain as it is now."""
