@@ -1,6 +1,7 @@
 """What operators do with the page, from signing in to reversing, on the deployed stack."""
 
 import base64
+import hashlib
 import hmac
 import re
 import struct
@@ -115,6 +116,9 @@ def test_the_whole_process_by_clicks(harness, service):
     assert set(results["outcome"]) == {"REDEEMED", "INSUFFICIENT_BALANCE", "UNCHANGED"}
     failed = pd.read_csv(harness.saved(page, page.get_by_role("button", name="Download failed.csv")))
     assert list(failed["outcome"]) == ["INSUFFICIENT_BALANCE"]
+    receipt = harness.saved(page, page.get_by_role("button", name="Download receipt"))
+    digest = hashlib.sha256(receipt.read_bytes()).hexdigest()
+    expect(page.get_by_text(re.compile(f"Receipt No. [0-9,]+, SHA-256 {digest}"))).to_be_visible()
     done = page.url
 
     # The participant's page shows what remains, in redemption order.

@@ -306,8 +306,8 @@ INJECTED_BUGS: dict[str, tuple[Change, ...]] = {
     "do not send a chunk again that a worker had": (
         (
             "rewards.adapters.chunk_records",
-            '"attribute_exists(counted)"',
-            '"attribute_exists(leaseOwner)"',
+            'items = self._chunks(import_id, "attribute_exists(counted)")',
+            'items = self._chunks(import_id, "attribute_exists(leaseOwner)")',
         ),
     ),
     "do not resume an import that is validated": (
@@ -418,10 +418,11 @@ INJECTED_BUGS: dict[str, tuple[Change, ...]] = {
         ),
         (
             "rewards.flows.finish_import",
-            "update(import_id, fields, status=status, date_completed=None)",
+            "update(job.id, ended, actions, status=ending.status, date_completed=None)",
             (
-                "_table.update('IMPORT', import_id, "
-                "__import__('rewards.adapters.job_items', fromlist=['attributes']).attributes(completed))"
+                "_table.update_together('IMPORT', job.id, "
+                "__import__('rewards.adapters.job_items', fromlist=['attributes']).attributes(ended), "
+                "actions)"
             ),
         ),
     ),
