@@ -32,5 +32,8 @@ class WithDecimalsByUnit(BaseModel):
     def _add_decimals(cls, given: Any) -> Any:
         if not isinstance(given, dict):
             return given
-        units = sorted({unit for name in _BY_UNIT for unit in given.get(name) or ()})
-        return {**given, "decimals": {unit: decimals(unit) for unit in units}}
+        units = {unit for name in _BY_UNIT for unit in given.get(name) or ()}
+        params = given.get("params") or {}
+        if params.get("minimumValue") is not None:
+            units.add(params["unit"])
+        return {**given, "decimals": {unit: decimals(unit) for unit in sorted(units)}}

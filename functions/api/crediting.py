@@ -58,6 +58,7 @@ def text(most: int, least: int = 1, is_id: bool = False) -> Any:
 
 ParticipantId = text(MAX_ID_BYTES, is_id=True)
 Unit = text(MAX_UNIT_BYTES, is_id=True)
+Segment = text(MAX_TEXT)
 RewardId = text(MAX_REWARD_ID_BYTES, is_id=True)
 ProgramId = text(MAX_PROGRAM_ID_BYTES, least=0, is_id=True)
 FreeText = text(MAX_TEXT, least=0)

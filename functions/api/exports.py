@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 import wiring
 from amounts import DecimalsByUnit, WithDecimalsByUnit
-from crediting import NOT_A_DATE, ProgramId, Unit
+from crediting import NOT_A_DATE, ProgramId, Segment, Unit
 from errors import ApiError, sent
 from http_responses import FileAddress, Limit, Offset, Redirected, handed_over, shortened
 from known import RequestObject
@@ -18,12 +18,12 @@ from reward_routes import RewardType
 from rewards.domain.download_names import report_name
 from rewards.domain.email_problem import EmailProblemKind
 from rewards.domain.export_job import ExportJob, ExportStatus
-from rewards.domain.filters import DATES
+from rewards.domain.filters import DATES, FOR_PAYMENT
 from rewards.domain.import_job import ImportJob
 from rewards.domain.job_error import JobFailure
 from rewards.domain.object_keys import report_key
 from rewards.domain.report import BALANCES, REDEEMABLE, TYPES
-from rewards.domain.reward_rows import MAX_DATE, MIN_DATE
+from rewards.domain.reward_rows import MAX_CREDIT, MAX_DATE, MIN_DATE
 
 # ruff: noqa: N815 the contract's names
 
@@ -94,14 +94,43 @@ class ExportFilter(RequestObject):
 
 _BALANCE_DATES = "For reports of balances (by the first reward's dateGiven) and of rewards."
 _UPDATE_DATES = "For reports of balances and of rewards: by the last write of the balance."
+_PAYMENT = "For reports of available balances: "
 
 
 class ExportParams(RequestObject):
     """Filters. All of them must match; one that does not apply to the type of report is rejected."""
 
+    # For readers of the description only; rewards.domain.filters decides.
+    model_config = ConfigDict(
+        json_schema_extra={
+            "if": {"properties": {"minimumValue": {"type": "integer"}}, "required": ["minimumValue"]},
+            "then": {"properties": {"unit": {"type": "string"}}, "required": ["unit"]},
+        }
+    )
+
     unit: Unit | None = Field(default=None, description="Only this unit.", examples=["CASH/USD"])
     programId: _Program | None = Field(default=None, description="Only rewards of this program.")
     filter: ExportFilter | None = None
+    minimumValue: Annotated[int, Field(strict=True, ge=0, le=MAX_CREDIT)] | None = Field(
+        default=None,
+        description=f"{_PAYMENT}only balances with at least so much available, in the smallest unit. "
+        "Needs `unit`.",
+    )
+    availableUntil: _Moment | None = Field(
+        default=None, description=f"{_PAYMENT}count only what does not expire before this moment."
+    )
+    blocked: Literal["INCLUDE", "EXCLUDE"] | None = Field(
+        default=None, description=f"{_PAYMENT}whether blocked participants are in it. Default: INCLUDE."
+    )
+    segments: list[Segment] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=100,
+        description=f"{_PAYMENT}only participants who are in any of these segments.",
+    )
+    prefill: Literal["AVAILABLE"] | None = Field(
+        default=None, description=f"{_PAYMENT}valueToRedeem is the available value instead of 0."
+    )
     createdSince: _Moment | None = Field(default=None, description=_BALANCE_DATES)
     createdBefore: _Moment | None = Field(default=None, description=_BALANCE_DATES)
     updatedSince: _Moment | None = Field(default=None, description=_UPDATE_DATES)
@@ -124,7 +153,8 @@ class ExportOrder(RequestObject):
             "then": _only_null(*DATES),
             "else": {
                 "if": {"properties": {"type": {"enum": [each for each in TYPES if TYPES[each] == BALANCES]}}},
-                "then": _only_null("filter"),
+                "then": _only_null("filter", *FOR_PAYMENT),
+                "else": _only_null(*FOR_PAYMENT),
             },
         }
     )

@@ -447,6 +447,23 @@ def test_filters_of_an_export_are_kept_as_they_apply(call, world):
     }
 
 
+def test_filters_of_the_report_that_people_fill_in_are_kept_with_the_decimals_of_their_amount(call, world):
+    world.load([{"id": "f-usd", "unit": "CASH/USD", "assignedCredit": 5}])
+    params = {
+        "unit": "CASH/USD",
+        "minimumValue": 2500,
+        "availableUntil": "2027-01-01",
+        "blocked": "EXCLUDE",
+        "segments": [" vip ", "staff"],
+        "prefill": "AVAILABLE",
+    }
+    wanted = {"type": "QUERY/REDEEMABLE_REWARD_BALANCE", "params": params}
+    made = json.loads(call("POST", "/export", wanted)["body"])
+    assert made["params"] == world.exports.get(made["id"]).params
+    assert made["params"] == {**params, "availableUntil": 1_798_761_600_000, "segments": ["vip", "staff"]}
+    assert made["decimals"] == {"CASH/USD": 2}
+
+
 @pytest.mark.parametrize(
     ("params", "said"),
     [
@@ -495,6 +512,22 @@ def test_takes_a_filter_by_a_unit_without_rewards(call, world, params):
         ("REWARD", {"filter": {"currency_eq": "usd"}}, "params.filter.currency_eq"),
         ("REWARD", {"filter": {"type_eq": "CASH"}}, "params.filter.type_eq"),
         ("REDEEMABLE_REWARD_BALANCE", {"minimumValue": 5}, "params.minimumValue"),
+        ("REDEEMABLE_REWARD_BALANCE", {"unit": "POINT", "minimumValue": -1}, "params.minimumValue"),
+        ("REDEEMABLE_REWARD_BALANCE", {"unit": "POINT", "minimumValue": "5"}, "params.minimumValue"),
+        ("REDEEMABLE_REWARD_BALANCE", {"unit": "POINT", "minimumValue": True}, "params.minimumValue"),
+        ("REDEEMABLE_REWARD_BALANCE", {"unit": "POINT", "minimumValue": 0.5}, "params.minimumValue"),
+        ("REDEEMABLE_REWARD_BALANCE", {"availableUntil": "tomorrow"}, "params.availableUntil"),
+        ("REDEEMABLE_REWARD_BALANCE", {"blocked": "exclude"}, "params.blocked"),
+        ("REDEEMABLE_REWARD_BALANCE", {"blocked": True}, "params.blocked"),
+        ("REDEEMABLE_REWARD_BALANCE", {"segments": []}, "params.segments"),
+        ("REDEEMABLE_REWARD_BALANCE", {"segments": "vip"}, "params.segments"),
+        ("REDEEMABLE_REWARD_BALANCE", {"segments": [" "]}, "params.segments.0"),
+        ("REDEEMABLE_REWARD_BALANCE", {"prefill": "ALL"}, "params.prefill"),
+        ("REWARD", {"prefill": "AVAILABLE"}, "params.prefill"),
+        ("REWARD", {"blocked": "INCLUDE"}, "params.blocked"),
+        ("USER_REWARD_BALANCE", {"segments": ["vip"]}, "params.segments"),
+        ("USER_REWARD_BALANCE", {"availableUntil": 1_700_000_000_000}, "params.availableUntil"),
+        ("REWARD", {"unit": "POINT", "minimumValue": 5}, "params.minimumValue"),
     ],
 )
 def test_rejects_a_filter_that_would_not_apply(call, kind, params, field):

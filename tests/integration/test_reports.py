@@ -181,6 +181,56 @@ def test_a_workbook_beyond_the_limit_of_rows_says_so_and_csv_works(world, monkey
     assert world.export(REDEEMABLE, "XLSX", unit="CENTS")["recordCount"] == 1
 
 
+def test_a_workbook_for_some_participants_is_limited_by_the_rows_that_it_has(world, monkeypatch):
+    monkeypatch.setattr(create_report, "MAX_WORKBOOK_ROWS", 1)
+    vip = {"user": {"segments": "vip"}}
+    world.load([{"id": "a", "assignedCredit": 5, **vip}, {"id": "b", "assignedCredit": 5, "user.id": "bob"}])
+    assert world.export(REDEEMABLE, "XLSX", segments=["vip"])["recordCount"] == 1
+    record = world.export(REDEEMABLE, "XLSX", blocked="EXCLUDE")
+    assert record["error"]["code"] == "REPORT_TOO_LARGE"
+    assert "more than 1 rows" in record["error"]["message"]
+
+
+@pytest.mark.parametrize("file_format", ["CSV", "XLSX"])
+def test_a_prefilled_report_redeems_what_does_not_expire_before_the_moment(world, file_format):
+    """Uploaded as it is, each row redeems its whole available value, with the unit's decimals."""
+    soon, later = {"dateExpires": world.now() + DAY}, {"dateExpires": world.now() + 9 * DAY}
+    units = {"CASH/USD": 123_450, "CREDIT/KWD": 1_234_567, "JPY": 1_234, "POINT": 1_234}
+    world.load(
+        [{"id": f"a-{unit}", "unit": unit, "assignedCredit": 7, **soon} for unit in units]
+        + [
+            {"id": f"b-{unit}", "unit": unit, "assignedCredit": credits, **later}
+            for unit, credits in units.items()
+        ]
+    )
+    until = world.now() + 2 * DAY
+    export = world.export(REDEEMABLE, file_format, prefill="AVAILABLE", availableUntil=until)
+    assert export["totals"] == units
+    file = world.bytes(report_key(export["id"], file_format, REDEEMABLE))
+    done = world.upload(f"redemptions/paid.{file_format.lower()}", file)
+    assert done["outcomes"] == {"REDEEMED": len(units)}
+    assert done["redeemed"] == units
+    assert {world.available("acme", "ann", unit) for unit in units} == {7}
+
+
+def test_the_sheet_of_a_report_accepts_no_more_than_what_it_shows(world):
+    soon = {"dateExpires": world.now() + DAY}
+    world.load([{"id": "a", "unit": "CREDIT/KWD", "assignedCredit": 1_234}])
+    world.load([{"id": "b", "unit": "CREDIT/KWD", "assignedCredit": 5, **soon}])
+    until = world.now() + 2 * DAY
+    export = world.export(REDEEMABLE, "XLSX", prefill="AVAILABLE", availableUntil=until)
+    sheet = load_workbook(io.BytesIO(world.bytes(report_key(export["id"], "XLSX", REDEEMABLE)))).active
+    header = [cell.value for cell in sheet[1]]
+    cells = {name: sheet.cell(2, header.index(name) + 1) for name in ("availableValue", "valueToRedeem")}
+    assert [cell.value for cell in cells.values()] == [1.234, 1.234]
+    (rule,) = sheet.data_validations.dataValidation
+    assert (rule.sqref, rule.formula1, rule.formula2) == (
+        cells["valueToRedeem"].coordinate,
+        "0",
+        cells["availableValue"].coordinate,
+    )
+
+
 def test_a_workbook_that_does_not_come_back_may_have_several_sheets(world, monkeypatch):
     monkeypatch.setattr(create_report, "MAX_WORKBOOK_ROWS", 1)
     monkeypatch.setattr(xlsx_writer, "ROWS_PER_SHEET", 1)

@@ -186,13 +186,13 @@ class World:
         archive(balance, page)
         assert self.accounts._transact([(balance, page)], [], self.now())
 
-    def report(self, kind: str = "REDEEMABLE_REWARD_BALANCE", **params: str) -> list[dict[str, str]]:
+    def report(self, kind: str = "REDEEMABLE_REWARD_BALANCE", **params: Any) -> list[dict[str, str]]:
         """Order a report as CSV; its rows."""
         export = self.export(kind, "CSV", **params)
         assert export["status"] == "COMPLETED", export["error"]
         return self.csv(report_key(export["id"], "CSV", kind))
 
-    def export(self, kind: str, file_format: str, **params: str) -> dict[str, Any]:
+    def export(self, kind: str, file_format: str, **params: Any) -> dict[str, Any]:
         """Order a report and let it be made; its record."""
         export_id = self.exports.create(kind, file_format, "", "test", params).id
         self.run()

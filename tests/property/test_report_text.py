@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+from collections import Counter
 from decimal import Decimal
 from itertools import count
 
@@ -16,11 +17,11 @@ from rewards.adapters import balance_item
 from rewards.adapters.scanner import Page, decode_accounts
 from rewards.domain.balance import Balance, Totals
 from rewards.domain.dates import iso
-from rewards.domain.filters import Filters
+from rewards.domain.filters import Filters, segments_of
 from rewards.domain.packed import pack, unpack
 from rewards.domain.redemption import Reward
 from rewards.domain.report import COLUMNS, REDEEMABLE, steady
-from rewards.domain.spreadsheet import neutralise
+from rewards.domain.spreadsheet import neutralise, restore
 from rewards.domain.units import currency, decimals, unit_name
 from rewards.flows.report_builders import report_builder
 from rewards.tabular.csv_writer import csv_lines, csv_pieces
@@ -135,10 +136,15 @@ facts = st.tuples(*[texts] * 5)
 NAMES = ("firstName", "lastName", "email", "dateBlocked", "segments")
 
 
-def expected_row(balance, known, asked, answered, program):
-    """A row by the rules; None if nothing is available."""
-    available = list(steady(balance.rewards, asked, answered, program))
-    if not available:
+def expected_row(balance, known, asked, filters):
+    """A row by the rules; None if too little is available, or the participant does not fit."""
+    program = filters.program_id
+    available = list(steady(balance.rewards, asked, NOW, program, filters.available_until))
+    if not available or sum(each.left for each in available) < filters.minimum_value:
+        return None
+    if filters.leaves_out_blocked and known[3]:
+        return None
+    if filters.segments is not None and not filters.segments & segments_of(known[4]):
         return None
     places, whose = decimals(balance.unit), (balance.account_id, balance.user_id, balance.unit)
     value, redeemed = (
@@ -149,7 +155,13 @@ def expected_row(balance, known, asked, answered, program):
     expiry = min((each.date_expires for each in available if each.date_expires is not None), default=None)
     return [
         *(first_name, last_name, email, blocked),
-        *(neutralise(unit_name(balance.unit)), currency(balance.unit) or "", value, 0, redeemed),
+        *(
+            neutralise(unit_name(balance.unit)),
+            currency(balance.unit) or "",
+            value,
+            value if filters.prefills else 0,
+            redeemed,
+        ),
         *(neutralise(balance.user_id), neutralise(balance.account_id), neutralise(balance.unit), segments),
         *(neutralise(program or ""), "" if expiry is None else iso(expiry)),
         KEYS.of(EXPORT).make(*whose, program),
@@ -160,31 +172,43 @@ def expected_row(balance, known, asked, answered, program):
 @given(
     st.dictionaries(st.tuples(ids, ids, units), st.tuples(rewards, st.integers(0, 10**20)), max_size=8),
     st.dictionaries(st.tuples(ids, ids), facts, max_size=6),
-    programs,
+    st.builds(
+        lambda program, **others: Filters(program_id=program, **others),
+        programs,
+        minimum_value=st.just(1) | st.integers(1, 3_000),
+        available_until=dates,
+        leaves_out_blocked=st.booleans(),
+        segments=st.none() | st.frozensets(st.sampled_from(["ann", "a", "a b"]), min_size=1),
+        prefills=st.booleans(),
+    ),
     st.integers(NOW - 2, NOW),
     st.integers(1, 3_000),
 )
 def test_a_report_is_what_the_rules_and_csv_writer_make_of_its_balances(
-    tmp_path_factory, found, people, program, asked, run
+    tmp_path_factory, found, people, filters, asked, run
 ):
     items, expected = [], []
     for (account, user, unit), (held, archived) in sorted(found.items()):
         balance = Balance(account, user, unit, 1, held, archived=Totals(archived > 0, archived, archived))
         key = {"pk": {"S": account}, "sk": {"S": balance_item.balance_key(user, unit)}, "version": {"N": "1"}}
         items.append({**key, **balance_item.encode(balance)})
-        row = expected_row(balance, people.get((account, user), [""] * 5), asked, NOW, program)
+        row = expected_row(balance, people.get((account, user), [""] * 5), asked, filters)
         expected += [row] if row else []
     for (account, user), known in people.items():
         key = {"pk": {"S": account}, "sk": {"S": balance_item.participant_key(user)}}
         items.append({**key, **{name: {"S": fact} for name, fact in zip(NAMES, known, strict=True) if fact}})
-    report = report_builder(REDEEMABLE, EXPORT, Filters(program_id=program), keys)
+    report = report_builder(REDEEMABLE, EXPORT, filters, keys)
     spool = ExternalSort(tmp_path_factory.mktemp("spool"), run)
     for each in items[::-1]:
         report.collect(Page(decode_accounts(json.dumps({"Items": [each]}).encode()).items, asked, NOW), spool)
     rows = list(report.show(spool.sorted()))
     file = b"".join(csv_pieces(pack(COLUMNS), [rows], mark=True))
     assert file.decode() == "\ufeff" + csv_of([COLUMNS, *expected])
-    assert report.rows == len(expected)
+    assert report.rows >= len(expected) if filters.by_participant else report.rows == len(expected)
+    totals = Counter()
+    for row in expected:
+        totals[restore(row[11])] += int(row[6].scaleb(decimals(restore(row[11]))))
+    assert report.totals == totals
 
 
 def test_the_rows_of_a_usual_report_take_the_quick_way(monkeypatch):

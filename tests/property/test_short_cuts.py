@@ -31,12 +31,12 @@ rewards = st.lists(
 )
 
 
-@given(rewards, st.integers(NOW - 2, NOW + 2), st.integers(NOW - 2, NOW + 2), programs)
-def test_the_sums_of_stored_rewards_are_those_of_the_rule(found, asked, answered, program):
+@given(rewards, st.integers(NOW - 2, NOW + 2), st.integers(NOW - 2, NOW + 2), programs, dates)
+def test_the_sums_of_stored_rewards_are_those_of_the_rule(found, asked, answered, program, until):
     balance = Balance("acme", "ann", "POINT", rewards=found)
-    available = list(report.steady(found, asked, answered, program))
+    available = list(report.steady(found, asked, answered, program, until))
     expiring = [each for each in available if each.date_expires is not None]
-    summed = balance_item.sum_rewards(balance_item.encode_rewards(found), asked, answered, program)
+    summed = balance_item.sum_rewards(balance_item.encode_rewards(found), asked, answered, program, until)
     assert summed == (
         sum(each.left for each in available),
         balance.total_redeemed,

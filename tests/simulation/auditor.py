@@ -522,13 +522,21 @@ class Auditor(LedgerModel):
         self._must(
             len(rows) == record["recordCount"], f"{described}: {len(rows)} rows of {record['recordCount']}"
         )
-        unit, program = record["params"].get("unit"), record["params"].get("programId", "")
+        params = record["params"]
+        unit, program, until = (
+            params.get("unit"),
+            params.get("programId", ""),
+            params.get("availableUntil", 0),
+        )
+        minimum = params.get("minimumValue", 0)
         told_of = {}
         for cells in rows:
             row = dict(zip(header, cells, strict=True))
             key = tuple(ledger.plain(row[name]) for name in ("accountId", "userId", "unit"))
             self._must(key not in told_of, f"{described}: {key} stands there twice")
             told_of[key] = row["availableValue"]
+            filled_in = row["availableValue"] if "prefill" in params else "0"
+            self._must(row["valueToRedeem"] == filled_in, f"{described}: {key} is filled in as {row}")
         self._must(list(told_of) == sorted(told_of), f"{described} is not in order")
         for key in self._past.keys() | told_of.keys():
             if unit in (None, key[2]):
@@ -538,11 +546,12 @@ class Auditor(LedgerModel):
                     sum(
                         reward.left
                         for reward in state.rewards.values()
-                        if reward.counts(one, program) and reward.counts(other, program)
+                        if reward.counts(one, program, until) and reward.counts(other, program, until)
                     )
                     for one, state in held
                     for other, _ in held
                 }
+                seen = {credits if credits >= minimum else 0 for credits in seen}
                 said = ledger.credits_of(told_of.get(key, "0"), key[2])
                 self._must(said in seen, f"{described}: {key} has {said}, there were {seen}")
 

@@ -403,6 +403,13 @@ INJECTED_BUGS: dict[str, tuple[Change, ...]] = {
             "",
         ),
     ),
+    "report what expires before the asked moment": (
+        (
+            "rewards.adapters.balance_item",
+            "if until is not None and until > later:",
+            "if False:",
+        ),
+    ),
     "create a report beside another worker": (
         (
             "rewards.flows.create_report",

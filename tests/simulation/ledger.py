@@ -194,11 +194,12 @@ class Reward:
     scheduled: int | None
     cancelled: int | None
 
-    def counts(self, now: int, program: str = "") -> bool:
-        """Whether it can be redeemed at a moment, for one program if one is named."""
+    def counts(self, now: int, program: str = "", until: int = 0) -> bool:
+        """Whether it can be redeemed at a moment, for one program if one is named, and does not expire before
+        another moment."""
         return (
             self.cancelled is None
-            and (self.expires is None or now < self.expires)
+            and (self.expires is None or (now < self.expires and until <= self.expires))
             and (self.scheduled is None or self.scheduled <= now)
             and (not program or program == self.program)
         )

@@ -272,13 +272,19 @@ def load_rewards(operator: Operator) -> None:
 
 @action(3)
 def order_report(operator: Operator) -> None:
-    """The report of all balances, or of one unit or program."""
+    """The report of all balances, or of some."""
     random = operator.random
     params: Row = {}
     if random.random() < 0.1:
         params["unit"] = random.choice(UNITS)
     if random.random() < 0.15:
         params["programId"] = random.choice(PROGRAMS[1:])
+    if random.random() < 0.1:
+        params["availableUntil"] = operator.world.kernel.now + random.randint(-1, 200) * DAY
+    if "unit" in params and random.random() < 0.5:
+        params["minimumValue"] = random.randint(0, 3_000)
+    if random.random() < 0.1:
+        params["prefill"] = "AVAILABLE"
     asked = {"type": "REDEEMABLE_REWARD_BALANCE", "format": "CSV", "params": params}
     operator.api("POST", "/export", asked, lambda response: operator.auditor.exports.add(response["id"]))
 

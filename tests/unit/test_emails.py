@@ -61,7 +61,8 @@ def failed_report(name="Mine", reason="More than one Lambda can do. Filter by un
 RECEIPT = ReceiptLink(12, "ab" * 32, LINK + "receipt", UNTIL)
 EVERY_OUTCOME = {outcome.value: place + 1000 for place, outcome in enumerate(Outcome)}
 EMAILS = {
-    "ready": ready(file_format="XLSX", filters=[("unit", "POINT"), ("programId", "refer")]),
+    "ready": ready(file_format="XLSX", filters=[("Only unit", "POINT"), ("Only program", "refer")]),
+    "ready-prefilled": ready(prefilled=True),
     "ready-empty": ready(0, {}),
     "ready-rewards": ready(kind="REWARD"),
     "failed": failed_report(),
@@ -264,9 +265,7 @@ def test_what_a_person_named_is_only_text():
         import_without_results(told, HOSTILE),
         failed_report(HOSTILE, HOSTILE),
         upload_misplaced(HOSTILE, HOSTILE, CONSOLE),
-        ready(
-            1, {HOSTILE: 1}, HOSTILE, filters=[("unit", HOSTILE), ("programId", HOSTILE)], file_format=HOSTILE
-        ),
+        ready(1, {HOSTILE: 1}, HOSTILE, filters=[("Only unit", HOSTILE)], file_format=HOSTILE),
     ):
         whole = (email.subject + email.html + email.text).encode()
         assert "\n" not in email.subject
@@ -354,7 +353,7 @@ def test_no_text_becomes_a_link(tricky):
             import_without_results(told, text),
             failed_report(text, text),
             upload_misplaced("uploads", text, CONSOLE),
-            ready(1, {text: 1}, text, filters=[("unit", text), ("programId", [text])]),
+            ready(1, {text: 1}, text, filters=[("Only unit", text)]),
         ):
             assert [found for part in shown_texts(email) for found in links_in(part)] == []
             assert all(link["href"].startswith((LINK, CONSOLE)) for link in Page(email.html).all("a"))

@@ -11,7 +11,8 @@ from rewards.adapters import balance_item
 from rewards.adapters.scanner import Page, decode_accounts, decode_rewards
 from rewards.domain import balance as balances
 from rewards.domain.balance import Balance, Redemption, Totals
-from rewards.domain.filters import FilterError, Filters
+from rewards.domain.dates import iso, to_the_minute
+from rewards.domain.filters import FilterError, Filters, described
 from rewards.domain.packed import pack, unpack
 from rewards.domain.redemption import Reward
 from rewards.domain.report import BALANCES, REDEEMABLE, REPORT_DEFINITIONS, REWARDS
@@ -283,6 +284,108 @@ def test_limits_a_report_to_the_units_of_the_originals_filter(rows, kind, chosen
     assert [row["unit"] for row in rows(kind, *items, filter=chosen)] == units
 
 
+def test_counts_only_what_does_not_expire_before_a_moment(rows):
+    there = balance(
+        reward("a", 7, date_expires=tomorrow),
+        reward("b", 20, date_expires=next_month),
+        reward("c", 100),
+        unit="CASH/USD",
+    )
+
+    def shown(**params):
+        (row,) = rows(REDEEMABLE, item(there), **params)
+        return [str(row[name]) for name in ("availableValue", "valueToRedeem", "nextExpiry")]
+
+    assert shown(availableUntil=tomorrow, prefill="AVAILABLE") == ["1.27", "1.27", iso(tomorrow)]
+    assert shown(availableUntil=tomorrow + 1, prefill="AVAILABLE") == ["1.20", "1.20", iso(next_month)]
+    assert shown(availableUntil=next_month + 1) == ["1.00", "0", ""]
+    assert shown(availableUntil=yesterday) == ["1.27", "0", iso(tomorrow)]
+
+
+def test_leaves_out_a_balance_of_which_everything_expires_before_the_moment(rows):
+    there = item(balance(reward("a", date_expires=tomorrow)))
+    assert rows(REDEEMABLE, there, availableUntil=tomorrow + 1) == []
+
+
+@pytest.mark.parametrize(
+    ("params", "users"),
+    [
+        ({"minimumValue": 0}, ["a", "b"]),
+        ({"minimumValue": 100}, ["a", "b"]),
+        ({"minimumValue": 101}, ["b"]),
+        ({"minimumValue": 151}, []),
+        ({"minimumValue": 101, "availableUntil": tomorrow + 1}, []),
+        ({"minimumValue": 150, "programId": "P"}, []),
+    ],
+)
+def test_leaves_out_balances_with_less_than_the_minimum_of_what_counts(rows, params, users):
+    little = balance(reward("r1", 100), user="a")
+    more = balance(reward("r2", 100, program_id="P"), reward("r3", 50, date_expires=tomorrow), user="b")
+    params = {"program": params.pop("programId", None), **params}
+    assert [
+        row["userId"] for row in rows(REDEEMABLE, item(little), item(more), unit="POINT", **params)
+    ] == users
+
+
+@pytest.mark.parametrize(
+    ("params", "users"),
+    [
+        ({"blocked": "INCLUDE"}, ["ann", "bob", "cid", "dee"]),
+        ({"blocked": "EXCLUDE"}, ["ann", "cid", "dee"]),
+        ({"segments": ["vip"]}, ["ann", "bob"]),
+        ({"segments": ["vip", "eu staff"]}, ["ann", "bob", "cid"]),
+        ({"segments": ["eu staff"], "blocked": "EXCLUDE"}, ["ann", "cid"]),
+        ({"segments": ["VIP"]}, []),
+        ({"segments": ["vip,eu staff"]}, []),
+    ],
+)
+def test_limits_a_report_to_participants(rows, params, users):
+    balances_of_all = [item(balance(reward(f"r-{user}"), user=user)) for user in ("ann", "bob", "cid", "dee")]
+    people = [
+        person("ann", segments="vip, eu staff"),
+        person("bob", segments='["vip"]', dateBlocked="2026-11-01"),
+        person("cid", segments="eu staff"),
+    ]
+    assert [row["userId"] for row in rows(REDEEMABLE, *balances_of_all, *people, **params)] == users
+
+
+def test_a_report_for_some_participants_sums_only_theirs(tmp_path):
+    found = report_builder(REDEEMABLE, EXPORT, Filters.read(REDEEMABLE, {"blocked": "EXCLUDE"}), keys)
+    spool = ExternalSort(tmp_path)
+    for each in (
+        item(balance(reward("a", 1055), user="ann", unit="CASH/USD")),
+        item(balance(reward("b", 9), user="bob", unit="CASH/USD")),
+        person("bob", dateBlocked="2026-11-01"),
+    ):
+        found.collect(Page(decode_accounts(body(each)).items, NOW, NOW), spool)
+    assert found.rows == 2, "at most"
+    assert len(list(found.show(spool.sorted()))) == 1
+    assert found.totals == {"CASH/USD": 1055}
+
+
+def test_names_the_filters_in_words():
+    params = {
+        "unit": "CASH/USD",
+        "filter": {"unit_in": ["CASH/USD", "USD"]},
+        "minimumValue": 2500,
+        "availableUntil": NOW,
+        "blocked": "EXCLUDE",
+        "segments": ["vip", "staff"],
+        "prefill": "AVAILABLE",
+        "createdSince": NOW,
+    }
+    assert dict(described(params)) == {
+        "Only unit": "CASH/USD",
+        "Only filter.unit_in": "CASH/USD, USD",
+        "Minimum value": "25.00 CASH/USD",
+        "Only what does not expire before": to_the_minute(NOW),
+        "Blocked participants": "left out",
+        "Only segments": "vip, staff",
+        "valueToRedeem": "filled in with the available value",
+        "Only createdSince": to_the_minute(NOW),
+    }
+
+
 def test_a_unit_outside_the_filter_leaves_an_empty_report(rows):
     assert rows(REDEEMABLE, item(balance(reward("a"))), unit="POINT", filter={"unit_eq": "USD"}) == []
 
@@ -294,6 +397,19 @@ def test_a_unit_outside_the_filter_leaves_an_empty_report(rows):
         (REDEEMABLE, {"updatedBefore": 0}, "updatedBefore"),
         (BALANCES, {"filter": {}}, "filter"),
         (REWARDS, {"at": 0}, "at"),
+        *(
+            (kind, {name: value, "unit": "POINT"}, name)
+            for kind in (BALANCES, REWARDS)
+            for name, value in (
+                ("minimumValue", 0),
+                ("availableUntil", NOW),
+                ("blocked", "INCLUDE"),
+                ("segments", ["vip"]),
+                ("prefill", "AVAILABLE"),
+            )
+        ),
+        (REDEEMABLE, {"minimumValue": 0}, "minimumValue"),
+        (REDEEMABLE, {"minimumValue": 5, "filter": {"unit_eq": "POINT"}}, "minimumValue"),
     ],
 )
 def test_rejects_a_filter_that_a_type_of_report_does_not_have(kind, params, name):

@@ -166,13 +166,14 @@ def decode_rewards(text: str) -> list[Reward]:
 
 
 def sum_rewards(
-    text: str, asked: int, answered: int, program_id: str | None = None
+    text: str, asked: int, answered: int, program_id: str | None = None, until: int | None = None
 ) -> tuple[int, int, int | None, int]:
     """Of encoded rewards: what is available at both moments (Unix ms), what was redeemed, in credits; when
     the first of what is available expires, and how much of it expires soon.
 
     The same as `report.steady` and `Balance.total_redeemed` say of the decoded rewards, at a third of the
-    cost. With a program only its rewards are available; all count as redeemed.
+    cost. With a program only its rewards are available, with `until` (Unix ms) only what does not expire
+    before; all count as redeemed.
     """
     programs, rows = orjson.loads(text)
     program = None
@@ -182,6 +183,8 @@ def sum_rewards(
     soon = answered + SOON
     first: int | None = None
     earlier, later = (asked, answered) if asked < answered else (answered, asked)
+    if until is not None and until > later:
+        later = until - 1
     for row in rows:
         left = row[3]
         redeemed += row[2] - left

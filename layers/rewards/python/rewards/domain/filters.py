@@ -3,21 +3,32 @@
 Several filters are combined with AND, as in the original system.
 """
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypedDict
 
+from rewards.domain.dates import to_the_minute
 from rewards.domain.errors import RejectedError
-from rewards.domain.report import BALANCES, REDEEMABLE, REWARDS
-from rewards.domain.units import claim_key, currency, currency_decimals, problem_of_new_unit, unit_name
+from rewards.domain.report import BALANCES, REDEEMABLE, REWARDS, Facts
+from rewards.domain.units import (
+    claim_key,
+    currency,
+    currency_decimals,
+    format_value,
+    problem_of_new_unit,
+    unit_name,
+)
 
 _COMMON = ("unit", "programId")
 DATES = tuple(
     f"{what}{bound}" for what in ("created", "updated", "createdOrUpdated") for bound in ("Since", "Before")
 )
+# Those of the report that people fill in.
+FOR_PAYMENT = ("minimumValue", "availableUntil", "blocked", "segments", "prefill")
 _APPLY = {
-    REDEEMABLE: (*_COMMON, "filter"),
+    REDEEMABLE: (*_COMMON, "filter", *FOR_PAYMENT),
     BALANCES: (*_COMMON, *DATES),
     REWARDS: (*_COMMON, "filter", *DATES),
 }
@@ -34,11 +45,17 @@ class RewardFilter(TypedDict, total=False):
 
 
 class ReportParams(TypedDict, total=False):
-    """The filters of an export by the names of the contract. Dates are Unix milliseconds."""
+    """The filters of an export by the names of the contract. Dates are Unix milliseconds, `minimumValue` is
+    in the smallest unit."""
 
     unit: str | None
     programId: str | None
     filter: RewardFilter | None
+    minimumValue: int | None
+    availableUntil: int | None
+    blocked: str | None
+    segments: list[str] | None
+    prefill: str | None
     createdSince: int | None
     createdBefore: int | None
     updatedSince: int | None
@@ -48,7 +65,7 @@ class ReportParams(TypedDict, total=False):
 
 
 class FilterError(RejectedError):
-    """A filter that this type of report does not have; `name` is its parameter."""
+    """A filter that this type of report does not have, or that needs another one; `name` is its parameter."""
 
     def __init__(self, name: str, message: str) -> None:
         super().__init__(message)
@@ -81,7 +98,9 @@ class Filters:
     """The filters of one report. `units` are the units of which any fits; `reward_type` is a reward's type.
 
     `created` is when a reward was given, of a balance its first one; `updated` when the balance was last
-    written.
+    written. Only what does not expire before `available_until` (Unix ms) counts as available; a balance with
+    less than `minimum_value` credits of that is left out. `segments` are those of which a participant has
+    any. `prefills`: valueToRedeem is what is available.
     """
 
     units: frozenset[str] | None = None
@@ -92,12 +111,17 @@ class Filters:
     created: Period = _EVER
     updated: Period = _EVER
     created_or_updated: Period = _EVER
+    minimum_value: int = 1
+    available_until: int | None = None
+    leaves_out_blocked: bool = False
+    segments: frozenset[str] | None = None
+    prefills: bool = False
 
     @classmethod
     def read(cls, kind: str, params: ReportParams) -> "Filters":
         """The filters in an export's `params`; `kind` is one of report.KINDS.
 
-        Raises FilterError for one that this kind of report does not have.
+        Raises FilterError for one that this kind of report does not have, or that needs another one.
         """
         for name, value in params.items():
             if value is not None and name not in _APPLY[kind]:
@@ -105,6 +129,9 @@ class Filters:
                     name,
                     f"does not apply to reports of type {kind}, which take {', '.join(_APPLY[kind])}",
                 )
+        minimum, segments = params.get("minimumValue"), params.get("segments")
+        if minimum is not None and not params.get("unit"):
+            raise FilterError("minimumValue", "needs unit: amounts of several units cannot be compared")
         chosen: RewardFilter = params.get("filter") or {}
         one_of = [frozenset([each]) for each in (params.get("unit"), chosen.get("unit_eq")) if each]
         some = chosen.get("unit_in")
@@ -121,6 +148,11 @@ class Filters:
             created_or_updated=Period(
                 params.get("createdOrUpdatedSince"), params.get("createdOrUpdatedBefore")
             ),
+            minimum_value=max(minimum or 0, 1),
+            available_until=params.get("availableUntil"),
+            leaves_out_blocked=params.get("blocked") == "EXCLUDE",
+            segments=None if segments is None else frozenset(segments),
+            prefills=params.get("prefill") == "AVAILABLE",
         )
 
     @property
@@ -132,6 +164,18 @@ class Filters:
     def by_update(self) -> bool:
         """Whether it matters when balances were last written."""
         return self.updated != _EVER or self.created_or_updated != _EVER
+
+    @property
+    def by_participant(self) -> bool:
+        """Whether it matters whose a balance is."""
+        return self.leaves_out_blocked or self.segments is not None
+
+    def fits_participant(self, facts: Facts) -> bool:
+        """Whether a participant fits of whom these facts are known."""
+        *_, blocked, segments = facts
+        if self.leaves_out_blocked and blocked:
+            return False
+        return self.segments is None or not self.segments.isdisjoint(segments_of(segments))
 
     def unit_filter(self) -> Callable[[str], bool] | None:
         """Whether a unit fits; None if every unit does."""
@@ -188,10 +232,46 @@ def check_units(params: ReportParams, in_use: Sequence[str]) -> None:
         raise UnitFilterError("filter.currency_eq", problem)
 
 
-def described(params: ReportParams) -> Iterator[tuple[str, object]]:
-    """An export's filters by their full names, such as `filter.unit_eq`, with their values."""
+def segments_of(text: str) -> set[str]:
+    """The segments of a participant as a rewards file gives them: names between commas, or a JSON array."""
+    if text.startswith("["):
+        try:
+            found = json.loads(text)
+        except ValueError:
+            found = []
+        if found and all(isinstance(each, str) for each in found):
+            return {each.strip() for each in found}
+    return {each.strip() for each in text.split(",")} - {""}
+
+
+_WORDS = {
+    "unit": "Only unit",
+    "programId": "Only program",
+    "minimumValue": "Minimum value",
+    "availableUntil": "Only what does not expire before",
+    "blocked": "Blocked participants",
+    "segments": "Only segments",
+    "prefill": "valueToRedeem",
+}
+_CHOICES = {"INCLUDE": "included", "EXCLUDE": "left out", "AVAILABLE": "filled in with the available value"}
+
+
+def described(params: ReportParams) -> Iterator[tuple[str, str]]:
+    """An export's filters in words, with their values as people read them."""
     for name, value in params.items():
         if isinstance(value, dict):
-            yield from ((f"{name}.{inner}", each) for inner, each in value.items())
+            for inner, each in value.items():
+                yield f"Only {name}.{inner}", _shown(each)
+        elif name == "minimumValue" and isinstance(value, int):
+            unit = str(params.get("unit"))
+            yield _WORDS[name], f"{format_value(value, unit)} {unit}"
+        elif name in ("blocked", "prefill"):
+            yield _WORDS[name], _CHOICES[str(value)]
         else:
-            yield name, value
+            yield _WORDS.get(name, f"Only {name}"), _shown(value)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, int):
+        return to_the_minute(value)
+    return ", ".join(value) if isinstance(value, list) else str(value)

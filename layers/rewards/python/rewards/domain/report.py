@@ -114,13 +114,20 @@ def is_steady(reward: Reward, asked: int, answered: int) -> bool:
 
 
 def steady(
-    rewards: Iterable[Reward], asked: int, answered: int, program_id: str | None = None
+    rewards: Iterable[Reward],
+    asked: int,
+    answered: int,
+    program_id: str | None = None,
+    until: int | None = None,
 ) -> Iterator[Reward]:
-    """The rewards that are steady (`is_steady`); only those of a program if one is given."""
+    """The rewards that are steady (`is_steady`); only those of a program if one is given, and only those that
+    do not expire before `until` (Unix ms)."""
     return (
         reward
         for reward in rewards
-        if is_steady(reward, asked, answered) and (program_id is None or reward.program_id == program_id)
+        if is_steady(reward, asked, answered)
+        and (program_id is None or reward.program_id == program_id)
+        and (until is None or reward.date_expires is None or reward.date_expires >= until)
     )
 
 
@@ -144,19 +151,22 @@ def redeemable_row(
     unit: str,
     program: str,
     cells: Sequence[str],
+    prefills: bool = False,
 ) -> PackedRow:
     """One available balance in the order of COLUMNS, of packed cells.
 
     `program` is safe in a spreadsheet; `cells` are availableValue, totalRedeemedValue, nextExpiry and rowId.
-    Values have the unit's decimals (a spreadsheet that showed 0 places would save 10.55 as 11); only
-    valueToRedeem is a plain 0 (contract, section 2). The other texts are made safe in a spreadsheet here.
+    Values have the unit's decimals (a spreadsheet that showed 0 places would save 10.55 as 11); valueToRedeem
+    is a plain 0 (contract, section 2), or with `prefills` the available value. The other texts are made safe
+    in a spreadsheet here.
     """
     first, segments = participant
     available, redeemed, expiry, row_id = cells
     names, shown_unit = _unit_cells(unit)
     account, user = neutralised((account_id, user_id))
+    to_redeem = available if prefills else "0"
     return (
-        f"{first}\0{names}\0{available}\x000\0{redeemed}\0{user}\0{account}\0{shown_unit}\0{segments}"
+        f"{first}\0{names}\0{available}\0{to_redeem}\0{redeemed}\0{user}\0{account}\0{shown_unit}\0{segments}"
         f"\0{program}\0{expiry}\0{row_id}"
     )
 

@@ -44,20 +44,22 @@ _SHOWS = {
     BALANCES: "It lists every balance, as of {}.",
     REWARDS: "It lists every reward, as of {}.",
 }
-_FILTERS = {"unit": "Only unit", "programId": "Only program"}
-_NEXT = (
-    ("Pay the participants", "Pay outside this system, for example by payroll, bank file or gift card."),
-    (
-        "Fill in valueToRedeem",
-        "Enter the amount paid, in the unit shown. Leave 0 where nothing was paid, and do not change any "
-        "other column.",
-    ),
-    (
-        "Import the file",
-        "In the console, open Imports, select Import file, and choose the file, saved as CSV or XLSX. Check "
-        "the preview, then select Start import. Each row is redeemed at most once, even if the file is "
-        "imported again.",
-    ),
+_PAY = ("Pay the participants", "Pay outside this system, for example by payroll, bank file or gift card.")
+_FILL_IN = (
+    "Fill in valueToRedeem",
+    "Enter the amount paid, in the unit shown. Leave 0 where nothing was paid, and do not change any other "
+    "column.",
+)
+_CHECK_FILLED_IN = (
+    "Check valueToRedeem",
+    "It is filled in with the available value. Where you paid another amount, enter that, and 0 where "
+    "nothing was paid. Do not change any other column.",
+)
+_IMPORT = (
+    "Import the file",
+    "In the console, open Imports, select Import file, and choose the file, saved as CSV or XLSX. Check the "
+    "preview, then select Start import. Each row is redeemed at most once, even if the file is imported "
+    "again.",
 )
 _WHY = (
     "You receive this email because you requested this {}, or because this is the notification address "
@@ -108,12 +110,14 @@ def report_ready(
     console_url: str,
     kind: str = REDEEMABLE,
     file_format: str = "",
-    filters: Iterable[tuple[str, object]] = (),
+    filters: Iterable[tuple[str, str]] = (),
+    prefilled: bool = False,
 ) -> Email:
     """Say that a report is ready.
 
     `totals` are in credits by unit, empty if the report has none; dates are in Unix milliseconds. `url` opens
-    the file, `console_url` opens the report in the console. `filters` are names and values.
+    the file, `console_url` opens the report in the console. `filters` are in words;
+    `prefilled`: valueToRedeem is what is available.
     """
     count = _count(rows, "row")
     shows = _SHOWS[kind].format(to_the_minute(as_of))
@@ -126,23 +130,18 @@ def report_ready(
     blocks.append(_valid("The download link", works_until))
     blocks.append(Link("Open the report in the console", console_url))
     if kind == REDEEMABLE and rows:
-        blocks += [Heading("What to do next"), Points(_NEXT, ordered=True)]
+        steps = (_PAY, _CHECK_FILLED_IN if prefilled else _FILL_IN, _IMPORT)
+        blocks += [Heading("What to do next"), Points(steps, ordered=True)]
     about = [
         ("Name", shortened(name, _NAME)),
         ("Format", file_format),
         ("Rows", f"{rows:,}"),
-        *((_FILTERS.get(name, f"Only {name}"), _filter_value(value)) for name, value in filters),
+        *((name, shortened(value, _NAME)) for name, value in filters),
         ("As of", to_the_minute(as_of)),
     ]
     blocks.append(Facts("About this report", about))
     subject = f"Report ready: {shortened(name, _NAME_IN_SUBJECT)}, {count}"
     return compose(subject, "good", f"Your report is ready: {count}", blocks, _WHY.format("report"))
-
-
-def _filter_value(value: object) -> str:
-    if isinstance(value, int):
-        return to_the_minute(value)
-    return shortened(", ".join(value) if isinstance(value, list) else str(value), _NAME)
 
 
 def report_failed(name: str, reason: str, console_url: str) -> Email:

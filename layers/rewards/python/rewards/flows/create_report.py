@@ -122,7 +122,8 @@ class Reporter:
     def _make(self, job: ExportJob, time_left: Callable[[], float]) -> CreatedReport:
         """Write the file."""
         kind = TYPES[job.type]
-        found = report_builder(kind, job.id, Filters.read(kind, job.params), self._row_id_keys)
+        filters = Filters.read(kind, job.params)
+        found = report_builder(kind, job.id, filters, self._row_id_keys)
         clock = _Clock(time_left, job.format == "XLSX", comes_back=kind == REDEEMABLE)
         try:
             with tempfile.TemporaryDirectory() as directory, _frozen_objects():
@@ -132,7 +133,7 @@ class Reporter:
                 read_until = self._now()
                 if isinstance(found, RedeemableReport) and found.overview is not None:
                     self._overviews.keep(found.overview, as_of)
-                clock.expect(found.rows)
+                clock.expect(found.rows, at_most=filters.by_participant)
                 batches = clock.watched(found.show(spool.sorted()))
                 self._write(job, batches, Path(directory), clock)
         except OutOfTimeError:
@@ -196,14 +197,12 @@ class _Clock:
         other = "as CSV, or " if self.workbook else ""
         return f"Create it {other}for one unit or one program."
 
-    def expect(self, rows: int) -> None:
-        """So many rows are to be written."""
+    def expect(self, rows: int, at_most: bool = False) -> None:
+        """So many rows are to be written, or fewer."""
         if not self.workbook:
             return
-        if self.comes_back and rows > MAX_WORKBOOK_ROWS:
-            raise ReportTooLargeError(
-                f"The report has {rows:,} rows, but a sheet holds only {MAX_WORKBOOK_ROWS:,}. {self.advice}"
-            )
+        if not at_most:
+            self._check_sheet(rows, f"{rows:,}")
         self.kept += rows * _TO_UPLOAD_A_ROW
 
     def watched(self, rows: Iterator[PackedRow]) -> Iterator[list[PackedRow]]:
@@ -211,7 +210,14 @@ class _Clock:
         while batch := list(islice(rows, _AT_A_TIME)):
             self.check()
             self.rows += len(batch)
+            self._check_sheet(self.rows, f"more than {MAX_WORKBOOK_ROWS:,}")
             yield batch
+
+    def _check_sheet(self, rows: int, words: str) -> None:
+        if self.workbook and self.comes_back and rows > MAX_WORKBOOK_ROWS:
+            raise ReportTooLargeError(
+                f"The report has {words} rows, but a sheet holds only {MAX_WORKBOOK_ROWS:,}. {self.advice}"
+            )
 
     def spare(self) -> float:
         """Seconds that may still be worked."""

@@ -90,6 +90,7 @@ class ReportEnding:
                 kind=TYPES[job.type],
                 file_format=job.format,
                 filters=described(job.params),
+                prefilled=job.params.get("prefill") is not None,
             )
         self._notifications.mail(self._jobs, export_id, job.mailto_email, email)
 

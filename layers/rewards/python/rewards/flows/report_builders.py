@@ -10,8 +10,9 @@ from rewards.domain import report
 from rewards.domain.dates import iso
 from rewards.domain.filters import Filters
 from rewards.domain.overview import Overview
-from rewards.domain.packed import PackedRow, pack
+from rewards.domain.packed import PackedRow, pack, unpack
 from rewards.domain.report import Sums
+from rewards.domain.reward_rows import PARTICIPANT_FACTS
 from rewards.domain.row_ids import RowIdKeys, RowIdKeysError, RowIds
 from rewards.domain.spreadsheet import neutralise
 from rewards.domain.unit_totals import UnitTotals
@@ -23,7 +24,8 @@ from rewards.tabular.external_sort import ExternalSort
 
 class ReportBuilder(Protocol):
     """One kind of report. `rows` counts the rows it will have at most, `totals` what is available, in
-    credits by unit, of the rows that are shown. `history` and `redemptions`: it reads those, too."""
+    credits by unit, of the rows that are shown, once they are. `history` and `redemptions`: it reads those,
+    too."""
 
     history: bool
     redemptions: bool
@@ -62,20 +64,23 @@ class RedeemableReport:
     def __init__(self, row_ids: RowIds, filters: Filters) -> None:
         self._row_ids = row_ids
         self._fits_unit = filters.unit_filter()
+        self._filters = filters
         self._program = filters.program_id
         self.overview = Overview() if filters == Filters() else None
         self.rows = 0
         self.totals = UnitTotals()
 
     def collect(self, page: Page[AccountItem], spool: ExternalSort) -> None:
-        program, overview, totals, make_row_id = self._program, self.overview, self.totals, self._row_ids.make
+        program, overview, make_row_id = self._program, self.overview, self._row_ids.make
+        until, minimum = self._filters.available_until, self._filters.minimum_value
+        totals = UnitTotals() if self._filters.by_participant else self.totals
         for item, user_id, unit in balances(page, self._fits_unit, spool):
             value, redeemed, expiry, expiring = balance_item.sum_rewards(
-                item.rewards.S, page.asked, page.answered, program
+                item.rewards.S, page.asked, page.answered, program, until
             )
             if overview is not None:
                 overview.add(unit, value, expiring)
-            if value > 0:
+            if value >= minimum:
                 self.rows += 1
                 totals.add(unit, value)
                 account_id = item.pk.S
@@ -94,6 +99,9 @@ class RedeemableReport:
 
     def show(self, records: Iterable[PackedRow]) -> Iterator[PackedRow]:
         row, program = report.redeemable_row, neutralise(pack([self._program or ""]))
+        prefills = self._filters.prefills
+        if self._filters.by_participant:
+            records = self._of_fitting_participants(records)
         known_account = known_user = ""
         known = report.NO_PARTICIPANT
         for record in records:
@@ -102,9 +110,22 @@ class RedeemableReport:
                 known_account, known_user = account_id, user_id
                 known = report.redeemable_participant(cells)
             elif user_id == known_user and account_id == known_account:
-                yield row(known, account_id, user_id, unit, program, cells)
+                yield row(known, account_id, user_id, unit, program, cells, prefills)
             else:
-                yield row(report.NO_PARTICIPANT, account_id, user_id, unit, program, cells)
+                yield row(report.NO_PARTICIPANT, account_id, user_id, unit, program, cells, prefills)
+
+    def _of_fitting_participants(self, records: Iterable[PackedRow]) -> Iterator[PackedRow]:
+        """Participants, and balances of those that fit; only now is it known which ones to count."""
+        fits, whose = self._filters.fits_participant, ("", "")
+        fits_unknown = fits_known = fits(("",) * len(PARTICIPANT_FACTS))
+        for record in records:
+            account_id, user_id, unit, *cells = unpack(record)
+            if not unit:
+                whose, fits_known = (account_id, user_id), fits(cells)
+                yield record
+            elif fits_known if whose == (account_id, user_id) else fits_unknown:
+                self.totals.add(unit, int(cells[0].replace(".", "")))  # it has the unit's decimals
+                yield record
 
 
 class BalanceReport:
