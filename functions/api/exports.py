@@ -60,7 +60,7 @@ def _moment(given: Any) -> Any:
     return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
 
 
-_Moment = Annotated[
+Moment = Annotated[
     int,
     BeforeValidator(_moment),
     WithJsonSchema(
@@ -116,7 +116,7 @@ class ExportParams(RequestObject):
         description=f"{_PAYMENT}only balances with at least so much available, in the smallest unit. "
         "Needs `unit`.",
     )
-    availableUntil: _Moment | None = Field(
+    availableUntil: Moment | None = Field(
         default=None, description=f"{_PAYMENT}count only what does not expire before this moment."
     )
     blocked: Literal["INCLUDE", "EXCLUDE"] | None = Field(
@@ -131,12 +131,12 @@ class ExportParams(RequestObject):
     prefill: Literal["AVAILABLE"] | None = Field(
         default=None, description=f"{_PAYMENT}valueToRedeem is the available value instead of 0."
     )
-    createdSince: _Moment | None = Field(default=None, description=_BALANCE_DATES)
-    createdBefore: _Moment | None = Field(default=None, description=_BALANCE_DATES)
-    updatedSince: _Moment | None = Field(default=None, description=_UPDATE_DATES)
-    updatedBefore: _Moment | None = Field(default=None, description=_UPDATE_DATES)
-    createdOrUpdatedSince: _Moment | None = Field(default=None, description="Either of the two.")
-    createdOrUpdatedBefore: _Moment | None = Field(default=None, description="Either of the two.")
+    createdSince: Moment | None = Field(default=None, description=_BALANCE_DATES)
+    createdBefore: Moment | None = Field(default=None, description=_BALANCE_DATES)
+    updatedSince: Moment | None = Field(default=None, description=_UPDATE_DATES)
+    updatedBefore: Moment | None = Field(default=None, description=_UPDATE_DATES)
+    createdOrUpdatedSince: Moment | None = Field(default=None, description="Either of the two.")
+    createdOrUpdatedBefore: Moment | None = Field(default=None, description="Either of the two.")
 
 
 def _only_null(*names: str) -> Any:

@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import Annotated, Any, Literal, Self
 
 from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.openapi.params import Query
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 from pydantic import (
     AfterValidator,
@@ -19,8 +20,8 @@ from pydantic import (
 import wiring
 from amounts import Decimals, DecimalsByUnit, WithDecimalsByUnit
 from crediting import time_to_respond
-from errors import ApiError
-from exports import EmailProblem, Problem, email_problem, mailto, problem
+from errors import ApiError, invalid
+from exports import EmailProblem, Moment, Problem, email_problem, mailto, problem
 from http_responses import FileAddress, Limit, Offset, Redirected, handed_over, shortened
 from known import RequestObject
 from request import caller_of, is_from_console
@@ -29,6 +30,7 @@ from rewards.domain import control_totals
 from rewards.domain.control_totals import MAX_EXPECTED, Counted, unit_of_total
 from rewards.domain.download_names import results_name
 from rewards.domain.file_names import clean, format_of
+from rewards.domain.import_filter import ImportFilter
 from rewards.domain.import_job import ImportJob, ImportType
 from rewards.domain.job_error import JobFailure
 from rewards.domain.object_keys import EXAMPLES, FAILED, RECEIPT, RESULTS, import_key, receipt_key
@@ -361,7 +363,12 @@ class ImportPage(BaseModel):
 
     data: list[Import]
     count: int = Field(description="The number of entries in data.")
-    totalCount: int
+    totalCount: int = Field(description="The number of imports that match.")
+    searchedSince: int | None = Field(
+        default=None,
+        description="Null if all imports were searched. Otherwise older ones than this were not: send the "
+        "request again with it as `to`.",
+    )
 
 
 @router.post(
@@ -393,12 +400,42 @@ def order_import(_tenant: str, wanted: ImportOrder) -> OrderedImport:
     return OrderedImport.model_validate({**_shown(job), "upload": asdict(form)})
 
 
+_ANY_STATUS = Literal[
+    "PENDING", "VALIDATING", "AWAITING_APPROVAL", "PROCESSING", "COMPLETED", "ABORTED", "CANCELLED"
+]
+_QUERY = Query(
+    min_length=1,
+    max_length=200,
+    description="Only imports with this text in their name, file name, requester or id, in upper or lower "
+    "case.",
+)
+
+
 @router.get("/import/history/list", summary="List imports", tags=_TAGS)
-def list_imports(_tenant: str, limit: Limit = 10, offset: Offset = 0) -> ImportPage:
-    """Newest first."""
-    jobs, total = wiring.flows().imports.history(limit, offset)
-    found = [Import.model_validate(_shown(job)) for job in jobs]
-    return ImportPage(data=found, count=len(found), totalCount=total)
+def list_imports(
+    _tenant: str,
+    limit: Limit = 10,
+    offset: Offset = 0,
+    status: Annotated[_ANY_STATUS | None, Query(description="Only imports with this status.")] = None,
+    import_type: Annotated[_TYPES | None, Query(alias="type", description="Only this type.")] = None,
+    since: Annotated[
+        Moment | None, Query(alias="from", description="Only imports created at this moment or later.")
+    ] = None,
+    before: Annotated[
+        Moment | None, Query(alias="to", description="Only imports created before this moment.")
+    ] = None,
+    query: Annotated[str | None, _QUERY] = None,
+) -> ImportPage:
+    """Newest first. With `status`, `type` or `query` one request searches the newest 10,000 imports of the
+    period; `searchedSince` says where it stopped."""
+    if since is not None and before is not None and since >= before:
+        raise invalid([{"field": "from", "message": "must be earlier than to"}])
+    wanted = ImportFilter(status, import_type, since, before, query)
+    listed = wiring.flows().imports.history(limit, offset, wanted)
+    found = [Import.model_validate(_shown(job)) for job in listed.jobs]
+    return ImportPage(
+        data=found, count=len(found), totalCount=listed.total, searchedSince=listed.searched_since
+    )
 
 
 @router.get(

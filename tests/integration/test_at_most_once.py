@@ -128,7 +128,7 @@ def test_a_worker_that_dies_at_any_step_is_repeated_without_harm(world, file, mo
 def test_lists_imports_of_one_second_in_the_order_of_their_creation(world):
     events = [world.put(f"redemptions/{n}.csv", sheet([row(0, note=str(n))])) for n in range(6)]
     made = [world.validate(event) for event in events]
-    assert [each.id for each in world.imports.history(6, 0)[0]] == made[::-1]
+    assert [each.id for each in world.imports.history(6, 0).jobs] == made[::-1]
 
 
 def test_of_two_deliveries_at_once_one_names_the_import(world, file, monkeypatch):
@@ -144,7 +144,7 @@ def test_of_two_deliveries_at_once_one_names_the_import(world, file, monkeypatch
     assert [world.validate(event)] == made
     world.run()
     check_whole(world, *made)
-    assert world.imports.history(10, 0)[1] == 2, "the rewards, and this one"
+    assert world.imports.history(10, 0).total == 2, "the rewards, and this one"
 
 
 def test_an_event_that_is_delivered_again_after_an_update_finds_the_import_of_version_0_1(world, file):

@@ -53,7 +53,7 @@ def dry_run(world, body=BODY):
 
 
 def listed(world):
-    return [job.id for job in world.imports.history(100, 0)[0]]
+    return [job.id for job in world.imports.history(100, 0).jobs]
 
 
 def outcomes(world, import_id):

@@ -1,10 +1,10 @@
 """Imports in the table `Jobs`."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Unpack
 
 from rewards.adapters import metrics
-from rewards.adapters.job_items import attributes, import_job, import_record
+from rewards.adapters.job_items import attribute, attributes, import_job, import_record
 from rewards.adapters.jobs_table import IMPORT, JobsTable, hashed
 from rewards.adapters.metrics import Metric
 from rewards.adapters.row_claims import RowsClaim
@@ -18,6 +18,12 @@ from rewards.domain.import_job import (
 )
 
 _OBJECT = "OBJECT"
+
+# The fields that every import has: what is searched.
+OUTLINE = (
+    *("id", "type", "status", "name", "file_name", "dry_run"),
+    *("requester", "mailto_email", "date_created"),
+)
 
 
 class ImportJobs:
@@ -83,10 +89,21 @@ class ImportJobs:
         before = ImportStatus.VALIDATING.value
         return self._table.update_together(IMPORT, import_id, sealed, actions, status=before)
 
-    def history(self, limit: int, offset: int) -> tuple[list[ImportJob], int]:
-        """Imports, newest first, from `offset`; and how many there are in all."""
-        records, total = self._table.history(IMPORT, limit, offset)
+    def history(
+        self, limit: int, offset: int, since: int | None = None, before: int | None = None
+    ) -> tuple[list[ImportJob], int]:
+        """Imports of a period (Unix ms), newest first, from `offset`; and how many there are in all."""
+        records, total = self._table.history(IMPORT, limit, offset, *_ids(since, before))
         return [import_job(record) for record in records], total
+
+    def outlines(self, since: int | None, before: int | None) -> Iterator[ImportJob]:
+        """Imports of a period (Unix ms), newest first, with OUTLINE only; read as they are taken."""
+        names = tuple(map(attribute, OUTLINE))
+        return map(import_job, self._table.some_of_all(IMPORT, names, *_ids(since, before)))
+
+    def several(self, import_ids: Iterable[str]) -> list[ImportJob]:
+        """The imports with these ids, newest first."""
+        return [import_job(record) for record in self._table.records(IMPORT, import_ids)]
 
     def newest(self, since: int, limit: int) -> list[ImportJob]:
         """Imports that were created since a moment (Unix ms), newest first, at most `limit`."""
@@ -112,3 +129,9 @@ class ImportJobs:
             return import_id
         record = self._table.get(_OBJECT, digest)
         return record["importId"] if record else import_id
+
+
+def _ids(since: int | None, before: int | None) -> tuple[str, str]:
+    """The first and the last possible id of a period; blank where it is not bounded."""
+    first = "" if since is None else ids.make_id(since, 0)
+    return first, "" if before is None else ids.make_id(before - 1, 0xFFFFFFFF)

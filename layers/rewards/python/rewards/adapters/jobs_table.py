@@ -42,6 +42,9 @@ API_KEY = "API_KEY"
 
 META = "META"
 
+_AT_ONCE = 500  # records, when many are searched
+_AFTER_ALL_IDS = "~"
+
 
 class Lease(Enum):
     """What became of a try to take an item."""
@@ -145,21 +148,44 @@ class JobsTable:
             return False
         return True
 
-    def history(self, kind: str, limit: int, offset: int) -> tuple[list[Record], int]:
+    def history(
+        self, kind: str, limit: int, offset: int, first: str = "", last: str = ""
+    ) -> tuple[list[Record], int]:
         """Records of a kind, newest first, from `offset`; and how many there are in all.
+
+        Only those whose ids lie between `first` and `last`, if these are given.
 
         Ids begin with the exact time of creation and no two are the same, so the order is stable. The index
         by kind holds keys only, of which a read unit covers 200: to count ten thousand costs fifty. Only
         the keys of the page itself travel.
         """
-        passed, start = self._count(kind, None, offset) if offset else (0, None)
+        ids = (first, last)
+        passed, start = self._count(kind, ids, None, offset) if offset else (0, None)
         if offset and start is None:
             return [], passed
-        page = self._query(kind, start, Limit=limit)
+        page = self._query(kind, ids, start, Limit=limit)
         found = [item["pk"]["S"] for item in page["Items"]]
-        last = page.get("LastEvaluatedKey")
-        left = self._count(kind, last)[0] if last else 0
+        end = page.get("LastEvaluatedKey")
+        left = self._count(kind, ids, end)[0] if end else 0
         return self._records(found), passed + len(found) + left
+
+    def some_of_all(
+        self, kind: str, attributes: Sequence[str], first: str = "", last: str = ""
+    ) -> Iterator[Record]:
+        """Some attributes of the records of a kind whose ids lie between `first` and `last`, if these are
+        given; newest first, and read as they are taken."""
+        attributes = ("pk", *attributes)
+        start: Any = None
+        while True:
+            page = self._query(kind, (first, last), start, Limit=_AT_ONCE)
+            yield from self._records((item["pk"]["S"] for item in page["Items"]), attributes)
+            start = page.get("LastEvaluatedKey")
+            if start is None:
+                return
+
+    def records(self, kind: str, identifiers: Iterable[str]) -> list[Record]:
+        """The records with these ids, newest first."""
+        return self._records(f"{kind}#{each}" for each in identifiers)
 
     def newest(self, kind: str, since: str, limit: int) -> list[Record]:
         """Records of a kind whose ids do not sort before `since`, newest first, at most `limit`."""
@@ -181,32 +207,37 @@ class JobsTable:
                 break
         return self._records(found)
 
-    def _records(self, pks: Iterable[str]) -> list[Record]:
-        """The records with these keys, newest first."""
+    def _records(self, pks: Iterable[str], attributes: Sequence[str] = ()) -> list[Record]:
+        """The records with these keys, newest first; only some `attributes` if these are given."""
         keys = (item_key(pk, META) for pk in pks)
-        items = batch_get(self.client, self.name, keys, Backoff.for_seconds(self._patience))
+        items = batch_get(self.client, self.name, keys, Backoff.for_seconds(self._patience), attributes)
         return sorted(map(read_item, items), key=lambda record: str(record["pk"]), reverse=True)
 
-    def _count(self, kind: str, start: Any, most: int | None = None) -> tuple[int, Any]:
+    def _count(self, kind: str, ids: tuple[str, str], start: Any, most: int | None = None) -> tuple[int, Any]:
         """How many records of a kind follow a key of the index, `most` at most; and the last one's key,
         None at the end."""
         counted = 0
         while most is None or counted < most:
             limit = {} if most is None else {"Limit": most - counted}
-            page = self._query(kind, start, Select="COUNT", **limit)
+            page = self._query(kind, ids, start, Select="COUNT", **limit)
             counted += page["Count"]
             start = page.get("LastEvaluatedKey")
             if start is None:
                 break
         return counted, start
 
-    def _query(self, kind: str, start: Any, **options: Any) -> Any:
+    def _query(self, kind: str, ids: tuple[str, str], start: Any, **options: Any) -> Any:
+        first, last = ids
+        condition, values = "kind = :kind", {":kind": {"S": kind}}
+        if first or last:
+            condition += " AND pk BETWEEN :first AND :last"
+            values |= {":first": {"S": f"{kind}#{first}"}, ":last": {"S": f"{kind}#{last or _AFTER_ALL_IDS}"}}
         after = {"ExclusiveStartKey": start} if start else {}
         return self.client.query(
             TableName=self.name,
             IndexName="ByKind",
-            KeyConditionExpression="kind = :kind",
-            ExpressionAttributeValues={":kind": {"S": kind}},
+            KeyConditionExpression=condition,
+            ExpressionAttributeValues=values,
             ScanIndexForward=False,
             **after,
             **options,

@@ -18,6 +18,7 @@ from rewards.domain import ids, object_keys
 from rewards.domain.control_totals import ExpectedTotals
 from rewards.domain.errors import RejectedError, RetryLaterError
 from rewards.domain.file_names import format_of
+from rewards.domain.import_filter import ALL_IMPORTS, ImportFilter, ImportList
 from rewards.domain.import_job import (
     FORM_SECONDS,
     ImportFields,
@@ -42,6 +43,9 @@ MAX_FILE_BYTES = 20 * 10**9
 MAX_FORM_BYTES = 5 * 10**9
 # A full report that any program saved comes back: 300 MiB at most, measured with ids of 36 characters.
 MAX_WORKBOOK_BYTES = 512 << 20
+
+# So many records one search of the history reads: a read unit for each 4 KB, and some seconds.
+MAX_SEARCHED = 10_000
 
 # So long a cancellation waits for workers to let go of what they have in hand.
 _CANCEL_SECONDS = 20
@@ -91,10 +95,28 @@ class Imports:
         job = self._jobs.get(import_id) if ids.is_id(import_id) else None
         return job.as_at(self._now()) if job else None
 
-    def history(self, limit: int, offset: int) -> tuple[list[ImportJob], int]:
-        """Imports, newest first, and how many there are in all."""
-        jobs, total = self._jobs.history(limit, offset)
-        return [job.as_at(self._now()) for job in jobs], total
+    def history(self, limit: int, offset: int, wanted: ImportFilter = ALL_IMPORTS) -> ImportList:
+        """Imports, newest first, and how many there are in all.
+
+        The ids decide about a period. For everything else the records are read, MAX_SEARCHED at most.
+        """
+        now = self._now()
+        if not wanted.reads_records:
+            jobs, total = self._jobs.history(limit, offset, wanted.since, wanted.before)
+            return ImportList([job.as_at(now) for job in jobs], total)
+        found: list[str] = []
+        total, searched_since = 0, None
+        for searched, outline in enumerate(self._jobs.outlines(wanted.since, wanted.before)):
+            if searched == MAX_SEARCHED:
+                # A further search up to this moment misses none that was created in the same millisecond.
+                searched_since = ids.time_of(outline.id) + 1
+                break
+            if wanted.fits(outline.as_at(now)):
+                if offset <= total < offset + limit:
+                    found.append(outline.id)
+                total += 1
+        jobs = [job.as_at(now) for job in self._jobs.several(found)]
+        return ImportList(jobs, total, searched_since)
 
     def create(
         self,
@@ -117,8 +139,9 @@ class Imports:
         ValueError if the file's format is not accepted.
         """
         format_of(file_name, import_type is ImportType.REWARDS)
+        now = self._now()
         job = replace(
-            new_import(ids.new_id(self._now()), import_type, dry_run, name, file_name, self._now()),
+            new_import(ids.new_id(now), import_type, dry_run, name, file_name, now),
             requester=requester,
             mailto_email=email,
             allow_duplicate=allow_duplicate,
@@ -235,9 +258,10 @@ class Imports:
 
     def _started_from(self, dry_run: ImportJob, requester: str, email: str | None) -> ImportJob:
         """The one import that a dry run starts, made if it is not there yet."""
-        import_id = self._id_to_start(dry_run)
+        now = self._now()
+        import_id = self._id_to_start(dry_run, now)
         job = replace(
-            new_import(import_id, dry_run.type, False, dry_run.name, dry_run.file_name, self._now()),
+            new_import(import_id, dry_run.type, False, dry_run.name, dry_run.file_name, now),
             requester=requester,
             mailto_email=email or dry_run.mailto_email,
             started_from=dry_run.id,
@@ -254,7 +278,7 @@ class Imports:
             )
         return self._store(job)
 
-    def _id_to_start(self, dry_run: ImportJob) -> str:
+    def _id_to_start(self, dry_run: ImportJob, now: int) -> str:
         """The id of the one import that a dry run starts; another one after one without effect."""
         earlier_id = dry_run.started_as
         earlier = self.get(earlier_id) if earlier_id else None
@@ -262,10 +286,10 @@ class Imports:
             return earlier_id
         if not self._uploads.exists(dry_run.key, dry_run.version_id):
             raise UploadGoneError(dry_run.id)
-        fresh = ids.new_id(self._now())
+        fresh = ids.new_id(now)
         self._jobs.update(dry_run.id, {"started_as": fresh}, started_as=earlier_id)
-        now = self._jobs.get(dry_run.id)
-        return now.started_as if now is not None and now.started_as is not None else fresh
+        stored = self._jobs.get(dry_run.id)
+        return stored.started_as if stored is not None and stored.started_as is not None else fresh
 
     def _store(self, job: ImportJob) -> ImportJob:
         """Keep an import and where its upload has to land; the one that is there already, if one is."""

@@ -66,16 +66,23 @@ class Reversals:
             if earlier is not None and is_complete_reversal(earlier):
                 return earlier
             if earlier_id and (earlier is None or earlier.date_completed is None):
-                return self._begin(earlier_id, original, requester, email, backoff)
-            fresh = ids.new_id(self._now())
+                return self._begin(earlier_id, original, requester, email, self._now(), backoff)
+            now = self._now()
+            fresh = ids.new_id(now)
             if self._jobs.update(original.id, {"reversed_by": fresh}, reversed_by=earlier_id):
-                return self._begin(fresh, original, requester, email, backoff)
+                return self._begin(fresh, original, requester, email, now, backoff)
             original = self._jobs.get(original.id) or original
 
     def _begin(
-        self, reversal_id: str, original: ImportJob, requester: str, email: str | None, backoff: Backoff
+        self,
+        reversal_id: str,
+        original: ImportJob,
+        requester: str,
+        email: str | None,
+        now: int,
+        backoff: Backoff,
     ) -> ImportJob:
-        job = _reversal(reversal_id, original, requester, email, self._now())
+        job = _reversal(reversal_id, original, requester, email, now)
         self._jobs.create(job)
         messages = reversal_messages(reversal_id, original.id, original.chunks)
         self._queues.send_all(self._redemption_queue_url, map(encode, messages), backoff)
