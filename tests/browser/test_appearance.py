@@ -155,6 +155,7 @@ def test_every_page_is_accessible_and_fits_in_light_and_dark_wide_and_narrow(har
         expect(page.get_by_label("Name")).to_have_value("")
     expect(page.get_by_role("button", name="Download")).to_have_count(2)
     report = harness.saved(page, page.get_by_role("button", name="Download").last)
+    page.get_by_text("More filters").click()
     eye.look("reports")
     page.get_by_role("link", name="November payout").first.click()
     expect(page.get_by_role("heading", name="File")).to_be_visible()
@@ -183,6 +184,9 @@ def test_every_page_is_accessible_and_fits_in_light_and_dark_wide_and_narrow(har
     expect(page.get_by_role("heading", level=1)).to_have_text("Imports")  # the result had two tables
     expect(page.get_by_role("table")).to_be_visible()
     eye.look("imports")
+    page.goto(f"{harness.address}#/imports?type=REWARD")
+    expect(page.get_by_label("Type")).to_have_value("REWARD")
+    eye.look("imports-filtered")
     page.goto(f"{harness.address}#/nothing-here")
     expect(page.get_by_role("heading", level=1)).to_have_text("Page not found")
     eye.look("unknown")
@@ -192,6 +196,14 @@ def test_every_page_is_accessible_and_fits_in_light_and_dark_wide_and_narrow(har
     eye.look("security")
     assert eye.found == []
     assert page.faults == []
+
+
+def test_settings_are_accessible_and_fit(harness):
+    page = harness.open("administrator", path="#/settings")
+    eye = Eye(page)
+    expect(page.get_by_role("link", name="API keys", exact=True)).to_be_visible()
+    eye.look("settings")
+    assert eye.found == []
 
 
 def test_what_a_viewer_sees_is_accessible_too(harness):

@@ -1,5 +1,6 @@
 """Pages of the console that the whole process does not show: errors, paging, confirmation, second factor."""
 
+import csv
 import json
 import re
 
@@ -415,3 +416,137 @@ def test_shares_have_one_format(harness):
     page.goto("about:blank")
     page.goto(harness.address)
     expect(page.locator(".percent")).to_have_text(["0.0%", "0.5%", "12.3%", "100.0%"])
+
+
+def test_a_report_with_filters_is_created_filled_in_and_says_its_filters(harness, service):
+    people = (
+        "id,type,unit,assignedCredit,user.id,user.accountId,dateExpires,user.segments,user.dateBlocked\n"
+        'seg-1,CREDIT,CASH/CHF,2500,ann,seg,2099-01-01,"vip, eu",\n'
+        "seg-2,CREDIT,CASH/CHF,2499,bob,seg,2099-01-01,vip,\n"
+        "seg-3,CREDIT,CASH/CHF,9900,cid,seg,2099-01-01,other,\n"
+        "seg-4,CREDIT,CASH/CHF,9900,dee,seg,2099-01-01,vip,2026-01-01\n"
+        "seg-5,CREDIT,CASH/CHF,700,ann,seg,2030-01-01,,\n"
+    )
+    service.upload("rewards/segments.csv", people)
+    page = harness.open(path="#/reports")
+    page.get_by_role("radio", name="CSV").check()
+    page.get_by_text("More filters").click()
+    expect(page.get_by_label("Minimum value")).to_be_disabled()
+    page.get_by_label("Unit", exact=True).select_option("CASH/CHF")
+    expect(page.get_by_label("Minimum value")).to_have_accessible_description("In CASH/CHF.")
+    page.get_by_label("Minimum value").fill("25.00")
+    page.get_by_label("Available until").fill("2031-01-01")
+    page.get_by_label("Segments").fill("vip, staff")
+    page.get_by_label("Leave out blocked participants").check()
+    page.get_by_label("Fill in valueToRedeem").check()
+    page.get_by_label("Name").fill("Filtered")
+    page.get_by_role("button", name="Create report").click()
+    row = page.get_by_role("row", name=re.compile("Filtered.* Completed"))
+    expect(row).to_contain_text("CASH/CHF · at least 25.00 CASH/CHF · without what expires before 1 Jan 2031")
+    expect(row).to_contain_text(
+        "without blocked participants · segments vip, staff · valueToRedeem filled in"
+    )
+    file = harness.saved(page, row.get_by_role("button", name="Download"))
+    (found,) = csv.DictReader(file.open(encoding="utf-8-sig"))
+    assert (found["userId"], found["availableValue"], found["valueToRedeem"]) == ("ann", "25.00", "25.00")
+    page.get_by_role("link", name="Filtered").click()
+    expect(page.get_by_text("at least 25.00 CASH/CHF")).to_be_visible()
+    assert page.faults == []
+
+
+def test_only_the_report_that_people_fill_in_has_their_filters(harness):
+    page = harness.open(path="#/reports")
+    fill_in = page.get_by_label("Fill in valueToRedeem")
+    fill_in.check()
+    page.get_by_role("radio", name="Reward details").check()
+    expect(fill_in).to_be_hidden()
+    page.get_by_label("Name").fill("Details without filters")
+    page.get_by_role("button", name="Create report").click()
+    expect(page.get_by_role("row", name=re.compile("Details without filters.* Completed"))).to_be_visible()
+
+
+def test_the_list_of_imports_is_filtered_and_the_address_keeps_the_filters(harness, service):
+    for name in ("Sought one.csv", "sought two.csv", "other.csv"):
+        order_import(service, name)
+    cancelled = order_import(service, "sought three.csv")
+    service.call("POST", f"/import/{cancelled}/cancel")
+    page = harness.open(path="#/imports")
+    files = (
+        page.get_by_role("table", name="Imports, newest first").get_by_role("rowheader").get_by_role("link")
+    )
+    page.get_by_label("Search").fill("SOUGHT")
+    page.get_by_label("Status").select_option("Waiting for upload")
+    page.get_by_role("button", name="Apply filters").click()
+    expect(files).to_have_text(["sought two.csv", "Sought one.csv"])
+    assert page.url.endswith("#/imports?query=SOUGHT&status=PENDING")
+    page.reload()
+    expect(files).to_have_text(["sought two.csv", "Sought one.csv"])
+    expect(page.get_by_label("Search")).to_have_value("SOUGHT")
+
+    page.get_by_text("More filters").click()
+    page.get_by_label("To", exact=True).fill("2020-01-31")
+    page.get_by_role("button", name="Apply filters").click()
+    expect(page.get_by_text("No import matches")).to_be_visible()
+    expect(page.get_by_label("To", exact=True)).to_be_visible()
+    page.get_by_role("link", name="Clear filters").first.click()
+    expect(page.get_by_role("link", name="other.csv")).to_be_visible()
+    assert page.url.endswith("#/imports")
+    page.go_back()
+    expect(page.get_by_text("No import matches")).to_be_visible()
+    assert page.faults == []
+
+
+def test_a_search_that_did_not_read_all_imports_says_so(harness):
+    page = harness.open(path="#/participants")
+    changed(page, r"/import/history/list\?.*query=", lambda found: found.update(searchedSince=1795292040000))
+    page.goto(f"{harness.address}#/imports?query=csv")
+    expect(page.get_by_text("Older imports were not searched")).to_be_visible()
+
+
+def test_home_shows_what_needs_attention_and_what_was_last(harness, service):
+    page = harness.open(path="#/participants")
+    attention = page.get_by_role("region", name="Needs attention")
+    body = b"accountId,userId,unit,valueToRedeem\nslow,ann,POINT,9999\n"
+    failed = service.upload("redemptions/too much.csv", body)
+    stalled = {"since": failed["dateCreated"], "reason": "1 of 1 rows have no result yet."}
+    waiting = {
+        **failed,
+        "id": "06h0000000000000",
+        "fileName": "approve me.csv",
+        "status": "AWAITING_APPROVAL",
+    }
+
+    def stall(found):
+        for each in found["data"]:
+            if each["id"] != failed["id"]:
+                each["stalled"] = stalled if each["fileName"] == "rewards.csv" else None
+
+    changed(page, r"/import/history/list\?limit=50", stall)
+    changed(
+        page,
+        "status=AWAITING_APPROVAL",
+        lambda found: found.update(data=[waiting], count=1, totalCount=3),
+    )
+    page.goto(f"{harness.address}#/")
+    expect(attention).to_contain_text("3 imports waiting for approval")
+    expect(attention.get_by_role("link", name="approve me.csv")).to_be_visible()
+    expect(attention.get_by_role("listitem").filter(has_text="too much.csv")).to_contain_text(
+        re.compile("Completed with errors.* · 1 row with errors")
+    )
+    expect(attention.get_by_role("listitem").filter(has_text="rewards.csv").first).to_contain_text("Stopped")
+    lists = page.get_by_role("region", name=re.compile("Last (imports|reports)")).get_by_role("table")
+    expect(lists).to_have_count(2)
+    expect(page.get_by_role("link", name="Create report", exact=True)).to_be_visible()
+    for size in (NARROW, ZOOMED):
+        assert not sideways(page, size)
+    attention.get_by_role("link", name="2 more").click()
+    expect(page.get_by_label("Status")).to_have_value("AWAITING_APPROVAL")
+    assert page.faults == []
+
+
+def test_home_says_that_nothing_needs_attention(harness):
+    page = harness.open(path="#/participants")
+    changed(page, r"/import/history/list\?limit=50", lambda found: found.update(data=[]))
+    page.goto(f"{harness.address}#/")
+    expect(page.get_by_text("Nothing needs your attention.")).to_be_visible()
+    expect(page.get_by_text("No imports yet.")).to_be_visible()

@@ -24,6 +24,27 @@ export function value(credits, places) {
   return new Intl.NumberFormat(undefined, form).format(/** @type {any} */ (plain));
 }
 
+/**
+ * The credits of an amount in a unit with so many decimals, as a field of type "number" gives it: 10.5 with 2 decimals
+ * is 1050. Throws an error with words for any other text.
+ * @param {string} amount
+ * @param {number} places
+ */
+export function credits(amount, places) {
+  const [, whole, fraction = ""] = amount.match(/^(\d+)(?:\.(\d*))?$/) || [];
+  if (whole === undefined || fraction.length > places) {
+    const most = places ? `at most ${plural(places, "decimal")}` : "no decimals";
+    throw new Error(`The amount ${amount} cannot be used. Enter a number with ${most}.`);
+  }
+  return Number(BigInt(whole + fraction.padEnd(places, "0")));
+}
+
+/** The moment (Unix milliseconds) at which a day like 2026-11-27, and days after it, begin in the reader's zone. */
+export function startOfDay(day, days = 0) {
+  const [year, month, date] = day.split("-").map(Number);
+  return new Date(year, month - 1, date + days).getTime();
+}
+
 // { unit: credits } as [[unit, credits]], in the units' order.
 export function totals(byUnit) {
   return Object.entries(byUnit || {}).sort(([a], [b]) => (a < b ? -1 : 1));

@@ -12,12 +12,14 @@ import { address } from "./router.js";
 import { badge, importStatus } from "./status.js";
 import { card, heading, into, loading, mayChange, muted, paragraph, who } from "./ui.js";
 
+const HISTORY = "/import/history/list";
 const SHOWN = 5;
 const SEARCHED = 50; // the newest imports, in which those that need attention are found
-const WEEK = 7 * 86_400_000;
+const DAY = 86_400_000;
+const WAITING = 15 * DAY; // after 14 days without an approval an import ends
 
 export function view(root, { signal }) {
-  const attention = h("div", {}, loading(2));
+  const attention = h("div", { class: "stack" }, loading(2));
   const imports = h("div", { class: "stack" }, loading(4));
   const reports = h("div", { class: "stack" }, loading(4));
   const firstRead = watchImports(attention, imports, signal);
@@ -50,22 +52,31 @@ const toAll = (page) => h("p", {}, h("a", { href: address(page) }, `All ${page}`
 // none of them is in progress.
 function watchImports(attention, imports, signal) {
   return new Promise((resolve) => {
-    const watch = () =>
-      follow(
-        `/import/history/list?limit=${SEARCHED}`,
+    const begin = () =>
+      watch().catch((error) => {
+        if (signal.aborted) return;
+        fill(attention, failure(error, begin));
+        fill(imports, muted("The imports could not be read."));
+      });
+    begin();
+
+    async function watch() {
+      const waiting = await get(
+        `${HISTORY}?status=AWAITING_APPROVAL&from=${Date.now() - WAITING}&limit=${SHOWN}`,
+        signal,
+      );
+      await follow(
+        `${HISTORY}?limit=${SEARCHED}`,
         signal,
         ({ data }) => {
-          fill(attention, needingAttention(data));
+          fill(attention, waitingForApproval(waiting), needingAttention(data, waiting.totalCount > 0));
           fill(imports, lastImports(data));
           resolve(data);
           return !data.some(moves);
         },
         (error, now) => error && fill(attention, unreachable("", now)),
-      ).catch((error) => {
-        fill(attention, failure(error, watch));
-        fill(imports, muted("The imports could not be read."));
-      });
-    watch();
+      );
+    }
   });
 }
 
@@ -74,12 +85,24 @@ function lastImports(records) {
   return found.length ? [importsTable(found), toAll("imports")] : muted("No imports yet.");
 }
 
-function needingAttention(records) {
+function waitingForApproval({ data, totalCount }) {
+  if (!totalCount) return null;
+  const more = totalCount - data.length;
+  const list = `${address("imports")}?status=AWAITING_APPROVAL`;
+  return [
+    h("p", { class: "strong" }, `${format.plural(totalCount, "import")} waiting for approval`),
+    h("ul", { class: "listed" }, data.map(line)),
+    more > 0 ? paragraph(h("a", { href: list }, `${format.count(more)} more`)) : null,
+  ];
+}
+
+function needingAttention(records, isOther) {
   const found = records.filter(needsAttention);
-  if (!found.length) return muted("Nothing needs your attention.");
+  if (!found.length) return isOther ? null : muted("Nothing needs your attention.");
   const more = found.length - SHOWN;
   const words = `And ${format.plural(more, "more import")} of the last 7 days. `;
   return [
+    isOther ? h("p", { class: "strong" }, "With errors or stopped") : null,
     h("ul", { class: "listed" }, found.slice(0, SHOWN).map(line)),
     more > 0 ? paragraph(words, h("a", { href: address("imports") }, "All imports")) : null,
   ];
@@ -88,7 +111,7 @@ function needingAttention(records) {
 function needsAttention(record) {
   if (record.dryRun || record.reversedBy) return false;
   if (record.stalled) return true;
-  const isRecent = Date.now() - Number(record.dateCreated) < WEEK;
+  const isRecent = Date.now() - Number(record.dateCreated) < 7 * DAY;
   return isRecent && ["Completed with errors", "Rejected"].includes(importStatus(record));
 }
 
@@ -102,9 +125,10 @@ function line(record) {
   );
 }
 
-function reason({ stalled, error, stats }) {
+function reason({ stalled, error, status, stats }) {
   if (stalled) return stalled.reason;
   if (error) return error.message;
+  if (status === "AWAITING_APPROVAL") return format.rows(stats.rows);
   const failed = stats.summary.find((each) => each.group === "FAILED");
   return `${format.rows(failed.rows)} ${failed.label}`;
 }

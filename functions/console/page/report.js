@@ -6,6 +6,7 @@ import { fill, h } from "./dom.js";
 import { failure, unreachable } from "./errors.js";
 import * as format from "./format.js";
 import { revokeLinks } from "./links.js";
+import { inWords } from "./reportfilters.js";
 import { address } from "./router.js";
 import { badge, reportStatus } from "./status.js";
 import { table } from "./table.js";
@@ -108,7 +109,7 @@ function ended(record) {
 function facts(record) {
   return [
     ["Type", TYPES[ALIASES[record.type] || record.type]?.[0] || record.type],
-    ["Filters", limits(record.params).join(" · ")],
+    ["Filters", separated(inWords(record))],
     ["Format", record.format],
     ["Rows", record.recordCount === null ? "–" : format.count(record.recordCount)],
     ["Created", format.moment(record.dateCreated)],
@@ -143,16 +144,7 @@ function links(record) {
 /** What a report is, below its name. */
 export function subtitle(record) {
   const type = TYPES[ALIASES[record.type] || record.type]?.[0];
-  return [type === record.name ? null : type, ...limits(record.params), record.format]
-    .filter(Boolean)
-    .join(" · ");
+  return separated([type === record.name ? null : type, ...inWords(record), record.format].filter(Boolean));
 }
 
-// The filters of a report: ["CASH/USD", "createdSince 2026-11-01T00:00:00.000Z"].
-function limits({ unit, programId, filter, ...others }) {
-  const filters = Object.entries(filter || {}).map(([name, value]) => `${name} ${[value].flat().join(", ")}`);
-  const isDate = (name) => /(Since|Before|Until)$/.test(name);
-  const shown = ([name, value]) => `${name} ${isDate(name) ? new Date(Number(value)).toISOString() : value}`;
-  const given = [unit, programId, ...filters, ...Object.entries(others).map(shown)].filter(Boolean);
-  return unit || filter ? given : ["all units", ...given];
-}
+const separated = (parts) => parts.map((part, place) => (place ? [" · ", part] : part));

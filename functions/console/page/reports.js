@@ -10,6 +10,7 @@ import { badge, reportStatus } from "./status.js";
 import { pager, table, values } from "./table.js";
 import { choice, empty, field, heading, into, loading, who } from "./ui.js";
 import { reportDownload, subtitle, TYPES } from "./report.js";
+import { paymentFields, paymentParams } from "./reportfilters.js";
 
 const SIZE = 50;
 
@@ -67,6 +68,8 @@ function createForm(units, done) {
     event.preventDefault(); // the Enter key
     (button.matches("button") ? button : button.querySelector("button")).click();
   };
+  const payment = paymentFields(unit, units);
+  types.addEventListener("change", () => (payment.hidden = !isForPayment()));
   const form = h(
     "form",
     { on: { submit: press } },
@@ -78,6 +81,7 @@ function createForm(units, done) {
       choice("Format", "format", formats, "XLSX"),
       field("Name (optional)", name),
     ),
+    payment,
     h(
       "div",
       { class: "buttons" },
@@ -89,15 +93,20 @@ function createForm(units, done) {
 
   async function send() {
     const given = new FormData(form);
+    const unitParams = given.get("unit") ? { unit: given.get("unit") } : {};
     await post("/export", {
       type: given.get("type"),
       format: given.get("format"),
       name: String(given.get("name")).trim() || null,
-      params: given.get("unit") ? { unit: given.get("unit") } : {},
+      params: { ...unitParams, ...(isForPayment() ? paymentParams(given, units) : {}) },
     });
     announce("The report is being created");
     name.value = "";
     done();
+  }
+
+  function isForPayment() {
+    return new FormData(form).get("type") === "REDEEMABLE_REWARD_BALANCE";
   }
 }
 
