@@ -38,6 +38,7 @@ class DeployedStack:
             "FILES_BUCKET": self.outputs["FilesBucket"],
             "FINISH_QUEUE_URL": self.resources["FinishQueue"],
             "VALIDATE_FUNCTION": self.resources["ValidateFunction"],
+            "AUDIT_LOG_GROUP": self.resources["AuditLogGroup"],
         }
         used = settings.load(Settings, environment, only=[each.lower() for each in environment])
         return Flows(used, client=client)

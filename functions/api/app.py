@@ -9,17 +9,19 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 from aws_lambda_powertools.logging.utils import copy_config_to_registered_loggers
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+import audit
 import balance_routes
 import downloads
 import exports
 import imports
 import keys
 import openapi
+import recording
 import reward_routes
 from errors import MAX_RESPONSE_BYTES, ApiError, in_plain_words, response_to, too_large
 from http_responses import shortened
-from request import READING, admit, caller_named
-from resolver import Resolver
+from request import BASE, READING, admit, caller_named
+from resolver import Resolver, for_the_log
 from rewards.adapters import metrics
 from rewards.adapters.metrics import Metric
 from rewards.adapters.throttling import reported
@@ -29,7 +31,7 @@ from wiring import settings
 logger = Logger()
 copy_config_to_registered_loggers(logger, include={"rewards"})
 app = Resolver()
-for module in (exports, imports, balance_routes, reward_routes, keys, openapi):
+for module in (exports, imports, balance_routes, reward_routes, keys, audit, openapi):
     app.include_router(module.router, prefix="/api/v1/<_tenant>")
 
 # The token in the path is the authentication.
@@ -72,9 +74,11 @@ app.exception_handler(Exception)(_failed)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     if event["rawPath"].startswith("/download/"):
         response = links.resolve(event, context)
+        if response["statusCode"] in (404, 410):
+            recording.link_rejected(response["statusCode"])
     else:
         response = _respond(event, context)
-        _report(event, response)
+        _report(event, response, context)
         if event["requestContext"]["http"]["method"] == "HEAD":
             response["body"] = ""
     # Responses contain balances, names, and addresses of files that need no password.
@@ -86,23 +90,30 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return {**response, "headers": {**response.get("headers", {}), **everywhere}}
 
 
-def _report(event: dict[str, Any], response: dict[str, Any]) -> None:
-    """Log a request that changes something, and count one that was not authorized."""
+def _report(event: dict[str, Any], response: dict[str, Any], context: LambdaContext) -> None:
+    """Log a request that changes something, and count one that was not authorized; add its audit entry."""
     status = response["statusCode"]
     if status in (401, 403):
         metrics.record(Metric.AUTHORIZATION_FAILURES, Status=str(status))
     method = event["requestContext"]["http"]["method"].upper()
-    if method in READING:
-        return
-    # Path and body may have ids of participants. Of what was created, the id is the service's own.
     route, ids = app.route_of(event["rawPath"].replace("%25", "%"))
     body = json.loads(response.get("body") or "null")
     body = body if isinstance(body, dict) else {}
+    named = "GET" if method == "HEAD" else method
+    place = (named, route.removeprefix(f"{BASE}<_tenant>")) if route else None
+    try:
+        recording.record(event, response, body, place, ids, context.aws_request_id)
+    except Exception as error:  # what the request asked for has happened
+        logger.exception("audit entry not written", exc_info=error)
+        metrics.record(Metric.AUDIT_PROBLEMS)
+    if method in READING:
+        return
+    # Path and body may have ids of participants. Of what was created, the id is the service's own.
     said = {
         "caller": caller_named(event),
         "method": method,
         "route": route,
-        **ids,
+        **for_the_log(ids),
         "created_id": body.get("id") if status == 201 else None,
         "status": status,
         "error_code": body.get("apiErrorCode"),

@@ -11,11 +11,12 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
+import recording
 import wiring
 from http_responses import redirect
 from rewards.adapters.download_links import DownloadLink
 from rewards.clock import now
-from rewards.domain.object_keys import is_of_import, job_in
+from rewards.domain.object_keys import file_name_in, is_of_import, job_in
 
 logger = Logger()
 router = APIGatewayHttpRouter()
@@ -37,6 +38,9 @@ def download(token: str) -> Response[str]:
     head = router.current_event.http_method == "HEAD"
     response = redirect(wiring.flows().files.signed_url(link.key, wiring.SIGNED_SECONDS, link.name, head))
     response.headers.update(_HEADERS)
+    if not head:  # mail scanners look whether there is something
+        kind = "import" if is_of_import(link.key) else "export"
+        recording.link_opened(f"{kind}/{job_in(link.key)}", file_name_in(link.key))
     return response
 
 

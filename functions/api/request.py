@@ -80,6 +80,11 @@ def caller_named(event: dict[str, Any]) -> str | None:
     return (granted.get("user") or _API_KEY) if granted else None
 
 
+def caller_known(event: dict[str, Any]) -> str | None:
+    """How records name the caller; None for an unknown one."""
+    return caller_of(event).name if _granted(event) else None
+
+
 def _granted(event: dict[str, Any]) -> dict[str, str] | None:
     """What the authorizer says about the caller; None for an unknown one."""
     granted = (event["requestContext"].get("authorizer") or {}).get("lambda") or {}
@@ -144,7 +149,7 @@ def _plain(event: dict[str, Any], path: str, method: str) -> dict[str, Any]:
         "requestContext": {**event["requestContext"], "http": http},
         # The body must be JSON, whatever its content type (curl sends that of a form).
         "headers": {**_headers(event), "content-type": "application/json"},
-        "body": _body(event),
+        "body": sent_body(event),
         "isBase64Encoded": False,
     }
 
@@ -153,7 +158,8 @@ def _headers(event: dict[str, Any]) -> dict[str, str]:
     return {name.lower(): value for name, value in (event.get("headers") or {}).items()}
 
 
-def _body(event: dict[str, Any]) -> str:
+def sent_body(event: dict[str, Any]) -> str:
+    """The body of a request. Raises ApiError if it is too large, or not UTF-8."""
     body: str = event.get("body") or ""
     if len(body) > 2 * MAX_BODY_BYTES or len(body.encode(errors="replace")) > 2 * MAX_BODY_BYTES:
         raise _too_large()

@@ -1,6 +1,7 @@
 """Routing: the most specific path that fits decides, and an id from outside may contain any character."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
@@ -18,7 +19,7 @@ _WITH_SLASHES = ("account_id", "user_id", "reward_id")
 # The ids that the log may have, under the same names.
 _LOGGED = ("import_id", "export_id", "reward_id", "key_id")
 # Routes below these paths are for administrators.
-_ADMINISTRATION = (f"{BASE}<_tenant>/keys",)
+_ADMINISTRATION = (f"{BASE}<_tenant>/keys", f"{BASE}<_tenant>/audit")
 
 
 class Resolver(APIGatewayHttpResolver):
@@ -55,15 +56,12 @@ class Resolver(APIGatewayHttpResolver):
         return {route.method for route, _ in fitting if route.path == best.path}
 
     def route_of(self, path: str) -> tuple[str | None, dict[str, str]]:
-        """What the log says of a path: its route, and the ids in it that are not those of participants."""
+        """The route of a path, and the ids in it; None if there is none."""
         fitting = self._fitting(path)
         if not fitting:
             return None, {}
         best, match = max(fitting, key=lambda each: _literal(each[0].path))
-        logged = {name: match[name] for name in _LOGGED if name in match.groupdict()}
-        if "key_id" in logged and not is_id(logged["key_id"]):  # somebody may have sent the key itself
-            del logged["key_id"]
-        return best.path, logged
+        return best.path, match.groupdict()
 
     def is_paged(self, path: str, method: str) -> bool:
         """Whether the route of a request has a `limit`."""
@@ -85,6 +83,14 @@ class Resolver(APIGatewayHttpResolver):
         require(caller_of(event), scope_of(route))
         reject_unknown(route, event.get("rawQueryString") or "", event["body"])
         return super()._call_route(route, route_arguments)
+
+
+def for_the_log(ids: Mapping[str, str]) -> dict[str, str]:
+    """The ids of a path that are not those of participants."""
+    logged = {name: ids[name] for name in _LOGGED if name in ids}
+    if "key_id" in logged and not is_id(logged["key_id"]):  # somebody may have sent the key itself
+        del logged["key_id"]
+    return logged
 
 
 def scope_of(route: Route) -> Scope:

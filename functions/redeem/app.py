@@ -31,6 +31,8 @@ NEEDED = (
     "files_bucket",
     "redemption_queue_url",
     "finish_queue_url",
+    "row_id_key_secret",
+    "audit_log_group",
 )
 
 

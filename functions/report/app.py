@@ -37,6 +37,7 @@ NEEDED = (
     "retention_days",
     "public_url",
     "row_id_key_secret",
+    "audit_log_group",
 )
 
 

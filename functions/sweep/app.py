@@ -21,7 +21,10 @@ from rewards.settings import load
 logger = Logger()
 copy_config_to_registered_loggers(logger, include={"rewards"})
 
-NEEDED = ("jobs_table", "finish_queue_url", "export_queue_url", "validate_function", "alarm_topic_arn")
+NEEDED = (
+    *("jobs_table", "finish_queue_url", "export_queue_url", "validate_function", "alarm_topic_arn"),
+    "audit_log_group",
+)
 
 
 @cache

@@ -21,7 +21,10 @@ _LOADED = (row_id_keys, validate_import)
 logger = Logger()
 copy_config_to_registered_loggers(logger, include={"rewards"})
 
-NEEDED = ("jobs_table", "files_bucket", "redemption_queue_url", "finish_queue_url", "row_id_key_secret")
+NEEDED = (
+    *("jobs_table", "files_bucket", "redemption_queue_url", "finish_queue_url"),
+    *("row_id_key_secret", "audit_log_group"),
+)
 
 
 # Seconds that are kept to look for duplicate rows and to seal; sending goes on in another function.

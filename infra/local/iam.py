@@ -15,6 +15,9 @@ _ASKED_HERE = {
     "sqs:SendMessage": ("sqs:SendMessageBatch", None),
 }
 
+# AWS names the events of a log group with `:*` at the end of its ARN; MiniStack asks for the group itself.
+_EVENTS = ":*"
+
 # What AWS asks for each email that is sent with a configuration set, both; MiniStack asks once, on "*".
 _EMAIL_RESOURCES = (":identity/", ":configuration-set/")
 
@@ -33,6 +36,9 @@ def allow_ministacks_own_actions(aws: MiniStack, roles: Iterable[str]) -> None:
                     action, resource = _ASKED_HERE[name]
                     resource = resource or report_builder["Resource"]
                     extra.append({"Effect": "Allow", "Action": action, "Resource": resource})
+            if any(name.startswith("logs:") for name in _listed(report_builder["Action"])):
+                groups = [each.removesuffix(_EVENTS) for each in _listed(report_builder["Resource"])]
+                extra.append({"Effect": "Allow", "Action": report_builder["Action"], "Resource": groups})
         if extra:
             policy = json.dumps({"Version": "2012-10-17", "Statement": extra})
             iam.put_role_policy(RoleName=role, PolicyName="asked-by-ministack-only", PolicyDocument=policy)

@@ -262,6 +262,7 @@ def reporter_on(
     flows: Any = Flows(settings, client=lambda service, *_: wire.client(service), now=now)
     flows.jobs_table, flows.row_id_keys = jobs, keys
     flows.mailer = SimpleNamespace(send=lambda *_: "id")
+    flows.audit_log = SimpleNamespace(add=lambda *_: None)
     return flows.reporter, jobs, wire
 
 

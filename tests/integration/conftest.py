@@ -58,7 +58,8 @@ def new_world(aws, prepare=lambda client: None):
 
     clients = cache(build)
     number = next(_numbers)
-    names = {name: f"{name}-{number}" for name in ("accounts", "rewards", "jobs", "upload", "files")}
+    kinds = ("accounts", "rewards", "jobs", "upload", "files", "audit")
+    names = {name: f"{name}-{number}" for name in kinds}
     dynamodb = clients("dynamodb")
     text = {"AttributeType": "S"}
     for table, keys in (("accounts", ["pk", "sk"]), ("rewards", ["id"])):

@@ -36,7 +36,7 @@ def create(world, unit="POINT", user="ann"):
 
 def loader(world):
     """The one of another container."""
-    return Loader(world.accounts, world.registry, world.units_in_use, world.now)
+    return Loader(world.accounts, world.registry, world.units_in_use, world.audited, world.now)
 
 
 def store(world, user="ann", unit="POINT", reward_id="old", program=None):

@@ -40,6 +40,8 @@ def handler(world, aws, monkeypatch):
 
 @contextlib.contextmanager
 def handlers(world, aws, monkeypatch):
+    with contextlib.suppress(aws.client("logs").exceptions.ResourceAlreadyExistsException):
+        aws.client("logs").create_log_group(logGroupName=world.names["audit"])
     with contextlib.suppress(aws.client("secretsmanager").exceptions.ResourceExistsException):
         aws.client("secretsmanager").create_secret(Name="row-id-key", SecretString=KEY)
     variables = {
@@ -69,6 +71,7 @@ def handlers(world, aws, monkeypatch):
         "TENANT_ALIAS": "default",
         "VALIDATE_FUNCTION": "validate",
         "ALARM_TOPIC_ARN": "arn:aws:sns:us-east-1:000000000000:no-such-topic",
+        "AUDIT_LOG_GROUP": world.names["audit"],
         "TOKEN_ISSUER": "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_pool",
         "JWKS_URL": f"{aws.endpoint}/us-east-1_pool/.well-known/jwks.json",
         "USER_POOL_CLIENT_ID": "client",

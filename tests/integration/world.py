@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rewards.adapters import queue_messages
+from rewards.adapters.audit_log import AuditLog
 from rewards.adapters.errors import EmailNotSentError
 from rewards.adapters.jobs_table import EXPORT, IMPORT
 from rewards.adapters.retry import Backoff
 from rewards.bootstrap import Flows, Settings
+from rewards.domain.audit import AuditEntry
 from rewards.domain.balance import Balance, archive, leaving
 from rewards.domain.balance_key import BalanceKey
 from rewards.domain.messages import (
@@ -61,6 +63,17 @@ class RecordingMailer:
         return "id"
 
 
+class RecordingAuditLog(AuditLog):
+    """Keeps entries instead of writing them."""
+
+    def __init__(self, now: Clock) -> None:
+        super().__init__(lambda: None, "audit", keys, now)
+        self.entries: list[AuditEntry] = []
+
+    def write(self, *entries: AuditEntry) -> None:
+        self.entries += entries
+
+
 class RecordingLambda:
     """Keeps the events that the function `validate` is called with."""
 
@@ -95,6 +108,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.s3, self.sqs = self.clients("s3"), self.clients("sqs")
+        self.audited = RecordingAuditLog(self.now)
         settings = Settings(
             accounts_table=self.names["accounts"],
             rewards_table=self.names["rewards"],
@@ -119,10 +133,12 @@ class World:
             stack_name="rewards-test",
             validate_function="validate",
             alarm_topic_arn="arn:aws:sns:us-east-1:000000000000:alarms",
+            audit_log_group="audit",
         )
         self.flows = Flows(settings, client=self._client, now=self.now)
         # What reaches beyond the emulated services is given by the test.
         self.flows.mailer, self.flows.row_id_keys = self.mailer, keys
+        self.flows.audit_log = self.audited
 
     def __getattr__(self, name: str) -> Any:
         """The flows and adapters themselves."""

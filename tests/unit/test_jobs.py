@@ -3,6 +3,7 @@
 from dataclasses import replace
 from itertools import product
 from typing import get_type_hints
+from unittest.mock import Mock
 
 import pytest
 
@@ -80,11 +81,11 @@ def test_writes_only_a_status_that_can_follow_the_expected_one(adapter, statuses
         table = Table()
         expected = {} if before is None else {"status": before}
         if before is not None and after in transitions[before]:
-            assert adapter(table).update("id", {"status": after}, **expected)
+            assert adapter(table, Mock()).update("id", {"status": after}, **expected)
             assert table.written == [({"status": after.value}, {"status": before.value})]
         else:
             with pytest.raises(ImpossibleTransitionError):
-                adapter(table).update("id", {"status": after}, **expected)
+                adapter(table, Mock()).update("id", {"status": after}, **expected)
             assert table.written == []
 
 
@@ -92,10 +93,10 @@ def test_an_import_is_created_only_in_a_first_status():
     for status in ImportStatus:
         table = Table()
         if status in imports.FIRST_STATUSES:
-            assert ImportJobs(table).create(import_of(status=status))
+            assert ImportJobs(table, Mock()).create(import_of(status=status))
         else:
             with pytest.raises(ImpossibleTransitionError):
-                ImportJobs(table).create(import_of(status=status))
+                ImportJobs(table, Mock()).create(import_of(status=status))
             assert table.written == []
 
 

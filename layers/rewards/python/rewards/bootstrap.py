@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rewards.adapters.accounts import Accounts
     from rewards.adapters.alarm_topic import AlarmTopic
     from rewards.adapters.api_keys import ApiKeys
+    from rewards.adapters.audit_log import AuditLog
     from rewards.adapters.chunk_records import ChunkRecords
     from rewards.adapters.download_links import DownloadLinks
     from rewards.adapters.export_jobs import ExportJobs
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from rewards.adapters.upload_bucket import UploadBucket
     from rewards.adapters.validate_function import ValidateFunction
     from rewards.domain.row_ids import RowIdKeys
+    from rewards.flows.audit_search import AuditSearch
     from rewards.flows.create_report import Reporter
     from rewards.flows.dead_letters import DeadLetters
     from rewards.flows.email_problems import EmailProblems
@@ -87,6 +89,7 @@ class Settings:
     stack_name: str
     validate_function: str
     alarm_topic_arn: str
+    audit_log_group: str
 
 
 @dataclass
@@ -124,16 +127,23 @@ class Flows:
         return JobsTable(self.client("dynamodb"), self.settings.jobs_table, self.patience)
 
     @cached_property
+    def audit_log(self) -> "AuditLog":
+        from rewards.adapters.audit_log import AuditLog
+
+        group, keys = self.settings.audit_log_group, lambda: self.row_id_keys()
+        return AuditLog(lambda: self.client("logs"), group, keys, self.now)
+
+    @cached_property
     def import_jobs(self) -> "ImportJobs":
         from rewards.adapters.import_jobs import ImportJobs
 
-        return ImportJobs(self.jobs_table)
+        return ImportJobs(self.jobs_table, self.audit_log)
 
     @cached_property
     def export_jobs(self) -> "ExportJobs":
         from rewards.adapters.export_jobs import ExportJobs
 
-        return ExportJobs(self.jobs_table)
+        return ExportJobs(self.jobs_table, self.audit_log)
 
     @cached_property
     def chunk_records(self) -> "ChunkRecords":
@@ -304,7 +314,7 @@ class Flows:
     def loader(self) -> "Loader":
         from rewards.flows.load_rewards import Loader
 
-        return Loader(self.accounts, self.registry, self.units_in_use, self.now)
+        return Loader(self.accounts, self.registry, self.units_in_use, self.audit_log, self.now)
 
     @cached_property
     def reverser(self) -> "Reverser":
@@ -460,6 +470,16 @@ class Flows:
             now=self.now,
             row_id_keys=self.row_id_keys,
         )
+
+    # --- Audit log ---
+
+    @cached_property
+    def audit_search(self) -> "AuditSearch":
+        from rewards.adapters.audit_log import AuditReader
+        from rewards.flows.audit_search import AuditSearch
+
+        reader = AuditReader(lambda: self.client("logs"), self.settings.audit_log_group)
+        return AuditSearch(reader, self.now)
 
     # --- Single rewards and balances ---
 

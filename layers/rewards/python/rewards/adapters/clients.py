@@ -22,7 +22,11 @@ _S3_CONFIG = _CONFIG.merge(
 )
 # Checking each value of a batch would take as long as sending it; tests check the requests instead.
 _DYNAMODB_CONFIG = _CONFIG.merge(Config(parameter_validation=False))
-_CONFIGS = {"s3": _S3_CONFIG, "dynamodb": _DYNAMODB_CONFIG}
+# The audit log must not keep a request from its response.
+_LOGS_CONFIG = _CONFIG.merge(
+    Config(retries={"mode": "standard", "total_max_attempts": 3}, connect_timeout=1, read_timeout=5)
+)
+_CONFIGS = {"s3": _S3_CONFIG, "dynamodb": _DYNAMODB_CONFIG, "logs": _LOGS_CONFIG}
 
 
 @cache

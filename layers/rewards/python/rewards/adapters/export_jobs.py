@@ -1,18 +1,21 @@
-"""Exports in the table `Jobs`."""
+"""Exports in the table `Jobs`. Each step of an export gets an entry in the audit log."""
 
 from typing import Unpack
 
+from rewards.adapters.audit_log import AuditLog
 from rewards.adapters.job_items import attributes, export_job, export_record
 from rewards.adapters.jobs_table import EXPORT, JobsTable
 from rewards.domain import ids
+from rewards.domain.audit import export_step
 from rewards.domain.export_job import ExportFields, ExportJob, check_transition
 
 
 class ExportJobs:
     """Reads and writes exports. A status is written only if it can follow the status before it."""
 
-    def __init__(self, table: JobsTable) -> None:
+    def __init__(self, table: JobsTable, audit_log: AuditLog) -> None:
         self._table = table
+        self._audit_log = audit_log
 
     def get(self, export_id: str) -> ExportJob | None:
         """An export as it is stored now (strongly consistent), or None."""
@@ -31,7 +34,12 @@ class ExportJobs:
         """
         if "status" in changes:
             check_transition(expected.get("status"), changes["status"])
-        return self._table.update(EXPORT, export_id, attributes(changes), **attributes(expected))
+        updated = self._table.update(EXPORT, export_id, attributes(changes), **attributes(expected))
+        step = export_step(changes) if updated else None
+        if step is not None:
+            action, details = step
+            self._audit_log.add(action, f"export/{export_id}", details)
+        return updated
 
     def history(self, limit: int, offset: int) -> tuple[list[ExportJob], int]:
         """Exports, newest first, from `offset`; and how many there are in all."""

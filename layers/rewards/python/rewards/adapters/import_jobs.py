@@ -1,14 +1,16 @@
-"""Imports in the table `Jobs`."""
+"""Imports in the table `Jobs`. Each step of an import gets an entry in the audit log."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Unpack
 
 from rewards.adapters import metrics
+from rewards.adapters.audit_log import AuditLog
 from rewards.adapters.job_items import attribute, attributes, import_job, import_record
 from rewards.adapters.jobs_table import IMPORT, JobsTable, hashed
 from rewards.adapters.metrics import Metric
 from rewards.adapters.row_claims import RowsClaim
 from rewards.domain import ids
+from rewards.domain.audit import Step, arrival, import_step, sealed_step
 from rewards.domain.import_job import (
     ImportFields,
     ImportJob,
@@ -29,8 +31,9 @@ OUTLINE = (
 class ImportJobs:
     """Reads and writes imports. A status is written only if it can follow the status before it."""
 
-    def __init__(self, table: JobsTable) -> None:
+    def __init__(self, table: JobsTable, audit_log: AuditLog) -> None:
         self._table = table
+        self._audit_log = audit_log
 
     def get(self, import_id: str) -> ImportJob | None:
         """An import as it is stored now (strongly consistent), or None."""
@@ -43,6 +46,8 @@ class ImportJobs:
         created = self._table.create(IMPORT, job.id, import_record(job))
         if created and job.date_completed is not None:
             metrics.record(Metric.IMPORTS_ENDED, Status=job.status)
+        if created:
+            self._record(job.id, arrival(job), job.requester)
         return created
 
     def update(
@@ -68,6 +73,8 @@ class ImportJobs:
         status = changes.get("status") or expected.get("status")
         if updated and status is not None and changes.get("date_completed") is not None:
             metrics.record(Metric.IMPORTS_ENDED, Status=status)
+        if updated:
+            self._record(import_id, import_step(changes, expected.get("status")))
         return updated
 
     def count_group(self, import_id: str, number: int, now: int) -> int:
@@ -87,7 +94,10 @@ class ImportJobs:
         actions = [] if claim is None else [claim.action(self._table.name)]
         sealed = {**attributes(changes), "status": ImportStatus.PROCESSING.value}
         before = ImportStatus.VALIDATING.value
-        return self._table.update_together(IMPORT, import_id, sealed, actions, status=before)
+        done = self._table.update_together(IMPORT, import_id, sealed, actions, status=before)
+        if done:
+            self._record(import_id, sealed_step(changes))
+        return done
 
     def history(
         self, limit: int, offset: int, since: int | None = None, before: int | None = None
@@ -117,6 +127,11 @@ class ImportJobs:
     def end_lease(self, import_id: str, owner: str) -> None:
         """Release the end of an import."""
         self._table.update(IMPORT, import_id, {"leasedUntil": 0}, leaseOwner=owner)
+
+    def _record(self, import_id: str, step: Step | None, actor: str | None = None) -> None:
+        if step is not None:
+            action, details = step
+            self._audit_log.add(action, f"import/{import_id}", details, actor)
 
     def id_of_object(self, object_name: Iterable[str], import_id: str) -> str:
         """The id of the import of an uploaded object: `import_id`, unless an earlier call gave another one.

@@ -27,6 +27,7 @@ class Metric(StrEnum):
     ALARMS_WITHOUT_RECIPIENT = "AlarmsWithoutRecipient"  # runs of the sweep while nobody receives alarms
     OLDEST_IMPORT_AGE = "OldestImportAge"  # seconds since the oldest import that has not ended was created
     AUTHORIZATION_FAILURES = "AuthorizationFailures"  # Status: 401 or 403
+    AUDIT_PROBLEMS = "AuditProblems"  # entries that are missing in the audit log
 
 
 _UNITS = {

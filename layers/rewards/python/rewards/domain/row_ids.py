@@ -89,6 +89,11 @@ class RowIdKeys:
         if any(not _MIN_KEY <= len(key) <= _MAX_KEY for key in self._keys):
             raise RowIdKeysError(f"A rowId key must have {_MIN_KEY} to {_MAX_KEY} bytes.")
 
+    @property
+    def first(self) -> bytes:
+        """The key that stays first, however many are added."""
+        return self._keys[0]
+
     @classmethod
     def parse(cls, text: str) -> "RowIdKeys":
         """The keys in a secret: one random text, valid for all reports, or the JSON list

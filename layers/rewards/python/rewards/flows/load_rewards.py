@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from rewards.adapters.accounts import MAX_GRANTS, Accounts
+from rewards.adapters.audit_log import AuditLog
 from rewards.adapters.balance_item import encode_rewards
 from rewards.adapters.parallel import in_parallel
 from rewards.adapters.retry import Backoff
 from rewards.adapters.reward_registry import Claim, RewardRegistry, claim_of
 from rewards.adapters.units_in_use import UnitsInUse
+from rewards.domain.audit import RELATED, Action
 from rewards.domain.balance import MAX_OPEN_BYTES, MAX_OPEN_REWARDS, Balance, grant, open_rewards
 from rewards.domain.balance_key import BalanceKey
 from rewards.domain.outcomes import Outcome, RowResult, StopReason
@@ -23,9 +25,15 @@ class Loader:
     """Loads grants. `now` gives Unix milliseconds."""
 
     def __init__(
-        self, accounts: Accounts, registry: RewardRegistry, units_in_use: UnitsInUse, now: Callable[[], int]
+        self,
+        accounts: Accounts,
+        registry: RewardRegistry,
+        units_in_use: UnitsInUse,
+        audit_log: AuditLog,
+        now: Callable[[], int],
     ) -> None:
         self._accounts = accounts
+        self._audit_log = audit_log
         self._registry = registry
         self._spellings = Spellings(accounts, registry, units_in_use)
         self._units = UnitClaims(units_in_use)
@@ -59,9 +67,8 @@ class Loader:
             pending = [each for each in pending if each.line not in results]
             if lost:
                 backoff.wait()
-        self._write_participants(
-            (each for each in grants if results[each.line].outcome is Outcome.LOADED), backoff
-        )
+        loaded = (each for each in grants if results[each.line].outcome is Outcome.LOADED)
+        self._write_participants(import_id, loaded, backoff)
         return [results[each.line] for each in grants]
 
     def _grant(
@@ -117,7 +124,7 @@ class Loader:
     def _write(self, write: "_Write") -> bool:
         return self._accounts.write_together([write.balance], write.actions, self._now())
 
-    def _write_participants(self, grants: Iterable[Grant], backoff: Backoff) -> None:
+    def _write_participants(self, import_id: str, grants: Iterable[Grant], backoff: Backoff) -> None:
         """Write what the file says of participants, then bring the flags of their balances in line.
 
         In this order, and again whenever it is repeated: a balance that is created in between takes its flag
@@ -141,6 +148,10 @@ class Loader:
         for key, facts in wanted.items():
             if "dateBlocked" in facts:
                 self._block(*key, backoff)
+                if "dateBlocked" not in known.get(key, {}):
+                    whose = self._audit_log.participant(*key)
+                    about = {RELATED: f"import/{import_id}"}
+                    self._audit_log.add(Action.PARTICIPANT_BLOCKED, whose, about)
 
     def _block(self, account_id: str, user_id: str, backoff: Backoff) -> None:
         """Set the flag on those of a participant's balances that do not have it."""
