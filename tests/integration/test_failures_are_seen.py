@@ -64,6 +64,7 @@ OWN = {
     Metric.OLDEST_IMPORT_AGE: CAUSES["OldImportsAlarm"],
     Metric.EMAIL_PROBLEMS: CAUSES["EmailProblemsAlarm"],
     Metric.ALARMS_WITHOUT_RECIPIENT: CAUSES["AlarmsWithoutRecipientAlarm"],
+    Metric.AUDIT_PROBLEMS: CAUSES["AuditProblemsAlarm"],
     Metric.AUTHORIZATION_FAILURES: CAUSES["UnauthorizedRequestsAlarm"],
     Metric.REQUEUES: a_lease_is_taken,
     Metric.IMPORTS_ENDED: a_file_is_rejected,

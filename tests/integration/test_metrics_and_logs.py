@@ -174,6 +174,11 @@ def nobody_receives_alarms(service):
     service.run("sweep", event("sweep"))
 
 
+def an_audit_entry_is_not_written(service):
+    service.deploy("api", AUDIT_LOG_GROUP="no-such-group")
+    assert service.call("POST", "/export", {"type": "REWARD"})[0] == 201
+
+
 def an_import_does_not_end_for_a_day(service):
     import_id = service.world.validate(service.world.put("redemptions/slow.csv", sheet([row("1")])))
     now = service.world.now()
@@ -189,6 +194,7 @@ CAUSES = {
     "UnauthorizedRequestsAlarm": somebody_is_unknown,
     "StuckJobsAlarm": resuming_does_not_help,
     "AlarmsWithoutRecipientAlarm": nobody_receives_alarms,
+    "AuditProblemsAlarm": an_audit_entry_is_not_written,
     "OldImportsAlarm": an_import_does_not_end_for_a_day,
 }
 OWN_ALARMS = {

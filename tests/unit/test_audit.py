@@ -12,8 +12,11 @@ from rewards.domain.audit import Action, AuditEntry, Rejections, participant_obj
 from rewards.domain.row_ids import RowIdKeys
 from rewards.flows.audit_search import AuditSearch, Cursor
 
+# ruff: noqa: N803 boto3's names
+
 NOW = 1_795_292_040_000
 KEYS = RowIdKeys([(0, "k" * 40)])
+ALL = AuditFilter()
 
 
 def entry(date=NOW, actor="ann@example.com", action="IMPORT_CREATED", about="import/1", **details):
@@ -185,7 +188,7 @@ def test_without_the_key_an_entry_names_no_participant(caplog):
 # --- Searching ---
 
 
-def search(client, wanted=AuditFilter(), since=0, until=None, limit=100, at=None, seconds=60.0):
+def search(client, wanted=ALL, since=0, until=None, limit=100, at=None, seconds=60.0):
     time = Backoff(lambda: seconds)
     return AuditSearch(AuditReader(lambda: client, "audit"), lambda: NOW).find(
         wanted, since, until, limit, at, time
