@@ -13,6 +13,7 @@ assert.deepEqual(shown(""), ["home"]);
 assert.deepEqual(shown("#/"), ["home"]);
 assert.deepEqual(shown("#/home"), ["home"]);
 assert.deepEqual(shown("#/imports?page=2"), ["imports"]);
+assert.deepEqual(shown("#/audit?actor=ann%40example.com"), ["audit"]);
 // What emails and earlier versions link to.
 assert.deepEqual(shown("#/import/06gz"), ["import", "06gz"]);
 assert.deepEqual(shown("#/reports/06gz"), ["report", "06gz"]);

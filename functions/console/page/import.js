@@ -13,6 +13,7 @@ import { address } from "./router.js";
 import { Speed } from "./speed.js";
 import { stalledNotice } from "./stalled.js";
 import { badge, importStatus, kindOf } from "./status.js";
+import { timeline } from "./timeline.js";
 import { crumb, emailNotice, heading, loading, progress, titled, who } from "./ui.js";
 
 export function view(root, { parts: [id], signal }) {
@@ -20,9 +21,11 @@ export function view(root, { parts: [id], signal }) {
   const status = h("span", { class: "headstatus" });
   const title = heading("Import", status); // until the file's name is known
   const about = h("p", { class: "mute about" });
-  fill(root, crumb(address("imports"), "Imports"), title, about, place);
+  const history = timeline("import", signal);
+  fill(root, crumb(address("imports"), "Imports"), title, about, place, history.box);
   const state = {
     id,
+    history,
     place,
     about,
     status,
@@ -51,6 +54,7 @@ function watch(state) {
     signal,
     (record) => {
       describe(state, record);
+      state.history.show(record);
       if (record.dateCompleted === null) {
         underway(state, record);
         return false;

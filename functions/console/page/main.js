@@ -1,6 +1,7 @@
 // The frame of the console: who is signed in, the navigation, and the page that the address names.
 
 import * as account from "./account.js";
+import * as audit from "./audit.js";
 import { announce, fill, h } from "./dom.js";
 import * as home from "./home.js";
 import * as importing from "./import.js";
@@ -29,6 +30,7 @@ const VIEWS = {
   account: account.view,
   participant: participant.view,
   settings: settings.view,
+  audit: audit.view,
   keys: keys.view,
   security: security.view,
 };

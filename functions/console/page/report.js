@@ -10,6 +10,7 @@ import { inWords } from "./reportfilters.js";
 import { address } from "./router.js";
 import { badge, reportStatus } from "./status.js";
 import { table } from "./table.js";
+import { timeline } from "./timeline.js";
 import {
   card,
   crumb,
@@ -43,8 +44,9 @@ export function view(root, { parts: [id], signal }) {
   const status = h("span", { class: "headstatus" });
   const title = heading("Report", status);
   const about = h("p", { class: "mute about" });
-  fill(root, crumb(address("reports"), "Reports"), title, about, place);
-  watch({ id, signal, place, status, about, title: title.firstChild });
+  const history = timeline("export", signal);
+  fill(root, crumb(address("reports"), "Reports"), title, about, place, history.box);
+  watch({ id, signal, place, status, about, history, title: title.firstChild });
 }
 
 function watch(state) {
@@ -57,6 +59,7 @@ function watch(state) {
       titled(record.name);
       fill(state.status, badge(reportStatus(record)));
       fill(state.about, format.moment(record.dateCreated), " · ", who(record));
+      state.history.show(record);
       fill(place, record.status === "PENDING" ? underway() : [emailNotice(record), ended(record)]);
       return record.status !== "PENDING";
     },

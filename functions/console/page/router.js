@@ -16,6 +16,7 @@ const PAGES = {
   account: 1,
   participant: 2,
   settings: 0,
+  audit: 0,
   keys: 0,
   security: 0,
 };

@@ -8,6 +8,7 @@ import { crumb, heading, notice, paragraph } from "./ui.js";
 // The page of each section by its name in the address; router.js and main.js know it too.
 export const SECTIONS = [
   { page: "keys", label: "API keys", use: "Create and revoke the keys with which programs use the API." },
+  { page: "audit", label: "Audit log", use: "See who did what, and when." },
 ];
 
 export function view(root) {
