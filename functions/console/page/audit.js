@@ -184,13 +184,14 @@ async function downloadAll(chosen, signal) {
   save(`\ufeff${text}`, "audit-log.csv");
   announce(`${format.plural(found.length, "entry", "entries")} downloaded`);
   if (cursor) {
-    const words = `The file has the newest ${format.count(found.length)} entries. Choose a shorter period for older ones.`;
+    const most = format.count(found.length);
+    const words = `The file has the newest ${most} entries. Choose a shorter period for older ones.`;
     document.getElementById("audit-csv")?.after(notice("info", null, paragraph(words)));
   }
 }
 
 function save(text, name) {
-  const url = URL.createObjectURL(new Blob([text], { type: "text/csv;charset=utf-8" }));
+  const url = window.URL.createObjectURL(new window.Blob([text], { type: "text/csv;charset=utf-8" }));
   h("a", { href: url, download: name }).click();
-  setTimeout(() => URL.revokeObjectURL(url), 60_000);
+  setTimeout(() => window.URL.revokeObjectURL(url), 60_000);
 }

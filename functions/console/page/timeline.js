@@ -52,7 +52,8 @@ async function audited(kind, record, signal) {
 // What the record says.
 function derived(record) {
   const { approval, emailProblem } = record;
-  const ended = record.status === "CANCELLED" ? "Cancelled" : record.error ? "Failed" : "Completed";
+  const isCancelled = record.status === "CANCELLED";
+  const finished = record.error ? "Failed" : "Completed";
   const found = [
     {
       date: record.dateCreated,
@@ -66,8 +67,8 @@ function derived(record) {
     },
     record.dateCompleted && {
       date: record.dateCompleted,
-      what: ended,
-      by: record.status === "CANCELLED" ? record.cancelledBy : null,
+      what: isCancelled ? "Cancelled" : finished,
+      by: isCancelled ? record.cancelledBy : null,
       more: record.error?.message,
     },
     emailProblem && { date: emailProblem.date, what: "Problem with the email", more: emailProblem.message },
