@@ -26,7 +26,7 @@ def allow_ministacks_own_actions(aws: MiniStack, roles: Iterable[str]) -> None:
     """Give the roles what they need here in place of what their policies name."""
     iam = aws.client("iam")
     for role in roles:
-        extra = []
+        extra: list[dict[str, Any]] = []
         statements = list(_statements(iam, role))
         if _may_send_email(statements):
             extra.append({"Effect": "Allow", "Action": "ses:SendEmail", "Resource": "*"})

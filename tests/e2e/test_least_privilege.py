@@ -41,6 +41,8 @@ LAMBDAS_OWN = {
     "xray:PutTraceSegments",
     "xray:PutTelemetryRecords",
 }
+# The end of the audit log's name: its entries are written by the functions themselves.
+AUDIT_LOG = "/audit"
 # S3 on AWS asks for these only to choose between 404 and 403 for a missing object; the local stack always
 # answers 404.
 ONLY_FOR_404 = {"s3:ListBucket", "s3:ListBucketVersions"}
@@ -150,6 +152,12 @@ class Harness:
             for each in got:
                 if identifier in each["Body"]:
                     return each["Body"]
+
+    def entries(self, function):
+        """The entries of the audit log that a function added."""
+        found = self.aws.client("logs").filter_log_events(logGroupName=self.resources["AuditLogGroup"])
+        stream = f"{function.lower()}/"
+        return [each["message"] for each in found["events"] if each["logStreamName"].startswith(stream)]
 
     def record(self, record, kind=IMPORT):
         return self.jobs.get(kind, record["id"])
@@ -551,6 +559,28 @@ def somebody_with_a_created_key_is_let_in(harness):
     must(listed["dateLastUsed"], "its last use is not recorded")
 
 
+def an_entry_is_added(function, deed, about=""):
+    """A function that cannot write to the audit log does its work all the same."""
+
+    def audited(harness):
+        before = len(harness.entries(function))
+        deed(harness)
+        new = harness.entries(function)[before:]
+        must(any(about in entry for entry in new), f"{function} added {new}")
+
+    return audited
+
+
+def a_participant_is_blocked(harness):
+    n = harness.number()
+    header = REWARDS.rstrip() + ",user.dateBlocked\n"
+    harness.redeem(f"{header}b{n},CREDIT,U{n},5,u{n},0007,Lea,2026-01-01T00:00:00Z\n", "rewards/")
+
+
+def the_audit_log_is_searched(harness):
+    must(harness.call(200, "GET", "/audit?limit=1").json["entries"], "no entries")
+
+
 def in_a_new_container(function, deed):
     """An old container remembers a secret that it has read."""
 
@@ -564,6 +594,9 @@ def in_a_new_container(function, deed):
     return fresh
 
 
+# Only with the key of the digests an entry names one.
+PARTICIPANT = '"participant/'
+
 DEEDS = {
     "Validate": [
         a_file_is_checked("redemptions/"),
@@ -573,7 +606,7 @@ DEEDS = {
         a_repeated_file_leaves_nothing,
         a_damaged_row_is_repaired,
         what_is_counted_is_not_sent_again,
-        in_a_new_container("Validate", a_file_is_checked("preview/")),
+        in_a_new_container("Validate", an_entry_is_added("Validate", a_file_is_checked("preview/"))),
     ],
     "Redeem": [
         rows_are_redeemed,
@@ -581,6 +614,7 @@ DEEDS = {
         rewards_are_loaded,
         an_import_is_reversed,
         an_import_of_version_0_1_is_reversed,
+        in_a_new_container("Redeem", an_entry_is_added("Redeem", a_participant_is_blocked, PARTICIPANT)),
     ],
     "Finish": [
         a_dead_report_is_handled,
@@ -592,20 +626,28 @@ DEEDS = {
         an_import_is_finished,
         an_import_of_version_0_1_is_finished,
         in_a_new_container("Finish", a_validation_that_died_while_sending_is_run_again),
+        in_a_new_container("Finish", an_entry_is_added("Finish", an_import_is_finished)),
     ],
     "Report": [
         a_report_is_made("REDEEMABLE_REWARD_BALANCE"),
         a_report_is_made("REWARD"),
         a_report_that_breaks_off_leaves_no_part,
-        in_a_new_container("Report", a_report_is_made("REDEEMABLE_REWARD_BALANCE")),
+        in_a_new_container(
+            "Report", an_entry_is_added("Report", a_report_is_made("REDEEMABLE_REWARD_BALANCE"))
+        ),
     ],
     "Sweep": [
         chunks_that_were_lost_are_asked_for(resumed_by_the_sweep),
         a_validation_that_was_lost_is_run_again(resumed_by_the_sweep),
         a_report_that_was_lost_is_requested_again,
         the_recipients_of_alarms_are_looked_up,
+        in_a_new_container("Sweep", an_entry_is_added("Sweep", a_report_that_was_lost_is_requested_again)),
     ],
     "Api": [
+        in_a_new_container(
+            "Api", an_entry_is_added("Api", a_reward_is_created_shown_and_redeemed, PARTICIPANT)
+        ),
+        the_audit_log_is_searched,
         a_report_is_requested,
         the_histories_are_listed,
         files_are_downloaded,
@@ -684,7 +726,8 @@ def listed(value):
 
 def is_lambdas_own(function, permission):
     destination = function == "Validate" and "DeadLetterQueue" in permission.resource
-    return permission.action in LAMBDAS_OWN | ONLY_FOR_404 or destination
+    own = permission.action in LAMBDAS_OWN | ONLY_FOR_404 and AUDIT_LOG not in permission.resource
+    return own or destination
 
 
 @pytest.fixture(scope="module")
