@@ -17,6 +17,7 @@ from rewards.flows.audit_search import AuditSearch, Cursor
 NOW = 1_795_292_040_000
 KEYS = RowIdKeys([(0, "k" * 40)])
 ALL = AuditFilter()
+HOUR = 3_600_000
 
 
 def entry(date=NOW, actor="ann@example.com", action="IMPORT_CREATED", about="import/1", **details):
@@ -213,8 +214,9 @@ def filled(*entries, **settings):
 
 def test_entries_come_newest_first_each_once_whatever_the_size_of_a_page():
     dates = [NOW, NOW, NOW - 1, NOW - 1, NOW - 1, NOW - 5_000_000, NOW - 40_000_000_000, NOW - 41_000_000_000]
+    dates += [NOW - HOUR + 2, NOW - HOUR + 1, NOW - HOUR, NOW - HOUR - 1]  # where the first period begins
     entries = [entry(date, about=f"import/{place}") for place, date in enumerate(dates)]
-    for limit in range(1, 10):
+    for limit in range(1, 14):
         for page in (1, 2, 100):
             found = all_pages(filled(*entries, page=page), limit=limit)
             assert [each.date for each in found] == sorted(dates, reverse=True)
