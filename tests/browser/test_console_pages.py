@@ -377,9 +377,48 @@ def test_a_name_that_is_not_possible_is_rejected_with_words(harness):
     expect(page.get_by_role("dialog")).to_contain_text("must match the pattern")
 
 
+def test_an_administrator_searches_the_audit_log_and_downloads_what_was_found(harness, service):
+    made = service.call("POST", "/export", {"type": "REWARD", "name": "Audited"}).json
+    page = harness.open("administrator", path="#/settings")
+    page.get_by_role("link", name="Audit log", exact=True).click()
+    table = page.get_by_role("table", name="Entries of the audit log, newest first")
+    expect(table).to_be_visible()
+    page.get_by_label("Object").fill(f"export/{made['id']}")
+    page.get_by_label("Action").select_option(label="Report requested")
+    page.get_by_role("button", name="Apply filters").click()
+    expect(table.get_by_role("row")).to_have_count(2)
+    expect(table.get_by_role("row").nth(1)).to_contain_text("Report requested")
+    assert f"object=export%2F{made['id']}" in page.url
+    page.reload()
+    expect(page.get_by_label("Object")).to_have_value(f"export/{made['id']}")
+    with page.expect_download() as found:
+        page.get_by_role("button", name="Download as CSV").click()
+    lines = found.value.path().read_text("utf-8-sig").splitlines()
+    assert lines[0] == '"date","actor","action","object","details","id"'
+    assert [line.split('","')[1:4] for line in lines[1:]] == [
+        ["API", "EXPORT_REQUESTED", f"export/{made['id']}"]
+    ]
+    for size in (NARROW, ZOOMED):
+        assert not sideways(page, size)
+    page.get_by_label("Who").fill("nobody@example.com")
+    page.get_by_role("button", name="Apply filters").click()
+    expect(page.get_by_text("Nothing matches these filters.")).to_be_visible()
+    assert page.faults == []
+
+
+def test_a_report_has_a_timeline_for_everybody(harness, service):
+    made = service.call("POST", "/export", {"type": "REWARD", "name": "With a timeline"}).json
+    service.wait(lambda: service.call("GET", f"/export/{made['id']}").json["status"] == "COMPLETED")
+    for user, word in (("operator", "Completed"), ("administrator", "Report created")):
+        page = harness.open(user, path=f"#/reports/{made['id']}")
+        timeline = page.get_by_role("region", name="Timeline")
+        expect(timeline).to_contain_text(word)
+        expect(timeline.get_by_role("listitem")).to_have_count(2)
+
+
 def test_only_administrators_find_settings(harness):
     page = harness.open("operator", path="#/keys")
-    for path in ("#/keys", "#/settings"):
+    for path in ("#/keys", "#/audit", "#/settings"):
         page.goto(f"{harness.address}{path}")
         expect(page.get_by_text("Only users in the group “administrators”")).to_be_visible()
     expect(page.get_by_role("link", name="Settings")).to_have_count(0)

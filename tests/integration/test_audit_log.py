@@ -197,11 +197,13 @@ def a_file_arrives(service):
 
 
 def a_participant_is_blocked(service):
-    reward = {"id": "r9", "type": "CREDIT", "unit": "POINT", "assignedCredit": 5, "user.id": "ann"}
+    """By the first of two files that say so."""
+    reward = {"type": "CREDIT", "unit": "POINT", "assignedCredit": 5, "user.id": "ann"}
     reward |= {"user.accountId": "acme", "user.dateBlocked": "2026-01-01T00:00:00Z"}
-    service.world.validate(service.world.put("rewards/a.jsonl", json.dumps(reward)))
-    (chunk,) = service.world.take("redeem")
-    for _ in range(2):  # SQS may deliver it twice
+    for identifier in ("r1", "r2"):
+        body = json.dumps({"id": identifier, **reward})
+        service.world.validate(service.world.put(f"rewards/{identifier}.jsonl", body))
+        (chunk,) = service.world.take("redeem")
         service.run("redeem", with_body("redeem-chunk", chunk))
 
 
