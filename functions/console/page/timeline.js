@@ -9,6 +9,7 @@ import { card, into, loading, muted, who } from "./ui.js";
 
 const SIZE = 100;
 const MINUTE = 60_000;
+const SOON = 6_000; // entries can be found some seconds after they were written
 
 /**
  * The timeline of an object. `kind` is import or export; `show` brings it up to date with the record.
@@ -26,8 +27,11 @@ export function timeline(kind, signal) {
       if (state === shown) return;
       shown = state;
       box.hidden = false;
-      if (session.user().isAdministrator) into(place, signal, () => audited(kind, record, signal));
-      else fill(place, list(derived(record)));
+      if (!session.user().isAdministrator) return void fill(place, list(derived(record)));
+      const read = () => signal.aborted || into(place, signal, () => audited(kind, record, signal));
+      read();
+      const isNew = record.dateCompleted && Date.now() - Number(record.dateCompleted) < MINUTE;
+      if (isNew) setTimeout(read, SOON);
     },
   };
 }
