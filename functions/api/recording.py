@@ -117,6 +117,7 @@ RECORDERS: Mapping[tuple[str, str], Recorder] = {
     ("POST", "/import/<import_id>/links/revoke"): _of(Action.LINKS_REVOKED, "import", "import_id"),
     ("GET", "/import/<import_id>/results"): _downloaded("import", "import_id", "results.csv"),
     ("GET", "/import/<import_id>/failed"): _downloaded("import", "import_id", "failed.csv"),
+    ("GET", "/import/<import_id>/receipt"): _downloaded("import", "import_id", "receipt.json"),
     ("POST", "/rewards/account/<account_id>/user/<user_id>"): _reward_created,
     ("POST", "/reward/<reward_id>/cancel"): _reward_cancelled,
     ("POST", "/credit/<reward_id>/redeem"): _reward_redeemed,

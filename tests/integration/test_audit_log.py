@@ -133,6 +133,11 @@ DEEDS = {
         "DOWNLOADED",
         "import",
     ),
+    ("GET", "/import/<import_id>/receipt"): (
+        lambda s: (f"/import/{redeemed(s)}/receipt", None),
+        "DOWNLOADED",
+        "import",
+    ),
     ("POST", "/rewards/account/<account_id>/user/<user_id>"): (
         lambda s: ("/rewards/account/acme/user/ann", {"unit": "POINT", "assignedCredit": 5}),
         "REWARD_CREATED",

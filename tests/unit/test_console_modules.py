@@ -31,6 +31,8 @@ def test_srp_agrees_with_an_independent_client_and_rejects_degenerate_values(che
 
 def test_typed_amounts_are_read_exactly_or_rejected(check):
     check("amounts_check.mjs", "amounts")
+
+
 def test_no_cell_of_a_csv_file_is_a_formula(check):
     check("csv_check.mjs", "csv")
 
