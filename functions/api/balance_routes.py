@@ -124,6 +124,7 @@ def list_balances(
             RejectionCode.TOO_MANY_BALANCES,
             RejectionCode.NO_BALANCE,
             RejectionCode.IDEMPOTENCY_KEY_REUSED,
+            RejectionCode.APPROVAL_REQUIRED,
         ),
     },
 )

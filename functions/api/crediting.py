@@ -117,10 +117,11 @@ def request_of(tenant: str, caller: Caller, key: str | None, operation: str, *as
     their keys.
     """
     digest = hashlib.sha256(json.dumps([operation, *asked], sort_keys=True).encode()).hexdigest()
+    user = caller.user if caller.is_user else None
     if key is None:
-        return Request(digest, requester=caller.name)
+        return Request(digest, requester=caller.name, user=user)
     space = f"user\n{caller.user}" if caller.is_user else "keys"
-    return Request(digest, f"{tenant}\n{space}\n{key}", f"{tenant}\n{key}", caller.name)
+    return Request(digest, f"{tenant}\n{space}\n{key}", f"{tenant}\n{key}", caller.name, user)
 
 
 def time_to_respond() -> Backoff:

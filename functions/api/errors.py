@@ -9,6 +9,7 @@ from rewards.adapters.errors import ThrottledError, UnknownOutcomeError, UploadG
 from rewards.adapters.retry import OutOfTimeError
 from rewards.domain.errors import RewardsError
 from rewards.domain.filters import FilterError, UnitFilterError
+from rewards.flows.approve_import import ApproverExcludedError
 from rewards.flows.imports import ImportStateError, StillWorkingError
 from rewards.flows.rejections import RejectionCode, RequestRejectedError
 from rewards.flows.reversals import NotKeptError, NotReversibleError
@@ -71,6 +72,14 @@ _STATUSES: dict[str, int] = {
     RejectionCode.NO_BALANCE: 404,
     RejectionCode.BALANCE_FULL: 409,
     RejectionCode.IDEMPOTENCY_KEY_REUSED: 409,
+    RejectionCode.APPROVAL_REQUIRED: 403,
+}
+
+
+_BY_TYPE: dict[type[RewardsError], tuple[int, str]] = {
+    ApproverExcludedError: (403, "APPROVER_EXCLUDED"),
+    NotReversibleError: (409, "NOT_REVERSIBLE"),
+    NotKeptError: (410, "IMPORT_EXPIRED"),
 }
 
 
@@ -93,10 +102,8 @@ def response_to(error: RewardsError, may_have_happened: bool = False) -> ApiErro
             return invalid([{"field": f"params.{error.name}", "message": str(error)}])
         case ImportStateError():
             return ApiError(409, error.code, error.message)
-        case NotReversibleError():
-            return ApiError(409, "NOT_REVERSIBLE", str(error))
-        case NotKeptError():
-            return ApiError(410, "IMPORT_EXPIRED", str(error))
+        case ApproverExcludedError() | NotReversibleError() | NotKeptError():
+            return ApiError(*_BY_TYPE[type(error)], str(error))
         case UploadGoneError():
             return ApiError(
                 410,

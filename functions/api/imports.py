@@ -19,7 +19,7 @@ from pydantic import (
 
 import wiring
 from amounts import Decimals, DecimalsByUnit, WithDecimalsByUnit
-from crediting import time_to_respond
+from crediting import FreeText, text, time_to_respond
 from errors import ApiError, invalid
 from exports import EmailProblem, Moment, Problem, email_problem, mailto, problem
 from http_responses import FileAddress, Limit, Offset, Redirected, handed_over, shortened
@@ -27,14 +27,16 @@ from known import RequestObject
 from request import caller_of, is_from_console
 from rewards.clock import now
 from rewards.domain import control_totals
+from rewards.domain.approvers import Approver
 from rewards.domain.control_totals import MAX_EXPECTED, Counted, unit_of_total
-from rewards.domain.download_names import results_name
+from rewards.domain.download_names import results_name, upload_name
 from rewards.domain.file_names import clean, format_of
 from rewards.domain.import_filter import ImportFilter
 from rewards.domain.import_job import ImportJob, ImportType
 from rewards.domain.job_error import JobFailure
 from rewards.domain.object_keys import EXAMPLES, FAILED, RECEIPT, RESULTS, import_key, receipt_key
 from rewards.domain.outcomes import Group, count_groups
+from rewards.domain.reward_rows import MAX_TEXT
 from rewards.domain.unit_totals import MAX_UNITS
 from rewards.domain.units import decimals
 from rewards.flows.outcome_summary import summarise_outcomes
@@ -230,6 +232,17 @@ class ImportProblem(Problem):
     )
 
 
+class Approval(BaseModel):
+    """Whether an import needs approval, and who decided."""
+
+    required: bool = Field(description="False also before the file is checked, and for a dry run.")
+    rule: str | None = Field(description="The rule of the stack when the file was checked.")
+    approver: str | None = Field(description="The email address of whoever approved or rejected it.")
+    comment: str | None = Field(description="What the approver said about the approval.")
+    reason: str | None = Field(description="Why it was rejected.")
+    date: int | None = Field(description="When it was approved or rejected.")
+
+
 class Stall(BaseModel):
     """An import that is under way, but has made no progress for 20 minutes or longer. It can be resumed."""
 
@@ -253,8 +266,8 @@ class Import(BaseModel):
     fileName: str
     dryRun: bool
     requester: str = Field(
-        description="Who created, started or reversed it: a user's email address, an API key, or S3 for an "
-        "upload to the bucket."
+        description="Who created, started or reversed it: a user's email address, an API key, or for an "
+        "upload to the bucket the AWS principal (S3 if it is not known)."
     )
     cancelledBy: str | None = Field(default=None, description="Who cancelled it.")
     resumedBy: str | None = Field(default=None, description="Who resumed it last.")
@@ -263,7 +276,9 @@ class Import(BaseModel):
         default=None,
         description="Why the email did not arrive, or was not wanted; null if no problem is known.",
     )
-    status: Literal["PENDING", "VALIDATING", "PROCESSING", "COMPLETED", "ABORTED", "CANCELLED"]
+    status: Literal[
+        "PENDING", "VALIDATING", "AWAITING_APPROVAL", "PROCESSING", "COMPLETED", "ABORTED", "CANCELLED"
+    ]
     error: ImportProblem | None
     allowDuplicate: bool = False
     expected: ExpectedTotals | None = Field(default=None, description="Its control totals.")
@@ -288,6 +303,7 @@ class Import(BaseModel):
         default=None, description="The dry run from which this import was started."
     )
     startedAs: str | None = Field(default=None, description="The import that was started from this dry run.")
+    approval: Approval
     reverses: str | None = Field(default=None, description="The import that this one reverses.")
     reversedBy: str | None = Field(default=None, description="The import that reverses this one.")
     stalled: Stall | None = Field(default=None, description="Null while it makes progress.")
@@ -295,6 +311,18 @@ class Import(BaseModel):
         default=None, description="Null before it has ended, and if it redeemed, loaded or reversed no row."
     )
     stats: ImportStats
+
+
+class ApprovalComment(RequestObject):
+    """What the approver says about the approval."""
+
+    comment: FreeText | None = Field(default=None, description="Shown to the requester.")
+
+
+class RejectionReason(RequestObject):
+    """Why an import is rejected."""
+
+    reason: text(MAX_TEXT) = Field(description="Shown to the requester.")  # type: ignore[valid-type]
 
 
 class ExampleRow(BaseModel):
@@ -396,6 +424,7 @@ def order_import(_tenant: str, wanted: ImportOrder) -> OrderedImport:
         expected,
         # The console shows the result of a preview.
         sends_email=not (wanted.dryRun and is_from_console(router.current_event.raw_event)),
+        requester_id=caller.user,
     )
     return OrderedImport.model_validate({**_shown(job), "upload": asdict(form)})
 
@@ -464,7 +493,7 @@ def show_import(_tenant: str, import_id: str) -> Import:
 def start_import(_tenant: str, import_id: str) -> Import:
     """Import the file that was uploaded for a dry run. A dry run starts only one import."""
     caller = caller_of(router.current_event.raw_event)
-    job = wiring.flows().imports.start(import_id, caller.name, caller.email)
+    job = wiring.flows().imports.start(import_id, caller.name, caller.email, caller.user)
     return Import.model_validate(_shown(_found(import_id, job)))
 
 
@@ -526,8 +555,58 @@ def reverse_import(_tenant: str, import_id: str) -> Import:
     its own, whose rows end REVERSED. A reversed row may be redeemed again."""
     caller = caller_of(router.current_event.raw_event)
     original = _found(import_id, wiring.flows().imports.get(import_id))
-    reversal = wiring.flows().reversals.create(original, caller.name, mailto(caller), time_to_respond())
+    reversal = wiring.flows().reversals.create(
+        original, caller.name, mailto(caller), time_to_respond(), caller.user
+    )
     return Import.model_validate(_shown(reversal))
+
+
+_DECIDED: Any = {
+    403: {
+        "description": "FORBIDDEN: not a user in the group approvers. APPROVER_EXCLUDED: the user created "
+        "the dry run, uploaded, started or reversed it, or gets its email."
+    },
+    404: {"description": "IMPORT_NOT_FOUND"},
+    409: {"description": "IMPORT_ and its status, if that is not AWAITING_APPROVAL"},
+}
+
+
+@router.post(
+    "/import/<import_id>/approve",
+    summary="Approve an import",
+    tags=_TAGS,
+    status_code=202,
+    responses={202: {"description": "The import, whose rows are processed now."}, **_DECIDED},
+)
+def approve_import(_tenant: str, import_id: str, said: ApprovalComment | None = None) -> tuple[Import, int]:
+    """For users in the group approvers. Exactly the rows that were checked are processed. A repeated request
+    of the same approver changes nothing."""
+    comment = said.comment if said is not None else None
+    job = wiring.flows().approvals.approve(import_id, _approver(), comment or None)
+    return Import.model_validate(_shown(_found(import_id, job))), 202
+
+
+@router.post(
+    "/import/<import_id>/reject",
+    summary="Reject an import",
+    tags=_TAGS,
+    responses={200: {"description": "The import, which has ended. Nothing was changed."}, **_DECIDED},
+)
+def reject_import(_tenant: str, import_id: str, said: RejectionReason) -> Import:
+    """For users in the group approvers. The import ends as APPROVAL_REJECTED. A repeated request of the same
+    approver changes nothing."""
+    job = wiring.flows().approvals.reject(import_id, _approver(), said.reason)
+    return Import.model_validate(_shown(_found(import_id, job)))
+
+
+def _approver() -> Approver:
+    """The signed-in user who decides. An access token names no address, so nobody could be excluded by it."""
+    caller = caller_of(router.current_event.raw_event)
+    if not caller.is_user or caller.email is None:
+        raise ApiError(
+            403, "FORBIDDEN", "Only a signed-in user whose token has a verified email address can decide."
+        )
+    return Approver(caller.user, caller.email)
 
 
 @router.get(
@@ -606,6 +685,30 @@ def download_receipt(_tenant: str, import_id: str, redirected: Redirected = True
     return handed_over(url, redirected)
 
 
+@router.get(
+    "/import/<import_id>/upload",
+    summary="Download the uploaded file",
+    tags=_TAGS,
+    responses={
+        **_FILE,
+        404: {"description": "IMPORT_NOT_FOUND"},
+        409: {"description": "IMPORT_PENDING: no file has arrived"},
+        410: {"description": "UPLOAD_GONE"},
+    },
+)
+def download_upload(_tenant: str, import_id: str, redirected: Redirected = True) -> Response[str]:
+    """The very version of the file that is imported."""
+    job = _found(import_id, wiring.flows().imports.get(import_id))
+    if not job.etag:
+        raise ApiError(409, "IMPORT_PENDING", "No file has arrived for this import.")
+    uploads = wiring.flows().uploads
+    if job.bucket != uploads.bucket or not uploads.exists(job.key, job.version_id):
+        raise ApiError(410, "UPLOAD_GONE", "The uploaded file is no longer available.")
+    name = upload_name(job.file_name)
+    url = uploads.signed_url(job.key, job.version_id, wiring.SIGNED_SECONDS, name)
+    return handed_over(url, redirected)
+
+
 def _file(import_id: str, name: str, redirected: bool) -> Response[str]:
     job = _ended(import_id)
     if not job.results or (name == FAILED and not job.has_failed_file):
@@ -643,6 +746,13 @@ def _problem(failure: JobFailure | None) -> dict[str, Any] | None:
     return {**shown, "differences": differences}
 
 
+def _approval(job: ImportJob) -> dict[str, Any]:
+    if job.approval is not None:
+        return asdict(job.approval)
+    nothing = dict.fromkeys(("rule", "approver", "comment", "reason", "date"))
+    return {"required": False, **nothing}
+
+
 def _shown(job: ImportJob) -> dict[str, Any]:
     """An import with the names of CONTRACT section 5. What an earlier version did not count is empty."""
     groups = [each for each in count_groups(job.outcomes, job.purpose) if each.rows]
@@ -671,6 +781,7 @@ def _shown(job: ImportJob) -> dict[str, Any]:
         "dateLinksRevoked": job.date_links_revoked,
         "startedFrom": job.started_from,
         "startedAs": job.started_as,
+        "approval": _approval(job),
         "reverses": job.reverses,
         "reversedBy": job.reversed_by,
         "stalled": asdict(stall) if stall else None,

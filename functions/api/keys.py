@@ -12,7 +12,7 @@ from known import RequestObject
 from request import caller_of
 from rewards.clock import now
 from rewards.domain import ids
-from rewards.domain.access import Scope
+from rewards.domain.access import KEY_SCOPES, Scope
 from rewards.domain.api_key import MAX_NAME, NAME_PATTERN, ApiKey, new_key
 
 # ruff: noqa: N815 the contract's names
@@ -35,7 +35,7 @@ class NewKey(RequestObject):
     )
     scopes: list[_SCOPES] = Field(
         min_length=1,
-        max_length=len(Scope),
+        max_length=len(KEY_SCOPES),
         description="read: read and download. write: what operators may do. admin: what administrators "
         "may do, such as creating API keys. Each of them includes read.",
     )

@@ -96,6 +96,8 @@ def require(caller: Caller, scope: Scope) -> None:
     """Raise ApiError (403) if the caller does not have a scope."""
     if scope in caller.scopes:
         return
+    if not caller.is_user and scope is Scope.APPROVE:
+        raise ApiError(403, "FORBIDDEN", "API keys cannot approve or reject. A user has to do it.")
     if not caller.is_user:
         raise ApiError(403, "FORBIDDEN", f"This request needs an API key with the scope {scope}.")
     groups = [name for name, scopes in GROUPS.items() if scope in scopes]

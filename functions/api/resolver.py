@@ -20,6 +20,8 @@ _WITH_SLASHES = ("account_id", "user_id", "reward_id")
 _LOGGED = ("import_id", "export_id", "reward_id", "key_id")
 # Routes below these paths are for administrators.
 _ADMINISTRATION = (f"{BASE}<_tenant>/keys", f"{BASE}<_tenant>/audit")
+# What users in the group approvers do.
+_APPROVAL = (f"{BASE}<_tenant>/import/<import_id>/approve", f"{BASE}<_tenant>/import/<import_id>/reject")
 
 
 class Resolver(APIGatewayHttpResolver):
@@ -97,6 +99,8 @@ def scope_of(route: Route) -> Scope:
     """The scope that the requests of a route need."""
     if any(f"{route.path}/".startswith(f"{path}/") for path in _ADMINISTRATION):
         return Scope.ADMIN
+    if route.path in _APPROVAL:
+        return Scope.APPROVE
     return Scope.READ if route.method == "GET" else Scope.WRITE
 
 

@@ -209,6 +209,7 @@ def show_reward(_tenant: str, reward_id: Annotated[RewardId, Path()]) -> Reward:
             RejectionCode.INVALID_UNIT,
             RejectionCode.BALANCE_FULL,
             RejectionCode.IDEMPOTENCY_KEY_REUSED,
+            RejectionCode.APPROVAL_REQUIRED,
         ),
     },
 )
@@ -275,6 +276,7 @@ def cancel_reward(_tenant: str, reward_id: Annotated[RewardId, Path()]) -> Rewar
             RejectionCode.INSUFFICIENT_BALANCE,
             RejectionCode.REWARD_NOT_FOUND,
             RejectionCode.IDEMPOTENCY_KEY_REUSED,
+            RejectionCode.APPROVAL_REQUIRED,
         ),
     },
 )

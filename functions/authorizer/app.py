@@ -22,7 +22,7 @@ from rewards.adapters.clients import client
 from rewards.adapters.cognito import TokenError, UserPool
 from rewards.adapters.jobs_table import JobsTable
 from rewards.clock import now
-from rewards.domain.access import Scope, scopes_of_groups, with_read
+from rewards.domain.access import KEY_SCOPES, Scope, scopes_of_groups, with_read
 from rewards.domain.api_key import id_in
 from rewards.domain.errors import RewardsError
 from rewards.settings import load
@@ -68,7 +68,7 @@ def _by_key(credentials: str) -> dict[str, str]:
     key = _api_key(int(time.monotonic() // _KEY_SECONDS))
     if not password or not hmac.compare_digest(password, key.encode()):
         return {}
-    return {"scopes": _joined(Scope), "user": "API"}
+    return {"scopes": _joined(KEY_SCOPES), "user": "API"}
 
 
 def _by_issued_key(text: str) -> dict[str, str]:

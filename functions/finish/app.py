@@ -31,6 +31,7 @@ NEEDED = (
     *("redemption_queue_url", "finish_queue_url"),
     *("finish_queue_arn", "dead_letter_queue_arn", "export_dead_letter_queue_arn"),
     *("sender_email", "email_configuration_set", "notification_email", "allowed_recipient_domains"),
+    "approvers_email",
     *("retention_days", "public_url"),
     *("evidence_days", "stack_name", "tenant_alias", "audit_log_group"),
 )

@@ -23,7 +23,7 @@ copy_config_to_registered_loggers(logger, include={"rewards"})
 
 NEEDED = (
     *("jobs_table", "files_bucket", "redemption_queue_url", "finish_queue_url"),
-    *("row_id_key_secret", "audit_log_group"),
+    *("row_id_key_secret", "audit_log_group", "approval_rule", "user_pool_id"),
 )
 
 

@@ -8,7 +8,12 @@ from dataclasses import dataclass
 from infra.local.ministack import MiniStack
 
 # One user for each role; `make up` prints them.
-GROUPS = {"operator": "operators", "viewer": "viewers", "administrator": "administrators"}
+GROUPS = {
+    "operator": "operators",
+    "viewer": "viewers",
+    "approver": "approvers",
+    "administrator": "administrators",
+}
 PASSWORD = "Local-stack-1"  # noqa: S105  # of people who exist on this machine only
 
 

@@ -103,10 +103,10 @@ class Harness:
         failed = "FunctionError" in answer or (payload or {}).get("batchItemFailures")
         must(not failed, f"{function}: {payload}")
 
-    def put(self, prefix, body, again=True):
+    def put(self, prefix, body, again=True, **metadata):
         """An upload, by default of rows that may have come before; the event that tells of it."""
         key, bucket = f"{prefix}{self.number()}.csv", self.service.local.upload_bucket
-        metadata = {"allow-duplicate": "true"} if again else {}
+        metadata |= {"allow-duplicate": "true"} if again else {}
         made = self.service.s3.put_object(Bucket=bucket, Key=key, Body=body.encode(), Metadata=metadata)
         version = made["VersionId"]
         return told(bucket, key, version)
@@ -547,6 +547,36 @@ def a_report_is_requested(harness):
     harness.message("ExportQueue", order["id"])
 
 
+def the_uploaded_file_is_handed_over(prefix):
+    def deed(harness):
+        order = harness.order(prefix)
+        version = harness.send(order)["Records"][0]["s3"]["object"]["versionId"]
+        harness.jobs.update(IMPORT, order["id"], {"versionId": version, "etag": "x"})
+        link = harness.call(303, "GET", f"/import/{order['id']}/upload")
+        must(harness.service.call("GET", link.headers["Location"], key="").status == 200, prefix)
+
+    return deed
+
+
+def the_user_who_asks_is_looked_up(harness):
+    """Under a rule, which the function gets for this deed only."""
+    harness.service.local.users.somebody("operator")
+    name = harness.resources["ValidateFunction"]
+    variables = harness.lambdas.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+
+    def rule(text):
+        given = {**variables, "APPROVAL_RULE": text}
+        harness.lambdas.update_function_configuration(FunctionName=name, Environment={"Variables": given})
+
+    rule("always")
+    try:
+        event = harness.put("redemptions/", row(), email="operator@example.com")
+        harness.invoke("Validate", event)
+        must(harness.uploaded(event)["status"] == "AWAITING_APPROVAL", harness.uploaded(event))
+    finally:
+        rule("never")
+
+
 def somebody_with_the_key_is_let_in(harness):
     harness.call(200, "GET", "/units")
 
@@ -606,6 +636,7 @@ DEEDS = {
         a_repeated_file_leaves_nothing,
         a_damaged_row_is_repaired,
         what_is_counted_is_not_sent_again,
+        the_user_who_asks_is_looked_up,
         in_a_new_container("Validate", an_entry_is_added("Validate", a_file_is_checked("preview/"))),
     ],
     "Redeem": [
@@ -654,6 +685,7 @@ DEEDS = {
         a_receipt_is_downloaded,
         a_reward_is_created_shown_and_redeemed,
         *map(a_form_takes_a_file, FORMS),
+        *map(the_uploaded_file_is_handed_over, FORMS),
         a_copy_that_breaks_off_leaves_no_part,
         a_dry_run_is_started_and_cancelled,
         a_validation_that_was_lost_is_run_again(resumed_by_the_api),

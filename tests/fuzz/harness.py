@@ -41,7 +41,7 @@ class Harness:
         self.stored, self.items = {}, {}
 
     # JobsTable
-    def create(self, kind, import_id, record):
+    def create(self, kind, import_id, record, actions=()):
         if kind == "IMPORT":
             self.record = dict(record)
         return True
@@ -185,8 +185,13 @@ SETTINGS = load(
         "STACK_NAME": "rewards",
         "TENANT_ALIAS": "default",
         "EVIDENCE_DAYS": "400",
+        "APPROVAL_RULE": "never",
+        "APPROVERS_EMAIL": "ops@example.com",
     },
-    only=("redemption_queue_url", "finish_queue_url", "stack_name", "tenant_alias", "evidence_days"),
+    only=(
+        *("redemption_queue_url", "finish_queue_url", "stack_name", "tenant_alias", "evidence_days"),
+        *("approval_rule", "approvers_email"),
+    ),
 )
 
 

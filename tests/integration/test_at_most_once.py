@@ -151,7 +151,7 @@ def test_an_event_that_is_delivered_again_after_an_update_finds_the_import_of_ve
     event = world.put("redemptions/a.csv", file)
     upload = world.files.describe(event.bucket, event.key, event.version_id)
     import_id = ids.id_of_object(upload.modified, upload.bucket, upload.key, upload.version_id)
-    world.import_jobs.create(replace(world.uploaded_imports._new(upload, "redemptions/"), id=import_id))
+    world.import_jobs.create(replace(world.uploaded_imports._new(upload, "redemptions/", "S3"), id=import_id))
     assert world.validate(event) == import_id
     world.run()
     check_whole(world, import_id)

@@ -127,11 +127,11 @@ def test_of_two_imports_that_seal_the_same_rows_at_once_one_wins(world, monkeypa
     seal = world.import_jobs.seal
     rival = []
 
-    def slow_seal(import_id, changes, claim):
+    def slow_seal(*arguments):
         if not rival:
             rival.append(None)
             rival[0] = world.validate(world.put("redemptions/rival.csv", sheet(ROWS)))
-        return seal(import_id, changes, claim)
+        return seal(*arguments)
 
     monkeypatch.setattr(world.import_jobs, "seal", slow_seal)
     late = world.validate(world.put("redemptions/late.csv", sheet(ROWS)))

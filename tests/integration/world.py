@@ -105,6 +105,7 @@ class World:
     now: Clock = field(default_factory=Clock)
     mailer: Any = field(default_factory=RecordingMailer)
     function: RecordingLambda = field(default_factory=RecordingLambda)
+    rule: str = "never"
 
     def __post_init__(self) -> None:
         self.s3, self.sqs = self.clients("s3"), self.clients("sqs")
@@ -134,6 +135,9 @@ class World:
             validate_function="validate",
             alarm_topic_arn="arn:aws:sns:us-east-1:000000000000:alarms",
             audit_log_group="audit",
+            approval_rule=self.rule,
+            approvers_email="approvers@example.com",
+            user_pool_id="",
         )
         self.flows = Flows(settings, client=self._client, now=self.now)
         # What reaches beyond the emulated services is given by the test.

@@ -70,7 +70,7 @@ def validated(body, reports, in_blocks, name="a.csv"):
     way = check_rows.Reading if in_blocks else lambda **_: check_rows.Reading(in_blocks=False)
     with mock.patch.object(validate_import, "Reading", way):
         validation = validate_import.Validation(
-            bucket, Exports(bucket.reports), None, bucket, None, keys, lambda: NOW
+            bucket, Exports(bucket.reports), None, bucket, None, None, keys, lambda: NOW
         )
         try:
             found = validation._read(job, Backoff.for_seconds(600))

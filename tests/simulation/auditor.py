@@ -44,6 +44,8 @@ class Auditor(LedgerModel):
             if kind in ("IMPORT", "EXPORT") and sk == "META":
                 record = self.record(kind, identifier)
                 is_ended = bool(record["dateCompleted"])
+                if record["status"] == "AWAITING_APPROVAL":
+                    continue  # people have to decide about it, not the sweep
                 if not is_ended or not (record.get("dateMailed") or record.get("mailError")):
                     found.append((kind, identifier, is_ended))
         return found
@@ -138,6 +140,8 @@ class Auditor(LedgerModel):
         self._must(record["dateCompleted"], f"{described} has no end")
         self._check_mail(import_id, record, described)
         mine = {line: found for (owner, line), found in self._spent.items() if owner == import_id}
+        if self._has_ended_waiting(import_id, record, described):
+            return
         if status == "ABORTED":
             self._must(not mine, f"{described} was rejected, but redeemed lines {sorted(mine)}")
             self._check_rejection(upload, error["code"], described)
@@ -213,6 +217,49 @@ class Auditor(LedgerModel):
                 whole.update(sha256(stored or b"").digest())
         self._must(said["parts"]["digest"] == whole.hexdigest(), f"{about}: parts have another digest")
 
+    def _has_ended_waiting(self, import_id: str, record: dict[str, Any], described: str) -> bool:
+        """Whether an import ended while it awaited approval; then nothing came of it.
+
+        Nobody who asked for an import decides about it.
+        """
+        approval = record.get("approval") or {"required": False}
+        if not approval["required"]:
+            self._must(self._may_pass(record), f"{described} needed approval by {self._world.rule}")
+            return False
+        self._must(self._world.rule != "never", f"{described} needs approval without a rule")
+        self._must(
+            approval["approver"] in (None, "carol@example.com"),
+            f"{described} was decided by {approval['approver']}, who gets its email",
+        )
+        if approval["date"] is not None and approval["reason"] is None:
+            self._kernel.count["import approved"] += 1
+            return False
+        status, code = record["status"], (record["error"] or {}).get("code")
+        ends = ("ABORTED", "APPROVAL_REJECTED"), ("ABORTED", "APPROVAL_EXPIRED"), ("CANCELLED", None)
+        self._must((status, code) in ends, f"{described} was not approved, and ended {status} {code}")
+        self._kernel.count[f"import {code or 'cancelled while waiting'}"] += 1
+        self._must(record["chunksDone"] == 0, f"{described} was not approved, but chunks are counted")
+        owned = [place for place in (*self._spent, *self._reversed) if place[0] == import_id]
+        granted = [reward for reward, given in self._granted.items() if given[0] == import_id]
+        self._must(not owned and not granted, f"{described} was not approved, but changed {owned} {granted}")
+        results = self._world.s3.newest(FILES, f"imports/{import_id}/results.csv")
+        self._must(results is None, f"{described} was not approved, but has results")
+        return True
+
+    def _may_pass(self, record: dict[str, Any]) -> bool:
+        """Whether an import may go on without approval by what it alone asks for."""
+        rule = self._world.rule
+        if rule == "never" or record["dryRun"] or not record["chunks"]:
+            return True
+        if rule == "always":
+            return False
+        limits = {unit: ledger.credits_of(most, unit) for unit, most in self._limits(rule)}
+        return all(credits <= limits.get(unit, -1) for unit, credits in record["requested"].items())
+
+    @staticmethod
+    def _limits(rule: str) -> list[tuple[str, str]]:
+        return [(unit, most) for unit, _, most in (part.partition(">") for part in rule.split(";"))]
+
     def _check_repetitions(self) -> None:
         """Of imports with the same rows, some without rowId, only one redeems while the other counts."""
         redeemed: dict[Any, list[str]] = {}
@@ -260,7 +307,11 @@ class Auditor(LedgerModel):
                 self._wrong(f"{described} was rejected: {code}")
 
     def _check_mail(self, import_id: str, record: dict[str, Any], described: str) -> None:
-        mails = [mail for mail in self._world.ses.outbox if import_id in mail.text]
+        about = [mail for mail in self._world.ses.outbox if import_id in mail.text]
+        asked_for = [mail for mail in about if mail.subject.startswith("Approval requested")]
+        for mail in asked_for:
+            self._must(mail.to == ("approvers@example.com",), f"{described}: {mail.to} were asked")
+        mails = [mail for mail in about if mail not in asked_for]
         self._must(mails or record.get("mailError"), f"nobody was told of {described}")
         if record.get("dateMailed"):
             self._must(mails, f"{described} says it was mailed")

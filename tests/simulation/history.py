@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 from tests.simulation.auditor import Auditor
 from tests.simulation.faults import FaultProfile
-from tests.simulation.kernel import HOUR, MINUTE, Kernel, ProblemError
-from tests.simulation.operators import Operator
+from tests.simulation.kernel import DAY, HOUR, MINUTE, Kernel, ProblemError
+from tests.simulation.operators import Approvers, Operator
 from tests.simulation.world import World
 
 # Far more than any seed needs; who gets here turns in circles.
@@ -71,10 +71,13 @@ def _play(world: World) -> None:
     ]
     for operator in operators:
         kernel.spawn(operator.name, operator.work)
+    approvers = Approvers(operators[0], auditor)
 
     def is_over() -> bool:
         return all(operator.done for operator in operators)
 
+    if world.rule != "never":
+        kernel.spawn("approvers", lambda: approvers.work(is_over))
     # Where no queue is purged, everything has to end without the sweep, which would hide a lost message.
     loses_messages = world.faults.may_happen("purged-queue")
     if loses_messages:
@@ -82,9 +85,23 @@ def _play(world: World) -> None:
     kernel.run(until=is_over, limit=MAX_STEPS)
     world.faults.stop()
     kernel.run(until=lambda: False, limit=MAX_STEPS)
+    _settle(world, auditor, approvers)
     if loses_messages:
         _resume(world, auditor, operators[0])
+        _settle(world, auditor, approvers)
     auditor.check_end()
+
+
+def _settle(world: World, auditor: Auditor, approvers: Approvers) -> None:
+    """Decide about what still awaits approval, but every other import, which expires."""
+    kernel = world.kernel
+    for place, import_id in enumerate(auditor.waiting()):
+        if place % 2:
+            approvers.decide(import_id)
+    kernel.run(until=lambda: False, limit=MAX_STEPS)
+    if auditor.waiting():
+        kernel.after(14 * DAY + HOUR, lambda: world.sweep(is_spared=True))
+        kernel.run(until=lambda: False, limit=MAX_STEPS)
 
 
 def _resume(world: World, auditor: Auditor, operator: Operator) -> None:

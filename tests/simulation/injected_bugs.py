@@ -324,6 +324,34 @@ INJECTED_BUGS: dict[str, tuple[Change, ...]] = {
             "return False",
         ),
     ),
+    "let a requester approve": (
+        (
+            "rewards.domain.approvers",
+            "return any(own.intersection(_names(text)) for text in texts if text)",
+            "return False",
+        ),
+    ),
+    "release another content than was sealed": (
+        (
+            "rewards.flows.approve_import",
+            '"sent": False,',
+            '"sent": False,\n                "sent_files": 1,',
+        ),
+    ),
+    "send chunks before the approval": (
+        (
+            "rewards.domain.import_job",
+            "is_open = self.status in (ImportStatus.PROCESSING, ImportStatus.CANCELLED)\n        has_begun",
+            "is_open = self.status not in (ImportStatus.PENDING, ImportStatus.VALIDATING)\n        has_begun",
+        ),
+    ),
+    "end a cancelled import that waited by its chunks": (
+        (
+            "rewards.flows.imports",
+            "completed = None if job.is_sealed and not job.awaits_approval else self._now()",
+            "completed = None if job.is_sealed else self._now()",
+        ),
+    ),
     "import a duplicate file": (
         (
             "rewards.flows.validate_import",

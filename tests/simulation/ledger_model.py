@@ -5,6 +5,7 @@ nothing new in it but redemptions that the contract allows, rewards that a file 
 for, cancellations and reversals that somebody ordered.
 """
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -96,6 +97,7 @@ class LedgerModel:
         self._effects: dict[str, Effect] = {}
         self._responses: dict[str, Any] = {}
         world.dynamodb.observe = self._observe
+        world.sqs.observe = self._check_message
 
     def _wrong(self, problem: str) -> NoReturn:
         self._kernel.wrong(problem)
@@ -103,6 +105,30 @@ class LedgerModel:
     def _must(self, condition: object, problem: str) -> None:
         if not condition:
             self._wrong(problem)
+
+    # --- Approval ---
+
+    def waiting(self) -> list[str]:
+        """The ids of the imports that await approval."""
+        jobs = self._world.dynamodb.tables["jobs"].items
+        return sorted(
+            pk.removeprefix("IMPORT#")
+            for (pk, sk), item in jobs.items()
+            if sk == "META" and item.get("status") == {"S": "AWAITING_APPROVAL"}
+        )
+
+    def _check_message(self, url: str, body: str) -> None:
+        """No chunk of an import leaves before its approval."""
+        message = json.loads(body)
+        if url == "redemption-queue":
+            self._must_be_released(message["importId"], "a chunk")
+
+    def _must_be_released(self, import_id: str, what: str) -> None:
+        """Whether an import needs no approval, or has it. The record says so, not how it came to be."""
+        approval = self.record("IMPORT", import_id)["approval"]
+        is_free = not approval or not approval["required"]
+        is_approved = approval and approval["date"] is not None and approval["reason"] is None
+        self._must(is_free or is_approved, f"{what} of import {import_id} came before its approval")
 
     # --- What people ask of the API ---
 
@@ -229,6 +255,7 @@ class LedgerModel:
                 (row.key, row.reward) == (key, reward), f"line {line} asked for {row.reward}, not {reward}"
             )
             self._must(import_id not in self._cancelled_imports, f"{reward} was loaded after its cancel")
+            self._must_be_released(import_id, f"reward {reward.id}")
         self._granted[reward.id] = import_id, line, key
         self._first[reward.id] = reward
         return reward
@@ -243,6 +270,7 @@ class LedgerModel:
         self._must(not upload.dry and not upload.loads, f"{described}: not even an import that redeems")
         self._must(spent.import_id not in self._cancelled_imports, f"{described}: redeemed after its cancel")
         self._must(place not in self._spent, f"{described}: redeemed twice")
+        self._must_be_released(spent.import_id, f"line {spent.line}")
         self._must(not line.outcome, f"{described}: redeemed, though it is {line.outcome}")
         self._must(line.key == key, f"{described}: asked of {line.key}")
         self._must(line.credits == spent.value, f"{described}: {line.credits} asked, {spent.value} redeemed")
@@ -350,6 +378,7 @@ class LedgerModel:
             reversal.get("reverses") == spent.import_id, f"{described}, and that reverses something else"
         )
         self._must(spent.reversed_by not in self._cancelled_imports, f"{described} after its cancel")
+        self._must_be_released(spent.reversed_by, described)
         self._reversed[spent.reversed_by, spent.line] = spent
         self._returned[spent.import_id, spent.line] = self._kernel.now
         if spent.row_id:

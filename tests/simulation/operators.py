@@ -132,6 +132,7 @@ class Operator:
         done: Callable[[Any], None] = lambda response: None,
         key: str | None = None,
         tries: int = 1,
+        granted: dict[str, str] | None = None,
     ) -> None:
         """Call the REST API; `done` gets the answer's JSON of a success. Without an answer, or with one
         of 500 and above, it is called again, as often as `tries` says."""
@@ -139,6 +140,8 @@ class Operator:
         full = f"/api/v1/default{path}"
         event.update(rawPath=full, body=json.dumps(body) if body else None)
         event["requestContext"]["http"].update(method=method, path=full)
+        if granted is not None:
+            event["requestContext"]["authorizer"]["lambda"] = granted
         if key is not None:
             event["headers"]["idempotency-key"] = key
 
@@ -149,7 +152,7 @@ class Operator:
             if status < 300:
                 done(json.loads(response["body"]))
             if (status >= 500 or self.random.random() < 0.1) and tries > 1:
-                again = partial(self.api, method, path, body, done, key, tries - 1)
+                again = partial(self.api, method, path, body, done, key, tries - 1, granted)
                 self.world.kernel.after(self.random.randint(1, 2 * MINUTE), again)
 
         self.world.lambdas.invoke(self.world.functions["api"], event, answered)
@@ -207,6 +210,42 @@ class Operator:
         credits = self.random.randint(1, max(1, most // self.random.choice([1, 5, 20, 50])))
         beyond = self.random.choice(["", "", "", "9"])  # a digit that is to be cut off, never rounded
         return shown(credits, places) + (beyond if places else f".{beyond}" if beyond else "")
+
+
+class Approvers:
+    """Two people of the group `approvers`. One is named by each upload, so must not decide about it."""
+
+    CAROL = "carol@example.com"
+    NAMED = "operator@example.com"
+
+    def __init__(self, operator: Operator, auditor: Auditor) -> None:
+        self._operator = operator
+        self._auditor = auditor
+        self._random = operator.world.kernel.people
+
+    def work(self, is_over: Callable[[], bool]) -> None:
+        """Look at what waits, now and then, and decide about some of it, some of it at the same time."""
+        while not is_over():
+            self._operator.pause(SECOND, 2 * HOUR)
+            for import_id in self._auditor.waiting():
+                draw = self._random.random()
+                if draw < 0.15:
+                    self._decide(import_id, "approve", self.NAMED)
+                if draw < 0.6:
+                    self._decide(import_id, "approve", self.CAROL)
+                if 0.55 < draw < 0.65:
+                    self._decide(import_id, "reject", self.CAROL)
+                if 0.65 < draw < 0.7:
+                    _cancel(self._operator, import_id)
+
+    def decide(self, import_id: str) -> None:
+        """Decide at last."""
+        self._decide(import_id, self._random.choice(["approve", "approve", "reject"]), self.CAROL)
+
+    def _decide(self, import_id: str, decision: str, email: str) -> None:
+        granted = {"scopes": "approve read", "user": f"sub-{email}", "email": email}
+        body = {"reason": "no"} if decision == "reject" else {}
+        self._operator.api("POST", f"/import/{import_id}/{decision}", body, tries=3, granted=granted)
 
 
 def shown(credits: int, places: int) -> str:

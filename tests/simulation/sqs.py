@@ -48,6 +48,8 @@ class SQS:
         self.queues = queues
         # The bodies of messages that were lost because their queue was purged.
         self.purged: list[str] = []
+        # Told of every message that is accepted, before it can be received.
+        self.observe: Callable[[str, str], None] = lambda url, body: None
         self._gateway = gateway
         self._sent = 0
 
@@ -116,6 +118,7 @@ class SQS:
         """Accept a message; it can be received after a delay (milliseconds), or later."""
         kernel, faults = self._gateway.kernel, self._gateway.faults
         self._sent += 1
+        self.observe(url, body)
         visible = kernel.now + delay
         if faults.strikes("delayed-message"):
             visible += kernel.random.randint(1, 20 * MINUTE)

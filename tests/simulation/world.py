@@ -46,6 +46,9 @@ from tests.simulation.sqs import SQS, Queue
 UPLOADS, FILES = "upload-bucket", "files-bucket"
 RETENTION_DAYS = 30
 
+RULES = ("never", "always", "CASH/USD>5;POINT>100;CREDIT/KWD>2")
+RULE_WEIGHTS = (6, 1, 2)
+
 SETTINGS = {
     "ACCOUNTS_TABLE": "accounts",
     "REWARDS_TABLE": "rewards",
@@ -69,6 +72,9 @@ SETTINGS = {
     "ROW_ID_KEY_SECRET": "row-id-key",
     "TENANT_ALIAS": "default",
     "VALIDATE_FUNCTION": "validate",
+    "APPROVAL_RULE": "never",
+    "APPROVERS_EMAIL": "approvers@example.com",
+    "USER_POOL_ID": "us-east-1_pool",
     "ALARM_TOPIC_ARN": "arn:aws:sns:us-east-1:111122223333:alarms",
     "AUDIT_LOG_GROUP": "audit-log",
     "POWERTOOLS_LOG_LEVEL": "CRITICAL",
@@ -106,6 +112,9 @@ class World:
             workers = self.kernel.random.choice([2, most])
             EventSource(self.lambdas, self.sqs, url, self.functions[name], batch, workers)
         self._stack = ExitStack()
+        # Not drawn from the kernel, so that a seed without a rule is the history that it always was.
+        rules = random.Random(f"rule {seed}").choices(RULES, RULE_WEIGHTS)
+        self.rule = rules[0]
 
     @staticmethod
     def _functions() -> tuple[Function, ...]:
@@ -134,7 +143,7 @@ class World:
     def __enter__(self) -> "World":
         put = self._stack.enter_context
         put(mock.patch.object(World, "current", self, create=True))
-        put(mock.patch.dict("os.environ", SETTINGS))
+        put(mock.patch.dict("os.environ", {**SETTINGS, "APPROVAL_RULE": self.rule}))
         put(mock.patch.object(rewards.adapters.clients, "client", _client))
         put(mock.patch.object(rewards.clock, "now", _now))
         # Every token and id of the product comes from here, through `secrets`.
@@ -192,6 +201,7 @@ class World:
                     "awsRegion": "us-east-1",
                     "eventTime": "2026-11-21T00:00:00.000Z",
                     "eventName": "ObjectCreated:Put",
+                    "userIdentity": {"principalId": f"AWS:AROAOPERATOR:{version.id}"},
                     "s3": {
                         "s3SchemaVersion": "1.0",
                         "bucket": {"name": UPLOADS, "arn": f"arn:aws:s3:::{UPLOADS}"},
@@ -261,7 +271,12 @@ def _client(service: str, purpose: str = "") -> Any:
         "sesv2": world.ses,
         "lambda": world.lambda_client,
     }
-    others = {"secretsmanager": SecretsClient, "sns": TopicClient, "logs": LogsClient}
+    others = {
+        "secretsmanager": SecretsClient,
+        "sns": TopicClient,
+        "logs": LogsClient,
+        "cognito-idp": PoolClient,
+    }
     return others[service]() if service in others else clients[service]
 
 
@@ -288,6 +303,20 @@ class TopicClient:
 
     def paginate(self, *, TopicArn: str) -> Any:
         return [{"Subscriptions": [{"SubscriptionArn": f"{TopicArn}:1"}]}]
+
+
+class PoolClient:
+    """A client that knows the users of the pool."""
+
+    def get_paginator(self, operation: str) -> "PoolClient":
+        assert operation == "list_users", operation
+        return self
+
+    def paginate(self, *, UserPoolId: str, Filter: str) -> Any:
+        assert UserPoolId == SETTINGS["USER_POOL_ID"], UserPoolId
+        address = Filter.removeprefix('email = "').removesuffix('"')
+        known = {"Enabled": True, "Attributes": [{"Name": "email", "Value": address}]}
+        return [{"Users": [known] if address == "operator@example.com" else []}]
 
 
 class SecretsClient:

@@ -240,11 +240,11 @@ def test_an_address_that_was_not_verified_gets_no_mail(gate, verified):
     ("groups", "scopes"),
     [
         (["viewers"], "read"),
-        (["approvers"], "read"),
+        (["approvers"], "approve read"),
         (["operators"], "read write"),
         (["administrators"], "admin read"),
         (["viewers", "operators"], "read write"),
-        (["operators", "administrators", "approvers"], "admin read write"),
+        (["operators", "administrators", "approvers"], "admin approve read write"),
         (["Operators", "operators ", "operator", ["operators"], None], "none"),
         ([], "none"),
         (LEFT_OUT, "none"),

@@ -129,7 +129,7 @@ def diagram_of(heading):
     """The steps of a state diagram in the architecture; `[*]` is the start and the end."""
     page = (ROOT / "docs/architecture.md").read_text()
     diagram = page.partition(f"\n## {heading}\n")[2].partition("\n```\n")[0]
-    return set(re.findall(r"^  ([A-Z]+|\[\*\]) --> ([A-Z]+|\[\*\])", diagram, re.MULTILINE))
+    return set(re.findall(r"^  ([A-Z_]+|\[\*\]) --> ([A-Z_]+|\[\*\])", diagram, re.MULTILINE))
 
 
 def steps_of(first, transitions):
@@ -152,8 +152,8 @@ def test_the_diagram_shows_the_states_of_an_export():
 def test_the_reference_has_the_states_of_an_import():
     reference = (ROOT / "docs/reference/api.md").read_text()
     table = reference.partition("The `status` of an import:")[2].partition("\n\n- ")[0]
-    rows = re.findall(r"^\| `([A-Z]+)` \| [^|]+ \| ([^|]*)\|$", table, re.MULTILINE)
-    listed = {status: set(re.findall(r"`([A-Z]+)`", cell)) for status, cell in rows}
+    rows = re.findall(r"^\| `([A-Z_]+)` \| [^|]+ \| ([^|]*)\|$", table, re.MULTILINE)
+    listed = {status: set(re.findall(r"`([A-Z_]+)`", cell)) for status, cell in rows}
     assert listed == import_job.TRANSITIONS
 
 

@@ -4,6 +4,7 @@ import html.parser
 import itertools
 import re
 import unicodedata
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -15,9 +16,13 @@ from rewards.email.address import deliverable
 from rewards.email.layout import DARK, LIGHT, shortened
 from rewards.email.links import unlinked
 from rewards.email.messages import (
+    ApprovalSummary,
     ImportSummary,
     ReceiptLink,
+    approval_requested,
+    import_approved,
     import_finished,
+    import_not_approved,
     import_rejected,
     import_without_results,
     report_failed,
@@ -59,6 +64,9 @@ def failed_report(name="Mine", reason="More than one Lambda can do. Filter by un
 
 
 RECEIPT = ReceiptLink(12, "ab" * 32, LINK + "receipt", UNTIL)
+WAITING = ApprovalSummary("ann@example.com", 1204, {**TOTALS, "OTHER": 12}, "CASH/USD>1000", UNTIL)
+APPROVED = replace(WAITING, approver="carol@example.com", comment="Agreed with payroll")
+DECLINED = replace(WAITING, approver="carol@example.com", reason="These are the amounts of October")
 EVERY_OUTCOME = {outcome.value: place + 1000 for place, outcome in enumerate(Outcome)}
 EMAILS = {
     "ready": ready(file_format="XLSX", filters=[("Only unit", "POINT"), ("Only program", "refer")]),
@@ -75,6 +83,11 @@ EMAILS = {
     "loaded": finished({"LOADED": 4, "ID_IN_USE": 1}, {}, purpose=Purpose.REWARDS),
     "with-receipt": finished(receipt=RECEIPT),
     "receipt-without-results": import_without_results(summary(receipt=RECEIPT), "It could not be written."),
+    "approval-requested": approval_requested(summary({}, {}, warnings={"NO_ROW_ID": 3}), WAITING),
+    "approval-of-reversal": approval_requested(summary({}, {}, purpose=Purpose.REVERSAL), WAITING),
+    "approved": import_approved(summary({}, {}), APPROVED),
+    "declined": import_not_approved(summary({}, {}), DECLINED),
+    "expired": import_not_approved(summary({}, {}), WAITING),
     "misplaced": upload_misplaced("uploads", "Redemptions/a.csv", CONSOLE + "import"),
     "totals": import_rejected(
         summary({}, {}),
@@ -203,6 +216,24 @@ def test_every_colour_of_the_light_palette_that_is_used_has_a_dark_one(email):
     dark = email.html.split("@media (prefers-color-scheme:dark)")[1].split("</style>")[0]
     layout = {"around", "inside", "below", "wide"}
     assert all(f".{name}{{" in dark for name in classes - layout), classes
+
+
+def test_the_emails_of_an_approval_say_who_asked_for_what_and_who_decided():
+    asked, approved, declined, expired = (
+        EMAILS[name] for name in ("approval-requested", "approved", "declined", "expired")
+    )
+    for email in (asked, approved, declined, expired):
+        for words in ("ann @ example .com", "16,594.50", "1,284,900", "12 rows in further units"):
+            assert words in email.text
+    assert asked.subject == "Approval requested: November payout, 1,204 rows"
+    assert "NO_ROW_ID" in asked.text
+    assert "carol @ example .com approved" in approved.text
+    assert "Agreed with payroll" in approved.text
+    assert declined.subject == "Import declined: November payout"
+    assert "These are the amounts of October" in declined.text
+    assert expired.subject == "Import expired: November payout"
+    assert "Nothing was changed" in declined.text
+    assert "Nothing was changed" in expired.text
 
 
 def test_amounts_are_grouped_by_thousands_in_the_units_decimals():

@@ -57,7 +57,17 @@ USED = {
     "finish": ("finisher", "chunk_sender", "dead_letters", "misplaced_uploads"),
     "report": ("reporter", "scanner", "overviews"),
     "sweep": ("sweep", "email_problems", "alarm_topic"),
-    "api": ("exports", "imports", "reversals", "overviews", "reward_queries", "ledger_commands", "files"),
+    "api": (
+        "exports",
+        "imports",
+        "reversals",
+        "overviews",
+        "reward_queries",
+        "ledger_commands",
+        "files",
+        "approvals",
+        "uploads",
+    ),
 }
 
 
@@ -70,7 +80,7 @@ def test_a_function_has_the_settings_that_it_needs(name):
 
 @pytest.mark.parametrize("name", USED)
 def test_a_function_needs_every_setting_that_its_flows_read(name):
-    environment = {each.upper(): "1" for each in needed(name)}
+    environment = {each.upper(): "1" for each in needed(name)} | {"APPROVAL_RULE": "never"}
     flows = Flows(load(Settings, environment, only=needed(name)), client=lambda *_: Client())
     for flow in USED[name]:
         assert getattr(flows, flow) is getattr(flows, flow)

@@ -82,11 +82,13 @@ export function confirmCancel(record) {
     `Cancel ${verb}?`,
     [
       file(record),
-      h(
-        "p",
-        {},
-        `${format.count(record.stats.processed)} of ${format.rows(record.stats.rows)} are processed.`,
-      ),
+      record.status === "AWAITING_APPROVAL"
+        ? h("p", {}, "It awaits approval. Nothing has been changed yet.")
+        : h(
+            "p",
+            {},
+            `${format.count(record.stats.processed)} of ${format.rows(record.stats.rows)} are processed.`,
+          ),
       none,
     ],
     [

@@ -2,6 +2,7 @@
 // stalled.js that it has stopped.
 
 import { action, operatorAction } from "./actions.js";
+import { awaiting, decided } from "./approval.js";
 import { ApiError, follow, get, post } from "./api.js";
 import { confirmCancel } from "./confirm.js";
 import { announce, fill, h } from "./dom.js";
@@ -36,6 +37,7 @@ export function view(root, { parts: [id], signal }) {
     meter: null,
     stop: null,
     stalled: null,
+    waits: false,
     reversal: null,
   };
   watch(state);
@@ -103,6 +105,12 @@ function stage(record) {
 
 function underway(state, record) {
   const { place, lost } = state;
+  if (record.status === "AWAITING_APPROVAL") {
+    showWaiting(state, record);
+    return;
+  }
+  if (state.waits) cleared(state, place); // it was approved just now
+  state.waits = false;
   if (!state.meter) {
     state.meter = progress("");
     state.stop = h("div", { class: "buttons" });
@@ -113,6 +121,7 @@ function underway(state, record) {
       h(
         "section",
         { class: "card", "aria-label": "Progress" },
+        decided(record),
         state.stalled.box,
         state.meter.box,
         leave,
@@ -137,6 +146,20 @@ function underway(state, record) {
   }
   if (record.status === "CANCELLED") cleared(state, state.stop);
   else if (!state.stop.firstChild) fill(state.stop, cancelButton(state, record));
+}
+
+// Shown once, so that a dialog or the focus is not lost each time the record is read.
+function showWaiting(state, record) {
+  if (state.waits) return;
+  state.waits = true;
+  state.meter = null;
+  const retry = () => {
+    state.waits = false;
+    showWaiting(state, record);
+  };
+  awaiting(state, record, () => ask(state, record))
+    .then((cards) => state.signal.aborted || !state.waits || cleared(state, state.place, cards, state.lost))
+    .catch((error) => state.signal.aborted || fill(state.place, failure(error, retry)));
 }
 
 function leaving(record) {

@@ -188,7 +188,7 @@ export function keepShowing(place, path, signal, show) {
 
 /** Whether an import is in progress. One whose file has not arrived within minutes most likely never gets one. */
 export function moves(record) {
-  if (record.dateCompleted !== null) return false;
+  if (record.dateCompleted !== null || record.status === "AWAITING_APPROVAL") return false;
   return record.status !== "PENDING" || Date.now() - Number(record.dateCreated) < 120_000;
 }
 

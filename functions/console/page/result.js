@@ -1,6 +1,7 @@
 // An import that has ended: its result, its files, and its reversal.
 
 import { download, operatorAction } from "./actions.js";
+import { decided, endedWaiting, notApproved } from "./approval.js";
 import { post } from "./api.js";
 import { confirmReverse } from "./confirm.js";
 import { announce, h } from "./dom.js";
@@ -9,34 +10,39 @@ import { revokeLinks } from "./links.js";
 import * as outcomes from "./outcomes.js";
 import { address } from "./router.js";
 import { importStatus } from "./status.js";
-import { moneyTable, returnedTable } from "./table.js";
+import { moneyTable, requestedTable, returnedTable } from "./table.js";
 import { expectedWords } from "./totals.js";
 import { card, notice, paragraph } from "./ui.js";
 
 const CANCELLED_UNREAD = "The import was cancelled before its rows were checked. Nothing was redeemed.";
+const CANCELLED_WAITING = "The import was cancelled before it was approved. Nothing was changed.";
 const FIX = "Download failed.csv, correct the rows, and import it again.";
 
 export function imported(state, record, explained) {
   const failed = outcomes.failedRows(explained);
   const hasRows = record.stats.rows > 0;
+  const hasResults = hasRows && !endedWaiting(record);
   const file =
-    failed && !record.reverses
+    failed && !record.reverses && hasResults
       ? download("Download failed.csv", `/import/${state.id}/failed`, { id: "failed" })
       : null;
   return [
     card(
       importStatus(record, isReversed(state.reversal)),
-      record.error ? outcomes.rejection(record, explained) : null,
+      decided(record),
+      notApproved(record),
+      record.error && !endedWaiting(record) ? outcomes.rejection(record, explained) : null,
+      record.status === "CANCELLED" && endedWaiting(record) ? paragraph(CANCELLED_WAITING) : null,
       record.status === "CANCELLED" && !hasRows ? paragraph(CANCELLED_UNREAD) : null,
-      hasRows ? outcomes.figures(record) : null,
-      hasRows ? money(record) : null,
+      hasResults ? outcomes.figures(record) : null,
+      hasResults ? money(record) : requestedTable(record.stats),
       hasRows ? expectedWords(record) : null,
       record.receipt ? receipt(record.receipt) : null,
       reversalNotice(state.reversal),
       h(
         "div",
         { class: "buttons" },
-        hasRows ? results(state) : null,
+        hasResults ? results(state) : null,
         record.receipt ? receiptFile(state) : null,
         reverseButton(state, record),
         links(state, record),

@@ -27,7 +27,8 @@ export function user() {
   const claims = claimsOf(current.id);
   const groups = claims["cognito:groups"] || [];
   const isAdministrator = groups.includes("administrators");
-  return { id: claims.sub, email: claims.email, role: roleOf(groups), isAdministrator };
+  const isApprover = groups.includes("approvers");
+  return { id: claims.sub, email: claims.email, role: roleOf(groups), isAdministrator, isApprover };
 }
 
 const READERS = ["viewers", "approvers", "administrators"];

@@ -4,6 +4,8 @@ import { h } from "./dom.js";
 import { anyFailed } from "./outcomes.js";
 
 const TONES = {
+  "Awaiting approval": "warn",
+  Declined: "bad",
   Completed: "good",
   "Completed with errors": "warn",
   Stopped: "warn",

@@ -117,6 +117,23 @@ export function moneyTable(caption, stats, redeemedName, requestedName = "Reques
   return h("div", { class: "money" }, table(caption, shown, units));
 }
 
+/** What an import asks for, a row per unit. */
+export function requestedTable(stats) {
+  const found = format.totals(stats.requested);
+  if (!found.length) return null;
+  const inRows = (unit) => unit === OTHER && stats.decimals?.[unit] === undefined;
+  const columns = [
+    { name: "Unit", of: ([unit]) => (inRows(unit) ? "Other units" : unit) },
+    {
+      name: "Requested",
+      number: true,
+      of: ([unit, credits]) =>
+        inRows(unit) ? format.rows(credits) : format.value(credits, stats.decimals?.[unit]),
+    },
+  ];
+  return h("div", { class: "money" }, table("Amounts by unit", columns, found));
+}
+
 /** The amounts that a reversal returned. */
 export function returnedTable(stats) {
   const found = format.totals(stats.redeemed);

@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from rewards.adapters.jobs_table import JobsTable
     from rewards.adapters.mailer import Mailer
     from rewards.adapters.misplaced_reports import MisplacedReports
+    from rewards.adapters.pool_users import PoolUsers
     from rewards.adapters.queues import Queues
     from rewards.adapters.receipts import Receipts
+    from rewards.adapters.requested_records import RequestedRecords
     from rewards.adapters.reward_registry import RewardRegistry
     from rewards.adapters.row_claims import RowClaims
     from rewards.adapters.scanner import Scanner
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
     from rewards.adapters.upload_bucket import UploadBucket
     from rewards.adapters.validate_function import ValidateFunction
     from rewards.domain.row_ids import RowIdKeys
+    from rewards.flows.approval_gate import ApprovalGate
+    from rewards.flows.approve_import import Approvals
     from rewards.flows.audit_search import AuditSearch
     from rewards.flows.create_report import Reporter
     from rewards.flows.dead_letters import DeadLetters
@@ -90,6 +94,9 @@ class Settings:
     validate_function: str
     alarm_topic_arn: str
     audit_log_group: str
+    approval_rule: str
+    approvers_email: str
+    user_pool_id: str
 
 
 @dataclass
@@ -162,6 +169,18 @@ class Flows:
         from rewards.adapters.row_claims import RowClaims
 
         return RowClaims(self.jobs_table)
+
+    @cached_property
+    def requested_records(self) -> "RequestedRecords":
+        from rewards.adapters.requested_records import RequestedRecords
+
+        return RequestedRecords(self.jobs_table)
+
+    @cached_property
+    def pool_users(self) -> "PoolUsers":
+        from rewards.adapters.pool_users import PoolUsers
+
+        return PoolUsers(self.client("cognito-idp"), self.settings.user_pool_id)
 
     @cached_property
     def download_links(self) -> "DownloadLinks":
@@ -253,6 +272,24 @@ class Flows:
     # --- Imports ---
 
     @cached_property
+    def approval_gate(self) -> "ApprovalGate":
+        from rewards.domain.approval import parse_rule
+        from rewards.flows.approval_gate import ApprovalGate
+
+        return ApprovalGate(
+            parse_rule(self.settings.approval_rule),
+            self.requested_records,
+            lambda address: self.pool_users.knows(address),
+            self.now,
+        )
+
+    @cached_property
+    def approvals(self) -> "Approvals":
+        from rewards.flows.approve_import import Approvals
+
+        return Approvals(self.import_jobs, self.queues, self.settings.finish_queue_url, self.now)
+
+    @cached_property
     def imports(self) -> "Imports":
         from rewards.flows.imports import Imports
 
@@ -306,6 +343,7 @@ class Flows:
             claims=self.row_claims,
             files=self.files,
             uploads=self.uploaded_imports,
+            gate=self.approval_gate,
             row_id_keys=self.row_id_keys,
             now=self.now,
         )
@@ -343,7 +381,12 @@ class Flows:
         from rewards.flows.finish_import import Finisher
 
         return Finisher(
-            self.import_jobs, self.results_writer, self.receipt_writer, self.notifications, self.now
+            self.import_jobs,
+            self.results_writer,
+            self.receipt_writer,
+            self.notifications,
+            self.settings.approvers_email,
+            self.now,
         )
 
     @cached_property
@@ -372,7 +415,14 @@ class Flows:
     def reversals(self) -> "Reversals":
         from rewards.flows.reversals import Reversals
 
-        return Reversals(self.import_jobs, self.queues, self.settings.redemption_queue_url, self.now)
+        return Reversals(
+            self.import_jobs,
+            self.queues,
+            self.approval_gate,
+            self.settings.redemption_queue_url,
+            self.settings.finish_queue_url,
+            self.now,
+        )
 
     @cached_property
     def misplaced_uploads(self) -> "MisplacedUploads":
@@ -403,8 +453,10 @@ class Flows:
             imports=self.import_jobs,
             exports=self.export_jobs,
             resumer=self.import_resumer,
+            approvals=self.approvals,
             queues=self.queues,
             export_queue_url=self.settings.export_queue_url,
+            finish_queue_url=self.settings.finish_queue_url,
             now=self.now,
         )
 
@@ -499,4 +551,6 @@ class Flows:
     def ledger_commands(self) -> "LedgerCommands":
         from rewards.flows.ledger_commands import LedgerCommands
 
-        return LedgerCommands(self.accounts, self.registry, self.responses, self.units_in_use, self.now)
+        return LedgerCommands(
+            self.accounts, self.registry, self.responses, self.units_in_use, self.approval_gate, self.now
+        )

@@ -8,6 +8,7 @@ from rewards.adapters.audit_log import AuditLog
 from rewards.adapters.job_items import attribute, attributes, import_job, import_record
 from rewards.adapters.jobs_table import IMPORT, JobsTable, hashed
 from rewards.adapters.metrics import Metric
+from rewards.adapters.requested_records import RequestedRecord
 from rewards.adapters.row_claims import RowsClaim
 from rewards.domain import ids
 from rewards.domain.audit import Step, arrival, import_step, sealed_step
@@ -40,10 +41,13 @@ class ImportJobs:
         record = self._table.get(IMPORT, import_id)
         return import_job({**record, "id": import_id}) if record else None
 
-    def create(self, job: ImportJob) -> bool:
-        """Store a new import; False, and nothing changed, if it is there already."""
+    def create(self, job: ImportJob, requested: RequestedRecord | None = None) -> bool:
+        """Store a new import; False, and nothing changed, if it is there already.
+
+        With the requester's record it is a transaction, and False also if that was changed since it was read.
+        """
         check_first_status(job.status)
-        created = self._table.create(IMPORT, job.id, import_record(job))
+        created = self._table.create(IMPORT, job.id, import_record(job), self._actions(requested))
         if created and job.date_completed is not None:
             metrics.record(Metric.IMPORTS_ENDED, Status=job.status)
         if created:
@@ -85,19 +89,29 @@ class ImportJobs:
         """Take it that no group's results are joined."""
         self._table.remove(IMPORT, import_id, "joined")
 
-    def seal(self, import_id: str, changes: ImportFields, claim: RowsClaim | None) -> bool:
+    def seal(
+        self,
+        import_id: str,
+        changes: ImportFields,
+        claim: RowsClaim | None,
+        requested: RequestedRecord | None,
+    ) -> bool:
         """Seal an import that is being validated, and claim its rows, in one transaction.
 
-        `claim` names what is stored with its rows then, as long as nobody changed that since it was read.
-        False, and nothing changed, if the import is not VALIDATING any more or the claim was changed.
+        `claim` names what is stored with its rows then, and `requested` what its requester asked for, as long
+        as nobody changed either since it was read. False, and nothing changed, if the import is not
+        VALIDATING any more or one of them was changed.
         """
-        actions = [] if claim is None else [claim.action(self._table.name)]
-        sealed = {**attributes(changes), "status": ImportStatus.PROCESSING.value}
+        check_transition(ImportStatus.VALIDATING, changes["status"])
+        actions = self._actions(claim, requested)
         before = ImportStatus.VALIDATING.value
-        done = self._table.update_together(IMPORT, import_id, sealed, actions, status=before)
+        done = self._table.update_together(IMPORT, import_id, attributes(changes), actions, status=before)
         if done:
             self._record(import_id, sealed_step(changes))
         return done
+
+    def _actions(self, *stored: RowsClaim | RequestedRecord | None) -> list[Any]:
+        return [each.action(self._table.name) for each in stored if each is not None]
 
     def history(
         self, limit: int, offset: int, since: int | None = None, before: int | None = None

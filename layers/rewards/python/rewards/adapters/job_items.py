@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any
 
 from rewards.adapters.jobs_table import Record
+from rewards.domain.approval import Approval
 from rewards.domain.control_totals import Counted, Difference, ExpectedTotals
 from rewards.domain.email_problem import EmailProblem, EmailProblemKind
 from rewards.domain.export_job import ExportJob, ExportStatus
@@ -24,6 +25,7 @@ _LATER = frozenset(
         *("date_mailed", "mail_error", "email_problem"),
         *("date_progress", "date_resumed", "resumes"),
         *("joined", "receipt"),
+        *("date_approval_mailed", "approval_mail_error"),
         *("cancelled_by", "resumed_by", "date_links_revoked", "links_revoked_by"),
     }
 )
@@ -80,6 +82,7 @@ def _values(
         "email_problem": _problem,
         "expected": _expected,
         "receipt": _receipt,
+        "approval": _approval,
     }
     for name, read in {**types, **structured}.items():
         if found.get(name) is not None:
@@ -111,6 +114,10 @@ def _problem(stored: Mapping[str, Any]) -> EmailProblem:
     return EmailProblem(EmailProblemKind(stored["kind"]), stored["date"])
 
 
+def _approval(stored: Mapping[str, Any]) -> Approval:
+    return Approval(**stored)
+
+
 def _stored(value: object) -> object:
     """A field's value as boto3 serialises it."""
     if isinstance(value, JobFailure):
@@ -123,6 +130,8 @@ def _stored(value: object) -> object:
         return {"attempt": value.attempt, "manifest": value.manifest}
     if isinstance(value, ReceiptRef):
         return {"sequence": value.sequence, "digest": value.digest}
+    if isinstance(value, Approval):
+        return asdict(value)
     if isinstance(value, EmailProblem):
         return {"kind": value.kind.value, "date": value.date}
     if isinstance(value, Mapping):

@@ -13,6 +13,7 @@
     MISPLACED#UPLOADS META           when a misplaced upload was last reported          misplaced_reports
     OVERVIEW#BALANCES META           the sums of all balances at a moment               stored_overview
     UNITS             <folded unit>  that there are rewards in a unit                   units_in_use
+    REQUESTED#<sha256> META          what a requester asked for in 24 hours             requested_records
     KEY#<sha256>      META           a response under an idempotency key                idempotency
     API_KEY#<id>      META           an API key: its digest, name and scopes            api_keys
 
@@ -87,17 +88,22 @@ class JobsTable:
         item = response.get("Item")
         return read_item(item) if item else None
 
-    def create(self, kind: str, identifier: str, record: Record) -> bool:
-        """Put a new record; False, and nothing changed, if it is there already."""
+    def create(self, kind: str, identifier: str, record: Record, actions: Sequence[Any] = ()) -> bool:
+        """Put a new record; False, and nothing changed, if it is there already.
+
+        With other `actions` it is a transaction, and False also if the condition of one of these fails.
+        """
         # Only what a person lists is in the index by kind.
         listed = {"kind": kind, "id": identifier} if kind in (IMPORT, EXPORT, API_KEY) else {}
         item = {name: _serialize(value) for name, value in {**listed, **record}.items()}
+        put: Any = {
+            "Item": {**item_key(f"{kind}#{identifier}", META), **item},
+            "ConditionExpression": "attribute_not_exists(pk)",
+        }
+        if actions:
+            return self.write_together([{"Put": {"TableName": self.name, **put}}, *actions])
         try:
-            self.call(
-                self.client.put_item,
-                Item={**item_key(f"{kind}#{identifier}", META), **item},
-                ConditionExpression="attribute_not_exists(pk)",
-            )
+            self.call(self.client.put_item, **put)
         except ConditionFailedError:
             return False
         return True

@@ -21,15 +21,16 @@ class Mailer:
         self._configuration_set = configuration_set
 
     def send(self, to: str, email: Email, tags: Mapping[str, str]) -> str:
-        """Send one email; SES's message id. Raises EmailNotSentError.
+        """Send one email to an address, or to several with commas between them; SES's message id.
 
         The events about the email have its tags: names and values of ASCII letters, digits, `_` and `-`.
+        Raises EmailNotSentError.
         """
         body: Any = {"Text": _utf8(email.text), "Html": _utf8(email.html)}
         try:
             response = self._client.send_email(
                 FromEmailAddress=self._sender,
-                Destination={"ToAddresses": [to]},
+                Destination={"ToAddresses": [each.strip() for each in to.split(",")]},
                 Content={"Simple": {"Subject": _utf8(email.subject), "Body": body}},
                 ConfigurationSetName=self._configuration_set,
                 EmailTags=[{"Name": name, "Value": value} for name, value in tags.items()],

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
+from rewards.domain.download_names import content_disposition
+
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
@@ -46,6 +48,23 @@ class UploadBucket:
                 return False
             raise
         return True
+
+    def signed_url(self, key: str, version_id: str, seconds: int, name: str) -> str:
+        """A URL that downloads this version of an upload for a short while, to be saved under this name."""
+        version: Any = {"VersionId": version_id} if version_id else {}
+        return self._client.generate_presigned_url(
+            "get_object",
+            Params={
+                "Bucket": self.bucket,
+                "Key": key,
+                **version,
+                "ResponseContentDisposition": content_disposition(name),
+                # Whoever uploaded the file chose its type; a browser must not open it as a page.
+                "ResponseContentType": "application/octet-stream",
+                "ResponseCacheControl": "no-store",
+            },
+            ExpiresIn=seconds,
+        )
 
     def copy(self, key: str, version_id: str, target: str) -> None:
         """Copy a version of an upload to another key, within S3."""

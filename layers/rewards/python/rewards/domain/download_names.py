@@ -23,6 +23,12 @@ def results_name(import_name: str, file: str) -> str:
     return f"{_stem(_ENDING.sub('', import_name.strip())) or 'import'}-{file}"
 
 
+def upload_name(file_name: str) -> str:
+    """Name an uploaded file: its own name, in safe characters, such as `november-payout.csv`."""
+    ending = _ENDING.search(file_name.strip())
+    return f"{_stem(_ENDING.sub('', file_name.strip())) or 'upload'}{ending[0].lower() if ending else ''}"
+
+
 def content_disposition(file_name: str) -> str:
     """The header that has a browser save a file under this name (RFC 6266; RFC 8187 for other than ASCII)."""
     plain = unicodedata.normalize("NFKD", file_name).encode("ascii", "ignore").decode()

@@ -2,6 +2,7 @@
 
     RewardsError
     ├── RejectedError               a person or a program has to change something; nothing was changed
+    │   ├── ApproverExcludedError       an approval by somebody who asked for the import
     │   ├── FileRejectedError           an upload as a whole
     │   │   ├── NoWorkbookError             it is named .xlsx and is something else
     │   │   └── TotalsMismatchError         it differs from its control totals
@@ -35,6 +36,7 @@
     │   ├── UploadUnreadableError       an upload to which access was denied
     │   └── WriteRejectedError          an item that DynamoDB never takes
     └── FaultError                  an engineer has to look: deployed or stored data is not as it must be
+        ├── ApprovalRuleError           an ApprovalRule that cannot be read
         ├── ImpossibleTransitionError   a status that cannot follow the status before it
         ├── ResultsError                results that do not cover an import's rows
         ├── RowIdKeysError              keys of rowIds that cannot be used

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum, StrEnum, auto
 from typing import TypedDict
 
+from rewards.domain.approval import EXPIRES_AFTER, Approval
 from rewards.domain.control_totals import ExpectedTotals
 from rewards.domain.email_problem import EmailProblem
 from rewards.domain.job_error import ImpossibleTransitionError, JobError, JobFailure
@@ -32,16 +33,23 @@ class ImportStatus(StrEnum):
 
     PENDING = "PENDING"
     VALIDATING = "VALIDATING"
+    AWAITING_APPROVAL = "AWAITING_APPROVAL"
     PROCESSING = "PROCESSING"
     COMPLETED = "COMPLETED"
     ABORTED = "ABORTED"
     CANCELLED = "CANCELLED"
 
 
-# In which states an import begins: created by the API, uploaded to the bucket, a reversal, and the second
-# file by one form.
+# In which states an import begins: created by the API, uploaded to the bucket, a reversal with or without the
+# need of an approval, and the second file by one form.
 FIRST_STATUSES = frozenset(
-    {ImportStatus.PENDING, ImportStatus.VALIDATING, ImportStatus.PROCESSING, ImportStatus.ABORTED}
+    {
+        ImportStatus.PENDING,
+        ImportStatus.VALIDATING,
+        ImportStatus.AWAITING_APPROVAL,
+        ImportStatus.PROCESSING,
+        ImportStatus.ABORTED,
+    }
 )
 
 # The states that can follow each state. Nothing follows an end.
@@ -50,6 +58,14 @@ TRANSITIONS: Mapping[ImportStatus, frozenset[ImportStatus]] = {
         {ImportStatus.VALIDATING, ImportStatus.ABORTED, ImportStatus.CANCELLED},
     ),
     ImportStatus.VALIDATING: frozenset(
+        {
+            ImportStatus.AWAITING_APPROVAL,
+            ImportStatus.PROCESSING,
+            ImportStatus.ABORTED,
+            ImportStatus.CANCELLED,
+        },
+    ),
+    ImportStatus.AWAITING_APPROVAL: frozenset(
         {ImportStatus.PROCESSING, ImportStatus.ABORTED, ImportStatus.CANCELLED},
     ),
     ImportStatus.PROCESSING: frozenset({ImportStatus.COMPLETED, ImportStatus.CANCELLED}),
@@ -107,6 +123,15 @@ class ImportJob:
     requester: str
     mailto_email: str | None
     date_created: int
+    # What the record of 24 hours knows the requester by: the id of a user or of an API key, or the principal.
+    requester_id: str | None = None
+    # What the metadata of an upload to the bucket names, also if emails go elsewhere.
+    named_email: str | None = None
+    # None before it is sealed, of dry runs, and where an earlier version sealed it.
+    approval: Approval | None = None
+    # When approvers were asked, or the requester was told of the approval; or why they could not be.
+    date_approval_mailed: int | None = None
+    approval_mail_error: str | None = None
     # Whether an email says how the import ended; not for a dry run that is watched in the console.
     sends_email: bool = True
     error: JobFailure | None = None
@@ -206,6 +231,22 @@ class ImportJob:
         return self.status is ImportStatus.CANCELLED and not self.is_sealed
 
     @property
+    def is_cancelled_waiting(self) -> bool:
+        """Whether it was cancelled while it awaited approval: it has no results, and redeemed nothing."""
+        undecided = self.approval is not None and self.approval.required and self.approval.date is None
+        return self.status is ImportStatus.CANCELLED and undecided
+
+    @property
+    def awaits_approval(self) -> bool:
+        """Whether it waits for an approver. The service has nothing to do for it but to send the emails."""
+        return self.status is ImportStatus.AWAITING_APPROVAL
+
+    @property
+    def approval_expires(self) -> int:
+        """Until when a waiting import can be approved: Unix ms."""
+        return max(self.date_created, self.date_progress or 0) + EXPIRES_AFTER
+
+    @property
     def can_cancel(self) -> bool:
         """Whether there may be rows that a cancellation keeps from being redeemed."""
         return ImportStatus.CANCELLED in TRANSITIONS[self.status] and not self.is_complete
@@ -214,7 +255,7 @@ class ImportJob:
     def can_finish(self) -> bool:
         """Whether every row has its result, or never will have one."""
         ended = self.status in (ImportStatus.COMPLETED, ImportStatus.ABORTED)
-        return ended or self.is_complete or self.is_cancelled_unread
+        return ended or self.is_complete or self.is_cancelled_unread or self.is_cancelled_waiting
 
     @property
     def awaits_results(self) -> bool:
@@ -228,9 +269,11 @@ class ImportJob:
 
     @property
     def has_unsent_chunks(self) -> bool:
-        """Whether chunks are to be sent. A sealed import that is cancelled needs them, too."""
+        """Whether chunks are to be sent. A sealed import that is cancelled needs them, too; not one that was
+        cancelled while it awaited approval, which has ended."""
         is_open = self.status in (ImportStatus.PROCESSING, ImportStatus.CANCELLED)
-        return is_open and self.is_sealed and self._keeps_chunks and not self.sent
+        has_begun = is_open and self.date_completed is None and self.is_sealed
+        return has_begun and self._keeps_chunks and not self.sent
 
     @property
     def _keeps_chunks(self) -> bool:
@@ -240,8 +283,10 @@ class ImportJob:
 
     @property
     def is_under_way(self) -> bool:
-        """Whether the service has work to do until it ends. One that waits for its file has none."""
-        return self.date_completed is None and self.status is not ImportStatus.PENDING
+        """Whether the service has work to do until it ends. One that waits for its file, or for an approver,
+        has none."""
+        waits = self.status is ImportStatus.PENDING or self.awaits_approval
+        return self.date_completed is None and not waits
 
     @property
     def awaits_email(self) -> bool:
@@ -252,6 +297,17 @@ class ImportJob:
         never_arrived = self.status is ImportStatus.CANCELLED and not self.version_id
         is_due = self.date_completed is not None and self.sends_email and not never_arrived
         return is_due and self.date_mailed is None and self.mail_error is None
+
+    @property
+    def awaits_approval_email(self) -> bool:
+        """Whether approvers are to be asked, or the requester is to be told that it was approved.
+
+        Once all rows have their results, the email about the end says enough.
+        """
+        approved = self.approval is not None and self.approval.required and self.approval.is_approved
+        is_due = self.awaits_approval or (approved and self.status is ImportStatus.PROCESSING)
+        is_open = self.date_approval_mailed is None and self.approval_mail_error is None
+        return is_due and is_open and not self.is_complete
 
     @property
     def next_step(self) -> Step | None:
@@ -266,8 +322,9 @@ class ImportJob:
 
     @property
     def last_resumed(self) -> int:
-        """When it was created or last resumed: Unix ms."""
-        return max(self.date_created, self.date_resumed or 0)
+        """When it was created, approved or last resumed: Unix ms."""
+        approved = (self.approval.date if self.approval else None) or 0
+        return max(self.date_created, self.date_resumed or 0, approved)
 
     @property
     def last_progress(self) -> int:
@@ -308,7 +365,7 @@ class ImportJob:
         return self.date_expires is not None and now < self.date_expires
 
     def as_at(self, now: int) -> "ImportJob":
-        """The import at a moment: ABORTED if its file has not arrived in time."""
+        """The import at a moment: ABORTED if its file, or its approval, has not come in time."""
         if self.status is ImportStatus.PENDING and self.date_created + _EXPIRED_AFTER <= now:
             message = "No file was uploaded for this import within two hours. Create a new import."
             return replace(
@@ -316,6 +373,14 @@ class ImportJob:
                 status=ImportStatus.ABORTED,
                 error=JobFailure(JobError.UPLOAD_EXPIRED, message),
                 date_completed=self.date_created + _EXPIRED_AFTER,
+            )
+        if self.awaits_approval and self.approval_expires <= now:
+            message = "Nobody approved this import within 14 days. Nothing was changed."
+            return replace(
+                self,
+                status=ImportStatus.ABORTED,
+                error=JobFailure(JobError.APPROVAL_EXPIRED, message),
+                date_completed=self.approval_expires,
             )
         return self
 
@@ -325,6 +390,9 @@ class ImportFields(TypedDict, total=False):
 
     status: ImportStatus
     mailto_email: str | None
+    approval: Approval | None
+    date_approval_mailed: int | None
+    approval_mail_error: str | None
     error: JobFailure | None
     date_completed: int | None
     date_expires: int | None

@@ -24,6 +24,10 @@ class JobError(StrEnum):
     UPLOAD_UNREADABLE = FileProblem.UPLOAD_UNREADABLE
     FORM_USED = FileProblem.FORM_USED
     VALIDATION_FAILED = FileProblem.VALIDATION_FAILED
+    REQUESTER_UNKNOWN = FileProblem.REQUESTER_UNKNOWN
+    # Nobody approved the import in time, or somebody declined it:
+    APPROVAL_EXPIRED = "APPROVAL_EXPIRED"
+    APPROVAL_REJECTED = "APPROVAL_REJECTED"
     # No file arrived while the form of an import worked:
     UPLOAD_EXPIRED = "UPLOAD_EXPIRED"
     # Every row was processed, but results.csv could not be written:

@@ -73,6 +73,8 @@ class FileProblem(StrEnum):
     UPLOAD_UNREADABLE = "UPLOAD_UNREADABLE"
     # The upload form of an import accepts one file:
     FORM_USED = "FORM_USED"
+    # It needs approval, and the person who asks for it is not known:
+    REQUESTER_UNKNOWN = "REQUESTER_UNKNOWN"
     # Reading the file failed repeatedly, for a reason that is not in the file:
     VALIDATION_FAILED = "VALIDATION_FAILED"
 
@@ -489,6 +491,11 @@ FILE_PROBLEMS: Mapping[FileProblem, FileProblemEntry] = {
         "its upload form was used before",
         "If the file was sent twice by mistake, no action is needed. To import another file, create an "
         "import for it and upload it with the form of that import.",
+    ),
+    FileProblem.REQUESTER_UNKNOWN: FileProblemEntry(
+        "the person who asks for it is not known",
+        "Upload the file again with the metadata email, the address with which you sign in to the console. "
+        "Or import it in the console.",
     ),
     FileProblem.VALIDATION_FAILED: FileProblemEntry(
         "the system could not read the file",

@@ -180,9 +180,9 @@ def read_receipt(text: str) -> Receipt:
         raise ValueError(f"not a receipt: {error}") from error
 
 
-def _approver(_job: ImportJob) -> str | None:
+def _approver(job: ImportJob) -> str | None:
     """Who approved the import."""
-    return None
+    return job.approval.approver if job.approval is not None else None
 
 
 def _counts(counts: Mapping[str, int]) -> dict[str, int]:

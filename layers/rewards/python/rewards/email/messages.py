@@ -19,6 +19,7 @@ from rewards.domain.outcomes import (
     count_groups,
 )
 from rewards.domain.report import BALANCES, REDEEMABLE, REWARDS
+from rewards.domain.unit_totals import OTHER
 from rewards.domain.units import format_value
 from rewards.email.layout import (
     Block,
@@ -97,6 +98,23 @@ class ImportSummary:
     warnings: Mapping[str, int] = field(default_factory=dict)
     file_warnings: Mapping[str, str] = field(default_factory=dict)
     receipt: ReceiptLink | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalSummary:
+    """What the emails say about an approval.
+
+    `requested` are credits by unit, `expires` is in Unix milliseconds. `approver` is None before a decision.
+    """
+
+    requester: str
+    rows: int
+    requested: Mapping[str, int]
+    rule: str
+    expires: int
+    approver: str | None = None
+    comment: str | None = None
+    reason: str | None = None
 
 
 def report_ready(
@@ -230,6 +248,104 @@ def _difference(difference: Difference) -> Figure:
     return Figure(found, label if unit is None else shortened(unit, _NAME), f"Expected: {expected}.")
 
 
+def approval_requested(summary: ImportSummary, approval: ApprovalSummary) -> Email:
+    """Ask the approvers to decide about an import that waits."""
+    what = _what(summary).lower()
+    blocks: list[Block] = [
+        Paragraph(
+            f"{shortened(approval.requester, _NAME)} requested the {what} of "
+            f"“{shortened(summary.file_name, _NAME)}”. It awaits approval. Nothing has been changed yet."
+        ),
+        *_requested(approval),
+        *_warnings(summary),
+        Link("Review in the console", summary.console_url),
+        Heading("What to do next"),
+        Paragraph(
+            f"Open the {what} in the console, check the file, then select Approve or Decline. If nobody "
+            f"decides by {to_the_minute(approval.expires)}, it expires. Whoever requested it "
+            "cannot approve it."
+        ),
+        _about_approval(summary, approval),
+    ]
+    rows = _count(approval.rows, "row")
+    subject = f"Approval requested: {shortened(summary.name, _NAME_IN_SUBJECT)}, {rows}"
+    why = "You receive this email because you approve imports, or because this is the notification address."
+    return compose(subject, "warn", f"{_what(summary)} awaits approval", blocks, why)
+
+
+def import_approved(summary: ImportSummary, approval: ApprovalSummary) -> Email:
+    """Tell the requester that an import was approved and goes on."""
+    what = _what(summary).lower()
+    blocks: list[Block] = [
+        Paragraph(
+            f"{shortened(approval.approver or '', _NAME)} approved the {what} of "
+            f"“{shortened(summary.file_name, _NAME)}”. Its rows are being processed. Another email follows "
+            "when it is completed."
+        ),
+        *_said("Comment", approval.comment),
+        *_requested(approval),
+        _in_console(summary),
+        _about_approval(summary, approval),
+    ]
+    subject = f"{_what(summary)} approved: {shortened(summary.name, _NAME_IN_SUBJECT)}"
+    return compose(subject, "good", f"{_what(summary)} approved", blocks, _WHY.format("import"))
+
+
+def import_not_approved(summary: ImportSummary, approval: ApprovalSummary) -> Email:
+    """Tell the requester that an import was declined, or that nobody decided in time."""
+    what = _what(summary).lower()
+    file = shortened(summary.file_name, _NAME)
+    state = "declined" if approval.approver else "expired"
+    if approval.approver:
+        happened = f"{shortened(approval.approver, _NAME)} declined the {what} of “{file}”."
+        fix = "Correct what the reason says, then import the file again. It is checked and approved anew."
+    else:
+        happened = f"Nobody approved the {what} of “{file}” within 14 days."
+        fix = "Ask your approvers, then import the file again."
+    if summary.purpose is Purpose.REVERSAL:
+        fix = "Ask your approvers. Then you can reverse the import again."
+    blocks: list[Block] = [
+        Paragraph(f"{happened} Nothing was changed."),
+        *_said("Reason", approval.reason),
+        *_requested(approval),
+        Heading("What to do next"),
+        Paragraph(fix),
+        _in_console(summary),
+        _about_approval(summary, approval),
+    ]
+    subject = f"{_what(summary)} {state}: {shortened(summary.name, _NAME_IN_SUBJECT)}"
+    return compose(subject, "bad", f"{_what(summary)} {state}", blocks, _WHY.format("import"))
+
+
+def _requested(approval: ApprovalSummary) -> list[Block]:
+    if not approval.requested:
+        return []
+    totals = {unit: credits for unit, credits in approval.requested.items() if unit != OTHER}
+    blocks: list[Block] = [_amounts("Total requested", totals, "the console shows all of them")]
+    if OTHER in approval.requested:
+        rows = _count(approval.requested[OTHER], "row")
+        blocks.append(Paragraph(f"The file has more units than this table shows: {rows} in further units."))
+    return blocks
+
+
+def _said(label: str, text: str | None) -> list[Block]:
+    return [Facts("", [(label, shortened(text, 500))])] if text else []
+
+
+def _about_approval(summary: ImportSummary, approval: ApprovalSummary) -> Facts:
+    return Facts(
+        f"About this {_what(summary).lower()}",
+        [
+            ("Name", shortened(summary.name, _NAME)),
+            ("File", shortened(summary.file_name, _NAME)),
+            ("Id", summary.import_id),
+            ("Rows", f"{approval.rows:,}"),
+            ("Requested by", shortened(approval.requester, _NAME)),
+            ("Approval rule", shortened(approval.rule, _NAME)),
+        ],
+    )
+
+
 def upload_misplaced(bucket: str, key: str, console_url: str) -> Email:
     """Say that a file was uploaded outside the folders that are imported; `console_url` imports files."""
     folders = (
@@ -325,6 +441,10 @@ def _counts(summary: ImportSummary) -> list[Block]:
             caption = "Total returned to rewards"
             totals = {unit: -credits for unit, credits in totals.items()}
         blocks.append(_amounts(caption, totals, "results.csv shows all of them"))
+    return [*blocks, *_warnings(summary)]
+
+
+def _warnings(summary: ImportSummary) -> list[Block]:
     warned = [
         Figure(
             f"{summary.warnings[warning]:,}",
@@ -334,9 +454,7 @@ def _counts(summary: ImportSummary) -> list[Block]:
         for warning in WarningCode
         if summary.warnings.get(warning)
     ]
-    if warned:
-        blocks.append(Figures("Warnings (they did not stop any row)", ("Rows", "Warning"), warned))
-    return blocks
+    return [Figures("Warnings (they did not stop any row)", ("Rows", "Warning"), warned)] if warned else []
 
 
 def _next_steps(summary: ImportSummary) -> list[Block]:

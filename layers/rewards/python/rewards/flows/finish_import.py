@@ -19,6 +19,7 @@ from rewards.flows.notifications import Notifications
 from rewards.flows.receipts import ReceiptWriter
 from rewards.flows.write_results import ResultsWriter
 
+_CANCELLED_WAITING = "It was cancelled before it was approved, so nothing was changed."
 _CANCELLED_UNREAD = "It was cancelled before its rows were checked, so no row was redeemed."
 
 _PATIENCE = 60  # seconds, while other imports end at the same time
@@ -37,25 +38,31 @@ class Finisher:
         results: ResultsWriter,
         receipts: ReceiptWriter,
         notifications: Notifications,
+        approvers_email: str,
         now: Callable[[], int],
     ) -> None:
         self._jobs = jobs
         self._results = results
         self._receipts = receipts
         self._notifications = notifications
+        self._approvers_email = approvers_email
         self._now = now
 
     def run(self, import_id: str) -> None:
         """Finish an import whose chunks are all counted; anything else is skipped.
 
         An import in groups is finished once they are joined: the function that joins the last one sends the
-        message again.
+        message again. Of one that awaits approval, or was just approved, only the email about that is sent.
 
         An import that ended as RESULTS_FAILED gets its results if what they are made of is still kept.
         Running it again is harmless: what was done is not done again. Raises LeaseTakenError while
         somebody else is at it: who has the message keeps it until the import has ended.
         """
-        with self._leased(import_id, lambda job: job.lacks_results) as job:
+        found = self._jobs.get(import_id)
+        if found is not None and found.awaits_approval_email:
+            self._mail_about_approval(found)
+            return
+        with self._leased(found, lambda job: job.lacks_results) as job:
             if job is None:
                 return
             if job.awaits_results:
@@ -74,7 +81,14 @@ class Finisher:
         The requester is notified if possible; else the record says that it was not. Raises
         LeaseTakenError as `run` does.
         """
-        with self._leased(import_id) as job:
+        found = self._jobs.get(import_id)
+        if found is not None and found.awaits_approval_email:
+            try:
+                self._mail_about_approval(found)
+            except EmailNotSentError as error:
+                self._notifications.record_approval_failure(self._jobs, import_id, error.reason)
+            return
+        with self._leased(found) as job:
             if job is None:
                 return
             if job.awaits_results:
@@ -86,30 +100,24 @@ class Finisher:
 
     @contextmanager
     def _leased(
-        self, import_id: str, repeats: Callable[[ImportJob], bool] = lambda _: False
+        self, found: ImportJob | None, repeats: Callable[[ImportJob], bool] = lambda _: False
     ) -> Iterator[ImportJob | None]:
-        """An import that is to be finished, for us alone; None if nothing is to be done.
+        """An import that was found and is to be finished, for us alone; None if nothing is to be done.
 
         `repeats` says whether an import is finished again after its email was sent. It is read
         once more under the lease: somebody else may just have finished.
         """
-        if self._unfinished(import_id, repeats) is None:
+        if found is None or not _is_unfinished(found, repeats):
             yield None
             return
-        owner = token_hex(8)
+        import_id, owner = found.id, token_hex(8)
         if not self._jobs.lease(import_id, owner, self._now(), self._now() + leases.FINISH):
             raise LeaseTakenError(import_id)
         try:
-            yield self._unfinished(import_id, repeats)
+            job = self._jobs.get(import_id)
+            yield job if job is not None and _is_unfinished(job, repeats) else None
         finally:
             self._jobs.end_lease(import_id, owner)
-
-    def _unfinished(self, import_id: str, repeats: Callable[[ImportJob], bool]) -> ImportJob | None:
-        job = self._jobs.get(import_id)
-        if job is None or not job.can_finish:
-            return None
-        silent = job.date_completed is not None and not job.sends_email
-        return None if (job.date_mailed or silent) and not repeats(job) else job
 
     def _end(self, job: ImportJob, changes: ImportFields) -> None:
         """End an import, unless it has ended already: the first end stands.
@@ -168,19 +176,7 @@ class Finisher:
 
     def _mail(self, job: ImportJob) -> None:
         import_id = job.id
-        summary = messages.ImportSummary(
-            name=job.name,
-            file_name=job.file_name,
-            import_id=import_id,
-            console_url=self._notifications.console(f"import/{import_id}"),
-            purpose=job.purpose,
-            cancelled=job.status is ImportStatus.CANCELLED,
-            outcomes=job.outcomes,
-            warnings=job.warnings,
-            file_warnings=job.file_warnings,
-            redeemed=job.redeemed,
-            receipt=self._receipt(job),
-        )
+        summary = self._summary(job)
         until = job.date_expires
         if job.results and until is not None:
             email = messages.import_finished(
@@ -190,7 +186,12 @@ class Finisher:
                 until,
             )
         elif job.error is None:
-            email = messages.import_without_results(summary, _CANCELLED_UNREAD)
+            waited = job.is_cancelled_waiting
+            email = messages.import_without_results(
+                summary, _CANCELLED_WAITING if waited else _CANCELLED_UNREAD
+            )
+        elif job.error.code is JobError.APPROVAL_REJECTED or job.error.code is JobError.APPROVAL_EXPIRED:
+            email = messages.import_not_approved(summary, self._approval(job))
         elif job.status is ImportStatus.ABORTED:
             error = job.error
             email = messages.import_rejected(summary, error.code, error.message, error.differences)
@@ -205,5 +206,53 @@ class Finisher:
         url = self._notifications.link(job, receipt_key(job.id), job.date_expires, name)
         return messages.ReceiptLink(job.receipt.sequence, job.receipt.digest, url, job.date_expires)
 
+    def _mail_about_approval(self, job: ImportJob) -> None:
+        """Ask the approvers about a waiting import, or tell its requester that it was approved.
+
+        Nobody has the lease: two workers at once send an email twice, but neither delays the import.
+        """
+        summary, approval = self._summary(job), self._approval(job)
+        if job.awaits_approval:
+            email = messages.approval_requested(summary, approval)
+            self._notifications.mail_approvers(self._jobs, job.id, self._approvers_email, email)
+        else:
+            email = messages.import_approved(summary, approval)
+            self._notifications.mail_approved(self._jobs, job.id, job.mailto_email, email)
+
+    def _summary(self, job: ImportJob) -> messages.ImportSummary:
+        return messages.ImportSummary(
+            name=job.name,
+            file_name=job.file_name,
+            import_id=job.id,
+            console_url=self._notifications.console(f"import/{job.id}"),
+            purpose=job.purpose,
+            cancelled=job.status is ImportStatus.CANCELLED,
+            outcomes=job.outcomes,
+            warnings=job.warnings,
+            file_warnings=job.file_warnings,
+            redeemed=job.redeemed,
+            receipt=self._receipt(job),
+        )
+
+    def _approval(self, job: ImportJob) -> messages.ApprovalSummary:
+        approval = job.approval
+        return messages.ApprovalSummary(
+            requester=job.requester,
+            rows=job.rows,
+            requested=job.requested,
+            rule=approval.rule if approval else "",
+            expires=job.approval_expires,
+            approver=approval.approver if approval else None,
+            comment=approval.comment if approval else None,
+            reason=approval.reason if approval else None,
+        )
+
     def _link(self, job: ImportJob, until: int, file: str) -> str:
         return self._notifications.link(job, import_key(job.id, file), until, results_name(job.name, file))
+
+
+def _is_unfinished(job: ImportJob, repeats: Callable[[ImportJob], bool]) -> bool:
+    """Whether something of the end of an import is left to do."""
+    silent = job.date_completed is not None and not job.sends_email
+    is_told = bool(job.date_mailed) or silent
+    return job.can_finish and (not is_told or repeats(job))

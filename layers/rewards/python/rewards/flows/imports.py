@@ -47,6 +47,11 @@ MAX_WORKBOOK_BYTES = 512 << 20
 # So many records one search of the history reads: a read unit for each 4 KB, and some seconds.
 MAX_SEARCHED = 10_000
 
+_WAITS = {
+    ImportStatus.PENDING: "waits for its file",
+    ImportStatus.AWAITING_APPROVAL: "awaits approval",
+}
+
 # So long a cancellation waits for workers to let go of what they have in hand.
 _CANCEL_SECONDS = 20
 
@@ -131,6 +136,7 @@ class Imports:
         separator: str | None = None,
         expected: ExpectedTotals | None = None,
         sends_email: bool = True,
+        requester_id: str | None = None,
     ) -> tuple[ImportJob, UploadForm]:
         """A new import that waits for its file, and the form to upload that with.
 
@@ -143,6 +149,7 @@ class Imports:
         job = replace(
             new_import(ids.new_id(now), import_type, dry_run, name, file_name, now),
             requester=requester,
+            requester_id=requester_id,
             mailto_email=email,
             allow_duplicate=allow_duplicate,
             encoding=encoding,
@@ -153,7 +160,9 @@ class Imports:
         job = self._store(job)
         return job, self._uploads.form(job.key, min(max_bytes(file_name), MAX_FORM_BYTES), FORM_SECONDS)
 
-    def start(self, import_id: str, requester: str, email: str | None) -> ImportJob | None:
+    def start(
+        self, import_id: str, requester: str, email: str | None, requester_id: str | None = None
+    ) -> ImportJob | None:
         """Run for real what was uploaded as a dry run; the new import, or None without such a dry run.
 
         A dry run starts one import, unless that one ended ABORTED, or CANCELLED without a redeemed row:
@@ -169,7 +178,7 @@ class Imports:
                 f"IMPORT_{dry_run.status}",
                 f"The dry run is {dry_run.status}. Only one that is COMPLETED can be started.",
             )
-        job = self._started_from(dry_run, requester, email)
+        job = self._started_from(dry_run, requester, email, requester_id)
         if job.status is ImportStatus.PENDING:  # new, or an earlier try got no further
             self._uploads.copy(dry_run.key, dry_run.version_id, job.key)
         return job
@@ -187,7 +196,7 @@ class Imports:
         job = self._set_cancelled(before, requester)
         if before is None or job is None:
             return None
-        if job.is_cancelled_unread and job.version_id and not job.date_mailed:
+        if (job.is_cancelled_unread or job.is_cancelled_waiting) and job.version_id and not job.date_mailed:
             self._queues.send(self._finish_queue_url, FinishImport(import_id))
         # A worker takes the lease of its chunk before it looks at the status: one whose lease we do not
         # see now, and who is still to write, has to see that the import is cancelled.
@@ -208,15 +217,15 @@ class Imports:
         """Continue an import whose messages may be lost; the import, or None if there is none.
 
         `requester` is recorded with the import, if it is given. Harmless if nothing was lost.
-        Raises ImportStateError if it waits for its file, has ended, or is one of version 0.1 whose chunks
-        were not stored.
+        Raises ImportStateError if it waits for its file or for an approver, has ended, or is one of version
+        0.1 whose chunks were not stored.
         """
         while True:
             job = self.get(import_id)
             if job is None:
                 return None
             if not job.is_under_way:
-                reason = "waits for its file" if job.status is ImportStatus.PENDING else "has ended"
+                reason = _WAITS.get(job.status, "has ended")
                 raise ImportStateError(
                     f"IMPORT_{job.status}", f"The import {reason}, so there is nothing to resume."
                 )
@@ -246,8 +255,8 @@ class Imports:
                 raise ImportStateError(
                     f"IMPORT_{job.status}", f"The import is {job.status}: it cannot be cancelled."
                 )
-            # Of a sealed import, whoever counts the last chunk asks for its end.
-            completed = None if job.is_sealed else self._now()
+            # Of a sealed import whose chunks are sent, whoever counts the last chunk asks for its end.
+            completed = None if job.is_sealed and not job.awaits_approval else self._now()
             changes: ImportFields = {"status": ImportStatus.CANCELLED, "cancelled_by": requester}
             if completed is not None:
                 changes["date_completed"] = completed
@@ -256,13 +265,16 @@ class Imports:
             job = self.get(job.id)
         return job
 
-    def _started_from(self, dry_run: ImportJob, requester: str, email: str | None) -> ImportJob:
+    def _started_from(
+        self, dry_run: ImportJob, requester: str, email: str | None, requester_id: str | None
+    ) -> ImportJob:
         """The one import that a dry run starts, made if it is not there yet."""
         now = self._now()
         import_id = self._id_to_start(dry_run, now)
         job = replace(
             new_import(import_id, dry_run.type, False, dry_run.name, dry_run.file_name, now),
             requester=requester,
+            requester_id=requester_id,
             mailto_email=email or dry_run.mailto_email,
             started_from=dry_run.id,
             allow_duplicate=dry_run.allow_duplicate,

@@ -22,6 +22,7 @@ from rewards.domain.account_credits import available_in, redeem_across, redeem_r
 from rewards.domain.balance import Balance, grant
 from rewards.domain.redemption import InsufficientBalanceError, Reward, Status, is_available, statuses
 from rewards.domain.reward_rows import Grant
+from rewards.flows.approval_gate import ApprovalGate
 from rewards.flows.load_rewards import admitted, new_balance
 from rewards.flows.rejections import RejectionCode, RequestRejectedError, insufficient, not_found, too_many
 from rewards.flows.reward_queries import OwnedReward, RewardQueries, RewardRecord, show
@@ -37,13 +38,15 @@ class Request:
     """The identity of a request: `key` if the client sent one, and a digest of its parameters.
 
     `old_key` is the key in the form of version 0.1, under which an earlier response may be stored.
-    `requester` is recorded with what the request changes.
+    `requester` is recorded with what the request changes. `user` is the id of a signed-in user, to whom the
+    rule of approvals applies.
     """
 
     digest: str
     key: str | None = None
     old_key: str | None = None
     requester: str = ""
+    user: str | None = None
 
 
 class RedeemedRecord(TypedDict):
@@ -75,18 +78,23 @@ class LedgerCommands:
         registry: RewardRegistry,
         responses: StoredResponses,
         units_in_use: UnitsInUse,
+        gate: ApprovalGate,
         now: Callable[[], int],
     ) -> None:
         self._accounts = accounts
         self._registry = registry
         self._responses = responses
+        self._gate = gate
         self._spellings = Spellings(accounts, registry, units_in_use)
         self._units = UnitClaims(units_in_use)
         self._queries = RewardQueries(accounts, registry, self._spellings, now)
         self._now = now
 
     def create(self, new: Grant, request: Request, backoff: Backoff) -> RewardRecord:
-        """Give a participant a reward; its record. Rejected: INVALID_UNIT, BALANCE_FULL."""
+        """Give a participant a reward; its record.
+
+        Rejected: INVALID_UNIT, BALANCE_FULL, APPROVAL_REQUIRED.
+        """
         new = self._spellings.grant(new, backoff)
         key = new.balance_key
 
@@ -112,14 +120,15 @@ class LedgerCommands:
             held = OwnedReward(new.reward, balance, claim, ())
             return _Change(show(held, self._now()), [balance], actions)
 
-        return self._once(request, decide, backoff)
+        return self._once(request, (new.unit, new.reward.assigned_credit), decide, backoff)
 
     def redeem_reward(
         self, reward_id: str, unit: str, amount: int, request: Request, backoff: Backoff
     ) -> RedeemedRecord:
         """Redeem an amount from one reward, entirely or not at all; what its balance has left.
 
-        Rejected: REWARD_NOT_FOUND, UNIT_MISMATCH, REWARD_NOT_AVAILABLE, INSUFFICIENT_BALANCE.
+        Rejected: REWARD_NOT_FOUND, UNIT_MISMATCH, REWARD_NOT_AVAILABLE, INSUFFICIENT_BALANCE,
+        APPROVAL_REQUIRED.
         """
         redemption = ids.new_id(self._now())
         reward_id, unit = self._spellings.reward_id(reward_id, backoff), self._spellings.unit(unit)
@@ -143,7 +152,7 @@ class LedgerCommands:
                 insufficient(amount, unit, error)
             return _Change(_debited(amount, unit, [balance], now), [balance])
 
-        return self._once(request, decide, backoff)
+        return self._once(request, (unit, amount), decide, backoff)
 
     def redeem(
         self,
@@ -158,7 +167,7 @@ class LedgerCommands:
 
         In redemption order, entirely or not at all. The response says what is left in the participant's
         balance, or in the account's. Rejected: NO_BALANCE, UNIT_MISMATCH,
-        INSUFFICIENT_BALANCE, TOO_MANY_BALANCES.
+        INSUFFICIENT_BALANCE, TOO_MANY_BALANCES, APPROVAL_REQUIRED.
         """
         redemption = ids.new_id(self._now())
         unit = self._spellings.unit(unit)
@@ -175,7 +184,7 @@ class LedgerCommands:
                 insufficient(amount, unit, error)
             return _Change(_debited(amount, unit, balances, now), changed)
 
-        return self._once(request, decide, backoff)
+        return self._once(request, (unit, amount), decide, backoff)
 
     def cancel(self, reward_id: str, backoff: Backoff, requester: str | None = None) -> RewardRecord:
         """Cancel what is left of a reward; its record. Again: the same.
@@ -204,9 +213,16 @@ class LedgerCommands:
             backoff.wait()
 
     def _once(
-        self, request: Request, decide: Callable[[], _Change[_Response]], backoff: Backoff
+        self,
+        request: Request,
+        asked: tuple[str, int],
+        decide: Callable[[], _Change[_Response]],
+        backoff: Backoff,
     ) -> _Response:
-        """Decide and write until it is done, or rejected, or found to have a stored response."""
+        """Decide and write until it is done, or rejected, or found to have a stored response.
+
+        `asked` are the unit and the credits to which the rule of approvals applies.
+        """
         key = request.key or token_hex(32)
         # Nothing is stored under an old key any more, so one look is enough.
         earlier = self._responses.find(request.old_key) if request.old_key else None
@@ -215,9 +231,10 @@ class LedgerCommands:
         while True:
             rejection = None
             try:
+                counted = self._gate.admit_call(request.user, *asked)
                 change = decide()
                 kept = self._responses.put(key, StoredResponse(request.digest, change.response), self._now())
-                actions = [*change.actions, kept]
+                actions = [*change.actions, *counted, kept]
                 if self._accounts.write_together(change.balances, actions, self._now()):
                     return change.response
             except RequestRejectedError as error:

@@ -12,7 +12,7 @@ from rewards.adapters.import_jobs import ImportJobs
 from rewards.adapters.mailer import Mailer
 from rewards.adapters.metrics import Metric
 from rewards.domain.export_job import ExportJob
-from rewards.domain.import_job import ImportJob
+from rewards.domain.import_job import ImportJob, ImportStatus
 from rewards.email.address import deliverable, is_in
 from rewards.email.layout import Email
 
@@ -62,16 +62,30 @@ class Notifications:
         NotificationEmail: who may put files into the bucket may name any address. Where SES fails,
         EmailNotSentError is raised, so that the message is delivered again.
         """
-        address = deliverable(to)
-        if address is None or not is_in(address, self._allowed_domains):
-            address = self._notification_email
+        address = self._recipient(to)
         kind = IMPORT_ID if isinstance(jobs, ImportJobs) else EXPORT_ID
         self._send(address, email, {kind: job_id})
         jobs.update(job_id, {"mailto_email": address, "date_mailed": self._now(), "mail_error": None})
 
+    def mail_approvers(self, jobs: ImportJobs, job_id: str, to: str, email: Email) -> None:
+        """Ask the approvers about an import, and record that. Raises EmailNotSentError."""
+        self._send(to, email, {IMPORT_ID: job_id})
+        jobs.update(job_id, {"date_approval_mailed": self._now()}, status=ImportStatus.AWAITING_APPROVAL)
+
+    def mail_approved(self, jobs: ImportJobs, job_id: str, to: str | None, email: Email) -> None:
+        """Say that an import was approved, and record that. Raises EmailNotSentError."""
+        self._send(self._recipient(to), email, {IMPORT_ID: job_id})
+        jobs.update(job_id, {"date_approval_mailed": self._now()})
+
     def notify(self, email: Email) -> None:
         """Send an email that is about no job to the stack's NotificationEmail. Raises EmailNotSentError."""
         self._send(self._notification_email, email, {})
+
+    def _recipient(self, to: str | None) -> str:
+        address = deliverable(to)
+        if address is None or not is_in(address, self._allowed_domains):
+            return self._notification_email
+        return address
 
     def _send(self, address: str, email: Email, about: dict[str, str]) -> None:
         """Send an email; the log and SES's events say what it is about, and the log not to whom it went."""
@@ -82,6 +96,10 @@ class Notifications:
             logger.warning("email not sent", extra={**about, "code": error.code})
             raise
         logger.info("email sent", extra={**about, "ses_message_id": message_id})
+
+    def record_approval_failure(self, jobs: ImportJobs, job_id: str, error: str) -> None:
+        """Record that an email about an approval could not be sent after all retries."""
+        jobs.update(job_id, {"approval_mail_error": error[:500]}, date_approval_mailed=None)
 
     def record_failure(self, jobs: ImportJobs | ExportJobs, job_id: str, error: str) -> None:
         """Record that a job's email could not be sent after all retries, unless another worker sent it."""

@@ -127,7 +127,8 @@ class ChunkProcessor:
         owner: str,
         again: bool,
     ) -> list[RowResult]:
-        stop_reason = stop_reason or _cancelled(job, chunk.import_id)
+        cancelled = _cancelled(job, chunk.import_id)
+        stop_reason = stop_reason or cancelled
         if isinstance(chunk, LoadChunk):
             return self._loader.load(chunk.import_id, chunk.grants, backoff, stop_reason)
         if isinstance(chunk, ReverseChunk):
@@ -268,8 +269,8 @@ def _cancelled(job: ImportJob | None, import_id: str) -> StopReason | None:
 
     It is read under the lease of a chunk, for which a cancellation waits.
     """
-    if job is None or job.status is ImportStatus.ABORTED:
-        raise LookupError(f"no import {import_id} has chunks")  # not one was sent by us
+    if job is None or job.status is ImportStatus.ABORTED or job.awaits_approval or job.is_cancelled_waiting:
+        raise LookupError(f"no import {import_id} has chunks to process")  # not one was sent by us
     return CANCELLED if job.status is ImportStatus.CANCELLED else None
 
 

@@ -16,8 +16,10 @@ from rewards.domain.balance import Balance
 from rewards.domain.balance_key import BalanceKey
 from rewards.domain.errors import RejectedError
 from rewards.domain.import_job import ImportJob, ImportStatus, new_import
+from rewards.domain.messages import FinishImport
 from rewards.domain.outcomes import Outcome, RowResult, StopReason
 from rewards.domain.reversal import MovedError, Pages, is_complete_reversal, needs_pages, reverse
+from rewards.flows.approval_gate import ApprovalGate
 from rewards.flows.load_rewards import is_over_full
 
 _OVER_FULL = StopReason(
@@ -39,19 +41,34 @@ class Reversals:
     """Creates reversals. `now` gives Unix milliseconds."""
 
     def __init__(
-        self, jobs: ImportJobs, queues: Queues, redemption_queue_url: str, now: Callable[[], int]
+        self,
+        jobs: ImportJobs,
+        queues: Queues,
+        gate: ApprovalGate,
+        redemption_queue_url: str,
+        finish_queue_url: str,
+        now: Callable[[], int],
     ) -> None:
         self._jobs = jobs
         self._queues = queues
+        self._gate = gate
         self._redemption_queue_url = redemption_queue_url
+        self._finish_queue_url = finish_queue_url
         self._now = now
 
-    def create(self, original: ImportJob, requester: str, email: str | None, backoff: Backoff) -> ImportJob:
+    def create(
+        self,
+        original: ImportJob,
+        requester: str,
+        email: str | None,
+        backoff: Backoff,
+        requester_id: str | None = None,
+    ) -> ImportJob:
         """Create the reversal of an import; return the import that reverses it.
 
         Asked again, it is the same reversal, and one that did not get all its messages gets them; only
-        when some rows of it could not be processed is there another one. Raises NotReversibleError and
-        NotKeptError.
+        when some rows of it could not be processed is there another one. One that needs approval gets its
+        messages when it is approved. Raises NotReversibleError and NotKeptError.
         """
         problem = _rejected(original)
         if problem:
@@ -60,33 +77,42 @@ class Reversals:
             raise NotKeptError(
                 "The results of this import are no longer available, so it cannot be reversed."
             )
+        new = _reversal(original, requester, requester_id, email, self._now())
         while True:
             earlier_id = original.reversed_by
             earlier = self._jobs.get(earlier_id) if earlier_id else None
             if earlier is not None and is_complete_reversal(earlier):
                 return earlier
             if earlier_id and (earlier is None or earlier.date_completed is None):
-                return self._begin(earlier_id, original, requester, email, self._now(), backoff)
-            now = self._now()
-            fresh = ids.new_id(now)
-            if self._jobs.update(original.id, {"reversed_by": fresh}, reversed_by=earlier_id):
-                return self._begin(fresh, original, requester, email, now, backoff)
+                return self._begin(replace(new, id=earlier_id), backoff)
+            if self._jobs.update(original.id, {"reversed_by": new.id}, reversed_by=earlier_id):
+                return self._begin(new, backoff)
             original = self._jobs.get(original.id) or original
 
-    def _begin(
-        self,
-        reversal_id: str,
-        original: ImportJob,
-        requester: str,
-        email: str | None,
-        now: int,
-        backoff: Backoff,
-    ) -> ImportJob:
-        job = _reversal(reversal_id, original, requester, email, now)
-        self._jobs.create(job)
-        messages = reversal_messages(reversal_id, original.id, original.chunks)
-        self._queues.send_all(self._redemption_queue_url, map(encode, messages), backoff)
-        return self._jobs.get(reversal_id) or job
+    def _begin(self, new: ImportJob, backoff: Backoff) -> ImportJob:
+        """Store a reversal if it is not there yet, and send what belongs to its status."""
+        job = self._stored(new)
+        if job.awaits_approval:
+            self._queues.send(self._finish_queue_url, FinishImport(job.id))
+        elif job.is_under_way:
+            messages = reversal_messages(job.id, new.reverses or "", job.chunks)
+            self._queues.send_all(self._redemption_queue_url, map(encode, messages), backoff)
+        return self._jobs.get(job.id) or job
+
+    def _stored(self, new: ImportJob) -> ImportJob:
+        while True:
+            admission = self._gate.admit(new, new.requested, new.chunks)
+            job = replace(
+                new,
+                status=admission.status,
+                approval=admission.approval,
+                sent=admission.status is ImportStatus.PROCESSING,
+            )
+            if self._jobs.create(job, admission.record):
+                return job
+            found = self._jobs.get(new.id)
+            if found is not None:  # otherwise the requester's record was changed
+                return found
 
 
 def _rejected(original: ImportJob) -> str | None:
@@ -105,15 +131,15 @@ def _rejected(original: ImportJob) -> str | None:
 
 
 def _reversal(
-    reversal_id: str, original: ImportJob, requester: str, email: str | None, now: int
+    original: ImportJob, requester: str, requester_id: str | None, email: str | None, now: int
 ) -> ImportJob:
     """The reversal as it begins. It has been validated, so to say: its chunks are those of the original."""
     untouched = original.rows - original.outcomes[Outcome.REDEEMED]
     name = f"Reversal of {original.name}"
     return replace(
-        new_import(reversal_id, original.type, False, name, original.file_name, now),
-        status=ImportStatus.PROCESSING,
+        new_import(ids.new_id(now), original.type, False, name, original.file_name, now),
         requester=requester,
+        requester_id=requester_id,
         mailto_email=email,
         reverses=original.id,
         bucket=original.bucket,
@@ -125,7 +151,7 @@ def _reversal(
         encoding=original.encoding,
         rows=original.rows,
         chunks=original.chunks,
-        sent=True,
+        requested=original.redeemed,
         processed=untouched,
         outcomes={Outcome.UNCHANGED: untouched} if untouched else {},
     )

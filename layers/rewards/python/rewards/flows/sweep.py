@@ -12,7 +12,8 @@ from rewards.adapters.import_jobs import ImportJobs
 from rewards.adapters.queues import Queues
 from rewards.domain.export_job import ExportFields, ExportJob
 from rewards.domain.import_job import ImportJob
-from rewards.domain.messages import CreateReport
+from rewards.domain.messages import CreateReport, FinishImport
+from rewards.flows.approve_import import Approvals
 from rewards.flows.resume_import import ImportResumer
 
 logger = logging.getLogger(__name__)
@@ -48,33 +49,33 @@ class Sweep:
         imports: ImportJobs,
         exports: ExportJobs,
         resumer: ImportResumer,
+        approvals: Approvals,
         queues: Queues,
         export_queue_url: str,
+        finish_queue_url: str,
         now: Callable[[], int],
     ) -> None:
         self._imports = imports
         self._exports = exports
         self._resumer = resumer
+        self._approvals = approvals
         self._queues = queues
         self._export_queue_url = export_queue_url
+        self._finish_queue_url = finish_queue_url
         self._now = now
 
     def run(self) -> Swept:
-        """Resume each import and export without progress for an hour, oldest first, at most three times."""
+        """Resume each import and export without progress for an hour, oldest first, at most three times.
+
+        An import that awaits approval is never resumed: it is ended once it has waited too long.
+        """
         now = self._now()
         swept = Swept()
         for job in reversed(self._imports.newest(now - _WINDOW, _MAX_RECORDS)):
-            if job.is_under_way:
-                swept.oldest_age = max(swept.oldest_age or 0, now - job.date_created)
-            if not _has_stopped(job, now):
-                continue
-            can_continue = job.next_step is not None or job.awaits_email
-            if not can_continue or job.resumes >= _MAX_RESUMES:
-                swept.stuck.append(job.id)
-                logger.error("stuck", extra={"import_id": job.id})
-            elif len(swept.resumed) < _MAX_RESUMED and self._resumer.run(job, job.resumes + 1):
-                swept.resumed.append(job.id)
-                logger.warning("resumed", extra={"import_id": job.id})
+            if job.awaits_approval:
+                self._look_at_waiting(job, now)
+            else:
+                self._look_at(job, now, swept)
         for export in reversed(self._exports.newest(now - _WINDOW, _MAX_RECORDS)):
             if not _has_stopped(export.as_at(now), now):
                 continue
@@ -85,6 +86,26 @@ class Sweep:
                 swept.resumed.append(export.id)
                 logger.warning("resumed", extra={"export_id": export.id})
         return swept
+
+    def _look_at(self, job: ImportJob, now: int, swept: Swept) -> None:
+        if job.is_under_way:
+            swept.oldest_age = max(swept.oldest_age or 0, now - job.date_created)
+        if not _has_stopped(job, now):
+            return
+        can_continue = job.next_step is not None or job.awaits_email
+        if not can_continue or job.resumes >= _MAX_RESUMES:
+            swept.stuck.append(job.id)
+            logger.error("stuck", extra={"import_id": job.id})
+        elif len(swept.resumed) < _MAX_RESUMED and self._resumer.run(job, job.resumes + 1):
+            swept.resumed.append(job.id)
+            logger.warning("resumed", extra={"import_id": job.id})
+
+    def _look_at_waiting(self, job: ImportJob, now: int) -> None:
+        if job.approval_expires <= now:
+            if self._approvals.expire(job):
+                logger.info("approval expired", extra={"import_id": job.id})
+        elif job.awaits_approval_email and job.last_progress + _STOPPED_AFTER <= now:
+            self._queues.send(self._finish_queue_url, FinishImport(job.id))
 
     def _resume_export(self, export: ExportJob) -> bool:
         """Send an export's message again; False if it is not as `export` any more."""

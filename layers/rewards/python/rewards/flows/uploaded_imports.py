@@ -25,6 +25,10 @@ from rewards.flows.send_chunks import ChunkSender
 
 logger = logging.getLogger(__name__)
 
+# The requester of an upload whose event names no principal, and the longest one that is kept.
+UNKNOWN_REQUESTER = "S3"
+_MAX_REQUESTER = 100
+
 # Why an import is aborted whose upload cannot be read.
 UNREADABLE = {
     UploadGoneError: (
@@ -49,6 +53,14 @@ class Uploaded:
     time: int = 0
     size: int = 0
     etag: str = ""
+    # Who put it there: `AWS:AIDA…` of a user, `AWS:AROA…:session` of a role.
+    principal: str = ""
+
+    @property
+    def requester(self) -> str:
+        """Who asks for the import: the principal, a role without its session name."""
+        parts = self.principal.split(":")
+        return ":".join(parts[: 2 if parts[0] == "AWS" else 1])[:_MAX_REQUESTER] or UNKNOWN_REQUESTER
 
 
 def uploads_in(event: Mapping[str, Any]) -> Iterator[Uploaded]:
@@ -63,6 +75,7 @@ def uploads_in(event: Mapping[str, Any]) -> Iterator[Uploaded]:
             time=int(datetime.fromisoformat(time).timestamp() * 1000) if time else 0,
             size=uploaded.get("size", 0),
             etag=uploaded.get("eTag", ""),
+            principal=record.get("userIdentity", {}).get("principalId", ""),
         )
 
 
@@ -108,7 +121,7 @@ class UploadedImports:
             return of_form
         if of_form is not None and _is_repeated(upload, of_form):
             return None
-        job = self._with_totals(self._new(upload, folder), upload.metadata)
+        job = self._with_totals(self._new(upload, folder, uploaded.requester), upload.metadata)
         if of_form is not None:
             job = self._rejected_by(of_form, job)
         # An import of version 0.1 may still be at work; its id held only the second of the upload.
@@ -127,10 +140,13 @@ class UploadedImports:
         self._jobs.update(import_id, changes, status=ImportStatus.VALIDATING)
 
     def continue_(self, job: ImportJob, backoff: Backoff) -> None:
-        """Send the chunks of a sealed import, and ask to finish one that has none."""
+        """Send the chunks of a sealed import, and ask to finish one that has none.
+
+        Of one that awaits approval no chunk is sent; the message asks for the email to the approvers.
+        """
         self._sender.run(job.id, backoff)
         job = self._jobs.get(job.id) or job
-        if job.status is ImportStatus.ABORTED or job.chunks == 0:
+        if job.status is ImportStatus.ABORTED or job.awaits_approval or job.chunks == 0:
             # Otherwise whoever counts the last chunk asks.
             self._queues.send(self._finish_queue_url, FinishImport(job.id))
 
@@ -167,7 +183,7 @@ class UploadedImports:
         of_form = self._import_of_form(upload)
         if of_form is not None and of_form.version_id != upload.version_id:
             return None  # the form's file came earlier, and this one has no requester to notify
-        job = of_form or self._created(upload, self._new(upload, folder))
+        job = of_form or self._created(upload, self._new(upload, folder, uploaded.requester))
         self.abort(job.id, code, message)
         return self._jobs.get(job.id) or job
 
@@ -202,6 +218,7 @@ class UploadedImports:
             job,
             name=of_form.name,
             requester=of_form.requester,
+            requester_id=of_form.requester_id,
             mailto_email=of_form.mailto_email,
             sends_email=of_form.sends_email,
             status=ImportStatus.ABORTED,
@@ -223,7 +240,7 @@ class UploadedImports:
                 date_completed=self._now(),
             )
 
-    def _new(self, upload: Upload, folder: str) -> ImportJob:
+    def _new(self, upload: Upload, folder: str, requester: str) -> ImportJob:
         """The import of an upload as it begins."""
         import_type, dry_run = UPLOADS[folder]
         file_name = object_keys.file_name_in(upload.key)
@@ -233,7 +250,10 @@ class UploadedImports:
         return replace(
             new_import(ids.new_id(now), import_type, dry_run, name, file_name, now),
             status=ImportStatus.VALIDATING,
+            requester=requester,
+            requester_id=requester,
             mailto_email=upload.metadata.get("email") or None,
+            named_email=upload.metadata.get("email") or None,
             allow_duplicate=upload.metadata.get("allow-duplicate", "").strip().lower() == "true",
             encoding=upload.metadata.get("encoding") or None,
             separator=upload.metadata.get("separator") or None,

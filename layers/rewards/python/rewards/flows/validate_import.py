@@ -33,6 +33,7 @@ from rewards.domain.result_groups import GroupCutter, ResultGroup
 from rewards.domain.reward_rows import Grant
 from rewards.domain.row_ids import RowIdKeys
 from rewards.domain.unit_totals import RequestedTotals
+from rewards.flows.approval_gate import ApprovalGate
 from rewards.flows.check_rows import Priors, Reading, check_rows
 from rewards.flows.open_upload import detect_encoding, open_sheet
 from rewards.flows.row_id_lookup import find_reports, known_exports
@@ -118,6 +119,7 @@ class Validation:
         claims: RowClaims,
         files: Files,
         uploads: UploadedImports,
+        gate: ApprovalGate,
         row_id_keys: Callable[[], RowIdKeys],
         now: Callable[[], int],
     ) -> None:
@@ -126,6 +128,7 @@ class Validation:
         self._claims = claims
         self._files = files
         self._uploads = uploads
+        self._gate = gate
         self._row_id_keys = row_id_keys
         self._now = now
 
@@ -186,7 +189,8 @@ class Validation:
         }
         while True:
             claim = self._claim(job, found)
-            if self._jobs.seal(job.id, changes, claim):
+            admission = self._gate.admit(job, found.totals.requested, found.chunks)
+            if self._jobs.seal(job.id, {**changes, **admission.fields}, claim, admission.record):
                 return True
             now = self._jobs.get(job.id)
             if now is None or now.status is not ImportStatus.VALIDATING:

@@ -1,0 +1,82 @@
+"""Approving and declining imports in the console, on a stack with a rule."""
+
+import pytest
+from playwright.sync_api import expect
+
+from infra.local import stack
+from tests.browser.test_process import figures
+from tests.e2e.conftest import Service
+
+FILE = "accountId,userId,unit,valueToRedeem\nacme,ann,POINT,{}\nacme,,POINT,1\n"
+
+
+@pytest.fixture(scope="module")
+def service(launch):
+    with stack.start(parameters={"ApprovalRule": "POINT>100"}, enforce_iam=True) as local:
+        found = Service(local)
+        local.users.somebody("operator")
+        new = {"unit": "POINT", "assignedCredit": 100_000}
+        assert found.call("POST", "/rewards/account/acme/user/ann", new).status == 201
+        yield found
+
+
+def waiting(service, name, value):
+    """An import that awaits approval, asked for by the operator."""
+    body = FILE.format(value)
+    record = service.upload(f"redemptions/{name}.csv", body, email="operator@example.com")
+    assert record["status"] == "AWAITING_APPROVAL", record
+    return record
+
+
+def test_an_approver_checks_and_approves_an_import(harness, service):
+    record = waiting(service, "approved", 1234)
+    page = harness.open("approver", path=f"#/import/{record['id']}")
+    expect(page.get_by_role("heading", name="Awaiting approval")).to_be_visible()
+    amounts = page.get_by_role("table", name="Amounts by unit")
+    expect(amounts.get_by_role("row", name="POINT 1,235")).to_be_visible()
+    expect(page.get_by_text("POINT>100")).to_be_visible()
+    expect(page.get_by_text("Rows with errors")).to_be_visible()
+    saved = harness.saved(page, page.get_by_role("button", name="Download uploaded file"))
+    assert saved.read_text() == FILE.format(1234)
+    page.get_by_role("button", name="Approve", exact=True).click()
+    dialog = page.get_by_role("dialog", name="Approve import?")
+    expect(dialog).to_contain_text("1,235")
+    dialog.get_by_label("Comment").fill("Agreed with payroll")
+    dialog.get_by_role("button", name="Approve import").click()
+    expect(page.get_by_text("Completed with errors").first).to_be_visible()
+    expect(page.get_by_text("Approved by approver@example.com")).to_be_visible()
+    expect(page.get_by_text("Agreed with payroll")).to_be_visible()
+    assert figures(page) == {"redeemed": "1", "with errors": "1"}
+    assert page.faults == []
+    assert "Approval requested" in service.mail_about(record["id"]).subject
+
+
+def test_an_approver_declines_an_import_with_a_reason(harness, service):
+    record = waiting(service, "declined", 500)
+    page = harness.open("approver", path=f"#/import/{record['id']}")
+    page.get_by_role("button", name="Decline", exact=True).click()
+    dialog = page.get_by_role("dialog", name="Decline import?")
+    dialog.get_by_role("button", name="Decline import").click()
+    expect(dialog.get_by_text("Enter a reason")).to_be_visible()
+    dialog.get_by_label("Reason").fill("These are the amounts of October")
+    dialog.get_by_role("button", name="Decline import").click()
+    expect(page.get_by_text("Declined by approver@example.com")).to_be_visible()
+    expect(page.get_by_text("These are the amounts of October")).to_be_visible()
+    expect(page.get_by_role("button", name="Download results.csv")).to_have_count(0)
+    assert page.faults == []
+
+
+def test_others_see_why_they_cannot_decide_and_operators_cancel(harness, service):
+    record = waiting(service, "cancelled", 600)
+    page = harness.open("operator", path="#/imports")
+    page.get_by_role("link", name="cancelled.csv").click()
+    button = page.get_by_role("button", name="Approve", exact=True)
+    expect(button).to_have_attribute("aria-disabled", "true")
+    expect(page.get_by_text("Only users in the group “approvers” can approve")).to_be_visible()
+    page.get_by_role("button", name="Cancel import").click()
+    dialog = page.get_by_role("dialog", name="Cancel import?")
+    expect(dialog).to_contain_text("Nothing has been changed yet")
+    dialog.get_by_role("button", name="Cancel import").click()
+    expect(page.get_by_text("cancelled before it was approved")).to_be_visible()
+    assert service.call("GET", f"/import/{record['id']}").json["status"] == "CANCELLED"
+    assert page.faults == []
