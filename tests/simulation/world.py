@@ -78,6 +78,7 @@ SETTINGS = {
     "ALARM_TOPIC_ARN": "arn:aws:sns:us-east-1:111122223333:alarms",
     "AUDIT_LOG_GROUP": "audit-log",
     "POWERTOOLS_LOG_LEVEL": "CRITICAL",
+    "POWERTOOLS_METRICS_DISABLED": "true",
     "POWERTOOLS_SERVICE_NAME": "simulation",
 }
 
