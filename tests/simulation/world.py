@@ -23,6 +23,7 @@ from rewards.adapters import (
     accounts,
     batch_get,
     files,
+    metrics,
     parallel,
     queue_messages,
     queues,
@@ -78,7 +79,6 @@ SETTINGS = {
     "ALARM_TOPIC_ARN": "arn:aws:sns:us-east-1:111122223333:alarms",
     "AUDIT_LOG_GROUP": "audit-log",
     "POWERTOOLS_LOG_LEVEL": "CRITICAL",
-    "POWERTOOLS_METRICS_DISABLED": "true",
     "POWERTOOLS_SERVICE_NAME": "simulation",
 }
 
@@ -147,6 +147,7 @@ class World:
         put(mock.patch.dict("os.environ", {**SETTINGS, "APPROVAL_RULE": self.rule}))
         put(mock.patch.object(rewards.adapters.clients, "client", _client))
         put(mock.patch.object(rewards.clock, "now", _now))
+        put(mock.patch.object(metrics, "record", lambda *_, **__: None))  # it prints
         # Every token and id of the product comes from here, through `secrets`.
         put(mock.patch.object(random, "_urandom", self.kernel.random.randbytes))
         put(mock.patch.object(retry, "random", self.kernel.random))
