@@ -1,5 +1,7 @@
 """What a balance keeps of the references of redemptions that went to history."""
 
+from rewards.domain.balance import RedemptionRequest
+from rewards.domain.duplicates import RowSet
 from rewards.domain.references import WINDOW, may_be_archived, with_archived
 from tests.builders.moments import DAY
 
@@ -37,3 +39,17 @@ def test_after_two_thousand_references_the_oldest_day_is_unknown():
     assert not may_be_archived(kept, "never redeemed", "", NOW + WINDOW + 2 * DAY)
     more = archived((NOW + 11 * DAY, "payment-x"), now=NOW + 11 * DAY, before=kept)
     assert may_be_archived(more, "never redeemed", "", NOW + 11 * DAY)
+
+
+def test_a_day_of_too_many_references_stays_unknown_when_it_goes_on():
+    kept = archived(*((NOW, f"payment-{n}") for n in range(2_001)))
+    more = archived((NOW, "payment-x"), before=kept)
+    assert may_be_archived(more, "payment-0", "", NOW)
+    assert may_be_archived(more, "payment-x", "", NOW)
+
+
+def test_a_row_with_a_reference_has_no_row_id_all_the_same():
+    rows = RowSet()
+    rows.add(RedemptionRequest(2, "acme", "ann", "POINT", 5, reference="payment-1"))
+    assert rows.any_without_row_id, "a file that was read in blocks is read again"
+    assert not rows.any_unidentified

@@ -29,13 +29,16 @@ class RowSet:
     def __init__(self) -> None:
         self._sum = 0
         self.any_unidentified = False
+        self.any_without_row_id = False
 
     def add(self, row: RedemptionRequest) -> None:
         """Add a row. Its balance recognises it by rowId or reference when it comes again."""
         # A row that names a dry run counts as one that names nothing.
         prior = () if row.prior is None or row.of_preview else (row.prior[0], str(row.prior[1]))
-        if row.row_id is None and not row.reference:
-            self.any_unidentified = True
+        if row.row_id is None:
+            self.any_without_row_id = True
+            if not row.reference:
+                self.any_unidentified = True
         # The rowId stands for the row's account, user, unit and program.
         ids = (row.account_id, row.user_id, row.unit, row.program_id or "")
         whose = (row.row_id,) if row.row_id else tuple(map(normalised, ids))

@@ -29,15 +29,15 @@ def with_archived(
 
     `redeemed` has the date (Unix ms), reference and program of each. Days that count no more are left out.
     """
-    days = dict(before)
+    unknown = next((day for day, texts in before if not texts), None)
+    days = {day: texts for day, texts in before if texts}
     for date, reference, program in redeemed:
         day = date // _DAY
         days[day] = days.get(day, "") + _fingerprint(reference, program)
-    kept = sorted((day, texts) for day, texts in days.items() if (day + 1) * _DAY + WINDOW > now)
-    unknown = None
+    kept = sorted((day, texts) for day, texts in days.items() if _counts(day, now))
     while sum(len(texts) for _, texts in kept) > _MOST * _LENGTH:
         unknown = kept.pop(0)[0]
-    return kept if unknown is None else [(unknown, ""), *kept]
+    return kept if unknown is None or not _counts(unknown, now) else [(unknown, ""), *kept]
 
 
 def may_be_archived(archived: ArchivedReferences, reference: str, program: str, now: int) -> bool:
@@ -46,8 +46,12 @@ def may_be_archived(archived: ArchivedReferences, reference: str, program: str, 
     return any(
         not texts or wanted in (texts[place : place + _LENGTH] for place in range(0, len(texts), _LENGTH))
         for day, texts in archived
-        if (day + 1) * _DAY + WINDOW > now
+        if _counts(day, now)
     )
+
+
+def _counts(day: int, now: int) -> bool:
+    return (day + 1) * _DAY + WINDOW > now
 
 
 def _fingerprint(reference: str, program: str) -> str:

@@ -287,7 +287,7 @@ class Validation:
             if reading.search is None:
                 return found
             repeated = reading.search.repeated()
-            if repeated == frozenset() and not found.row_set.any_unidentified:
+            if repeated == frozenset() and not found.row_set.any_without_row_id:
                 return found
             found.attempt.discard()
             reading = Reading(in_blocks=repeated is not None, repeated=repeated)
