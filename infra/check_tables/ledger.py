@@ -344,6 +344,8 @@ class Ledger:
                 yield Finding(State.DECIDE, subject, f"{text}. The balance does not exist any more")
                 return
             result = redeem(balance, request, part.import_id, part.written, history)
+            if result.outcome is Outcome.ALREADY_REDEEMED:
+                return  # by a later upload of the same reference
             if result.outcome is not Outcome.REDEEMED:
                 yield Finding(State.DECIDE, subject, f"{text}. {result.message}")
                 return

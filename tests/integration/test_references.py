@@ -90,3 +90,11 @@ def test_a_preview_says_what_a_reference_would_come_to(stocked):
     upload(stocked, "a", row("5", *ANN, reference="pay-1"))
     preview = stocked.upload("preview/b.csv", sheet([row("5", *ANN, reference="pay-1")]))
     assert preview["outcomes"] == {"ALREADY_REDEEMED": 1}
+
+
+def test_a_row_id_that_was_redeemed_names_the_reference_of_its_redemption(stocked):
+    (reported,) = stocked.report()
+    filled_in = {**reported, "valueToRedeem": "7", "reference": "pay-1"}
+    first = upload(stocked, "a", filled_in)
+    (result,) = stocked.results(upload(stocked, "b", filled_in))
+    assert f"by import {first['id']}, line 2 (reference “pay-1”)" in result["message"]

@@ -352,11 +352,12 @@ def _result_again(
         named = how(known, request.unit, "from") if len(known) == len(before.parts) else ""
         return _redeemed(balance, request, now, named)
     value = format_value(before.value, request.unit)
+    reference = f" (reference “{before.reference}”)" if before.reference else ""
     return RowResult(
         request.line,
         Outcome.ALREADY_REDEEMED,
         f"{value} {request.unit} was redeemed for this row by import {before.import_id}, "
-        f"line {before.line}. Nothing was redeemed again.",
+        f"line {before.line}{reference}. Nothing was redeemed again.",
         request.unit,
         available=balance.available(now, request.program_id),
         redeemed_by=(before.import_id, before.line),
