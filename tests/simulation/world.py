@@ -147,7 +147,7 @@ class World:
         put(mock.patch.dict("os.environ", {**SETTINGS, "APPROVAL_RULE": self.rule}))
         put(mock.patch.object(rewards.adapters.clients, "client", _client))
         put(mock.patch.object(rewards.clock, "now", _now))
-        put(mock.patch.object(metrics, "record", lambda *_, **__: None))  # it prints
+        put(mock.patch.object(metrics, "record", _no_metric))
         # Every token and id of the product comes from here, through `secrets`.
         put(mock.patch.object(random, "_urandom", self.kernel.random.randbytes))
         put(mock.patch.object(retry, "random", self.kernel.random))
@@ -284,6 +284,10 @@ def _client(service: str, purpose: str = "") -> Any:
 
 def _now() -> int:
     return World.current.kernel.now
+
+
+def _no_metric(*_: Any, **__: Any) -> None:
+    """Metrics are lines of the output."""
 
 
 class LogsClient:

@@ -11,10 +11,11 @@ from rewards.adapters.accounts import Accounts
 from rewards.adapters.retry import Backoff
 from rewards.adapters.reward_registry import RewardRegistry
 from rewards.adapters.units_in_use import UnitsInUse
-from rewards.domain.balance import Balance, RedemptionRequest, find, needs_history
+from rewards.domain.balance import Balance, RedemptionRequest, find, find_by_reference, needs_history
 from rewards.domain.balance_key import BalanceKey
 from rewards.domain.id_limits import MAX_ID_BYTES
 from rewards.domain.ids import time_of
+from rewards.domain.redeem_row import history_needed_since
 from rewards.domain.reward_rows import Grant
 from rewards.domain.texts import normalised
 
@@ -111,9 +112,12 @@ def as_stored(
 def _redeemed(
     balance: Balance, row: RedemptionRequest, import_id: str, accounts: Accounts, backoff: Backoff
 ) -> bool:
-    since = min(time_of(import_id), time_of(row.prior[0]) if row.prior else time_of(import_id))
+    created = time_of(import_id)
+    made = min(created, time_of(row.prior[0])) if row.prior else created
+    since = history_needed_since(balance, row, made, created)
     past = accounts.history(balance, since, backoff) if needs_history(balance, since) else ()
-    return find(balance, row, import_id, past) is not None
+    found = find(balance, row, import_id, past) or find_by_reference(balance, row, created, past)
+    return found is not None
 
 
 def _forms(given: str) -> list[str]:
