@@ -145,10 +145,11 @@ def import_step(changes: ImportFields, before: ImportStatus | None) -> Step | No
     if status is ImportStatus.ABORTED:
         return Action.IMPORT_ABORTED, {"code": error.code.value if error else None}
     if changes.get("date_completed") is not None and status is not ImportStatus.CANCELLED:
-        ended = status or before
+        ended, receipt = status or before, changes.get("receipt")
         return Action.IMPORT_COMPLETED, {
             "status": ended.value if ended else None,
             "error": error.code.value if error else None,
+            "receipt": receipt.digest if receipt else None,
         }
     if changes.get("resumes"):
         return Action.IMPORT_RESUMED, {"times": changes["resumes"]}
