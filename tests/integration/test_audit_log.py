@@ -20,7 +20,7 @@ __all__ = ["service"]  # the fixture
 BASE = "/api/v1/<_tenant>"
 EMAIL = "ann@example.com"
 HOUR = 3_600_000
-ALL = "admin read write"
+ALL = "admin approve read write"
 MARK = "p3rsonal"
 
 
@@ -74,6 +74,16 @@ def preview(service):
     return service.world.upload("preview/a.csv", sheet([row("60")]))["id"]
 
 
+def waiting(service):
+    """An import of another user that awaits approval."""
+    original = preview(service)
+    service.world.rule = "always"
+    service.world.__post_init__()
+    started = service.world.imports.start(original, "ben@example.com", "ben@example.com", "ben-sub")
+    service.world.arrive(service.world.record(started.id))
+    return started.id
+
+
 def new_key(service):
     made = request(service, "POST", "/keys", {"name": "mine", "scopes": ["read"]})
     return json.loads(made[1])["id"]
@@ -116,6 +126,21 @@ DEEDS = {
     ("POST", "/import/<import_id>/reverse"): (
         lambda s: (f"/import/{redeemed(s)}/reverse", None),
         "IMPORT_REVERSED",
+        "import",
+    ),
+    ("POST", "/import/<import_id>/approve"): (
+        lambda s: (f"/import/{waiting(s)}/approve", {"comment": "fine"}),
+        "IMPORT_APPROVED",
+        "import",
+    ),
+    ("POST", "/import/<import_id>/reject"): (
+        lambda s: (f"/import/{waiting(s)}/reject", {"reason": "wrong month"}),
+        "IMPORT_DECLINED",
+        "import",
+    ),
+    ("GET", "/import/<import_id>/upload"): (
+        lambda s: (f"/import/{preview(s)}/upload", None),
+        "DOWNLOADED",
         "import",
     ),
     ("POST", "/import/<import_id>/links/revoke"): (
