@@ -279,7 +279,7 @@ def test_a_late_event_of_an_upload_that_was_imported_and_deleted_changes_nothing
     loaded.run()
     assert loaded.record(import_id)["status"] == "COMPLETED"
     assert len(loaded.mailer.sent) == mails
-    assert loaded.imports.history(10, 0)[1] == 2  # the rewards, and this one
+    assert loaded.imports.history(10, 0).total == 2  # the rewards, and this one
 
 
 def test_the_dead_letter_of_a_deleted_upload_ends_with_an_import(world):
