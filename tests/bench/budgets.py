@@ -105,7 +105,7 @@ def all_budgets(found: Figures) -> Iterator[Budget]:
         "write / read units a redeemed row, balances of 1-8 open rewards, all tables",
         "1.0 / 1.0", (1.05, 1.05), (work.write_units / rows, work.read_units / rows), "{:.3f}",
     )  # fmt: skip
-    earlier = "after 50 earlier redemptions of each balance, by rowId / by reference"
+    earlier = "after 50 earlier redemptions of each balance, an hour apart, by rowId / by reference"
     repeated = [each.work for each in found.repeated]
     written = [each.write_units / each.rows for each in repeated]
     read = [each.read_units / each.rows for each in repeated]

@@ -32,7 +32,7 @@ from tests.builders.row_ids import KEYS, make_row_id
 from tests.integration.conftest import new_world
 
 UNIT = "CASH/USD"
-DAY = 86_400_000
+DAY, HOUR = 86_400_000, 3_600_000
 CREDITS = 1_000  # of each reward
 CPU_SHARE = 1024 / 1769  # of a whole CPU that a worker of 1 GB has
 LOGGED = 1_200  # bytes an invocation: our line and Lambda's own
@@ -228,18 +228,20 @@ def ours(aws: MiniStack, rows: int) -> Measured:
 
 
 def after_redemptions(
-    aws: MiniStack, by_reference: bool, earlier: int = 50, rows: int = 40, imports: int = 10
+    aws: MiniStack, by_reference: bool, earlier: int = 50, rows: int = 400, imports: int = 10
 ) -> Measured:
-    """Redeem from balances that were redeemed from before, each time by another import.
+    """Redeem from balances that were redeemed from before, each time by another import, an hour later.
 
-    The rows have rowIds of a new report, or references and no rowIds.
+    The rows have rowIds of a new report, or references and no rowIds. Within five minutes of the youngest
+    redemption in history, each row would read history, because clocks may differ.
     """
     world = new_world(aws)
-    found = list(balances(rows, world.now()))
+    found = list(balances(rows, world.now() + (earlier + imports) * HOUR))
     fill(world.clients("dynamodb"), world.names["accounts"], map(_item, found))
     counted, timer = Counted(world.clients("dynamodb")), Timer()
     before = (0.0, 0.0)
     for number in range(earlier + imports):
+        world.now.ahead += HOUR
         export_id = ids.new_id(world.now())
         lines = ["accountId,userId,unit,valueToRedeem,rowId,reference"]
         for balance in found:
