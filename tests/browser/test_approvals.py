@@ -30,7 +30,12 @@ def waiting(service, name, value):
 
 def test_an_approver_checks_and_approves_an_import(harness, service):
     record = waiting(service, "approved", 1234)
-    page = harness.open("approver", path=f"#/import/{record['id']}")
+    page = harness.open("approver")
+    queue = page.get_by_role("table", name="Imports waiting for approval")
+    expect(queue.get_by_role("link", name="approved.csv")).to_be_visible()
+    cells = queue.get_by_role("row").filter(has_text="approved.csv").get_by_role("cell")
+    assert [text.split() for text in cells.all_inner_texts()][1:] == [["1,235", "POINT"], ["2"], ["1"]]
+    queue.get_by_role("link", name="approved.csv").click()
     expect(page.get_by_role("heading", name="Awaiting approval")).to_be_visible()
     amounts = page.get_by_role("table", name="Amounts by unit")
     expect(amounts.get_by_role("row", name="POINT 1,235")).to_be_visible()
@@ -45,7 +50,7 @@ def test_an_approver_checks_and_approves_an_import(harness, service):
     dialog.get_by_role("button", name="Approve import").click()
     expect(page.get_by_text("Completed with errors").first).to_be_visible()
     expect(page.get_by_text("Approved by approver@example.com")).to_be_visible()
-    expect(page.get_by_text("Agreed with payroll")).to_be_visible()
+    expect(page.get_by_text("Agreed with payroll", exact=True)).to_be_visible()
     assert figures(page) == {"redeemed": "1", "with errors": "1"}
     assert page.faults == []
     assert "Approval requested" in service.mail_about(record["id"]).subject
@@ -61,7 +66,7 @@ def test_an_approver_declines_an_import_with_a_reason(harness, service):
     dialog.get_by_label("Reason").fill("These are the amounts of October")
     dialog.get_by_role("button", name="Decline import").click()
     expect(page.get_by_text("Declined by approver@example.com")).to_be_visible()
-    expect(page.get_by_text("These are the amounts of October")).to_be_visible()
+    expect(page.get_by_text("These are the amounts of October", exact=True)).to_be_visible()
     expect(page.get_by_role("button", name="Download results.csv")).to_have_count(0)
     assert page.faults == []
 

@@ -10,6 +10,7 @@ import { overviewCard } from "./overview.js";
 import { reportsTable } from "./reports.js";
 import { address } from "./router.js";
 import { badge, importStatus } from "./status.js";
+import { table, values } from "./table.js";
 import { card, heading, into, loading, mayChange, muted, paragraph, who } from "./ui.js";
 
 const HISTORY = "/import/history/list";
@@ -85,13 +86,29 @@ function lastImports(records) {
   return found.length ? [importsTable(found), toAll("imports")] : muted("No imports yet.");
 }
 
+// What approvers compare with the payment before they open an import.
+const WAITING_COLUMNS = [
+  { name: "File", wide: true, of: waitingFile },
+  { name: "Requested by", of: who },
+  { name: "Requested", number: true, of: ({ stats }) => values(stats.requested, stats.decimals) },
+  { name: "Rows", number: true, of: ({ stats }) => format.count(stats.rows) },
+  { name: "Warnings", number: true, of: ({ stats }) => format.count(sum(stats.warnings)) },
+];
+
+const sum = (counts) => Object.values(counts).reduce((total, each) => total + each, 0);
+
+function waitingFile(record) {
+  const link = h("a", { href: address("import", record.id), id: `waiting-${record.id}` }, record.fileName);
+  return [link, h("span", { class: "id" }, format.moment(record.dateCreated))];
+}
+
 function waitingForApproval({ data, totalCount }) {
   if (!totalCount) return null;
   const more = totalCount - data.length;
   const list = `${address("imports")}?status=AWAITING_APPROVAL`;
   return [
     h("p", { class: "strong" }, `${format.plural(totalCount, "import")} waiting for approval`),
-    h("ul", { class: "listed" }, data.map(line)),
+    table("Imports waiting for approval", WAITING_COLUMNS, data),
     more > 0 ? paragraph(h("a", { href: list }, `${format.count(more)} more`)) : null,
   ];
 }
@@ -125,10 +142,9 @@ function line(record) {
   );
 }
 
-function reason({ stalled, error, status, stats }) {
+function reason({ stalled, error, stats }) {
   if (stalled) return stalled.reason;
   if (error) return error.message;
-  if (status === "AWAITING_APPROVAL") return format.rows(stats.rows);
   const failed = stats.summary.find((each) => each.group === "FAILED");
   return `${format.rows(failed.rows)} ${failed.label}`;
 }
