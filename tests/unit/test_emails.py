@@ -236,6 +236,11 @@ def test_the_emails_of_an_approval_say_who_asked_for_what_and_who_decided():
     assert "Nothing was changed" in expired.text
 
 
+def test_every_table_of_an_email_has_a_caption(email):
+    assert "></caption>" not in email.html
+    assert "\n:\n" not in email.text
+
+
 def test_amounts_are_grouped_by_thousands_in_the_units_decimals():
     text = ready().text
     for amount in ("  16,594.50 CASH/USD", "  1,284,900 POINT", "         7 JPY"):

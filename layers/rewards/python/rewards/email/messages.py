@@ -329,7 +329,7 @@ def _requested(approval: ApprovalSummary) -> list[Block]:
 
 
 def _said(label: str, text: str | None) -> list[Block]:
-    return [Facts("", [(label, shortened(text, 500))])] if text else []
+    return [Facts("The decision", [(label, shortened(text, 500))])] if text else []
 
 
 def _about_approval(summary: ImportSummary, approval: ApprovalSummary) -> Facts:
