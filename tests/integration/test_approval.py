@@ -149,7 +149,10 @@ def test_a_declined_import_ends_in_one_write_without_results(with_rule):
 def test_a_waiting_import_counts_as_imported(with_rule):
     world = with_rule("always")
     redeem(world, 5, 1, email=ANN)
-    assert redeem(world, 5, 2, email=ANN)["error"]["code"] == "DUPLICATE_FILE"
+    error = redeem(world, 5, 2, email=ANN)["error"]
+    assert error["code"] == "DUPLICATE_FILE"
+    # It has imported nothing yet.
+    assert "has exactly the same rows" in error["message"]
 
 
 def test_a_cancelled_waiting_import_ends_in_one_write_without_results(with_rule):

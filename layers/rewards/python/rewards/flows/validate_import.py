@@ -236,7 +236,7 @@ class Validation:
         name, created = (earlier.name, earlier.date_created) if earlier else ("", 0)
         return (
             f"Import {import_id} (“{name[:100]}”, {to_the_minute(created)}) "
-            "imported exactly the same rows. Rows without a rowId are not recognised when they are uploaded "
+            "has exactly the same rows. Rows without a rowId are not recognised when they are uploaded "
             "again, so nothing was redeemed."
         )
 
