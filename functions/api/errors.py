@@ -182,6 +182,7 @@ _MESSAGES = {
     "bool_parsing": "must be true or false",
     "bool_type": "must be true or false",
     "dict_type": "must be a JSON object",
+    "enum": "must be {expected}",
     "greater_than": "must be above {gt}",
     "greater_than_equal": "must be at least {ge}",
     "int_from_float": "must be a whole number",
@@ -200,8 +201,9 @@ _MESSAGES = {
     "string_too_short": "must not be blank",
     "string_type": "must be a text",
     "too_long": "must have at most {max_length} entries",
-    "too_short": "must have at least {min_length} entries",
+    "too_short": "must have {min_length} or more entries",
 }
+_LENGTHS = ("too_long", "too_short")
 _JSON_WORDS = {"True": "true", "False": "false", "None": "null"}
 _MAX_SHOWN = 60
 
@@ -213,7 +215,11 @@ def _plain_message(found: Mapping[str, Any]) -> str:
         return str(found.get("msg", kind)).removeprefix("Value error, ")
     context = {name: _JSON_WORDS.get(str(value), value) for name, value in found.get("ctx", {}).items()}
     message = _MESSAGES[kind].format(**context)
-    return message if kind == "missing" else f"{message}, not {sent(found.get('input'))}"
+    if kind == "missing":
+        return message
+    # What has too many or too few entries is not shown: their number says more.
+    given = context["actual_length"] if kind in _LENGTHS else sent(found.get("input"))
+    return f"{message}, not {given}"
 
 
 def sent(value: Any) -> str:

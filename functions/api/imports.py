@@ -20,7 +20,7 @@ from pydantic import (
 import wiring
 from amounts import Decimals, DecimalsByUnit, WithDecimalsByUnit
 from crediting import FreeText, text, time_to_respond
-from errors import ApiError, invalid
+from errors import ApiError, invalid, sent
 from exports import EmailProblem, Moment, Problem, email_problem, mailto, problem
 from http_responses import FileAddress, Limit, Offset, Redirected, handed_over, shortened
 from known import RequestObject
@@ -432,6 +432,14 @@ def order_import(_tenant: str, wanted: ImportOrder) -> OrderedImport:
 _ANY_STATUS = Literal[
     "PENDING", "VALIDATING", "AWAITING_APPROVAL", "PROCESSING", "COMPLETED", "ABORTED", "CANCELLED"
 ]
+
+
+def _with_text(query: str) -> str:
+    if not query.strip():
+        raise ValueError(f"must not be blank, not {sent(query)}")
+    return query
+
+
 _QUERY = Query(
     min_length=1,
     max_length=200,
@@ -453,7 +461,7 @@ def list_imports(
     before: Annotated[
         Moment | None, Query(alias="to", description="Only imports created before this moment.")
     ] = None,
-    query: Annotated[str | None, _QUERY] = None,
+    query: Annotated[str | None, _QUERY, AfterValidator(_with_text)] = None,
 ) -> ImportPage:
     """Newest first. With `status`, `type` or `query` one request searches the newest 10,000 imports of the
     period; `searchedSince` says where it stopped."""

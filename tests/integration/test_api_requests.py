@@ -705,7 +705,7 @@ def test_control_totals_are_kept_and_shown(call, expected, shown):
     [
         ({}, "expected", "must have rows, requested or both"),
         ({"rows": None, "requested": None}, "expected", "must have rows, requested or both"),
-        ({"rows": 1, "requested": {}}, "expected.requested", "at least 1"),
+        ({"rows": 1, "requested": {}}, "expected.requested", "must have 1 or more entries, not 0"),
         ({"rows": -1}, "expected.rows", "must be at least 0"),
         ({"rows": 1.5}, "expected.rows", "must be a whole number"),
         ({"rows": "1"}, "expected.rows", "must be a whole number"),
@@ -719,7 +719,7 @@ def test_control_totals_are_kept_and_shown(call, expected, shown):
         ({"requested": {"u" * 65: 1}}, "expected.requested", "more than 64 bytes"),
         ({"requested": {"a\u0007": 1}}, "expected.requested", "a character that no unit has"),
         ({"requested": {"\u00e9": 1, "e\u0301": 1}}, "expected.requested", "repeats the unit \u00e9"),
-        ({"requested": {f"U{n}": 1 for n in range(101)}}, "expected.requested", "at most 100"),
+        ({"requested": {f"U{n}": 1 for n in range(101)}}, "expected.requested", "100 entries, not 101"),
         ({"requested": [1]}, "expected.requested", "must be a JSON object"),
         ({"row": 1}, "expected.row", "Did you mean 'rows'?"),
         ("rows=1", "expected", "must be a JSON object"),

@@ -459,3 +459,9 @@ def test_a_participant_and_an_account_are_found_by_their_ids(service):
 def test_wrong_parameters_are_rejected(service):
     for query in ("cursor=x", "cursor=1-0", "from=x", "limit=0", "limit=1001", "action=NONE", "actor="):
         assert request(service, "GET", "/audit", query=query)[0] == 400, query
+
+
+def test_an_unknown_action_is_rejected_in_the_words_of_the_api(service):
+    message = json.loads(request(service, "GET", "/audit", query="action=NONE")[1])["message"]
+    assert message.startswith("The request is not valid. action: must be 'EXPORT_REQUESTED', ")
+    assert message.endswith(" or 'REQUESTS_REJECTED', not \"NONE\"")

@@ -147,6 +147,7 @@ def test_a_started_import_and_a_reversal_are_created_at_the_time_in_their_ids(wo
         ({"to": ""}, "to"),
         ({"from": 1_795_300_000_000, "to": 1_795_300_000_000}, "from"),
         ({"query": ""}, "query"),
+        ({"query": "  "}, "query"),
         ({"query": "x" * 201}, "query"),
         ({"state": "PENDING"}, "state"),
     ],
