@@ -9,10 +9,10 @@ from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 from pydantic import AfterValidator, BaseModel, Field
 
 import wiring
+from exports import Moment
 from rewards.adapters.audit_log import AuditFilter
 from rewards.adapters.retry import Backoff
 from rewards.domain.audit import Action, participant_object
-from rewards.domain.reward_rows import MAX_DATE
 from rewards.flows.audit_search import Cursor
 
 router = APIGatewayHttpRouter()
@@ -59,10 +59,8 @@ class AuditRecords(BaseModel):
 @router.get("/audit", summary="Search the audit log", tags=["Audit log"])
 def search_audit_log(
     _tenant: str,
-    since: Annotated[int, Query(alias="from", ge=0, le=MAX_DATE, description="Unix milliseconds.")] = 0,
-    until: Annotated[
-        int | None, Query(alias="to", ge=0, le=MAX_DATE, description="Before this moment: Unix milliseconds.")
-    ] = None,
+    since: Annotated[Moment | None, Query(alias="from", description="At this moment or later.")] = None,
+    until: Annotated[Moment | None, Query(alias="to", description="Before this moment.")] = None,
     actor: Text = None,
     about: Annotated[
         str | None,
@@ -83,7 +81,9 @@ def search_audit_log(
     """Newest first. An entry can be found a few seconds after it was written."""
     wanted = AuditFilter(actor, _named(about), action)
     at = Cursor.parse(cursor) if cursor else None
-    page = wiring.flows().audit_search.find(wanted, since, until, limit, at, Backoff.for_seconds(_SECONDS))
+    page = wiring.flows().audit_search.find(
+        wanted, since or 0, until, limit, at, Backoff.for_seconds(_SECONDS)
+    )
     records = [
         AuditRecord(
             id=each.id,

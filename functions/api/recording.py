@@ -1,5 +1,6 @@
 """What each request writes to the audit log. A test sends a request to each route that changes something."""
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -155,6 +156,9 @@ def record(
         return
     action, about, details = recorder(Handled(ids, _sent(event), body))
     details |= {"requestId": request_id}
+    key = event.get("headers", {}).get("idempotency-key")
+    if key:  # entries with the same one are of one effect
+        details["idempotencyKey"] = hashlib.sha256(key.encode()).hexdigest()[:16]
     if status >= 400:
         details["error"] = code or str(status)
     audit_log.add(action, about, details, actor=caller_known(event) or UNKNOWN)

@@ -15,6 +15,8 @@ from rewards.bootstrap import Flows
 from rewards.domain.object_keys import receipt_key
 from rewards.domain.receipt import ChainHead, Receipt, read_receipt
 
+_KEPT_AT_LEAST = 90 * 86_400_000  # the least of EvidenceDays, in milliseconds
+
 
 @dataclass
 class Chain:
@@ -86,6 +88,7 @@ class LostReceipts:
                 pass
         lost = []
         now = self.flows.now()
+        yield from self._named(chain, now)
         for copy in self._copies(chain.imports):
             if isinstance(copy, Finding):
                 yield copy
@@ -101,6 +104,19 @@ class LostReceipts:
             else:
                 yield _wrong(copy)(f"it is missing, but {receipt_key(copy.import_id)} is there")
         yield from self._put_back(sorted(lost, key=lambda each: each.sequence))
+
+    def _named(self, chain: Chain, now: int) -> Iterator[Finding]:
+        """Receipts that the record of an import names, of which neither the chain nor a copy is there."""
+        first = chain.first.sequence if chain.first is not None else 1
+        for import_id in self._imports():
+            if import_id in chain.imports or self.flows.files.exists(receipt_key(import_id)):
+                continue
+            job = self.flows.import_jobs.get(import_id)
+            if job is None or job.receipt is None or job.receipt.sequence < first:
+                continue  # without a chain, all receipts may have expired
+            if chain.first is not None or now < (job.date_completed or 0) + _KEPT_AT_LEAST:
+                subject = f"receipt {job.receipt.sequence} (import {import_id})"
+                yield Finding(State.WRONG, subject, "the record of the import names it, but it is missing")
 
     def _put_back(self, lost: list[Receipt]) -> Iterator[Finding]:
         head = self.flows.receipts.head()

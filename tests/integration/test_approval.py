@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from rewards.adapters.errors import ThrottledError
+from rewards.adapters.errors import ThrottledError, UploadGoneError
 from rewards.domain.approval import ApprovalRuleError
 from rewards.domain.approvers import Approver
 from rewards.flows.approve_import import ApproverExcludedError
@@ -458,3 +458,13 @@ def redeem_without_mail(world):
     world.take("finish")
     world.finisher.fail(import_id)
     return import_id
+
+
+def test_a_waiting_import_whose_file_was_deleted_is_not_approved(with_rule):
+    world = with_rule("POINT>100")
+    waiting = redeem(world, 101, email=ANN)
+    world.s3.delete_object(Bucket=waiting["bucket"], Key=waiting["key"], VersionId=waiting["versionId"])
+    with pytest.raises(UploadGoneError):
+        world.approvals.approve(waiting["id"], CAROL, None)
+    assert world.record(waiting["id"])["status"] == "AWAITING_APPROVAL"
+    assert world.approvals.reject(waiting["id"], CAROL, "deleted").status == "ABORTED"

@@ -5,6 +5,7 @@ import json
 import re
 
 import pytest
+from boto3.dynamodb.types import TypeSerializer
 
 from infra.check_tables.findings import Finding, State
 from infra.verify.__main__ import verify_receipts
@@ -28,6 +29,7 @@ from tests.integration.test_handlers import CONTEXT, event, handler  # noqa: F40
 from tests.integration.world import AGAIN, quick
 
 EVIDENCE_DAYS = 400
+serialize = TypeSerializer().serialize
 USERS = ("ann", "bob", "eve")
 
 
@@ -502,6 +504,19 @@ def test_a_missing_receipt_is_found(world, four, sequence, expected):
     assert all(line.startswith("[wrong]") for line in lines), "a restore loses the head as well"
     assert found(world, repair=True) == lines
     assert len(checked_or_not(world)) == 3
+
+
+def test_a_chain_that_was_cut_off_is_found_by_the_records_of_its_imports(world, four):
+    forget(world, 4)
+    before = world.receipts.find(3)
+    head = {"sequence": 3, "digest": before.digest, "keptUntil": before.kept_until}
+    world.clients("dynamodb").put_item(
+        TableName=world.names["jobs"],
+        Item={name: serialize(value) for name, value in {"pk": "RECEIPTS", "sk": "HEAD", **head}.items()},
+    )
+    world.s3.delete_object(Bucket=world.names["files"], Key=receipt_key(four[3]["id"]))
+    (line,) = found(world)
+    assert line.startswith(f"[wrong] receipt 4 (import {four[3]['id']}): the record of the import names it")
 
 
 def checked_or_not(world):

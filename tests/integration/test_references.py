@@ -98,3 +98,9 @@ def test_a_row_id_that_was_redeemed_names_the_reference_of_its_redemption(stocke
     first = upload(stocked, "a", filled_in)
     (result,) = stocked.results(upload(stocked, "b", filled_in))
     assert f"by import {first['id']}, line 2 (reference “pay-1”)" in result["message"]
+
+
+@pytest.mark.parametrize("shown", ['="007"', "'007", "0\u200b07"])
+def test_what_spreadsheets_add_is_no_part_of_a_reference(stocked, shown):
+    upload(stocked, "a", row("5", *ANN, reference="007"))
+    assert upload(stocked, "b", row("5", *ANN, reference=shown))["outcomes"] == {"ALREADY_REDEEMED": 1}

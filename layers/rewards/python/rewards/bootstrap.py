@@ -287,7 +287,13 @@ class Flows:
     def approvals(self) -> "Approvals":
         from rewards.flows.approve_import import Approvals
 
-        return Approvals(self.import_jobs, self.queues, self.settings.finish_queue_url, self.now)
+        return Approvals(
+            self.import_jobs,
+            lambda: self.uploads,
+            self.queues,
+            self.settings.finish_queue_url,
+            self.now,
+        )
 
     @cached_property
     def imports(self) -> "Imports":

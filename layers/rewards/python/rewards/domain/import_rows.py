@@ -143,7 +143,7 @@ class RowChecker:
         note: str,
     ) -> RedemptionRequest | RowResult:
         """The redemption request of a row whose identity is known, or its result."""
-        reference = "" if self._reference is None else normalised(_text(row[self._reference]))
+        reference = "" if self._reference is None else _reference(row[self._reference])
         problem = problem_of_reference(reference)
         if problem:
             return RowResult(line, Outcome.INVALID_VALUE, problem, true.unit)
@@ -297,6 +297,11 @@ def _request_or_result(
 def _text(cell: str) -> str:
     text = trimmed(cell)
     return trimmed(restore(text)) if text[:1] == "'" else text
+
+
+def _reference(cell: str) -> str:
+    """The reference in a cell, without what spreadsheets add: one payment has one reference."""
+    return normalised(trimmed(unquoted(invisible.visible(_text(cell)))))
 
 
 def _normalised(text: str | None) -> str:

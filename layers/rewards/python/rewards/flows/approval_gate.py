@@ -19,7 +19,8 @@ from rewards.flows.rejections import RejectionCode, RequestRejectedError
 
 _UNKNOWN = (
     "By the rule of this service, this import needs approval. The person who asks for it must be known then, "
-    "but the upload's metadata `email` is not the address of a user of the console. Nothing was changed."
+    "but the upload's metadata `email` is not exactly the address of one user of the console. Nothing was "
+    "changed."
 )
 
 
@@ -77,10 +78,12 @@ class ApprovalGate:
             return []
         record, earlier = self._record(user, {unit: amount})
         if needs_approval(self._rule, {unit: amount}, earlier):
+            shown = f"{format_value(amount, unit)} {unit} needs approval"
+            if record is not None:  # otherwise any amount in this unit needs it
+                shown += ", counting what you asked for in the last 24 hours"
             raise RequestRejectedError(
                 RejectionCode.APPROVAL_REQUIRED,
-                f"By the rule of this service, {format_value(amount, unit)} {unit} needs approval, counting "
-                "what you asked for in the last 24 hours. Import a file instead: approvers can approve it. "
+                f"By the rule of this service, {shown}. Import a file instead: approvers can approve it. "
                 "Nothing was changed.",
             )
         return [record.action(self._records.table_name)] if record is not None else []

@@ -7,8 +7,10 @@ happens. Chunks leave only after it: a message asks for them.
 from collections.abc import Callable
 from dataclasses import replace
 
+from rewards.adapters.errors import UploadGoneError
 from rewards.adapters.import_jobs import ImportJobs
 from rewards.adapters.queues import Queues
+from rewards.adapters.upload_bucket import UploadBucket
 from rewards.domain import ids
 from rewards.domain.approval import Approval
 from rewards.domain.approvers import Approver, why_excluded
@@ -27,9 +29,15 @@ class Approvals:
     """Approves and rejects imports, and ends those that waited too long. `now` gives Unix milliseconds."""
 
     def __init__(
-        self, jobs: ImportJobs, queues: Queues, finish_queue_url: str, now: Callable[[], int]
+        self,
+        jobs: ImportJobs,
+        uploads: Callable[[], UploadBucket],
+        queues: Queues,
+        finish_queue_url: str,
+        now: Callable[[], int],
     ) -> None:
         self._jobs = jobs
+        self._uploads = uploads
         self._queues = queues
         self._finish_queue_url = finish_queue_url
         self._now = now
@@ -37,8 +45,8 @@ class Approvals:
     def approve(self, import_id: str, approver: Approver, comment: str | None) -> ImportJob | None:
         """Let a waiting import go on; the import, or None if there is none.
 
-        Asked again by the same approver it changes nothing. Raises ImportStateError and
-        ApproverExcludedError.
+        Asked again by the same approver it changes nothing. Raises ImportStateError, ApproverExcludedError,
+        and UploadGoneError if the file is not kept, without which there could be no results.
         """
 
         def approved(decided: Approval) -> ImportFields:
@@ -113,6 +121,8 @@ class Approvals:
             excluded = why_excluded(approver, job, dry_run)
             if excluded is not None:
                 raise ApproverExcludedError(excluded)
+            if approves and job.reverses is None and not self._uploads().exists(job.key, job.version_id):
+                raise UploadGoneError(import_id)
             decided = replace(approval, approver=approver.email, date=self._now())
             fields = changes(decided)
             if self._jobs.update(import_id, fields, status=ImportStatus.AWAITING_APPROVAL):
