@@ -237,10 +237,10 @@ class Approval(BaseModel):
 
     required: bool = Field(description="False also before the file is checked, and for a dry run.")
     rule: str | None = Field(description="The rule of the stack when the file was checked.")
-    approver: str | None = Field(description="The email address of whoever approved or rejected it.")
+    approver: str | None = Field(description="The email address of the user who approved or declined it.")
     comment: str | None = Field(description="What the approver said about the approval.")
     reason: str | None = Field(description="Why it was rejected.")
-    date: int | None = Field(description="When it was approved or rejected.")
+    date: int | None = Field(description="When it was approved or declined.")
 
 
 class Stall(BaseModel):

@@ -97,7 +97,7 @@ def require(caller: Caller, scope: Scope) -> None:
     if scope in caller.scopes:
         return
     if not caller.is_user and scope is Scope.APPROVE:
-        raise ApiError(403, "FORBIDDEN", "API keys cannot approve or reject. A user has to do it.")
+        raise ApiError(403, "FORBIDDEN", "API keys cannot approve or decline imports. A user has to do it.")
     if not caller.is_user:
         raise ApiError(403, "FORBIDDEN", f"This request needs an API key with the scope {scope}.")
     groups = [name for name, scopes in GROUPS.items() if scope in scopes]

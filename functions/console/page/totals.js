@@ -59,7 +59,7 @@ export function totalsFields(signal) {
     for (const { unit, total, decimals } of lines) {
       if (!total.value.trim()) continue;
       if (Object.hasOwn(requested, unit.value))
-        throw new Error(`Control totals: ${unit.value} is there twice.`);
+        throw new Error(`Control totals: ${unit.value} is entered twice.`);
       requested[unit.value] = entered(total, decimals(), unit.value);
     }
     return {

@@ -274,7 +274,7 @@ def approval_requested(summary: ImportSummary, approval: ApprovalSummary) -> Ema
 
 
 def import_approved(summary: ImportSummary, approval: ApprovalSummary) -> Email:
-    """Tell the requester that an import was approved and goes on."""
+    """Notify the requester that an import was approved and its rows are being processed."""
     what = _what(summary).lower()
     blocks: list[Block] = [
         Paragraph(
@@ -292,7 +292,7 @@ def import_approved(summary: ImportSummary, approval: ApprovalSummary) -> Email:
 
 
 def import_not_approved(summary: ImportSummary, approval: ApprovalSummary) -> Email:
-    """Tell the requester that an import was declined, or that nobody decided in time."""
+    """Notify the requester that an import was declined, or that nobody decided in time."""
     what = _what(summary).lower()
     file = shortened(summary.file_name, _NAME)
     state = "declined" if approval.approver else "expired"

@@ -22,7 +22,7 @@ from rewards.flows.imports import ImportStateError
 
 
 class ApproverExcludedError(RejectedError):
-    """Whoever asked for an import may not approve or reject it; the message says why."""
+    """Whoever asked for an import may not approve or decline it; the message says why."""
 
 
 class Approvals:
