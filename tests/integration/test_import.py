@@ -206,8 +206,7 @@ def test_the_emails_go_to_who_asked_and_name_totals_and_failures(world):
     for part in (email.text, email.html):
         assert "INSUFFICIENT_BALANCE" in part
         assert "POINT" in part
-    # results.csv, failed.csv and the receipt
-    assert email.text.count("https://example.com/download/") == 3
+    assert email.text.count("https://example.com/download/") == 2
 
 
 def test_an_address_that_is_none_falls_back_to_the_stacks_own(world):

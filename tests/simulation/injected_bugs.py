@@ -404,7 +404,10 @@ INJECTED_BUGS: dict[str, tuple[Change, ...]] = {
     "check for a cancellation before the chunk is leased": (
         (
             "rewards.flows.process_chunk",
-            "        stop_reason = stop_reason or _cancelled(job, chunk.import_id)\n",
+            (
+                "        cancelled = _cancelled(job, chunk.import_id)\n"
+                "        stop_reason = stop_reason or cancelled\n"
+            ),
             "",
         ),
         (

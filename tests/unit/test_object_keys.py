@@ -70,8 +70,6 @@ def test_keys_that_are_stored_do_not_change(key, expected):
 
 def test_tells_files_of_imports_from_reports():
     assert object_keys.is_of_import(object_keys.import_key(ID, object_keys.RESULTS))
-    assert object_keys.is_of_import(object_keys.receipt_key(ID))
-    assert object_keys.job_in(object_keys.receipt_key(ID)) == ID
     assert not object_keys.is_of_import(object_keys.report_key(ID, "CSV"))
 
 

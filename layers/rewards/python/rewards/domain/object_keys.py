@@ -83,7 +83,7 @@ def group_key(import_id: str, number: int, name: str) -> str:
 
 def is_of_import(key: str) -> bool:
     """Whether a key of the files bucket is that of an import's file, not of a report."""
-    return key.startswith((_IMPORTS, _EVIDENCE))
+    return key.startswith(_IMPORTS)
 
 
 def job_in(key: str) -> str:

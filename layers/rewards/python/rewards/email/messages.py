@@ -7,6 +7,7 @@ from decimal import Decimal
 from rewards.domain import object_keys
 from rewards.domain.control_totals import Counted, Difference
 from rewards.domain.dates import to_the_minute
+from rewards.domain.import_job import ReceiptRef
 from rewards.domain.outcomes import (
     FILE_PROBLEMS,
     OUTCOMES,
@@ -69,17 +70,6 @@ _WHY = (
 
 
 @dataclass(frozen=True, slots=True)
-class ReceiptLink:
-    """The number of an import's receipt in the chain, its SHA-256, and the link that downloads it until a
-    moment (Unix ms)."""
-
-    sequence: int
-    digest: str
-    url: str
-    works_until: int
-
-
-@dataclass(frozen=True, slots=True)
 class ImportSummary:
     """What the emails say about an import.
 
@@ -97,7 +87,7 @@ class ImportSummary:
     redeemed: Mapping[str, int]
     warnings: Mapping[str, int] = field(default_factory=dict)
     file_warnings: Mapping[str, str] = field(default_factory=dict)
-    receipt: ReceiptLink | None = None
+    receipt: ReceiptRef | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,8 +174,7 @@ def import_finished(
     blocks.append(Link("Download the results of all rows (results.csv)", results_url))
     if failed_url:
         blocks.append(Link("Download the failed rows (failed.csv)", failed_url))
-    blocks += _receipt(summary)
-    links = "Each download link" if failed_url or summary.receipt else "The download link"
+    links = "Each download link" if failed_url else "The download link"
     blocks.append(_valid(links, works_until))
     blocks += _next_steps(summary)
     blocks.append(_about(summary))
@@ -206,8 +195,6 @@ def import_without_results(summary: ImportSummary, reason: str) -> Email:
         Paragraph(reason + safe),
         *_counts(summary),
         _in_console(summary),
-        *_receipt(summary),
-        *([_valid("The download link", summary.receipt.works_until)] if summary.receipt else []),
         _about(summary),
     ]
     return _about_import(summary, " without results", "bad", blocks)
@@ -402,12 +389,6 @@ def _valid(links: str, until: int) -> Paragraph:
     return Paragraph(f"{links} is valid until {to_the_minute(until)} and opens only this file.")
 
 
-def _receipt(summary: ImportSummary) -> list[Block]:
-    if summary.receipt is None:
-        return []
-    return [Link("Download the receipt (receipt.json)", summary.receipt.url)]
-
-
 def _ended(summary: ImportSummary) -> Paragraph:
     what, file = _what(summary).lower(), shortened(summary.file_name, _NAME)
     state = "was cancelled" if summary.cancelled else "is completed"
@@ -500,7 +481,7 @@ def _about(summary: ImportSummary) -> Facts:
     )
 
 
-def _receipt_facts(receipt: ReceiptLink | None) -> list[tuple[str, str]]:
+def _receipt_facts(receipt: ReceiptRef | None) -> list[tuple[str, str]]:
     if receipt is None:
         return []
     return [("Receipt", f"No. {receipt.sequence}"), ("SHA-256 of the receipt", receipt.digest)]

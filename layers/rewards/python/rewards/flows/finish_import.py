@@ -12,7 +12,7 @@ from rewards.adapters.retry import Backoff
 from rewards.domain.download_names import results_name
 from rewards.domain.import_job import ImportFields, ImportJob, ImportStatus
 from rewards.domain.job_error import JobError, JobFailure
-from rewards.domain.object_keys import FAILED, RECEIPT, RESULTS, import_key, receipt_key
+from rewards.domain.object_keys import FAILED, RESULTS, import_key
 from rewards.email import messages
 from rewards.flows import leases
 from rewards.flows.notifications import Notifications
@@ -199,13 +199,6 @@ class Finisher:
             email = messages.import_without_results(summary, job.error.message)
         self._notifications.mail(self._jobs, import_id, job.mailto_email, email)
 
-    def _receipt(self, job: ImportJob) -> messages.ReceiptLink | None:
-        if job.receipt is None or job.date_expires is None:
-            return None
-        name = results_name(job.name, RECEIPT)
-        url = self._notifications.link(job, receipt_key(job.id), job.date_expires, name)
-        return messages.ReceiptLink(job.receipt.sequence, job.receipt.digest, url, job.date_expires)
-
     def _mail_about_approval(self, job: ImportJob) -> None:
         """Ask the approvers about a waiting import, or tell its requester that it was approved.
 
@@ -231,7 +224,7 @@ class Finisher:
             warnings=job.warnings,
             file_warnings=job.file_warnings,
             redeemed=job.redeemed,
-            receipt=self._receipt(job),
+            receipt=job.receipt,
         )
 
     def _approval(self, job: ImportJob) -> messages.ApprovalSummary:
