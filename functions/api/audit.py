@@ -1,6 +1,7 @@
 """`/audit`: who did what to which object, when. For administrators only (resolver.py)."""
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any
 from urllib.parse import unquote
 
@@ -13,6 +14,7 @@ from exports import Moment
 from rewards.adapters.audit_log import AuditFilter
 from rewards.adapters.retry import Backoff
 from rewards.domain.audit import Action, participant_object
+from rewards.domain.units import decimals
 from rewards.flows.audit_search import Cursor
 
 router = APIGatewayHttpRouter()
@@ -44,6 +46,7 @@ class AuditRecord(BaseModel):
     action: str
     object: str = Field(description="Its kind and id, for example import/06gzzx7rv0b59snh.")
     details: dict[str, Any] = Field(description="`related` is a second object that the entry is about.")
+    decimals: dict[str, int] = Field(description="By unit: the decimals of the amounts in `details`.")
 
 
 class AuditRecords(BaseModel):
@@ -92,10 +95,18 @@ def search_audit_log(
             action=each.entry.action,
             object=each.entry.object,
             details=dict(each.entry.details),
+            decimals={unit: decimals(unit) for unit in _units(each.entry.details)},
         )
         for each in page.entries
     ]
     return AuditRecords(entries=records, cursor=str(page.cursor) if page.cursor else None)
+
+
+def _units(details: Mapping[str, Any]) -> list[str]:
+    """The units of the amounts in an entry. Details of a failed request can have any type."""
+    totals = details.get("requested")
+    named = [details.get("unit"), *(totals if isinstance(totals, Mapping) else ())]
+    return sorted({unit for unit in named if isinstance(unit, str)})
 
 
 def _named(about: str | None) -> str | None:

@@ -412,7 +412,7 @@ def test_entries_are_found_by_actor_object_action_and_time(service):
         ("IMPORT_CREATED", f"import/{second}"),
         ("IMPORT_CREATED", f"import/{first}"),
     ]
-    assert newest[0].keys() == {"id", "date", "actor", "action", "object", "details"}
+    assert newest[0].keys() == {"id", "date", "actor", "action", "object", "details", "decimals"}
     queries = {
         f"object=import/{first}": 2,
         f"object=import/{first}&action=IMPORT_CANCELLED": 1,
@@ -465,3 +465,13 @@ def test_an_unknown_action_is_rejected_in_the_words_of_the_api(service):
     message = json.loads(request(service, "GET", "/audit", query="action=NONE")[1])["message"]
     assert message.startswith("The request is not valid. action: must be 'EXPORT_REQUESTED', ")
     assert message.endswith(" or 'REQUESTS_REJECTED', not \"NONE\"")
+
+
+def test_amounts_of_entries_have_the_decimals_of_their_units(service):
+    path = "/rewards/account/acme/user/ann"
+    assert request(service, "POST", path, {"unit": "CASH/USD", "assignedCredit": 1055})[0] == 201
+    (created,) = audited(service, "action=REWARD_CREATED")["entries"]
+    assert (created["details"]["amount"], created["decimals"]) == (1055, {"CASH/USD": 2})
+    service.run("validate", uploaded(service.world, sheet([row("7.50", unit="CASH/USD")])))
+    (sealed,) = audited(service, "action=IMPORT_SEALED")["entries"]
+    assert (sealed["details"]["requested"], sealed["decimals"]) == ({"CASH/USD": 750}, {"CASH/USD": 2})

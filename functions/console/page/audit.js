@@ -158,10 +158,10 @@ function entriesTable(entries) {
     {
       name: "Object",
       wide: true,
-      of: (each) => [objectLink(each.object), h("span", { class: "id" }, detailWords(each.details))],
+      of: (each) => [objectLink(each.object), h("span", { class: "id" }, detailWords(each))],
     },
   ];
-  return table("Entries of the audit log, newest first", columns, entries);
+  return h("div", { class: "audit" }, table("Entries of the audit log, newest first", columns, entries));
 }
 
 async function downloadAll(chosen, signal) {

@@ -1,6 +1,7 @@
 // What the audit log's actions and objects are called, and where their pages are.
 
 import { h } from "./dom.js";
+import * as format from "./format.js";
 import { address } from "./router.js";
 
 export const ACTIONS = {
@@ -19,7 +20,7 @@ export const ACTIONS = {
   IMPORT_RESUMED: "Import resumed",
   IMPORT_REVERSED: "Import reversed",
   IMPORT_COMPLETED: "Import ended",
-  IMPORT_ABORTED: "File rejected",
+  IMPORT_ABORTED: "Rejected, declined or expired",
   DOWNLOADED: "File downloaded",
   LINK_OPENED: "Download link opened",
   LINKS_REVOKED: "Download links revoked",
@@ -52,11 +53,25 @@ export function objectLink(object) {
   return page ? h("a", { href: address(page, id) }, object) : object;
 }
 
-/** The details of an entry in one line. */
-export function detailWords(details) {
-  const shown = (value) => (typeof value === "object" ? JSON.stringify(value) : String(value));
+/** The details of an entry in one line; amounts with their unit's decimals. */
+export function detailWords({ details, decimals }) {
+  const known = (credits, unit) => Number.isInteger(credits) && Object.hasOwn(decimals, unit);
+  const amount = (credits, unit) =>
+    known(credits, unit) ? `${format.value(credits, decimals[unit])} ${unit}` : `${credits} ${unit}`;
+  const shown = (name, value) => {
+    if (name === "amount") return amount(value, details.unit);
+    if (name === "requested" && typeof value === "object")
+      return format
+        .totals(value)
+        .map(([unit, credits]) => amount(credits, unit))
+        .join(", ");
+    if (name.startsWith("date") && Number.isInteger(value)) return format.momentText(value);
+    return typeof value === "object" ? JSON.stringify(value) : String(value);
+  };
   return Object.entries(details)
     .filter(([name, value]) => name !== "requestId" && value !== null && value !== "")
-    .map(([name, value]) => `${name}: ${shown(value)}`)
+    .filter(([name, value]) => name !== "requested" || Object.keys(value).length)
+    .filter(([name]) => name !== "unit" || !Object.hasOwn(details, "amount"))
+    .map(([name, value]) => `${name}: ${shown(name, value)}`)
     .join(" · ");
 }

@@ -82,6 +82,11 @@ export function moment(milliseconds, style = /** @type {any} */ (ZONED)) {
   return h("time", { datetime: iso, title: utc }, new Intl.DateTimeFormat(undefined, style).format(date));
 }
 
+/** A moment in the reader's zone, as text. */
+export function momentText(milliseconds) {
+  return new Intl.DateTimeFormat(undefined, /** @type {any} */ (ZONED)).format(new Date(milliseconds));
+}
+
 export function day(milliseconds) {
   return moment(milliseconds, { dateStyle: "medium" });
 }

@@ -119,8 +119,9 @@ function start() {
 }
 
 function frame() {
-  const { email, role, isAdministrator } = session.user();
+  const { email, role, isAdministrator, isApprover } = session.user();
   const link = ({ page, label }) => h("li", {}, h("a", { href: address(page), on: { click: again } }, label));
+  const powers = [isAdministrator && "Administrator", isApprover && "Approver"].filter(Boolean).join(", ");
   const person = h(
     "span",
     { class: "who" },
@@ -129,7 +130,7 @@ function frame() {
       { class: "email", href: address("security"), "aria-label": `Sign-in security of ${email}` },
       email || "signed in",
     ),
-    role === "viewer" ? h("span", { class: "role" }, isAdministrator ? "Administrator" : "Read-only") : null,
+    role === "viewer" ? h("span", { class: "role" }, powers || "Read-only") : null,
   );
   const items = ITEMS.filter((each) => !each.administrators || isAdministrator);
   const out = h("button", { type: "button", class: "quiet", on: { click: session.signOut } }, "Sign out");

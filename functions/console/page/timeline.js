@@ -18,7 +18,7 @@ const SOON = 6_000; // entries can be found some seconds after they were written
  */
 export function timeline(kind, signal) {
   const place = h("div", {}, loading(2));
-  const box = h("div", { hidden: true }, card("Timeline", place));
+  const box = h("div", { class: "timeline", hidden: true }, card("Timeline", place));
   let shown = "";
   return {
     box,
@@ -43,11 +43,11 @@ async function audited(kind, record, signal) {
     limit: String(SIZE),
   });
   const { entries, cursor } = await get(`/audit?${asked}`, signal);
-  const happened = entries.map(({ date, actor, action, details }) => ({
-    date,
-    what: actionWords(action),
-    by: actorWords(actor),
-    more: detailWords(details),
+  const happened = entries.map((each) => ({
+    date: each.date,
+    what: actionWords(each.action),
+    by: actorWords(each.actor),
+    more: detailWords(each),
   }));
   const notes = cursor ? muted("Older entries are in the audit log.") : null;
   return [entries.length ? list(happened.reverse()) : list(derived(record)), notes];

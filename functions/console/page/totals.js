@@ -106,7 +106,7 @@ export function totalsCheck(record, changed) {
   const columns = [
     { name: "Total", of: (line) => line.name },
     { name: "In the file", number: true, of: (line) => format.value(line.found, line.places) },
-    { name: "Paid", of: (line) => line.input },
+    { name: "Expected", of: (line) => line.input },
     { name: "Comparison", of: (line) => line.result },
   ];
   const box = h(
