@@ -113,7 +113,7 @@ pins: ## Pin the installed versions of all requirements in the constraints files
 
 pictures: $(LOCAL_STACK) chromium ## Create the pictures in docs/images again
 	PYTHONPATH=layers/rewards/python $(BIN)/python -m infra.local.email_pictures
-	PICTURES=docs/images REQUIRE_CHROMIUM=1 $(BIN)/python -m pytest -q tests/browser/test_appearance.py
+	PICTURES=docs/images REQUIRE_CHROMIUM=1 $(BIN)/python -m pytest -q tests/browser/test_appearance.py tests/browser/test_approvals.py
 
 sbom: $(AUDIT_VENV) ## List the packages that run on AWS as CycloneDX, in .build/sbom
 	@mkdir -p .build/sbom

@@ -21,6 +21,12 @@ DAY = 86_400_000
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 # Those that the documents show.
 PICTURES = {
+    "console-approval-dark",
+    "console-approval-light",
+    "console-approval-light-narrow",
+    "console-audit-dark",
+    "console-audit-light",
+    "console-audit-light-narrow",
     "console-home-light",
     "console-home-light-narrow",
     "console-confirm-light",
@@ -28,6 +34,8 @@ PICTURES = {
     "console-preview-dark",
     "console-preview-light",
     "console-preview-light-narrow",
+    "console-preview-totals-dark",
+    "console-preview-totals-light",
     "console-reports-dark",
     "console-result-light",
     "console-sign-in-dark-narrow",
@@ -106,7 +114,7 @@ class Eye:
             return
         shot = self.page.screenshot(full_page=not self.page.locator("dialog").count())
         with Image.open(io.BytesIO(shot)) as shown:
-            few = shown.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+            few = shown.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
         few.save(Path(folder, f"{name}.png"), optimize=True)
 
 
