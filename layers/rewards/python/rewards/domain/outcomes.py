@@ -73,7 +73,7 @@ class FileProblem(StrEnum):
     UPLOAD_UNREADABLE = "UPLOAD_UNREADABLE"
     # The upload form of an import accepts one file:
     FORM_USED = "FORM_USED"
-    # It needs approval, and the person who asks for it is not known:
+    # It needs approval, and its requester is not known:
     REQUESTER_UNKNOWN = "REQUESTER_UNKNOWN"
     # Reading the file failed repeatedly, for a reason that is not in the file:
     VALIDATION_FAILED = "VALIDATION_FAILED"
@@ -493,7 +493,7 @@ FILE_PROBLEMS: Mapping[FileProblem, FileProblemEntry] = {
         "import for it and upload it with the form of that import.",
     ),
     FileProblem.REQUESTER_UNKNOWN: FileProblemEntry(
-        "the person who asks for it is not known",
+        "its requester is not known",
         "Upload the file again with the metadata email, the address with which you sign in to the console. "
         "Or import it in the console.",
     ),
