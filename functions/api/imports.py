@@ -802,6 +802,6 @@ def _shown(job: ImportJob) -> dict[str, Any]:
             "requested": job.requested,
             "redeemed": job.redeemed,
             "rejected": job.rejected or {},
-            "warnings": job.warnings,
+            "warnings": job.known_warnings,
         },
     }

@@ -36,7 +36,7 @@ def test_an_approver_checks_and_approves_an_import(harness, service):
     queue = page.get_by_role("table", name="Imports waiting for approval")
     expect(queue.get_by_role("link", name="approved.csv")).to_be_visible()
     cells = queue.get_by_role("row").filter(has_text="approved.csv").get_by_role("cell")
-    assert [text.split() for text in cells.all_inner_texts()][1:] == [["1,235", "POINT"], ["2"], ["1"]]
+    assert [text.split() for text in cells.all_inner_texts()][1:] == [["1,235", "POINT"], ["2"], ["2"]]
     queue.get_by_role("link", name="approved.csv").click()
     expect(page.get_by_role("heading", name="Awaiting approval")).to_be_visible()
     amounts = page.get_by_role("table", name="Amounts by unit")

@@ -460,6 +460,18 @@ def redeem_without_mail(world):
     return import_id
 
 
+def test_approvers_see_the_warnings_of_rows_that_are_processed_later(with_rule):
+    world = with_rule("POINT>100")
+    rows = [row("101.5"), row("3", user="bob"), row("1", user="")]
+    waiting = world.upload("redemptions/a.csv", sheet(rows), email=ANN)
+    job = world.import_jobs.get(waiting["id"])
+    assert job.known_warnings == {"NO_ROW_ID": 3, "DIGITS_TRUNCATED": 1}
+    assert "NO_ROW_ID" in world.mailer.sent[-1][1].text
+    world.approvals.approve(job.id, CAROL, None)
+    world.run()
+    assert world.import_jobs.get(job.id).known_warnings == {"NO_ROW_ID": 3, "DIGITS_TRUNCATED": 1}
+
+
 def test_a_waiting_import_whose_file_was_deleted_is_not_approved(with_rule):
     world = with_rule("POINT>100")
     waiting = redeem(world, 101, email=ANN)

@@ -24,7 +24,7 @@ _LATER = frozenset(
         *("as_of", "read_until", "totals"),
         *("date_mailed", "mail_error", "email_problem"),
         *("date_progress", "date_resumed", "resumes"),
-        *("joined", "receipt"),
+        *("joined", "receipt", "sent_warnings"),
         *("date_approval_mailed", "approval_mail_error"),
         *("cancelled_by", "resumed_by", "date_links_revoked", "links_revoked_by"),
     }

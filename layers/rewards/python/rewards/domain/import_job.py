@@ -176,6 +176,8 @@ class ImportJob:
     rejected: Mapping[str, int] | None = None
     warnings: Mapping[str, int] = field(default_factory=dict)
     file_warnings: Mapping[str, str] = field(default_factory=dict)
+    # Rows by warning that its check found in rows to process; stored if it awaits approval.
+    sent_warnings: Mapping[str, int] = field(default_factory=dict)
     # The groups whose results are joined, of an import that finishes in groups.
     joined: Set[int] = frozenset()
     # Whether results.csv was written.
@@ -240,6 +242,17 @@ class ImportJob:
     def awaits_approval(self) -> bool:
         """Whether it waits for an approver. The service has nothing to do for it but to send the emails."""
         return self.status is ImportStatus.AWAITING_APPROVAL
+
+    @property
+    def known_warnings(self) -> Mapping[str, int]:
+        """Rows by warning. Of one that awaits approval also those in rows that are processed later, but for
+        the warnings that depend on balances."""
+        if not self.awaits_approval:
+            return self.warnings
+        found = dict(self.warnings)
+        for name, rows in self.sent_warnings.items():
+            found[name] = found.get(name, 0) + rows
+        return found
 
     @property
     def approval_expires(self) -> int:
@@ -419,6 +432,7 @@ class ImportFields(TypedDict, total=False):
     rejected: Mapping[str, int] | None
     warnings: Mapping[str, int]
     file_warnings: Mapping[str, str]
+    sent_warnings: Mapping[str, int]
     results: bool
     receipt: ReceiptRef | None
     date_mailed: int | None

@@ -221,7 +221,7 @@ class Finisher:
             purpose=job.purpose,
             cancelled=job.status is ImportStatus.CANCELLED,
             outcomes=job.outcomes,
-            warnings=job.warnings,
+            warnings=job.known_warnings,
             file_warnings=job.file_warnings,
             redeemed=job.redeemed,
             receipt=job.receipt,

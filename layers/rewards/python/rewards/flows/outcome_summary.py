@@ -70,7 +70,7 @@ def summarise_outcomes(job: ImportJob, kept: ExamplesRecord | None) -> OutcomeSu
     rows, warned = kept.get("rows", {}), kept.get("warned", {})
     found = [Outcome(name) for name, count in job.outcomes.items() if count]
     found.sort(key=lambda outcome: (not OUTCOMES[outcome].is_failed, list(Outcome).index(outcome)))
-    warnings = [WarningCode(name) for name, count in job.warnings.items() if count]
+    warnings = [WarningCode(name) for name, count in job.known_warnings.items() if count]
     return OutcomeSummary(
         columns=kept.get("columns", []),
         outcomes=[_outcome(job, outcome, rows.get(outcome, [])) for outcome in found],
@@ -98,7 +98,7 @@ def _warning(job: ImportJob, warning: WarningCode, rows: Sequence[ExampleRow]) -
     texts = WARNINGS[warning]
     return WarningOfRows(
         warning=warning,
-        rows=job.warnings[warning],
+        rows=job.known_warnings[warning],
         title=texts.title,
         meaning=job.file_warnings.get(warning) or texts.meaning,
         remedy=texts.remedy,

@@ -69,6 +69,7 @@ class _Found:
     exports: dict[str, None] = field(default_factory=dict)
     outcomes: dict[str, int] = field(default_factory=dict)
     row_warnings: dict[str, int] = field(default_factory=dict)
+    sent_warnings: dict[str, int] = field(default_factory=dict)
     warnings: Mapping[WarningCode, str] = field(default_factory=dict)
     cutter: GroupCutter = field(default_factory=GroupCutter)
     upload: BlockDigest = field(default_factory=BlockDigest)
@@ -190,7 +191,10 @@ class Validation:
         while True:
             claim = self._claim(job, found)
             admission = self._gate.admit(job, found.totals.requested, found.chunks)
-            if self._jobs.seal(job.id, {**changes, **admission.fields}, claim, admission.record):
+            sealed: ImportFields = {**changes, **admission.fields}
+            if admission.status is ImportStatus.AWAITING_APPROVAL:
+                sealed["sent_warnings"] = found.sent_warnings
+            if self._jobs.seal(job.id, sealed, claim, admission.record):
                 return True
             now = self._jobs.get(job.id)
             if now is None or now.status is not ImportStatus.VALIDATING:
@@ -365,5 +369,7 @@ def _rows_to_send(
         found.chunked_rows += 1
         found.totals.request(row.unit, row.value)
         if isinstance(row, RedemptionRequest):
+            for warning in row.warnings if row.row_id else (WarningCode.NO_ROW_ID, *row.warnings):
+                found.sent_warnings[warning] = found.sent_warnings.get(warning, 0) + 1
             found.row_set.add(row)
         yield row
